@@ -1,0 +1,84 @@
+"""Real code to embed: Python's standard library."""
+
+from __future__ import annotations
+
+import ast
+import itertools
+import json
+import random
+import sysconfig
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+ROOT = Path(sysconfig.get_paths()["stdlib"])
+LENGTH = 2000  # characters of a text
+
+
+def sources() -> Iterator[str]:
+    """The source files of the standard library, but for its tests."""
+    for path in sorted(ROOT.rglob("*.py")):
+        parts = path.relative_to(ROOT).parts
+        if not {"site-packages", "test", "tests", "idlelib", "lib2to3"} & set(parts):
+            yield path.read_text(encoding="utf-8", errors="replace")
+
+
+def pieces(seed: int = 0) -> Iterator[str]:
+    """Pieces of ``LENGTH`` characters from random places, for ever."""
+    code = "".join(itertools.islice(sources(), 300))
+    chance = random.Random(seed)
+    while True:
+        start = chance.randrange(len(code) - LENGTH)
+        yield code[start : start + LENGTH]
+
+
+def body(inputs: list[str]) -> bytes:
+    return json.dumps(
+        {"model": "relace-embed-v1", "input": inputs}, ensure_ascii=False, separators=(",", ":")
+    ).encode()
+
+
+def unseen(count: int) -> Iterator[bytes]:
+    """Requests of ``count`` texts that never came before: each text has its number."""
+    source = pieces()
+    # A number stands where the mark was; splitting once keeps the generator fast.
+    templates = [
+        body([f"# \ue000\n{next(source)}" for _ in range(count)]).split("\ue000".encode())
+        for _ in range(200)
+    ]
+    for number, template in enumerate(itertools.cycle(templates)):
+        yield (b"%d" % number).join(template)
+
+
+class Pair(NamedTuple):
+    """A function without its docstring, and the first paragraph of that docstring."""
+
+    query: str
+    document: str
+
+
+def documented_functions() -> list[Pair]:
+    """Every documented function of the standard library, in a fixed random order."""
+    pairs = {pair for source in sources() for pair in _documented(source)}
+    ordered = sorted(pairs)
+    random.Random(1).shuffle(ordered)
+    return ordered
+
+
+def _documented(source: str) -> Iterator[Pair]:
+    try:
+        tree = ast.parse(source)
+    except SyntaxError:
+        return
+    lines = source.splitlines(keepends=True)
+    for node in ast.walk(tree):
+        if not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) or len(node.body) < 2:
+            continue
+        docstring = ast.get_docstring(node)
+        query = (docstring or "").split("\n\n")[0].strip()
+        if len(query.split()) < 4:
+            continue
+        first = node.body[0]
+        document = lines[node.lineno - 1 : first.lineno - 1]
+        document += lines[first.end_lineno or 0 : node.end_lineno]
+        yield Pair(query, "".join(document))

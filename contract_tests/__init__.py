@@ -1,0 +1,5 @@
+"""The contract kit: checks that hold servers and clients to ``openapi.yaml``.
+
+Nothing here imports ``mock_server``: a judge that shares code with the judged cannot see
+the mistakes they share.
+"""

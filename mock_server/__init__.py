@@ -1,0 +1,47 @@
+"""A local fake of Relace's code-embedding API.
+
+    with mock_server.running() as server:
+        client = Relace(base_url=server.base_url, api_key="rlc-anything")
+
+``transport`` gives the same without a socket, to an ``httpx`` or ``httpx2`` client.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from mock_server.in_process import transport
+    from mock_server.server import RunningServer, running
+    from mock_server.settings import ServerError, Settings, SettingsError
+
+__all__ = [
+    "RunningServer",
+    "ServerError",
+    "Settings",
+    "SettingsError",
+    "__version__",
+    "running",
+    "transport",
+]
+
+__version__ = "0.1.0"
+
+# Imported on first use, so that `relace-mock --help` need not wait for NumPy.
+_HOMES = {
+    "RunningServer": "server",
+    "ServerError": "settings",
+    "Settings": "settings",
+    "SettingsError": "settings",
+    "running": "server",
+    "transport": "in_process",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    globals()[name] = value
+    return value

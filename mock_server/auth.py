@@ -1,0 +1,35 @@
+"""Headers to the caller, or to the refusal that the key gets."""
+
+from __future__ import annotations
+
+from collections.abc import Container
+
+from mock_server.exchange import Caller, Received
+from mock_server.refusals import Refusal, authorization_required, unknown_key
+
+
+def authenticate(  # noqa: PLR0911 - one return for each way to be refused
+    received: Received, known: Container[str], unknown_key_status: int
+) -> Caller | Refusal:
+    """Who asks. An empty ``known`` means that every key is known.
+
+    RFC 9110 section 11.1: the scheme is compared without regard to case. RFC 6750 section
+    2.1: one token follows it.
+    """
+    fields = received.header(b"authorization")
+    if not fields:
+        return authorization_required("send the header `Authorization: Bearer <key>`")
+    if len(fields) > 1:
+        return authorization_required("there is more than one Authorization header")
+    scheme, *credentials = fields[0].replace("\t", " ").split(" ")
+    credentials = [word for word in credentials if word]
+    if not scheme:
+        return authorization_required("the Authorization header is empty")
+    if scheme.lower() != "bearer":
+        return authorization_required("the scheme must be Bearer: `Authorization: Bearer <key>`")
+    if len(credentials) != 1:
+        problem = "more than one word" if credentials else "no key"
+        return authorization_required(f"{problem} after `Bearer`")
+    if known and credentials[0] not in known:
+        return unknown_key(unknown_key_status)
+    return Caller(credentials[0])

@@ -1,0 +1,249 @@
+"""The command line: ``relace-mock``.
+
+Every option is also an environment variable: ``--max-body`` is ``RELACE_MOCK_MAX_BODY``.
+What a user got wrong is one line on standard error and exit code 2.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from mock_server import __version__
+from mock_server.settings import ServerError, Settings, SettingsError, parse_size
+
+# One core is enough for products of 64 x 64 matrices, and each further thread that NumPy's
+# BLAS starts costs memory. Must be set before NumPy is imported.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+_DEFAULTS = Settings()
+_Command = TypeVar("_Command", bound=Callable[..., Any])
+
+
+class Size(click.ParamType[int]):
+    """A number of bytes, as in ``50MB``."""
+
+    name = "size"
+
+    def convert(  # noqa: D102 - click documents it
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> int:
+        try:
+            return parse_size(str(value))
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+
+def option(name: str, *destination: str, **settings: Any) -> Callable[[_Command], _Command]:
+    """A ``click`` option that an environment variable sets too."""
+    variable = "RELACE_MOCK_" + name.removeprefix("--").replace("-", "_").upper()
+    return click.option(
+        name, *destination, envvar=variable, show_envvar=True, show_default=True, **settings
+    )
+
+
+def vector_options(command: _Command) -> _Command:
+    """What decides a vector."""
+    for add in reversed(
+        [
+            option("--seed", type=int, default=_DEFAULTS.seed, help="Moves every vector."),
+            option(
+                "--embedding",
+                type=click.Choice(["lexical", "hash"]),
+                default=_DEFAULTS.embedding,
+                help="Like code gets like vectors, or independent vectors.",
+            ),
+            option(
+                "--dimensions",
+                type=int,
+                default=_DEFAULTS.dimensions,
+                help="Components of a vector: a multiple of 8 up to 8192.",
+            ),
+            option(
+                "--binary-dtype",
+                type=click.Choice(["int8", "uint8"]),
+                default=_DEFAULTS.binary_dtype,
+                help="How a byte of a binary vector is written.",
+            ),
+            option(
+                "--bit-order",
+                type=click.Choice(["big", "little"]),
+                default=_DEFAULTS.bit_order,
+                help="Whether the first dimension is a byte's most significant bit.",
+            ),
+        ]
+    ):
+        command = add(command)
+    return command
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="relace-mock")
+def cli() -> None:
+    """A local fake of Relace's code-embedding API."""
+
+
+@cli.command()
+@option("--host", default="127.0.0.1", help="Address to listen on.")
+@option("--port", type=click.IntRange(0, 65535), default=8080, help="0 takes any free one.")
+@option(
+    "--api-key",
+    "api_keys",
+    multiple=True,
+    metavar="KEY",
+    help="A known key; repeatable (in the variable, blanks between). With none, all are.",
+)
+@option(
+    "--unknown-key-status",
+    type=click.Choice(["404", "401"]),
+    default=str(_DEFAULTS.unknown_key_status),
+    help="What a key gets that is not known.",
+)
+@vector_options
+@option("--max-body", type=Size(), default="50MB", help="Largest request body.")
+@option("--max-inputs", type=int, default=_DEFAULTS.max_inputs, help="Most texts in a request.")
+@option("--cache-bytes", type=Size(), default="32MB", help="Rendered vectors to keep.")
+@option(
+    "--http",
+    type=click.Choice(["auto", "httptools", "h11"]),
+    default="auto",
+    help="uvicorn's HTTP implementation.",
+)
+@option("--ssl-certfile", type=click.Path(path_type=Path), help="Certificate, for https.")
+@option("--ssl-keyfile", type=click.Path(path_type=Path), help="Its private key.")
+def serve(
+    host: str,
+    port: int,
+    http: Any,
+    ssl_certfile: Path | None,
+    ssl_keyfile: Path | None,
+    unknown_key_status: str,
+    **settings: Any,
+) -> None:
+    """Answer POST /v1/code/embed until stopped."""
+    from mock_server.server import Listening, RunningServer
+    from mock_server.server import serve as run
+
+    def ready(server: RunningServer) -> None:
+        print(f"relace-mock ready: {server.base_url}", flush=True)
+
+    if not settings["api_keys"] and os.environ.get("RELACE_MOCK_API_KEY"):
+        raise click.UsageError("RELACE_MOCK_API_KEY holds no key")
+    if ssl_keyfile is not None and ssl_certfile is None:
+        raise click.UsageError("--ssl-keyfile needs --ssl-certfile")
+    run(
+        Settings(unknown_key_status=int(unknown_key_status), **settings),  # type: ignore[arg-type]
+        Listening(
+            host=host, port=port, http=http, ssl_certfile=ssl_certfile, ssl_keyfile=ssl_keyfile
+        ),
+        ready,
+    )
+
+
+@cli.command()
+@click.argument("texts", nargs=-1, metavar="[TEXT]...")
+@click.option("--file", "files", type=click.Path(path_type=Path), multiple=True, help="Repeatable.")
+@option("--model", default="relace-embed-v1", help="Each model has a space of its own.")
+@vector_options
+@option(
+    "--output-dtype", type=click.Choice(["float", "binary"]), default="float", help="As in the API."
+)
+@option(
+    "--format",
+    "file_format",
+    type=click.Choice(["json", "npy"]),
+    default="json",
+    help="What the endpoint answers, or a NumPy file with a row for each text.",
+)
+def embed(
+    texts: tuple[str, ...],
+    files: tuple[Path, ...],
+    model: str,
+    output_dtype: Any,
+    file_format: str,
+    **settings: Any,
+) -> None:
+    """Write the vectors of TEXTs, files or standard input, without a server."""
+    from mock_server.exchange import EmbedRequest
+    from mock_server.rendering import render
+    from mock_server.rows import Embedder
+
+    inputs = [*map(_argument, texts), *map(_contents, files)]
+    if not inputs:
+        if sys.stdin is None:
+            raise click.UsageError("standard input is closed: give a TEXT or --file")
+        inputs = [_decoded(sys.stdin.buffer.read(), "standard input")]
+    if not model:
+        raise click.UsageError("--model must not be empty")
+    request = EmbedRequest(_argument(model), inputs, output_dtype)
+    embedded = Embedder(Settings(**settings)).embed(request)
+    answer = render(embedded).body
+    if file_format == "npy":
+        import numpy as np
+        import orjson
+
+        if sys.stdout.isatty():
+            raise click.UsageError("--format npy is not for a terminal: add > vectors.npy")
+        rows = [result["embedding"] for result in orjson.loads(answer)["results"]]
+        dtype = "float64" if output_dtype == "float" else settings["binary_dtype"]
+        file = io.BytesIO()  # as NumPy cannot write to a pipe
+        np.save(file, np.array(rows, dtype))
+        sys.stdout.buffer.write(file.getvalue())
+    else:
+        sys.stdout.buffer.write(answer + b"\n")
+
+
+def _argument(text: str) -> str:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise click.UsageError("an argument is not UTF-8; a TEXT may come from a file") from None
+    return text
+
+
+def _contents(path: Path) -> str:
+    try:
+        return _decoded(path.read_bytes(), str(path))
+    except OSError as error:
+        raise click.UsageError(f"cannot read {path}: {error.strerror}") from None
+
+
+def _decoded(content: bytes, name: str) -> str:
+    try:
+        return content.decode()
+    except UnicodeDecodeError as error:
+        raise click.UsageError(f"{name} is not UTF-8 at byte {error.start}") from None
+
+
+def main() -> None:
+    """The entry point: runs a command and turns what went wrong into one line."""
+    try:
+        if sys.stdout is None:
+            raise click.UsageError("standard output is closed")
+        code = cli.main(standalone_mode=False)
+        sys.stdout.flush()
+        sys.exit(code)
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message(), err=True)
+    except click.ClickException as error:
+        _complain(error.format_message())
+    except (SettingsError, ServerError) as error:
+        _complain(str(error))
+    except OSError as error:
+        _complain(f"cannot write: {error.strerror}")
+        sys.stdout = None  # so that Python does not try to flush it again
+    except (click.Abort, KeyboardInterrupt):
+        _complain("stopped")
+    sys.exit(2)
+
+
+def _complain(message: str) -> None:
+    if message.startswith("Got unexpected extra argument"):  # which may be a key
+        message = "Got unexpected extra argument: each value needs its option"
+    click.echo(f"relace-mock: {' '.join(message.splitlines())}", err=True)

@@ -1,0 +1,125 @@
+"""Texts to rendered vectors and token counts, and the cache of those that come again.
+
+In CI the same texts come again and again, so what was rendered is kept, least recently
+used first to go, up to a number of bytes.
+"""
+
+from __future__ import annotations
+
+import functools
+import sys
+import threading
+from collections import OrderedDict
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from mock_server.embedding import Space, space, space_key
+from mock_server.exchange import Embedded, EmbedRequest, OutputDtype
+from mock_server.settings import Settings
+from mock_server.tokens import count_tokens
+
+_SPACES = 16  # models whose spaces are kept
+_ENTRY = 420  # bytes of an entry beside its text and its row, about
+
+
+class Row(NamedTuple):
+    """A text's vector as a JSON array without its closing bracket, and its tokens."""
+
+    text: bytes
+    tokens: int
+
+
+class CacheState(NamedTuple):
+    """How the cache fares. ``hits`` and ``misses`` count texts."""
+
+    rows: int
+    bytes: int
+    hits: int
+    misses: int
+
+
+class Embedder:
+    """The embed stage. Safe to use from several threads."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._space = functools.lru_cache(_SPACES)(self._new_space)
+        self._cache = RowCache(settings.cache_bytes)
+        self.cache_state = self._cache.state
+
+    def embed(self, request: EmbedRequest) -> Embedded:
+        """The vectors of all inputs, each computed once."""
+        settings = self._settings
+        key = space_key(
+            settings.embedding,
+            model=request.model,
+            dimensions=settings.dimensions,
+            seed=settings.seed,
+        )
+        found = self._cache.find(key, request.output_dtype, request.input)
+        missing = [text for text in dict.fromkeys(request.input) if text not in found]
+        if missing:
+            encoded = [text.encode() for text in missing]
+            rows = self._rows(self._space(key), request.output_dtype, encoded)
+            made = dict(zip(missing, map(Row, rows, count_tokens(encoded)), strict=True))
+            self._cache.keep(key, request.output_dtype, made)
+            found |= made
+        chosen = [found[text] for text in request.input]
+        return Embedded([row.text for row in chosen], sum(row.tokens for row in chosen))
+
+    def _new_space(self, key: bytes) -> Space:
+        return space(self._settings.embedding, key, self._settings.dimensions)
+
+    def _rows(self, of: Space, dtype: OutputDtype, texts: Sequence[bytes]) -> list[bytes]:
+        if dtype == "float":
+            return of.rows(texts)
+        packed = np.packbits(of.components(texts) > 0, axis=1, bitorder=self._settings.bit_order)
+        return [
+            b"[%b" % ",".join(map(str, row)).encode()
+            for row in packed.view(self._settings.binary_dtype).tolist()
+        ]
+
+
+class RowCache:
+    """Rendered rows by space, data type and text; bounded in bytes."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._rows: OrderedDict[tuple[bytes, OutputDtype, str], tuple[Row, int]] = OrderedDict()
+        self._bytes = self._hits = self._misses = 0
+        self._lock = threading.Lock()
+
+    def find(self, space: bytes, dtype: OutputDtype, texts: Sequence[str]) -> dict[str, Row]:
+        """Those of the texts that are kept."""
+        found = {}
+        with self._lock:
+            for text in texts:
+                key = (space, dtype, text)
+                if key in self._rows:
+                    self._rows.move_to_end(key)
+                    found[text], _ = self._rows[key]
+                    self._hits += 1
+                else:
+                    self._misses += 1
+        return found
+
+    def keep(self, space: bytes, dtype: OutputDtype, rows: dict[str, Row]) -> None:
+        """Keep rows by their texts, and drop the longest unused ones for them."""
+        with self._lock:
+            for text, row in rows.items():
+                size = sys.getsizeof(text) + len(row.text) + _ENTRY
+                key = (space, dtype, text)
+                if size > self._limit or key in self._rows:
+                    continue
+                self._rows[key] = row, size
+                self._bytes += size
+            while self._bytes > self._limit:
+                _, (_, size) = self._rows.popitem(last=False)
+                self._bytes -= size
+
+    def state(self) -> CacheState:
+        """Count what is kept and what was found."""
+        with self._lock:
+            return CacheState(len(self._rows), self._bytes, self._hits, self._misses)

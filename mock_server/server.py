@@ -1,0 +1,209 @@
+"""The server: a socket, uvicorn and its signals, in this process or in a thread."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import os
+import signal
+import socket
+import ssl
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import uvicorn
+
+from mock_server.app import create_app
+from mock_server.pipeline import Pipeline
+from mock_server.settings import ServerError, Settings, SettingsError
+from mock_server.wire import Http, protocol_class
+
+#: Seconds that answers under way have to finish when the server is told to stop.
+_GRACE = 0.4
+#: Seconds from a signal to the end of the process, whatever is still under way.
+_PATIENCE = 0.9
+#: Seconds that an idle connection is kept: longer than clients wait between retries.
+_KEEP_ALIVE = 75
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Listening:
+    """Where the server listens and how it speaks. Port 0 takes any free one."""
+
+    host: str = "127.0.0.1"
+    port: int = 8080
+    http: Http = "auto"
+    ssl_certfile: Path | None = None
+    ssl_keyfile: Path | None = None
+
+    def __post_init__(self) -> None:
+        if self.port not in range(65536):
+            raise SettingsError(f"port must be from 0 to 65535, not {self.port!r}")
+        if self.http not in ("auto", "httptools", "h11"):
+            raise SettingsError(f"http must be auto, httptools or h11, not {self.http!r}")
+
+
+@dataclass(frozen=True, slots=True)
+class RunningServer:
+    """A server that answers. ``base_url`` is what ``RELACE_BASE_URL`` takes."""
+
+    base_url: str
+
+    @property
+    def url(self) -> str:
+        """The server itself, where ``/openapi.json`` and ``/_mock/`` are."""
+        return self.base_url.removesuffix("/v1")
+
+
+def serve(
+    settings: Settings, listening: Listening, on_ready: Callable[[RunningServer], None]
+) -> None:
+    """Serve until SIGTERM or SIGINT. Raises ``ServerError``."""
+    _Server(settings, listening, on_ready).listen()
+
+
+@contextlib.contextmanager
+def running(
+    *, host: str = "127.0.0.1", port: int = 0, http: Http = "auto", **settings: Any
+) -> Iterator[RunningServer]:
+    """A server in a thread of this process, on any free port, until the block ends.
+
+    ``settings`` are the fields of ``Settings``. Raises ``SettingsError`` for a bad one and
+    ``ServerError`` if the server cannot listen.
+    """
+    ready = threading.Event()
+    started: list[RunningServer] = []
+
+    def on_ready(running: RunningServer) -> None:
+        started.append(running)
+        ready.set()
+
+    server = _Server(Settings(**settings), Listening(host=host, port=port, http=http), on_ready)
+    thread = threading.Thread(target=server.listen, name="relace-mock", daemon=True)
+    thread.start()
+    while not ready.wait(0.05):
+        if not thread.is_alive():  # pragma: no cover - its own traceback was printed
+            raise ServerError("the server thread ended before it was ready")
+    try:
+        yield started[0]
+    finally:
+        server.should_exit = True
+        thread.join()
+
+
+class _Server(uvicorn.Server):
+    """uvicorn, with the port bound at once and with our own manners at the end."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        listening: Listening,
+        on_ready: Callable[[RunningServer], None],
+    ) -> None:
+        self._socket = _bind(listening.host, listening.port)
+        self._on_ready = on_ready
+        self._last_word: threading.Timer | None = None
+        secure = listening.ssl_certfile is not None
+        host, port = self._socket.getsockname()[:2]
+        self._running = RunningServer(
+            f"{'https' if secure else 'http'}://{f'[{host}]' if ':' in host else host}:{port}/v1"
+        )
+        super().__init__(
+            uvicorn.Config(
+                create_app(Pipeline(settings)),
+                http=protocol_class(listening.http),
+                ssl_context_factory=_tls(listening) if secure else None,
+                ws="none",
+                lifespan="off",
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                timeout_keep_alive=_KEEP_ALIVE,
+                workers=1,  # else uvicorn reads WEB_CONCURRENCY
+            )
+        )
+
+    def listen(self) -> None:
+        try:
+            self.run(sockets=[self._socket])
+        finally:
+            if self._last_word is not None:
+                self._last_word.cancel()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Let what is under way finish for a moment, then hang up."""
+        asyncio.get_running_loop().call_later(_GRACE, self._hang_up)
+        await super().shutdown(sockets)
+
+    def _hang_up(self) -> None:
+        for connection in list(self.server_state.connections):
+            connection.transport.abort()
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Stop on a signal, if need be in the middle of a computation."""
+        if not self.should_exit:
+            self._last_word = threading.Timer(_PATIENCE, os._exit, (0,))
+            self._last_word.daemon = True
+            self._last_word.start()
+        super().handle_exit(sig, frame)
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self._on_ready(self._running)
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Stop on a signal as on any other wish: uvicorn's own raises it again at the end."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        before = {
+            number: signal.signal(number, self.handle_exit)
+            for number in (signal.SIGINT, signal.SIGTERM)
+        }
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+
+def _bind(host: str, port: int) -> socket.socket:
+    try:
+        family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        return socket.create_server(address[:2], family=family, backlog=2048)
+    except (socket.gaierror, UnicodeError):  # the latter for what IDNA cannot spell
+        raise ServerError(f"host {host!r} is not known: use an address such as 127.0.0.1") from None
+    except OSError as error:
+        remedies = {
+            errno.EADDRINUSE: f"port {port} is in use: choose another, or --port 0 for any free one",
+            errno.EACCES: f"port {port} needs more rights: choose one above 1023",
+            errno.EADDRNOTAVAIL: f"{host} is not an address of this machine: try 127.0.0.1",
+        }
+        reason = remedies.get(error.errno or 0, error.strerror)
+        raise ServerError(f"cannot listen on {host} port {port}: {reason}") from None
+
+
+def _tls(listening: Listening) -> Callable[..., ssl.SSLContext]:
+    assert listening.ssl_certfile is not None
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    try:
+        context.load_cert_chain(listening.ssl_certfile, listening.ssl_keyfile, _no_password)
+    except (OSError, ssl.SSLError) as error:
+        files = " and ".join(
+            str(file) for file in (listening.ssl_certfile, listening.ssl_keyfile) if file
+        )
+        raise ServerError(
+            f"cannot use the certificate {files}: {error.strerror or error}; "
+            "give PEM files with --ssl-certfile and --ssl-keyfile"
+        ) from None
+    return lambda *_: context
+
+
+def _no_password() -> str:
+    raise ServerError("the key is encrypted: decrypt it first, with `openssl pkey`")

@@ -1,0 +1,93 @@
+"""What a user can set, its defaults, and what each value may be."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Literal
+
+_SIZE = re.compile(r"(\d+)\s*([kKmMgG]?)(i?)[bB]?")
+
+
+class SettingsError(ValueError):
+    """A setting that cannot be honoured; the message names it and what would be right."""
+
+
+class ServerError(Exception):
+    """The server cannot start. The message is one line: why, and what to do."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Settings:
+    """How the mock answers. Raises ``SettingsError`` for a value out of range.
+
+    Each is an option of ``relace-mock serve`` and an environment variable too:
+    ``cache_bytes`` is ``--cache-bytes`` and ``RELACE_MOCK_CACHE_BYTES``.
+    """
+
+    #: Keys that are known; none means that every key is.
+    api_keys: tuple[str, ...] = ()
+    #: What a key gets that is not known. The documentation has both (policy: 404).
+    unknown_key_status: Literal[404, 401] = 404
+    #: Moves every vector.
+    seed: int = 0
+    embedding: Literal["lexical", "hash"] = "lexical"
+    #: Components of a vector (observed: 2560).
+    dimensions: int = 2560
+    #: How a byte of a ``binary`` vector is written (policy: signed).
+    binary_dtype: Literal["int8", "uint8"] = "int8"
+    #: Whether the first of eight dimensions is a byte's most significant bit (policy: big).
+    bit_order: Literal["big", "little"] = "big"
+    #: Bytes of a request body (documented: 50 MB, on the general error page).
+    max_body: int = 50_000_000
+    #: Texts in one request (policy).
+    max_inputs: int = 2048
+    #: Bytes of rendered vectors that are kept for texts that come again.
+    cache_bytes: int = 32_000_000
+
+    def __post_init__(self) -> None:
+        _one_of("unknown-key-status", self.unknown_key_status, (404, 401))
+        _one_of("embedding", self.embedding, ("lexical", "hash"))
+        _one_of("binary-dtype", self.binary_dtype, ("int8", "uint8"))
+        _one_of("bit-order", self.bit_order, ("big", "little"))
+        _at_least("max-body", self.max_body, 1)
+        _at_least("max-inputs", self.max_inputs, 1)
+        _at_least("cache-bytes", self.cache_bytes, 0)
+        _at_least("seed", self.seed, 0)
+        if type(self.dimensions) is not int or self.dimensions not in range(8, 8193, 8):
+            raise SettingsError(
+                f"dimensions must be a multiple of 8 from 8 to 8192, not {self.dimensions!r}"
+            )
+        if not isinstance(self.api_keys, (tuple, list, set, frozenset)):
+            raise SettingsError("api_keys must be a tuple of keys")
+        for key in self.api_keys:
+            if (
+                not isinstance(key, str)
+                or not key
+                or key != "".join(key.split())
+                or not key.isascii()
+            ):
+                raise SettingsError("api-key must be ASCII characters without blanks")
+
+
+def _one_of(name: str, value: object, choices: tuple[object, ...]) -> None:
+    if value not in choices:
+        raise SettingsError(f"{name} must be {' or '.join(map(str, choices))}, not {value!r}")
+
+
+def _at_least(name: str, value: int, least: int) -> None:
+    if type(value) is not int or value < least:
+        raise SettingsError(f"{name} must be a whole number, at least {least}, not {value!r}")
+
+
+def parse_size(text: str) -> int:
+    """``50MB`` is 50,000,000 bytes, ``64KiB`` 65,536. Raises ``ValueError``."""
+    match = _SIZE.fullmatch(text.strip())
+    if match is None:
+        raise ValueError(f"{text!r} is not a size: write bytes, or 64KB, 50MB, 64MiB")
+    number, unit, binary = match.groups()
+    if binary and not unit:
+        raise ValueError(f"{text!r} is not a size: write bytes, or 64KB, 50MB, 64MiB")
+    base = 1024 if binary else 1000
+    power: int = " kmg".index(unit.lower() or " ")
+    return int(number) * int(base**power)

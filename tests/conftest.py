@@ -1,0 +1,70 @@
+"""Servers that the tests share."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+
+import httpx
+import pytest
+
+import mock_server
+from mock_server import RunningServer
+
+KEY = {"Authorization": "Bearer rlc-test"}
+
+Serve = Callable[..., contextlib.AbstractContextManager["Process"]]
+
+
+class Process:
+    """``relace-mock serve`` as a user starts it, once it has said that it is ready."""
+
+    def __init__(self, arguments: tuple[str, ...], environment: dict[str, str]) -> None:
+        self.popen = subprocess.Popen(
+            [sys.executable, "-m", "mock_server", "serve", "--port", "0", *arguments],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=os.environ | environment,
+        )
+        assert self.popen.stdout is not None
+        self.line = self.popen.stdout.readline()
+        if not self.line:
+            _, errors = self.popen.communicate()
+            raise AssertionError(f"exit {self.popen.returncode}: {errors}")
+        self.base_url = self.line.removeprefix("relace-mock ready: ").strip()
+
+
+@pytest.fixture(scope="session")
+def serve() -> Serve:
+    """Starts ``relace-mock serve`` with options, and stops it at the end of the block."""
+
+    @contextlib.contextmanager
+    def start(*arguments: str, **environment: str) -> Iterator[Process]:
+        process = Process(arguments, environment)
+        try:
+            yield process
+        finally:
+            process.popen.terminate()
+            process.popen.communicate()
+
+    return start
+
+
+@pytest.fixture(scope="session", params=["httptools", "h11"])
+def server(request: pytest.FixtureRequest) -> Iterator[RunningServer]:
+    """A server with each of uvicorn's HTTP implementations, and small limits."""
+    with mock_server.running(
+        http=request.param, max_body=1_000_000, max_inputs=64, api_keys=("rlc-test", "rlc-other")
+    ) as running:
+        yield running
+
+
+@pytest.fixture
+def client(server: RunningServer) -> Iterator[httpx.Client]:
+    """A client of ``server`` that keeps its connection and sends a good key."""
+    with httpx.Client(base_url=server.url, headers=KEY) as client:
+        yield client

@@ -1,0 +1,82 @@
+"""Golden vectors: what the algorithm gave when it was fixed, and must always give.
+
+    python -m tests.golden
+
+writes them anew. Run that only when ``ALGORITHM`` goes up.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+from mock_server.embedding import Space, SpaceName, space, space_key
+
+PATH = Path(__file__).parent / "vectors.json"
+TEXTS = {
+    "documented-1": "input 1",
+    "documented-2": "input 2",
+    "empty": "",
+    "blanks": "  \n\t",
+    "code": 'def parse_cookie(header: str) -> dict[str, str]:\n    return dict(header.split("; "))\n',
+    "camel": "getHTTPResponseCode2 XMLHttpRequest",
+    "unicode": "naïve café\u2028你好世界 😀 e\u0301",
+    "nul": "a\0b",
+    "repeats": "token " * 100,
+    "long": "(numbered words)",
+}
+SPACES: list[tuple[SpaceName, str, int, int]] = [
+    ("lexical", "relace-embed-v1", 0, 2560),
+    ("hash", "relace-embed-v1", 0, 2560),
+    ("lexical", "another model", 7, 64),
+    ("hash", "another model", 7, 8),
+    ("lexical", "relace-embed-v1", 0, 8192),
+]
+
+
+def text_of(case: dict[str, Any]) -> str:
+    """A case's text. The long one, with more words than count, is not spelled out."""
+    if case["name"].endswith("-long"):
+        return " ".join(f"word{n}" for n in range(40_000))
+    text: str = case["text"]
+    return text
+
+
+def space_of(case: dict[str, Any]) -> Space:
+    key = space_key(
+        case["space"], model=case["model"], dimensions=case["dimensions"], seed=case["seed"]
+    )
+    return space(case["space"], key, case["dimensions"])
+
+
+def result_of(case: dict[str, Any]) -> dict[str, Any]:
+    """The first components in units of 1e-8, and the hash of all as JSON."""
+    text = [text_of(case).encode()]
+    (row,) = space_of(case).rows(text)
+    return {
+        "first": space_of(case).components(text)[0, :8].tolist(),
+        "sha256": hashlib.sha256(row + b"]").hexdigest(),
+    }
+
+
+def load() -> list[dict[str, Any]]:
+    cases: list[dict[str, Any]] = json.loads(PATH.read_text())
+    return cases
+
+
+def main() -> None:
+    cases = []
+    for kind, model, seed, dimensions in SPACES:
+        for name, text in TEXTS.items():
+            case = {
+                "name": f"{kind}-{dimensions}-{name}",
+                "space": kind,
+                "model": model,
+                "seed": seed,
+                "dimensions": dimensions,
+                "text": text,
+            }
+            cases.append(case | result_of(case))
+    PATH.write_text(json.dumps(cases, indent=1) + "\n")

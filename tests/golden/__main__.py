@@ -1,0 +1,5 @@
+"""Write the golden vectors anew: ``python -m tests.golden``."""
+
+from tests.golden import main
+
+main()

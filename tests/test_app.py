@@ -1,0 +1,43 @@
+"""The pages beside the endpoint."""
+
+from __future__ import annotations
+
+import httpx
+import yaml
+
+import mock_server
+
+
+def test_health_tells_how_the_cache_fares() -> None:
+    body = {"model": "m", "input": ["a", "b", "a"]}
+    with (
+        mock_server.running(dimensions=64) as server,
+        httpx.Client(headers={"Authorization": "Bearer k"}) as client,
+    ):
+        client.post(f"{server.base_url}/code/embed", json=body)
+        client.post(f"{server.base_url}/code/embed", json=body)
+        health = client.get(f"{server.url}/_mock/health").json()
+    cache = health.pop("cache")
+    assert health == {
+        "status": "ok",
+        "version": mock_server.__version__,
+        "embedding": "lexical",
+        "dimensions": 64,
+        "seed": 0,
+    }
+    assert (cache["rows"], cache["hits"], cache["misses"]) == (2, 3, 3)
+
+
+def test_the_contract_is_served_where_tools_look_for_it(client: httpx.Client) -> None:
+    as_json, as_yaml = client.get("/openapi.json"), client.get("/openapi.yaml")
+    assert as_json.headers["content-type"] == "application/json"
+    assert as_yaml.headers["content-type"] == "application/yaml"
+    assert as_json.json() == yaml.safe_load(as_yaml.text)
+    assert client.head("/openapi.json").content == b""
+
+
+def test_other_methods_on_a_page_are_a_405_with_allow(client: httpx.Client) -> None:
+    response = client.post("/openapi.json")
+    assert response.status_code == 405
+    assert response.headers["allow"] == "GET, HEAD"
+    assert response.json() == {"error": "POST is not allowed here: use GET, HEAD"}

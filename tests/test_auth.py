@@ -1,0 +1,75 @@
+"""Who may ask. Over sockets, with both HTTP implementations."""
+
+from __future__ import annotations
+
+import httpx
+import pytest
+
+import mock_server
+from mock_server import RunningServer
+
+BODY = {"model": "relace-embed-v1", "input": ["a"]}
+
+
+def post(server: RunningServer, *authorization: str) -> httpx.Response:
+    fields = [("Authorization", value) for value in authorization]
+    return httpx.post(f"{server.base_url}/code/embed", json=BODY, headers=fields)
+
+
+@pytest.mark.parametrize("scheme", ["Bearer", "bearer", "BEARER", "bEaReR"])
+def test_the_scheme_is_compared_without_regard_to_case(server: RunningServer, scheme: str) -> None:
+    assert post(server, f"{scheme} rlc-test").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("authorization", "detail"),
+    [
+        ([], "send the header `Authorization: Bearer <key>`"),
+        ([""], "the Authorization header is empty"),
+        (["Bearer"], "no key after `Bearer`"),
+        (["Bearer rlc-test x"], "more than one word after `Bearer`"),
+        (["rlc-test"], "the scheme must be Bearer: `Authorization: Bearer <key>`"),
+        (["Basic cmxjOnRlc3Q="], "the scheme must be Bearer: `Authorization: Bearer <key>`"),
+        (["Bearer rlc-test", "Bearer rlc-test"], "there is more than one Authorization header"),
+    ],
+)
+def test_each_unusable_authorization_is_a_401_that_says_what_is_wrong(
+    server: RunningServer, authorization: list[str], detail: str
+) -> None:
+    response = post(server, *authorization)
+    assert response.status_code == 401
+    assert response.json() == {"error": f"Authorized header required: {detail}"}
+    assert response.headers["www-authenticate"] == "Bearer"
+
+
+def test_every_key_in_the_list_is_known(server: RunningServer) -> None:
+    assert post(server, "Bearer rlc-other").status_code == 200
+
+
+def test_a_key_outside_the_list_is_a_404_with_the_documented_message(
+    server: RunningServer,
+) -> None:
+    response = post(server, "Bearer rlc-unknown")
+    assert (response.status_code, response.json()) == (404, {"error": "API key not found"})
+
+
+def test_the_status_of_an_unknown_key_is_a_setting() -> None:
+    with mock_server.running(api_keys=("rlc-known",), unknown_key_status=401) as server:
+        response = post(server, "Bearer rlc-unknown")
+    assert (response.status_code, response.json()) == (401, {"error": "API key not known"})
+    assert response.headers["www-authenticate"] == "Bearer"
+
+
+def test_without_a_list_every_key_is_known() -> None:
+    with mock_server.running() as server:
+        assert post(server, "Bearer anything-at-all").status_code == 200
+
+
+def test_no_refusal_repeats_what_was_sent_as_a_key(server: RunningServer) -> None:
+    for authorization in ("secret-key", "Bearer secret key", "Bearer secret-key", "secret x"):
+        assert "secret" not in post(server, authorization).text
+
+
+def test_a_bad_key_is_told_before_a_bad_body(server: RunningServer) -> None:
+    response = httpx.post(f"{server.base_url}/code/embed", content=b"{")
+    assert response.status_code == 401

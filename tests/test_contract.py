@@ -1,0 +1,142 @@
+"""``openapi.yaml`` is sound, says how it knows each thing, and is kept by the server."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+import schemathesis
+from hypothesis import settings
+from jsonschema_rs import Draft202012Validator
+from openapi_spec_validator import validate as validate_openapi
+from schemathesis.specs.openapi import checks
+
+import contract_tests.contract
+from mock_server import RunningServer, contract, refusals, rendering
+from tests.conftest import KEY
+
+CONTRACT = contract.as_dict()
+LABELS = ("documented", "observed", "policy")
+# What describes a schema rather than constrains what it describes.
+DESCRIPTIVE = {"description", "properties", "items", "$ref", "x-provenance"}
+
+
+def test_it_is_valid_openapi() -> None:
+    validate_openapi(CONTRACT)
+
+
+def test_both_packages_find_the_same_contract() -> None:
+    assert contract_tests.contract.path().read_bytes() == contract.as_yaml()
+
+
+def schemas(node: object, path: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
+    """Every schema object, the nested ones too."""
+    if isinstance(node, dict):
+        for name, child in node.items():
+            here = f"{path}/{name}"
+            if name in ("schema", "items") or path.endswith(("/schemas", "/properties")):
+                yield here, child
+            yield from schemas(child, here)
+    elif isinstance(node, list):
+        for child in node:
+            yield from schemas(child, path)
+
+
+@pytest.mark.parametrize(
+    ("path", "schema"), list(schemas(CONTRACT)), ids=lambda value: str(value)[:60]
+)
+def test_every_constraint_says_how_it_is_known(path: str, schema: dict[str, Any]) -> None:
+    constraints = set(schema) - DESCRIPTIVE
+    provenance = schema.get("x-provenance", {})
+    assert set(provenance) == constraints
+    assert all(label.startswith(LABELS) for label in provenance.values())
+
+
+def test_every_server_operation_status_and_header_says_how_it_is_known() -> None:
+    operation = CONTRACT["paths"]["/v1/code/embed"]["post"]
+    described = [*CONTRACT["servers"], operation, operation["requestBody"]]
+    described += CONTRACT["components"]["securitySchemes"].values()
+    for response in operation["responses"].values():
+        described += [response, *response.get("headers", {}).values()]
+    assert all(item["x-provenance"].startswith(LABELS) for item in described)
+
+
+@pytest.mark.parametrize(
+    ("status", "message"),
+    [
+        (400, "Invalid JSON in request body"),
+        (401, "Authorized header required"),
+        (404, "Bad Request: Route not found"),
+        (404, "API key not found"),
+        (429, "Rate limit exceeded"),
+        (500, "Error fetching from origin server"),
+    ],
+)
+def test_the_documented_messages_are_its_examples(status: int, message: str) -> None:
+    response = CONTRACT["paths"]["/v1/code/embed"]["post"]["responses"][str(status)]
+    examples = response["content"]["application/json"]["examples"].values()
+    assert message in [example["value"]["error"] for example in examples]
+
+
+def test_its_examples_match_its_schemas() -> None:
+    operation = CONTRACT["paths"]["/v1/code/embed"]["post"]
+    contents = [operation["requestBody"], *operation["responses"].values()]
+    for content in contents:
+        media = content["content"]["application/json"]
+        name = media["schema"]["$ref"].rpartition("/")[2]
+        for example in media.get("examples", {}).values():
+            assert contract.validator(name).is_valid(example["value"])
+
+
+def test_every_documented_refusal_takes_its_message_from_the_contract() -> None:
+    """Change a message in openapi.yaml, and the server says the new one."""
+    made = [
+        refusals.invalid_json("x"),
+        refusals.authorization_required("x"),
+        refusals.unknown_key(404),
+        refusals.route_not_found("x"),
+    ]
+    for refusal in made:
+        assert refusal.example is not None
+        documented = contract.message(refusal.status, refusal.example)
+        assert rendering.message(refusal).startswith(documented)
+
+
+def test_the_validator_is_of_the_dialect_that_openapi_3_1_uses() -> None:
+    assert isinstance(contract.validator("EmbedRequest"), Draft202012Validator)
+
+
+def test_the_documented_request_gets_the_documented_answer(client: httpx.Client) -> None:
+    media = CONTRACT["paths"]["/v1/code/embed"]["post"]["requestBody"]["content"]
+    response = client.post(
+        "/v1/code/embed", json=media["application/json"]["examples"]["documented"]["value"]
+    )
+    answer = response.json()
+    assert contract.validator("EmbedResponse").is_valid(answer)
+    assert [result["index"] for result in answer["results"]] == [0, 1]
+    assert [len(result["embedding"]) for result in answer["results"]] == [2560, 2560]
+    assert answer["usage"] == {"total_tokens": 8}
+
+
+SCHEMA = schemathesis.openapi.from_path(str(contract_tests.contract.path()))
+
+
+@SCHEMA.parametrize()
+@settings(max_examples=50, deadline=None)
+def test_schemathesis_finds_no_departure_from_the_contract(
+    case: Any, server: RunningServer
+) -> None:
+    """Whatever a request is, status, content type, headers and body are declared ones."""
+    response = case.call(base_url=server.url, headers=KEY)
+    case.validate_response(
+        response,
+        checks=[
+            schemathesis.checks.not_a_server_error,
+            checks.status_code_conformance,
+            checks.content_type_conformance,
+            checks.response_headers_conformance,
+            checks.response_schema_conformance,
+        ],
+    )

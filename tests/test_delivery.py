@@ -1,0 +1,266 @@
+"""Bodies that are too large, cut off or slow. By hand, on sockets."""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+import json
+import socket
+import threading
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx
+import pytest
+
+import mock_server
+from mock_server import RunningServer, delivery
+from mock_server.exchange import Received, Reply
+from mock_server.pipeline import Pipeline
+
+HEAD = (
+    "POST /v1/code/embed HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer rlc-test\r\n"
+    "Content-Type: application/json\r\n"
+)
+GOOD = json.dumps({"model": "m", "input": ["a"]}).encode()
+
+
+def connect(server: RunningServer) -> socket.socket:
+    url = urlsplit(server.url)
+    return socket.create_connection((url.hostname, url.port), timeout=10)
+
+
+def read_all(connection: socket.socket) -> bytes:
+    received = b""
+    while chunk := connection.recv(65536):
+        received += chunk
+    return received
+
+
+def read_head(connection: socket.socket) -> bytes:
+    received = b""
+    while b"\r\n\r\n" not in received:
+        chunk = connection.recv(1)
+        assert chunk, received
+        received += chunk
+    return received
+
+
+def test_a_body_over_the_limit_is_a_413_and_the_connection_lives(client: httpx.Client) -> None:
+    response = client.post("/v1/code/embed", content=b"x" * 1_000_001)
+    assert response.status_code == 413
+    assert response.json() == {
+        "error": "The body has 1000001 bytes or more; this server takes 1000000 (--max-body)"
+    }
+    stream = response.extensions["network_stream"]
+    again = client.post("/v1/code/embed", json={"model": "m", "input": ["a"]})
+    assert again.status_code == 200
+    assert again.extensions["network_stream"] is stream
+
+
+def test_a_chunked_body_over_the_limit_is_a_413(client: httpx.Client) -> None:
+    response = client.post("/v1/code/embed", content=(b"x" * 1000 for _ in range(1001)))
+    assert response.status_code == 413
+
+
+def test_a_body_of_exactly_the_limit_is_read(client: httpx.Client) -> None:
+    body = GOOD + b" " * (1_000_000 - len(GOOD))
+    headers = {"Content-Type": "application/json"}
+    assert client.post("/v1/code/embed", content=body, headers=headers).status_code == 200
+
+
+def test_an_endless_body_is_answered_and_cut(
+    monkeypatch: pytest.MonkeyPatch, server: RunningServer
+) -> None:
+    """Beyond the limit and what is discarded, the connection is closed."""
+    monkeypatch.setattr(delivery, "DISCARD_LIMIT", 100_000)
+    with connect(server) as connection:
+        connection.sendall(f"{HEAD}Content-Length: 900000000\r\n\r\n".encode())
+        connection.sendall(b"x" * 1_200_000)
+        head = read_head(connection)
+        assert head.startswith(b"HTTP/1.1 413 ")
+        assert b"connection: close" in head.lower()
+
+
+def test_a_client_that_asks_first_is_refused_before_it_sends(server: RunningServer) -> None:
+    """RFC 9110 section 10.1.1: a final status instead of 100 Continue."""
+    with connect(server) as connection:
+        connection.sendall(
+            f"{HEAD}Content-Length: 1000001\r\nExpect: 100-continue\r\n\r\n".encode()
+        )
+        answer = read_all(connection)
+    assert answer.startswith(b"HTTP/1.1 413 ")
+    assert b"1000001" in answer
+
+
+def test_a_client_that_asks_first_may_send_what_fits(server: RunningServer) -> None:
+    with connect(server) as connection:
+        connection.sendall(
+            f"{HEAD}Content-Length: {len(GOOD)}\r\nExpect: 100-continue\r\n\r\n".encode()
+        )
+        assert read_head(connection).startswith(b"HTTP/1.1 100 ")
+        connection.sendall(GOOD)
+        assert read_head(connection).startswith(b"HTTP/1.1 200 ")
+
+
+def test_a_body_cut_off_gets_no_answer_and_harms_no_one(server: RunningServer) -> None:
+    with connect(server) as connection:
+        connection.sendall(f"{HEAD}Content-Length: 100\r\n\r\n".encode() + b'{"model"')
+        connection.shutdown(socket.SHUT_WR)
+        assert read_all(connection) == b""
+    response = httpx.get(f"{server.url}/_mock/health")
+    assert response.status_code == 200
+
+
+def test_a_body_in_small_pieces_is_read_whole(server: RunningServer) -> None:
+    with connect(server) as connection:
+        connection.sendall(f"{HEAD}Content-Length: {len(GOOD)}\r\n\r\n".encode())
+        for byte in GOOD:
+            connection.sendall(bytes([byte]))
+        assert read_head(connection).startswith(b"HTTP/1.1 200 ")
+
+
+def test_every_answer_carries_the_mark_of_the_mock(client: httpx.Client) -> None:
+    """Law 15: fake vectors cannot pass for real ones unnoticed."""
+    for response in (
+        client.post("/v1/code/embed", json={"model": "m", "input": ["a"]}),
+        client.get("/nowhere"),
+        client.get("/openapi.json"),
+        client.get("/_mock/health"),
+        client.delete("/openapi.yaml"),
+    ):
+        assert response.headers["x-relace-mock"] == mock_server.__version__
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        b"nonsense\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: x\r\nno colon\r\n\r\n",
+        f"{HEAD}Content-Length: -1\r\n\r\n".encode(),
+        f"{HEAD}Content-Length: 1\r\nContent-Length: 2\r\n\r\n".encode(),
+    ],
+)
+def test_what_is_not_http_is_refused_in_the_envelope(
+    server: RunningServer, request_: bytes
+) -> None:
+    with connect(server) as connection:
+        connection.sendall(request_)
+        head, _, body = read_all(connection).partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 400 ")
+    assert b"x-relace-mock" in head
+    assert json.loads(body)["error"].startswith("Not a valid HTTP/1.1 request: ")
+
+
+def test_a_wish_to_upgrade_is_ignored(server: RunningServer) -> None:
+    """As Java's client wishes by default; the body must not be lost for it."""
+    with connect(server) as connection:
+        head = f"{HEAD}Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\n"
+        connection.sendall(f"{head}Content-Length: {len(GOOD)}\r\n\r\n".encode())
+        connection.sendall(GOOD)
+        assert read_head(connection).startswith(b"HTTP/1.1 200 ")
+
+
+def test_trailers_are_not_headers(server: RunningServer) -> None:
+    """RFC 9110 section 6.5.1: a key in a trailer is no key."""
+    head = "POST /v1/code/embed HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+    with connect(server) as connection:
+        connection.sendall(f"{head}Transfer-Encoding: chunked\r\n\r\n".encode())
+        connection.sendall(b"%x\r\n%b\r\n0\r\n" % (len(GOOD), GOOD))
+        connection.sendall(b"Authorization: Bearer rlc-test\r\n\r\n")
+        assert read_head(connection).startswith(b"HTTP/1.1 401 ")
+
+
+@pytest.mark.parametrize("piece", [b"A: b\r\n", b"x"], ids=["many headers", "one long header"])
+def test_a_head_without_end_is_refused(server: RunningServer, piece: bytes) -> None:
+    with connect(server) as connection:
+        connection.sendall(HEAD.encode() + b"B: ")
+        answer = b""
+        try:
+            for _ in range(100):
+                connection.sendall(piece * (10_000 // len(piece)))
+            answer = read_all(connection)
+        except ConnectionError:  # the server has hung up on what was still being sent
+            pass
+    assert answer == b"" or answer.startswith(b"HTTP/1.1 400 ")
+    assert httpx.get(f"{server.url}/_mock/health").status_code == 200
+
+
+def test_a_body_declared_too_large_is_not_kept_while_it_comes(server: RunningServer) -> None:
+    with connect(server) as connection:
+        connection.sendall(f"{HEAD}Content-Length: 1000001\r\n\r\n".encode() + b"x" * 1_000_001)
+        assert read_head(connection).startswith(b"HTTP/1.1 413 ")
+        connection.sendall(f"{HEAD}Content-Length: {len(GOOD)}\r\n\r\n".encode() + GOOD)
+        answer = b""
+        while b"HTTP/1.1 200" not in answer:
+            answer += connection.recv(65536)
+
+
+def test_a_large_request_does_not_keep_others_waiting(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It is answered in a thread: the health page comes while it is held up there."""
+    entered, held = threading.Event(), threading.Event()
+    answer = Pipeline.answer
+
+    def hold(self: Pipeline, received: Received) -> Reply:
+        if received.length > 1_000_000:
+            entered.set()
+            assert held.wait(60)
+        return answer(self, received)
+
+    monkeypatch.setattr(Pipeline, "answer", hold)
+    with (
+        mock_server.running(dimensions=8) as server,
+        concurrent.futures.ThreadPoolExecutor(1) as pool,
+    ):
+        large = pool.submit(
+            httpx.post,
+            f"{server.base_url}/code/embed",
+            json={"model": "m", "input": ["x" * 1_000_001]},
+            headers={"Authorization": "Bearer k"},
+            timeout=60,
+        )
+        assert entered.wait(60)
+        assert httpx.get(f"{server.url}/_mock/health").status_code == 200
+        assert not large.done()
+        held.set()
+        assert large.result().status_code == 200
+
+
+def read(limit: int, *messages: dict[str, Any]) -> tuple[bytes, int, bool] | None:
+    """What is read of a body that comes as these ASGI messages."""
+    coming = iter(messages)
+
+    async def receive() -> dict[str, Any]:
+        return next(coming)
+
+    return asyncio.run(delivery._read(receive, limit))
+
+
+def piece(body: bytes, *, more: bool) -> dict[str, Any]:
+    return {"type": "http.request", "body": body, "more_body": more}
+
+
+def test_of_a_body_over_the_limit_only_the_length_is_kept() -> None:
+    assert read(3, piece(b"ab", more=True), piece(b"cd", more=False)) == (b"", 4, True)
+    assert read(4, piece(b"ab", more=True), piece(b"cd", more=False)) == (b"abcd", 4, True)
+
+
+def test_of_a_body_cut_off_nothing_is_kept() -> None:
+    assert read(9, piece(b"ab", more=True), {"type": "http.disconnect"}) is None
+
+
+def test_a_body_declared_too_large_is_dropped_from_its_first_byte(
+    monkeypatch: pytest.MonkeyPatch, client: httpx.Client
+) -> None:
+    limits = []
+    read_body = delivery._read
+
+    async def note(receive: Any, limit: int) -> Any:
+        limits.append(limit)
+        return await read_body(receive, limit)
+
+    monkeypatch.setattr(delivery, "_read", note)
+    assert client.post("/v1/code/embed", content=b"x" * 1_000_001).status_code == 413
+    assert limits == [0]

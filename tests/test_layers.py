@@ -1,0 +1,61 @@
+"""Dependencies point one way (``CONTRIBUTING.md`` draws the layers)."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+# A module may import from the layers before its own, and from its own what stands before it.
+LAYERS = [
+    ["settings", "exchange", "refusals"],
+    ["contract"],
+    ["auth", "validation", "tokens", "words", "decimals", "draws", "embedding"],
+    ["rows", "rendering"],
+    ["pipeline"],
+    ["delivery", "wire", "control", "in_process"],
+    ["app"],
+    ["server"],
+    ["cli"],
+    ["__main__"],
+]
+ORDER = [module for layer in LAYERS for module in layer]
+ONLY = {"starlette": {"delivery", "control", "app"}, "uvicorn": {"wire", "server"}}
+
+
+def imports(path: Path) -> Iterator[str]:
+    """Every module that a file imports, in functions too; not those for type checkers."""
+    tree = ast.parse(path.read_text())
+    for node in ast.walk(tree):
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+            node.body = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def test_every_module_has_its_layer() -> None:
+    modules = {path.stem for path in (ROOT / "mock_server").glob("*.py")} - {"__init__"}
+    assert modules == set(ORDER)
+
+
+@pytest.mark.parametrize("module", ORDER)
+def test_a_module_imports_only_from_the_layers_below(module: str) -> None:
+    allowed = set(ORDER[: ORDER.index(module)])
+    for name in imports(ROOT / "mock_server" / f"{module}.py"):
+        package, _, rest = name.partition(".")
+        imported = rest.partition(".")[0]
+        if package == "mock_server" and imported in ORDER:
+            assert imported in allowed, f"{module} imports {imported}"
+        assert package not in ONLY or module in ONLY[package], f"{module} imports {package}"
+
+
+def test_the_kit_does_not_share_code_with_the_server_it_judges() -> None:
+    for path in (ROOT / "contract_tests").rglob("*.py"):
+        assert not [name for name in imports(path) if name.startswith("mock_server")], path

@@ -1,0 +1,105 @@
+"""The cache of rendered vectors."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+import pytest
+
+from mock_server import Settings
+from mock_server.embedding import LexicalSpace
+from mock_server.exchange import EmbedRequest, OutputDtype
+from mock_server.rows import Embedder, Row, RowCache
+
+
+def embed(
+    embedder: Embedder, *texts: str, model: str = "m", dtype: OutputDtype = "float"
+) -> list[list[float]]:
+    embedded = embedder.embed(EmbedRequest(model, texts, dtype))
+    return [json.loads(row + b"]") for row in embedded.rows]
+
+
+def test_a_text_seen_before_is_not_computed_again() -> None:
+    embedder = Embedder(Settings(dimensions=64))
+    first = embed(embedder, "a", "b")
+    assert embed(embedder, "b", "a") == first[::-1]
+    state = embedder.cache_state()
+    assert (state.rows, state.hits, state.misses) == (2, 2, 2)
+
+
+def test_a_text_twice_in_a_request_is_computed_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    embedder = Embedder(Settings(dimensions=64))
+    computed: list[bytes] = []
+    rows = LexicalSpace.rows
+
+    def note(self: LexicalSpace, texts: Sequence[bytes]) -> list[bytes]:
+        computed.extend(texts)
+        return rows(self, texts)
+
+    monkeypatch.setattr(LexicalSpace, "rows", note)
+    one, other = embed(embedder, "a", "a")
+    assert one == other
+    assert computed == [b"a"]
+
+
+def test_a_row_kept_twice_counts_once() -> None:
+    """As when two threads compute the same text at once."""
+    cache = RowCache(10_000)
+    cache.keep(b"space", "float", {"a": Row(b"[1", 1)})
+    once = cache.state()
+    cache.keep(b"space", "float", {"a": Row(b"[1", 1)})
+    assert cache.state() == once
+
+
+def test_models_and_data_types_are_kept_apart() -> None:
+    embedder = Embedder(Settings(dimensions=64))
+    ways = [
+        embed(embedder, "a"),
+        embed(embedder, "a", model="n"),
+        embed(embedder, "a", dtype="binary"),
+    ]
+    assert all(one != other for i, one in enumerate(ways) for other in ways[:i])
+
+
+def test_the_cache_stays_within_its_bytes_and_drops_what_was_used_longest_ago() -> None:
+    embedder = Embedder(Settings(dimensions=64, cache_bytes=4000))  # about three rows
+    embed(embedder, "a", "b", "c")
+    embed(embedder, "a")
+    embed(embedder, "d")
+    before = embedder.cache_state()
+    assert before.bytes <= 4000
+    embed(embedder, "a")
+    assert embedder.cache_state().hits == before.hits + 1
+    embed(embedder, "b")
+    assert embedder.cache_state().misses == before.misses + 1
+
+
+def test_a_text_larger_than_the_cache_is_answered_and_not_kept() -> None:
+    embedder = Embedder(Settings(dimensions=64, cache_bytes=3500))
+    embed(embedder, "a")
+    embed(embedder, "word " * 1000)
+    assert embedder.cache_state().rows == 1
+
+
+def test_without_a_cache_everything_is_computed() -> None:
+    embedder = Embedder(Settings(dimensions=64, cache_bytes=0))
+    assert embed(embedder, "a") == embed(embedder, "a")
+    assert embedder.cache_state().hits == 0
+
+
+@pytest.mark.parametrize("bit_order", ["big", "little"])
+@pytest.mark.parametrize("dtype", ["int8", "uint8"])
+def test_binary_is_the_sign_bits_of_float(bit_order: str, dtype: str) -> None:
+    """Law 5, as docs/embedding.md words it."""
+    settings = Settings(dimensions=64, binary_dtype=dtype, bit_order=bit_order)  # type: ignore[arg-type]
+    embedder = Embedder(settings)
+    (floats,) = embed(embedder, "def f(x): return x")
+    (packed,) = embed(embedder, "def f(x): return x", dtype="binary")
+    assert len(packed) == 8
+    assert all(isinstance(byte, int) for byte in packed)
+    assert (min(packed) < 0) == (dtype == "int8")
+    for position, value in enumerate(floats):
+        byte = int(packed[position // 8]) % 256
+        shift = 7 - position % 8 if bit_order == "big" else position % 8
+        assert byte >> shift & 1 == (value > 0)

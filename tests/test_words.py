@@ -1,0 +1,74 @@
+"""How a text splits into words, and what identifies and weighs them."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mock_server.words import count_words, identity, weights
+
+
+def counted(*texts: str) -> list[dict[int, int]]:
+    """For each text, the identities of its words and how often they occur."""
+    found: list[dict[int, int]] = [{} for _ in texts]
+    counts = count_words([text.encode() for text in texts])
+    for text, word, count in zip(
+        counts.text.tolist(), counts.word.tolist(), counts.times.tolist(), strict=True
+    ):
+        found[text][word] = count
+    return found
+
+
+def expected(words: list[str]) -> dict[int, int]:
+    return {identity(word.encode()): words.count(word) for word in words}
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("", []),
+        (" \t_-", []),
+        ("foo", ["foo"]),
+        ("foo Foo FOO foo_bar", ["foo", "foo", "foo", "foo", "bar"]),
+        ("parseHTTPHeader2xx", ["parse", "http", "header", "2", "xx"]),
+        ("HTTP", ["http"]),
+        ("x1y22", ["x", "1", "y", "22"]),
+        ("ABc", ["a", "bc"]),
+        ("naïve été", ["naïve", "été"]),
+        ("你好abc", ["你", "好abc"]),
+        ("a\0b", ["a", "b"]),
+        ("😀", ["😀"]),
+    ],
+)
+def test_texts_split_into_words(text: str, words: list[str]) -> None:
+    assert counted(text) == [expected(words)]
+
+
+@given(st.lists(st.text("abAB1_ é你\n", max_size=20), max_size=5))
+def test_each_text_of_a_batch_is_counted_by_itself(texts: list[str]) -> None:
+    assert counted(*texts) == [counted(text)[0] for text in texts]
+
+
+@given(st.text("abcXYZ019_ .", max_size=40))
+def test_splitting_agrees_with_a_regular_expression(text: str) -> None:
+    """The definition in one line, for ASCII."""
+    words = re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+", text)
+    assert counted(text) == [expected([word.lower() for word in words])]
+
+
+def test_a_prefix_is_the_identity_of_the_first_four_bytes() -> None:
+    counts = count_words([b"parsing ab"])
+    prefixes = dict(zip(counts.word.tolist(), counts.prefix.tolist(), strict=True))
+    assert prefixes == {
+        identity(b"parsing"): identity(b"pars"),
+        identity(b"ab"): identity(b"ab"),
+    }
+
+
+def test_frequent_words_weigh_less_than_rare_ones_and_unlisted_ones_most() -> None:
+    counts = count_words([b"the header zyzzyva"])
+    of = dict(zip(counts.word.tolist(), weights(counts.word).tolist(), strict=True))
+    assert of[identity(b"the")] < of[identity(b"header")] < of[identity(b"zyzzyva")]

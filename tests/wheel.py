@@ -1,0 +1,62 @@
+"""Check a built wheel as a user would: ``python tests/wheel.py dist``.
+
+Installs it, alone, in a fresh environment, serves from another folder and asks. Not a test
+of the suite, as building takes the network; ``nox -s build`` runs it.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+import urllib.request
+import venv
+import zipfile
+from pathlib import Path
+
+DATA = ["mock_server/openapi.yaml", "mock_server/words.txt", "contract_tests/openapi.yaml"]
+
+
+def main(dist: Path) -> None:
+    (wheel,) = dist.glob("*.whl")
+    names = zipfile.ZipFile(wheel).namelist()
+    missing = [name for name in [*DATA, "mock_server/py.typed"] if name not in names]
+    assert not missing, f"{wheel.name} lacks {missing}"
+    with tempfile.TemporaryDirectory() as folder:
+        venv.create(folder, with_pip=True)
+        binaries = Path(folder) / ("Scripts" if sys.platform == "win32" else "bin")
+        python = str(binaries / "python")
+        subprocess.run(
+            [python, "-m", "pip", "install", "--quiet", str(wheel.resolve())], check=True
+        )
+        find = "import contract_tests.contract as c; print(c.path().read_text()[:40])"
+        subprocess.run([python, "-c", find], check=True, cwd=folder, stdout=subprocess.DEVNULL)
+        ask(str(binaries / "relace-mock"), folder)
+
+
+def ask(command: str, folder: str) -> None:
+    server = subprocess.Popen(
+        [command, "serve", "--port", "0"], stdout=subprocess.PIPE, text=True, cwd=folder
+    )
+    try:
+        assert server.stdout is not None
+        base_url = server.stdout.readline().rpartition(" ")[2].strip()
+        request = urllib.request.Request(
+            f"{base_url}/code/embed",
+            json.dumps({"model": "relace-embed-v1", "input": ["input 1", "input 2"]}).encode(),
+            {"Authorization": "Bearer k", "Content-Type": "application/json"},
+        )
+        with urllib.request.urlopen(request) as response:
+            answer = json.load(response)
+        assert answer["usage"] == {"total_tokens": 8}, answer
+        with urllib.request.urlopen(base_url.removesuffix("/v1") + "/openapi.json") as response:
+            assert json.load(response)["openapi"].startswith("3.1")
+    finally:
+        server.terminate()
+        assert server.wait() == 0
+    print(f"{command} serves from a wheel alone")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
