@@ -106,6 +106,28 @@ def cli() -> None:
     help="What a key gets that is not known.",
 )
 @vector_options
+@option("--scenario", metavar="NAME|FILE", help="Played to every key without its own.")
+@option(
+    "--scenarios",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="A folder of scenarios, beside the bundled ones.",
+)
+@option("--scenario-seed", type=int, default=_DEFAULTS.scenario_seed, help="Moves chance.")
+@option("--rate-limit", metavar="N/TIME", help="A quota for each key, as 3/60s.")
+@option(
+    "--rate-limit-reset",
+    type=click.Choice(["epoch", "iso", "seconds"]),
+    default=_DEFAULTS.rate_limit_reset,
+    help="How X-RateLimit-Reset is written.",
+)
+@option("--journal-size", type=int, default=_DEFAULTS.journal_size, help="Requests that are kept.")
+@option("--journal-bytes", type=Size(), default="32MB", help="Bytes of them that are kept.")
+@option(
+    "--max-namespaces", type=int, default=_DEFAULTS.max_namespaces, help="Keys whose state is kept."
+)
+@option("--control-token", metavar="TOKEN", help="What control requests need; off loopback always.")
+@option("--reload", is_flag=True, default=False, help="Read scenario files again when they change.")
 @option("--max-body", type=Size(), default="50MB", help="Largest request body.")
 @option("--max-inputs", type=int, default=_DEFAULTS.max_inputs, help="Most texts in a request.")
 @option("--cache-bytes", type=Size(), default="32MB", help="Rendered vectors to keep.")

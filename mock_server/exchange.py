@@ -24,6 +24,7 @@ class Received:
     headers: Headers
     body: bytes
     length: int
+    query: bytes = b""
 
     def header(self, name: bytes) -> list[str]:
         """The values of every header field of this lower-case name, without outer blanks."""

@@ -42,7 +42,10 @@ class _Transport:
             body,
             len(body),
         )
-        reply = self._pipeline.answer(received)
+        entry = self._pipeline.arrived(received, "in process")
+        answer = self._pipeline.answer(received, entry)
+        self._pipeline.finished(entry, answer, arrived=True)
+        reply = answer.reply
         library = _library_of(request)
         return library.Response(
             reply.status,

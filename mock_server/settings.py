@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
+_RATE = re.compile(r"(\d{1,9})/(\d{1,9}(?:\.\d{1,9})?)(ms|s|m|h)")
 _SIZE = re.compile(r"(\d+)\s*([kKmMgG]?)(i?)[bB]?")
 
 
@@ -42,6 +44,26 @@ class Settings:
     max_body: int = 50_000_000
     #: Texts in one request (policy).
     max_inputs: int = 2048
+    #: The scenario that is played to every key without one of its own: a name, or a file.
+    scenario: str | None = None
+    #: A folder of scenarios, beside the bundled ones.
+    scenarios: Path | None = None
+    #: Moves what chance decides.
+    scenario_seed: int = 0
+    #: A quota for each key, as ``3/60s``.
+    rate_limit: str | None = None
+    #: How X-RateLimit-Reset is written (policy: seconds since 1970).
+    rate_limit_reset: Literal["epoch", "iso", "seconds"] = "epoch"
+    #: Requests that the journal keeps.
+    journal_size: int = 10_000
+    #: Bytes that the journal keeps.
+    journal_bytes: int = 32_000_000
+    #: API keys whose state is kept.
+    max_namespaces: int = 1000
+    #: What steers the mock must send, off loopback always (``X-Mock-Control-Token``).
+    control_token: str | None = None
+    #: Whether scenario files are read again when they change.
+    reload: bool = False
     #: Bytes of rendered vectors that are kept for texts that come again.
     cache_bytes: int = 32_000_000
 
@@ -51,6 +73,19 @@ class Settings:
         _one_of("binary-dtype", self.binary_dtype, ("int8", "uint8"))
         _one_of("bit-order", self.bit_order, ("big", "little"))
         _at_least("max-body", self.max_body, 1)
+        _one_of("rate-limit-reset", self.rate_limit_reset, ("epoch", "iso", "seconds"))
+        _at_least("scenario-seed", self.scenario_seed, 0)
+        _at_least("journal-size", self.journal_size, 0)
+        _at_least("journal-bytes", self.journal_bytes, 0)
+        _at_least("max-namespaces", self.max_namespaces, 1)
+        if self.control_token is not None and not (
+            self.control_token.isascii()
+            and self.control_token.isprintable()
+            and self.control_token.strip()
+        ):
+            raise SettingsError("control-token must be printable ASCII characters, at least one")
+        if self.rate_limit is not None:
+            parse_rate(self.rate_limit)
         _at_least("max-inputs", self.max_inputs, 1)
         _at_least("cache-bytes", self.cache_bytes, 0)
         _at_least("seed", self.seed, 0)
@@ -78,6 +113,16 @@ def _one_of(name: str, value: object, choices: tuple[object, ...]) -> None:
 def _at_least(name: str, value: int, least: int) -> None:
     if type(value) is not int or value < least:
         raise SettingsError(f"{name} must be a whole number, at least {least}, not {value!r}")
+
+
+def parse_rate(text: str) -> tuple[int, float]:
+    """``3/60s`` is 3 requests in 60 seconds. Raises ``SettingsError``."""
+    match = _RATE.fullmatch(text.strip())
+    requests, per, unit = match.groups() if match else ("0", "0", "s")
+    seconds = float(per) * {"ms": 0.001, "s": 1, "m": 60, "h": 3600}[unit]
+    if int(requests) < 1 or seconds <= 0:
+        raise SettingsError(f"rate-limit must be as 3/60s, requests/time, not {text!r}")
+    return int(requests), seconds
 
 
 def parse_size(text: str) -> int:

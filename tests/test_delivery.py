@@ -15,8 +15,10 @@ import pytest
 
 import mock_server
 from mock_server import RunningServer, delivery
-from mock_server.exchange import Received, Reply
-from mock_server.pipeline import Pipeline
+from mock_server.delivery import Body, read_body
+from mock_server.exchange import Received
+from mock_server.journal import Entry
+from mock_server.pipeline import Answer, Pipeline
 
 HEAD = (
     "POST /v1/code/embed HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer rlc-test\r\n"
@@ -203,11 +205,11 @@ def test_a_large_request_does_not_keep_others_waiting(
     entered, held = threading.Event(), threading.Event()
     answer = Pipeline.answer
 
-    def hold(self: Pipeline, received: Received) -> Reply:
+    def hold(self: Pipeline, received: Received, entry: Entry) -> Answer:
         if received.length > 1_000_000:
             entered.set()
             assert held.wait(60)
-        return answer(self, received)
+        return answer(self, received, entry)
 
     monkeypatch.setattr(Pipeline, "answer", hold)
     with (
@@ -228,14 +230,15 @@ def test_a_large_request_does_not_keep_others_waiting(
         assert large.result().status_code == 200
 
 
-def read(limit: int, *messages: dict[str, Any]) -> tuple[bytes, int, bool] | None:
+def read(limit: int, *messages: dict[str, Any], declared: int | None = None) -> Body:
     """What is read of a body that comes as these ASGI messages."""
     coming = iter(messages)
 
     async def receive() -> dict[str, Any]:
         return next(coming)
 
-    return asyncio.run(delivery._read(receive, limit))
+    headers = [] if declared is None else [(b"content-length", b"%d" % declared)]
+    return asyncio.run(read_body({"headers": headers}, receive, limit))
 
 
 def piece(body: bytes, *, more: bool) -> dict[str, Any]:
@@ -243,24 +246,17 @@ def piece(body: bytes, *, more: bool) -> dict[str, Any]:
 
 
 def test_of_a_body_over_the_limit_only_the_length_is_kept() -> None:
-    assert read(3, piece(b"ab", more=True), piece(b"cd", more=False)) == (b"", 4, True)
-    assert read(4, piece(b"ab", more=True), piece(b"cd", more=False)) == (b"abcd", 4, True)
+    assert read(3, piece(b"ab", more=True), piece(b"cd", more=False)) == Body(b"", 4, ended=True)
+    assert read(4, piece(b"ab", more=True), piece(b"cd", more=False)) == Body(
+        b"abcd", 4, ended=True
+    )
 
 
-def test_of_a_body_cut_off_nothing_is_kept() -> None:
-    assert read(9, piece(b"ab", more=True), {"type": "http.disconnect"}) is None
+def test_a_body_cut_off_is_told_from_a_whole_one() -> None:
+    body = read(9, piece(b"ab", more=True), {"type": "http.disconnect"})
+    assert body == Body(b"ab", 2, ended=False, cut_off=True)
 
 
-def test_a_body_declared_too_large_is_dropped_from_its_first_byte(
-    monkeypatch: pytest.MonkeyPatch, client: httpx.Client
-) -> None:
-    limits = []
-    read_body = delivery._read
-
-    async def note(receive: Any, limit: int) -> Any:
-        limits.append(limit)
-        return await read_body(receive, limit)
-
-    monkeypatch.setattr(delivery, "_read", note)
-    assert client.post("/v1/code/embed", content=b"x" * 1_000_001).status_code == 413
-    assert limits == [0]
+def test_a_body_declared_too_large_is_dropped_from_its_first_byte() -> None:
+    body = read(3, piece(b"ab", more=True), {"type": "http.disconnect"}, declared=4)
+    assert body.content == b""
