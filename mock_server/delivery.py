@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 
 from starlette.types import Receive, Scope, Send
 
-from mock_server.exchange import Received, Reply
+from mock_server.exchange import EmbedRequest, Received, Reply
 from mock_server.pipeline import Pipeline
+from mock_server.rendering import error
+
+_LOG = logging.getLogger(__name__)
 
 #: Bytes of a body over the limit that are still read, and thrown away, so that a client
 #: that sends all before it listens gets its answer.
 DISCARD_LIMIT = 64_000_000
 
-
-# Bytes of a body that is answered on the event loop, within a tenth of a second or so. A
-# larger one gets a thread, so that others are answered and signals heard meanwhile.
-_AT_ONCE = 1_000_000
+# What is answered on the event loop, within some hundredths of a second: a body of so many
+# bytes, for so many numbers. More gets a thread, so that others are answered and signals
+# heard meanwhile.
+_BYTES_AT_ONCE = 1_000_000
+_NUMBERS_AT_ONCE = 500_000
 
 
 class Endpoint:
@@ -39,11 +44,22 @@ class Endpoint:
         received = Received(
             scope["method"], scope["path"], scope["headers"], body, max(length, declared)
         )
-        if length > _AT_ONCE:
-            reply = await asyncio.to_thread(self._pipeline.answer, received)
-        else:
-            reply = self._pipeline.answer(received)
+        try:
+            reply = await self._answer(received)
+        except Exception:  # noqa: BLE001 - whatever it is, the client is told in the envelope
+            _LOG.exception("relace-mock failed at %s %s", received.method, received.path)
+            reply = error(500, "relace-mock itself failed: its log has the traceback")
         await deliver(reply, send, close=not ended)
+
+    async def _answer(self, received: Received) -> Reply:
+        if received.length > _BYTES_AT_ONCE:
+            return await asyncio.to_thread(self._pipeline.answer, received)
+        decided = self._pipeline.decide(received)
+        if isinstance(decided, EmbedRequest):
+            numbers = len(decided.input) * self._pipeline.settings.dimensions
+            if numbers > _NUMBERS_AT_ONCE:
+                return await asyncio.to_thread(self._pipeline.complete, decided)
+        return self._pipeline.complete(decided)
 
 
 async def deliver(reply: Reply, send: Send, *, close: bool = False) -> None:

@@ -15,7 +15,7 @@ import pytest
 
 import mock_server
 from mock_server import RunningServer, delivery
-from mock_server.exchange import Received, Reply
+from mock_server.exchange import EmbedRequest, Received, Reply
 from mock_server.pipeline import Pipeline
 
 HEAD = (
@@ -196,28 +196,30 @@ def test_a_body_declared_too_large_is_not_kept_while_it_comes(server: RunningSer
             answer += connection.recv(65536)
 
 
+@pytest.mark.parametrize(
+    ("stage", "texts"),
+    [("answer", ["x" * 1_000_001]), ("complete", [f"{n}" for n in range(200)])],
+    ids=["long", "many"],
+)
 def test_a_large_request_does_not_keep_others_waiting(
-    monkeypatch: pytest.MonkeyPatch,
+    monkeypatch: pytest.MonkeyPatch, stage: str, texts: list[str]
 ) -> None:
     """It is answered in a thread: the health page comes while it is held up there."""
     entered, held = threading.Event(), threading.Event()
-    answer = Pipeline.answer
+    answer = getattr(Pipeline, stage)
 
-    def hold(self: Pipeline, received: Received) -> Reply:
-        if received.length > 1_000_000:
-            entered.set()
-            assert held.wait(60)
-        return answer(self, received)
+    def hold(self: Pipeline, asked: Received | EmbedRequest) -> Reply:
+        entered.set()
+        assert held.wait(60)
+        reply: Reply = answer(self, asked)
+        return reply
 
-    monkeypatch.setattr(Pipeline, "answer", hold)
-    with (
-        mock_server.running(dimensions=8) as server,
-        concurrent.futures.ThreadPoolExecutor(1) as pool,
-    ):
+    monkeypatch.setattr(Pipeline, stage, hold)
+    with mock_server.running() as server, concurrent.futures.ThreadPoolExecutor(1) as pool:
         large = pool.submit(
             httpx.post,
             f"{server.base_url}/code/embed",
-            json={"model": "m", "input": ["x" * 1_000_001]},
+            json={"model": "m", "input": texts},
             headers={"Authorization": "Bearer k"},
             timeout=60,
         )
@@ -226,6 +228,26 @@ def test_a_large_request_does_not_keep_others_waiting(
         assert not large.done()
         held.set()
         assert large.result().status_code == 200
+
+
+def test_our_own_failure_is_a_500_in_the_envelope_and_a_traceback_in_the_log(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, client: httpx.Client
+) -> None:
+    def fail(_self: Pipeline, _received: Received) -> Reply:
+        raise ZeroDivisionError("a mistake of ours")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(Pipeline, "decide", fail)
+        response = client.post("/v1/code/embed", json={"model": "m", "input": ["a"]})
+    assert response.status_code == 500
+    assert response.json() == {"error": "relace-mock itself failed: its log has the traceback"}
+    assert response.headers["x-relace-mock"] == mock_server.__version__
+    assert "ZeroDivisionError: a mistake of ours" in caplog.text
+    assert "rlc-test" not in caplog.text
+    again = client.post("/v1/code/embed", json={"model": "m", "input": ["a"]})
+    assert again.status_code == 200
+    stream = response.extensions["network_stream"]
+    assert again.extensions["network_stream"] is stream
 
 
 def read(limit: int, *messages: dict[str, Any]) -> tuple[bytes, int, bool] | None:
