@@ -16,7 +16,7 @@ from __future__ import annotations
 import functools
 import hashlib
 from collections.abc import Iterator, Sequence
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -30,11 +30,11 @@ from mock_server.draws import (
     rounded_pairs,
     stream,
 )
+from mock_server.settings import SpaceName
 from mock_server.words import TEXT_LIMIT, WordCounts, count_words, weights
 
 ALGORITHM = 1
 
-SpaceName = Literal["lexical", "hash"]
 Floats = npt.NDArray[np.float32]
 Components = npt.NDArray[np.int32]
 

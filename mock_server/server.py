@@ -12,7 +12,6 @@ import ssl
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from types import FrameType
 from typing import Any
 
@@ -20,8 +19,8 @@ import uvicorn
 
 from mock_server.app import create_app
 from mock_server.pipeline import Pipeline
-from mock_server.settings import ServerError, Settings, SettingsError
-from mock_server.wire import Http, protocol_class
+from mock_server.settings import Http, Listening, ServerError, Settings
+from mock_server.wire import protocol_class
 
 #: Seconds that answers under way have to finish when the server is told to stop.
 _GRACE = 0.4
@@ -29,23 +28,6 @@ _GRACE = 0.4
 _PATIENCE = 0.9
 #: Seconds that an idle connection is kept: longer than clients wait between retries.
 _KEEP_ALIVE = 75
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Listening:
-    """Where the server listens and how it speaks. Port 0 takes any free one."""
-
-    host: str = "127.0.0.1"
-    port: int = 8080
-    http: Http = "auto"
-    ssl_certfile: Path | None = None
-    ssl_keyfile: Path | None = None
-
-    def __post_init__(self) -> None:
-        if self.port not in range(65536):
-            raise SettingsError(f"port must be from 0 to 65535, not {self.port!r}")
-        if self.http not in ("auto", "httptools", "h11"):
-            raise SettingsError(f"http must be auto, httptools or h11, not {self.http!r}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,13 +5,11 @@ from __future__ import annotations
 import asyncio
 import importlib.util
 import re
-from typing import Literal
 
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from mock_server import rendering
-
-Http = Literal["auto", "httptools", "h11"]
+from mock_server.settings import Http
 
 #: Bytes of a request before its body. h11 has the same limit of its own.
 HEAD_LIMIT = 1 << 16

@@ -19,6 +19,7 @@ from mock_server import RunningServer, delivery, wire
 from mock_server import server as server_module
 from mock_server.exchange import EmbedRequest, Received, Reply
 from mock_server.pipeline import Pipeline
+from mock_server.settings import Http
 from tests.conftest import KEY
 
 HEAD = (
@@ -188,7 +189,7 @@ def test_a_wish_to_upgrade_is_ignored(
 @pytest.mark.parametrize("http", ["httptools", "h11"])
 @pytest.mark.parametrize("size", [1, 2, 3, 50, 97, *range(200, 350, 19)])
 def test_a_wish_to_upgrade_is_ignored_however_its_head_is_split(
-    monkeypatch: pytest.MonkeyPatch, http: wire.Http, size: int
+    monkeypatch: pytest.MonkeyPatch, http: Http, size: int
 ) -> None:
     """Three requests in a row, in pieces that begin and end anywhere."""
     whole: Any = wire.protocol_class(http)

@@ -12,7 +12,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from mock_server.embedding import Space, SpaceName, space, space_key
+from mock_server.embedding import Space, space, space_key
+from mock_server.settings import SpaceName
 
 PATH = Path(__file__).parent / "vectors.json"
 TEXTS = {
