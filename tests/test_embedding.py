@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from mock_server import embedding
 from mock_server.decimals import SCALE
-from mock_server.embedding import Space, SpaceName, space, space_key
+from mock_server.embedding import Space, space, space_key
+from mock_server.settings import SpaceName
 
 DIMENSIONS = [8, 24, 64, 2560, 4096, 8192]
 UNRELATED = [
