@@ -114,7 +114,8 @@ class _Connection:
         self._receive = receive
         self.send_message = send
         self.wire = wire
-        self.write, self.close, self.reset = wire.write, wire.close, wire.reset
+        self.write, self.hold = wire.write, wire.hold
+        self.close, self.reset = wire.close, wire.reset
 
     async def start(self, reply: Reply, *, chunked: bool = False) -> None:
         length = (b"content-length", b"%d" % len(reply.body))

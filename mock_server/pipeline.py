@@ -78,7 +78,7 @@ class Pipeline:
         """Enter what was not HTTP, and was refused before it was a request."""
         entry = self.arrived(Received("", "", (), b"", 0), client)
         entry.violations.append(problem)
-        entry.status = 400
+        entry.status = entry.refusal = 400
         entry.completed("refused")
 
     def answer(self, received: Received, entry: Entry) -> Answer:
@@ -93,6 +93,7 @@ class Pipeline:
         outcome = self._outcome(received)
         if isinstance(outcome, Refusal):
             entry.violations.append(message(outcome))
+            entry.refusal = outcome.status
         if isinstance(outcome, Refusal) and not outcome.scriptable:
             return Turn(outcome)
         return self.script.turn(received, outcome, entry, body_hash, key)
@@ -103,6 +104,9 @@ class Pipeline:
         entry.decision = turn.decision
         entry.natural = isinstance(turn.outcome, Refusal) and answer.step is None
         entry.status = answer.reply.status if not answer.fault or answer.fault.sends_head else None
+        for name, value in answer.reply.headers:
+            if name == b"retry-after":
+                entry.retry_after = value.decode("latin-1")
         return answer
 
     def finished(self, entry: Entry, answer: Answer, *, arrived: bool) -> None:
