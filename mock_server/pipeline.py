@@ -94,8 +94,6 @@ class Pipeline:
         if isinstance(outcome, Refusal):
             entry.violations.append(message(outcome))
             entry.refusal = outcome.status
-        if isinstance(outcome, Refusal) and not outcome.scriptable:
-            return Turn(outcome)
         return self.script.turn(received, outcome, entry, body_hash, key)
 
     def complete(self, turn: Turn, entry: Entry) -> Answer:
@@ -109,16 +107,16 @@ class Pipeline:
                 entry.retry_after = value.decode("latin-1")
         return answer
 
-    def finished(self, entry: Entry, answer: Answer, *, arrived: bool) -> None:
-        """Complete the entry of an answer that ``arrived``, or that the client left."""
+    def finished(self, entry: Entry, answer: Answer, *, left: bool) -> None:
+        """Complete the entry of an answer that was sent, unless the client ``left`` before."""
         fault = answer.fault
-        if not arrived:
-            entry.completed("client_aborted" if fault is None else "faulted")
+        if left:
+            entry.completed("client_aborted")
         elif fault is not None:
             entry.completed("faulted")
         else:
             entry.completed("refused" if entry.natural else "answered")
-        whole = arrived and (fault is None or fault.raises is None)
+        whole = not left and (fault is None or fault.raises is None)
         if whole and 200 <= answer.reply.status < 300:
             body_hash = entry.body_hash
             self.script.namespaces.change(entry.namespace, lambda kept: kept.succeeded(body_hash))
