@@ -83,7 +83,7 @@ class Script:
             preferred = wish.status if wish and isinstance(so_far, EmbedRequest) else None
             if preferred or scenario is None:
                 return Turn(so_far, preferred=preferred, fields=fields, now=now)
-            request = so_far if isinstance(so_far, EmbedRequest) else None
+            request = outcome if isinstance(outcome, EmbedRequest) else None
             would_be = so_far.status if isinstance(so_far, Refusal) else 200
             exchange = Exchange(
                 received, request, would_be, counts.attempts, counts.arrivals, body_hash
