@@ -57,5 +57,5 @@ def build(session: nox.Session) -> None:
 def bench(session: nox.Session) -> None:
     """Every benchmark; the tables go into docs/benchmarks.md."""
     session.install(".", *groups("bench"))
-    for name in ("startup", "throughput", "vectors", "search_quality", "memory"):
+    for name in ("startup", "throughput", "scenarios", "vectors", "search_quality", "memory"):
         session.run("python", f"benchmarks/{name}.py")

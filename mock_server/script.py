@@ -5,8 +5,8 @@ All that one request changes is changed in one moment, under the lock of the nam
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from mock_server import contract, quota
 from mock_server.clock import Clock
@@ -26,8 +26,7 @@ from mock_server.settings import Settings, SettingsError, parse_rate
 _NOTHING = Decision()
 
 
-@dataclass(frozen=True, slots=True)
-class Turn:
+class Turn(NamedTuple):
     """What the state of a namespace decided about one request.
 
     ``outcome`` is the outcome so far, the quota's refusal included; ``preferred`` a status
