@@ -12,12 +12,12 @@ import re
 import threading
 import time
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal
 
 from mock_server.exchange import Headers, Received
-from mock_server.scenario.engine import Decision
+from mock_server.scenario.engine import NOTHING, Decision
 from mock_server.scenario.matching import why
 from mock_server.scenario.model import Scenario
 
@@ -53,13 +53,13 @@ class Entry:
     status: int | None = None
     chosen_by: str | None = None
     scenario: Scenario | None = None
-    decision: Decision = field(default_factory=Decision)
+    decision: Decision = NOTHING
     natural: bool = False
     refusal: int | None = None
     retry_after: str | None = None
     attempt: int | None = None
     duration: float | None = None
-    violations: list[str] = field(default_factory=list)
+    violations: tuple[str, ...] = ()
 
     def completed(self, outcome: Outcome) -> None:
         """The exchange is over."""
@@ -149,7 +149,7 @@ class Journal:
             time.monotonic(),
         )
         if hidden.found:
-            entry.violations.append("the API key is in the URL, where logs keep it")
+            entry.violations = ("the API key is in the URL, where logs keep it",)
         with self._lock:
             self._number += 1
             entry.number = self._number
@@ -214,10 +214,13 @@ class _Redaction:
         return raw.replace(self._key.encode(), self._mark.encode())
 
     def headers(self, fields: Headers) -> Headers:
-        return [
-            (name, self._secret(value) if _is_secret(name) else self.text(value))
-            for name, value in fields
-        ]
+        # A tuple, as thousands of entries are kept: the garbage collector passes those by.
+        return tuple(
+            [
+                (name, self._secret(value) if _is_secret(name) else self.text(value))
+                for name, value in fields
+            ]
+        )
 
     def _secret(self, value: bytes) -> bytes:
         """The scheme, if there is one, and the mark."""

@@ -77,7 +77,7 @@ class Pipeline:
     def malformed(self, problem: str, client: str) -> None:
         """Enter what was not HTTP, and was refused before it was a request."""
         entry = self.arrived(Received("", "", (), b"", 0), client)
-        entry.violations.append(problem)
+        entry.violations += (problem,)
         entry.status = entry.refusal = 400
         entry.completed("refused")
 
@@ -92,7 +92,7 @@ class Pipeline:
         self.journal.has_body(entry, received, body_hash, key)
         outcome = self._outcome(received)
         if isinstance(outcome, Refusal):
-            entry.violations.append(message(outcome))
+            entry.violations += (message(outcome),)
             entry.refusal = outcome.status
         return self.script.turn(received, outcome, entry, body_hash, key)
 

@@ -34,6 +34,10 @@ class Decision(NamedTuple):
     misses: tuple[tuple[int, str], ...] = ()
 
 
+#: Normal service.
+NOTHING = Decision()
+
+
 def start(scenario: Scenario) -> Position:
     """Nothing answered yet."""
     return (0,) * len(scenario.rules)
@@ -45,8 +49,8 @@ def decide(
     """What this request gets, and where the story then stands."""
     misses: list[tuple[int, str]] = []
     for index, rule in enumerate(scenario.rules):
-        seed = f"{server_seed} {scenario.seed} {index}"
         missed = first_miss(rule.when, exchange)
+        seed = (server_seed, scenario.seed, index)
         if missed is None and rule.chance is not None:
             missed = "chance" if _chance(seed, "answer", exchange) >= rule.chance else None
         if missed is not None:
@@ -100,8 +104,9 @@ def _can_mutate(step: Step, exchange: Exchange) -> bool:
     )
 
 
-def _chance(seed: str, purpose: str, exchange: Exchange) -> float:
+def _chance(seed: tuple[int, int, int], purpose: str, exchange: Exchange) -> float:
     """A number from 0 to 1 that depends on nothing but what it is drawn for."""
-    text = f"relace-mock chance {seed} {exchange.arrivals} {purpose} "
+    numbers = " ".join(map(str, (*seed, exchange.arrivals)))
+    text = f"relace-mock chance {numbers} {purpose} "
     drawn = hashlib.sha256(text.encode() + exchange.body_hash).digest()
     return int.from_bytes(drawn[:7], "big") / 2**56
