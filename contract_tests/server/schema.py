@@ -15,29 +15,59 @@ from typing import Any
 import orjson
 
 from contract_tests import contract
-from contract_tests.server.answers import depart
+from contract_tests.server.answers import depart, unclear
 from contract_tests.server.exchange import Exchange
 from contract_tests.server.properties import holds_for
 from contract_tests.server.reach import documented_example
 from contract_tests.server.subject import JSON, Server
 
 
-def sample(server: Server) -> None:
+def sample(server: Server) -> list[Exchange]:
     """A request for every status that a request can bring about, for ``watch`` to judge."""
-    documented_example(server)
-    server.ask(b"{")
-    server.ask(json.dumps(contract.example()).encode(), authorization=())
+    example = json.dumps(contract.example()).encode()
+    exchanges = [
+        documented_example(server),
+        server.ask(b"{"),
+        server.ask(example, authorization=()),
+    ]
     if server.settings.live:
-        return
-    server.embed(["a", "bb", ""], output_dtype="binary")
-    server.ask(b'{"model": 5, "input": "a"}')
-    server.ask(json.dumps(contract.example()).encode(), headers=(("Content-Type", "text/plain"),))
-    server.ask(
-        json.dumps(contract.example()).encode(),
-        authorization=(("Authorization", f"Bearer {server.bad_key}"),),
-    )
-    # 405, the one status whose headers are promised, is asked of the same path.
-    server.look_at(server.ask(method="GET"), "SCHEMA-headers")
+        return exchanges
+    unknown = (("Authorization", f"Bearer {server.bad_key}"),)
+    return [
+        *exchanges,
+        server.embed(["a", "bb", ""], output_dtype="binary"),
+        server.ask(b'{"model": 5, "input": "a"}'),
+        server.ask(b'{"model": "m", "input": null}'),
+        server.ask(example, headers=(("Content-Type", "text/plain"),)),
+        server.ask(example, authorization=unknown),
+    ]
+
+
+def any_answer(server: Server) -> None:
+    """SCHEMA-status and SCHEMA-type."""
+    _seen(sample(server), lambda status: status > 0, "answer")
+
+
+def an_embedding(server: Server) -> None:
+    """SCHEMA-body and SCHEMA-strict."""
+    _seen(sample(server), lambda status: status == 200, "200")
+
+
+def an_error(server: Server) -> None:
+    """ENV-shape and ENV-clean."""
+    _seen(sample(server), lambda status: status >= 400, "error")
+
+
+def declared_headers(server: Server) -> None:
+    """SCHEMA-headers: a 405 is the one status with headers that can always be had."""
+    exchange = server.ask(method="GET")
+    _seen([exchange], lambda status: status == 405, "405")
+    server.look_at(exchange, "SCHEMA-headers")
+
+
+def _seen(exchanges: list[Exchange], fits: Callable[[int], bool], what: str) -> None:
+    if not any(fits(exchange.status) for exchange in exchanges):
+        raise unclear(f"there was no {what}", exchanges[0])
 
 
 def examples(server: Server) -> None:

@@ -71,6 +71,8 @@ class Server:
         self._dimensions = Dimensions()
         self._abandoned: set[threading.Thread] = set()
         self._answers: dict[Request, Exchange] = {}
+        #: What ``limits`` saw while it spent the quota, which is done once.
+        self.counted: list[Exchange] = []
 
     def _connect(self) -> httpx.Client:
         host = urlsplit(self.settings.base_url).hostname or ""
@@ -176,7 +178,9 @@ class Server:
                 content=request.body,
             )
             try:
-                answer = self._client.send(asked)
+                answer = self._client.send(asked, stream=True)
+                connection = _local_port(answer)
+                answer.read()
             except (httpx.RemoteProtocolError, httpx.ReadError, httpx.WriteError) as error:
                 failure = str(error) or "the connection was closed"
             except httpx.TimeoutException as error:
@@ -185,19 +189,14 @@ class Server:
             except (httpx.TransportError, httpx.DecodingError, httpx.InvalidURL) as error:
                 return self._redacted(request, failure=str(error) or type(error).__name__)
             else:
-                return self._received(request, answer)
+                return self._redacted(
+                    request,
+                    status=answer.status_code,
+                    headers=tuple(answer.headers.multi_items()),
+                    body=answer.content,
+                    connection=connection,
+                )
         return self._redacted(request, failure=failure)
-
-    def _received(self, request: Request, answer: httpx.Response) -> Exchange:
-        stream = answer.extensions.get("network_stream")
-        address = stream.get_extra_info("client_addr") if stream is not None else None
-        return self._redacted(
-            request,
-            status=answer.status_code,
-            headers=tuple(answer.headers.multi_items()),
-            body=answer.content,
-            connection=address[1] if address else 0,
-        )
 
     def _redacted(self, request: Request, **answer: Any) -> Exchange:
         """An exchange in which no secret is left, wherever a server may have repeated it."""
@@ -240,3 +239,10 @@ class Server:
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+
+def _local_port(answer: httpx.Response) -> int:
+    """The port that a request went through: which connection it used. 0 if it is not known."""
+    stream = answer.extensions.get("network_stream")
+    address = stream.get_extra_info("client_addr") if stream is not None else None
+    return int(address[1]) if address else 0

@@ -92,7 +92,8 @@ class Reference:
     quota: int | None = None
     per = 60.0
 
-    def __init__(self) -> None:
+    def __init__(self, now: Callable[[], float] = time.time) -> None:
+        self.now = now
         self.served = 0
         self.window = (0.0, 0)
 
@@ -227,8 +228,8 @@ class Reference:
         if self.quota is None:
             return {}
         start, used = self.window
-        if time.time() >= start + self.per:
-            start, used = time.time(), 0
+        if self.now() >= start + self.per:
+            start, used = self.now(), 0
         self.window = (start, used + 1)
         headers = self.limits(self.quota, self.quota - used - 1, start + self.per)
         if used >= self.quota:

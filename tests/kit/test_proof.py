@@ -1,0 +1,63 @@
+"""The kit tested by itself: every mutant is caught by name, what is correct is clean.
+
+This is the short form; ``nox -s proof`` takes 20 seeds, and runs every check on every mutant.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+import mock_server
+from contract_tests.requirements import requirements
+from contract_tests.server.verify import Wanted, verify
+from tests.kit.judging import found, judged
+from tests.kit.mutants import MUTANTS
+from tests.kit.reference import Reference
+
+CATCHERS = {
+    mutant: [one.id for one in requirements("server").values() if mutant in one.mutants]
+    for mutant in MUTANTS
+}
+
+
+@pytest.mark.parametrize("mutant", MUTANTS)
+def test_a_mutant_is_caught_by_every_check_that_names_it(mutant: str) -> None:
+    caught = found(judged(MUTANTS[mutant](), *CATCHERS[mutant]))
+    # To stumble is not to catch.
+    seen = {one for one, problem in caught.items() if "could not be exercised" not in problem}
+    assert set(CATCHERS[mutant]) <= seen, caught
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_nothing_is_found_in_the_reference(seed: int) -> None:
+    assert found(judged(Reference(), seed=seed)) == {}
+
+
+@pytest.mark.parametrize("quota", [40])
+def test_nothing_is_found_in_the_reference_with_a_quota(quota: int) -> None:
+    class Counting(Reference):
+        per = 0.5
+
+    Counting.quota = quota
+    report = judged(Counting())
+    assert found(report) == {}
+    held = [result.requirement.id for result in report.results if not result.note]
+    assert {"RL-headers", "RL-window"} <= set(held)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"http": "httptools"},
+        {"http": "h11", "seed": 7},
+        {"dimensions": 256},
+        {"embedding": "hash", "api_keys": ("rlc-known",)},
+        {"unknown_key_status": 401, "api_keys": ("rlc-known",)},
+    ],
+    ids=str,
+)
+def test_nothing_is_found_in_the_mock(settings: dict[str, object]) -> None:
+    with mock_server.running(**settings) as server:  # type: ignore[arg-type]
+        known = "rlc-known" if "api_keys" in settings else None
+        report = verify(Wanted(url=server.base_url, api_key=known), lambda _: None)
+    assert found(report) == {}
