@@ -74,14 +74,28 @@ def show(report: Report) -> None:
     """Print the findings, the worst last and so nearest to the summary, and the summary."""
     order = list(Outcome)
     found = [result for result in report.results if result.findings or result.outcome.red]
-    for result in sorted(found, key=lambda one: order.index(one.outcome), reverse=True):
-        colour = _COLOURS[result.outcome]
+    found.sort(key=lambda one: order.index(one.outcome), reverse=True)
+    stumbled = [one for one in found if one.findings and one.findings[0].stumbled]
+    _show_stumbled(stumbled)
+    for result in found:
+        if result in stumbled:
+            continue
         asked = result.requirement
         title = f"{result.outcome.value.upper()}  {asked.id}  ({asked.level}, {asked.label})"
-        click.secho(title, fg=colour, bold=True)
+        click.secho(title, fg=_COLOURS[result.outcome], bold=True)
         click.echo("\n".join(finding_lines(result)) + "\n")
     for line in summary(report, _coloured):
         click.echo(line)
+
+
+def _show_stumbled(results: list[Result]) -> None:
+    """Checks that could not see what they are about: briefly, as other findings say why."""
+    by_problem: dict[str, list[str]] = {}
+    for result in results:
+        by_problem.setdefault(result.findings[0].problem, []).append(result.requirement.id)
+    for problem, ids in by_problem.items():
+        click.secho(", ".join(ids), fg="red", bold=True)
+        click.echo(f"  {problem}\n")
 
 
 def finding_lines(result: Result) -> Iterator[str]:
