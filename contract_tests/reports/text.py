@@ -9,6 +9,8 @@ import click
 
 from contract_tests.finding import Finding, Outcome, Report, Result
 
+#: Ids that a line of the summary lists; more are counted.
+_LISTED = 8
 _COLOURS = {
     Outcome.HOLDS: "green",
     Outcome.FAILS: "red",
@@ -138,13 +140,15 @@ def summary(
         named = [
             result.requirement.id for result in results if result.findings or result.outcome.red
         ]
-        yield f"{family:<7} {marks}{'  ' + ', '.join(named) if named else ''}"
+        which = ", ".join(named) if len(named) <= _LISTED else f"{len(named)} checks"
+        yield f"{family:<7} {marks}  {which}".rstrip()
     notes: dict[str, list[str]] = {}
     for result in report.results:
         if result.outcome is Outcome.NOT_CLAIMED:
             notes.setdefault(result.note, []).append(result.requirement.id)
     for note, ids in notes.items():
-        yield f"not claimed: {', '.join(ids)}: {note}"
+        which = ", ".join(ids) if len(ids) <= _LISTED else f"{len(ids)} checks"
+        yield f"not claimed: {which}: {note}"
     yield from report.facts
     counted = ", ".join(
         paint(_amount(outcome, report.count(outcome)), outcome)

@@ -12,6 +12,7 @@ import json
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import jsonschema_rs
 import orjson
 
 from contract_tests import contract
@@ -177,13 +178,12 @@ def _judged(exchange: Exchange) -> str | None:
     if exchange.status >= 500:
         return f"a {exchange.status}: whatever is sent, the server must not fail"
     if request.method == "POST" and dict(request.headers)["Content-Type"] == "application/json":
-        validity: dict[bool | None, Callable[[int], str | None]] = {
-            True: lambda status: None if status == 200 else "a valid body is refused",
-            False: lambda status: None if status >= 400 else "an invalid body is accepted",
-            None: lambda _: None,
-        }
-        problem = validity[_validity(request.body)](exchange.status)
-        return f"{problem}: {exchange.summary()}" if problem else None
+        fault = _fault(request.body)
+        if fault is None and exchange.status != 200:
+            return f"a valid body is refused: {exchange.summary()}"
+        if fault and exchange.status < 400:
+            return f"an invalid body is accepted: {fault}"
+        return None
     return (
         None
         if exchange.status >= 400 or request.method in {"OPTIONS", "HEAD"}
@@ -194,12 +194,17 @@ def _judged(exchange: Exchange) -> str | None:
     )
 
 
-def _validity(body: bytes) -> bool | None:
-    """Whether a body is valid; None where only our policies say that it is not."""
+def _fault(body: bytes) -> str | None:
+    """What is wrong with a body, None if nothing is.
+
+    The empty string is for what only our policies call wrong: it may be answered either way.
+    """
     try:
         content = orjson.loads(body)
-    except orjson.JSONDecodeError:
-        return False
-    if contract.validator("EmbedRequest").is_valid(content):
-        return True
-    return None if contract.validator("EmbedRequest", documented=True).is_valid(content) else False
+    except orjson.JSONDecodeError as error:
+        return f"it is not JSON: {error}"
+    try:
+        contract.validator("EmbedRequest", documented=True).validate(content)
+    except jsonschema_rs.ValidationError as error:
+        return f"{'/'.join(map(str, error.instance_path)) or 'the body'}: {error.message[:120]}"
+    return None if contract.validator("EmbedRequest").is_valid(content) else ""

@@ -88,6 +88,7 @@ class Reference:
     dimensions = 64
     max_body = 50_000_000
     rules = RULES
+    unknown_key_status = 404
     #: Requests in a window of ``per`` seconds; None for no quota.
     quota: int | None = None
     per = 60.0
@@ -182,7 +183,7 @@ class Reference:
         if not self.scheme(scheme) or not key:
             raise Refused(401, "Authorized header required")
         if not self.known(key):
-            raise Refused(404, "API key not found")
+            raise Refused(self.unknown_key_status, "API key not found")
 
     def scheme(self, scheme: str) -> bool:
         """Whether the scheme is ours."""
