@@ -47,6 +47,28 @@ def validator(schema: str) -> jsonschema_rs.Draft202012Validator:
 
 
 @functools.cache
+def documented_statuses() -> frozenset[int]:
+    """The statuses that Relace documents for the endpoint; the others are our policy."""
+    responses = as_dict()["paths"][EMBED_PATH][EMBED_METHOD.lower()]["responses"]
+    return frozenset(
+        int(status)
+        for status, response in responses.items()
+        if response["x-provenance"].startswith("documented")
+    )
+
+
+@functools.cache
+def documented_message(status: int) -> str | None:
+    """The first documented message of an error status."""
+    responses = as_dict()["paths"][EMBED_PATH][EMBED_METHOD.lower()]["responses"]
+    content = responses.get(str(status), {}).get("content", {}).get("application/json", {})
+    for example in content.get("examples", {}).values():
+        text: str | None = example["value"].get("error")
+        return text
+    return None
+
+
+@functools.cache
 def message(status: int, example: str) -> str:
     """The documented message of an error status, by the name of its example."""
     response = as_dict()["paths"][EMBED_PATH][EMBED_METHOD.lower()]["responses"][str(status)]

@@ -1,22 +1,32 @@
-"""ASGI to the pipeline and back: the body in, within bounds, and the reply out."""
+"""ASGI to the pipeline and back: the body in, within bounds, and the answer out."""
 
 from __future__ import annotations
 
 import asyncio
+import logging
+from dataclasses import dataclass, replace
 
 from starlette.types import Receive, Scope, Send
 
-from mock_server.exchange import Received, Reply
-from mock_server.pipeline import Pipeline
+from mock_server.control import BODY_LIMIT, Control
+from mock_server.exchange import EmbedRequest, Received, Reply
+from mock_server.journal import Entry
+from mock_server.pipeline import Answer, Pipeline, measure
+from mock_server.rendering import error
+from mock_server.wire import Wire, wire_of
+
+_LOG = logging.getLogger(__name__)
 
 #: Bytes of a body over the limit that are still read, and thrown away, so that a client
 #: that sends all before it listens gets its answer.
 DISCARD_LIMIT = 64_000_000
 
-
-# Bytes of a body that is answered on the event loop, within a tenth of a second or so. A
-# larger one gets a thread, so that others are answered and signals heard meanwhile.
-_AT_ONCE = 1_000_000
+# What is answered on the event loop, within some hundredths of a second: a body of so many
+# bytes, for so many numbers. More gets a thread, so that others are answered and signals
+# heard meanwhile.
+_BYTES_AT_ONCE = 1_000_000
+_NUMBERS_AT_ONCE = 500_000
+_WITHOUT_BODY = (204, 304)
 
 
 class Endpoint:
@@ -27,53 +37,148 @@ class Endpoint:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
-        limit = self._pipeline.settings.max_body
-        declared = _declared_length(scope)
-        if declared > limit and _waits_for_permission(scope):
-            body, length, ended = b"", declared, False
-        else:
-            read = await _read(receive, limit if declared <= limit else 0)
-            if read is None:
-                return  # the client went away before it had sent all: no one to answer
-            body, length, ended = read
-        received = Received(
-            scope["method"], scope["path"], scope["headers"], body, max(length, declared)
-        )
-        if length > _AT_ONCE:
-            reply = await asyncio.to_thread(self._pipeline.answer, received)
-        else:
-            reply = self._pipeline.answer(received)
-        await deliver(reply, send, close=not ended)
+        head = received_head(scope)
+        entry = self._pipeline.arrived(head, _client(scope))
+        body = await read_body(scope, receive, self._pipeline.settings.max_body)
+        received = replace(head, body=body.content, length=body.length)
+        if body.cut_off:
+            self._pipeline.journal.has_body(entry, received, b"", None)
+            entry.completed("client_aborted")
+            return  # the client went away before it had sent all: no one to answer
+        try:
+            answer = await self._answer(received, entry)
+        except Exception:  # noqa: BLE001 - whatever it is, the client is told in the envelope
+            _LOG.exception("relace-mock failed at %s %s", received.method, entry.path)
+            answer = Answer(error(500, "relace-mock itself failed: its log has the traceback"))
+        connection = _Connection(receive, send, wire_of(scope))
+        arrived = await _perform(answer, connection, close=not body.ended)
+        self._pipeline.finished(entry, answer, arrived=arrived)
+
+    async def _answer(self, received: Received, entry: Entry) -> Answer:
+        if received.length > _BYTES_AT_ONCE:
+            return await asyncio.to_thread(self._pipeline.answer, received, entry)
+        turn = self._pipeline.decide(received, entry)
+        if isinstance(turn.outcome, EmbedRequest):
+            numbers = len(turn.outcome.input) * self._pipeline.settings.dimensions
+            if numbers > _NUMBERS_AT_ONCE:
+                return await asyncio.to_thread(self._pipeline.complete, turn, entry)
+        return self._pipeline.complete(turn, entry)
+
+
+class ControlEndpoint:
+    """The ASGI application of the control API."""
+
+    def __init__(self, control: Control) -> None:
+        self._control = control
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        body = await read_body(scope, receive, BODY_LIMIT)
+        if not body.cut_off:
+            head = received_head(scope)
+            received = replace(head, body=body.content, length=body.length)
+            await deliver(self._control.answer(received), send, close=not body.ended)
+
+
+def received_head(scope: Scope) -> Received:
+    """A request without its body."""
+    return Received(scope["method"], scope["path"], scope["headers"], b"", 0, scope["query_string"])
 
 
 async def deliver(reply: Reply, send: Send, *, close: bool = False) -> None:
     """Send a reply; ``close`` ends the connection after it."""
-    headers = [*reply.headers, (b"content-length", b"%d" % len(reply.body))]
+    headers = list(reply.headers)
+    if reply.status not in _WITHOUT_BODY:
+        headers.append((b"content-length", b"%d" % len(reply.body)))
     if close:
         headers.append((b"connection", b"close"))
     await send({"type": "http.response.start", "status": reply.status, "headers": headers})
     await send({"type": "http.response.body", "body": reply.body})
 
 
-async def _read(receive: Receive, limit: int) -> tuple[bytes, int, bool] | None:
-    """The body, its length and whether it ended. Over the limit the body is dropped.
+async def _perform(answer: Answer, connection: _Connection, *, close: bool) -> bool:
+    """Let the answer arrive, or not, as it should; tells whether the client was still there."""
+    if answer.delay and await connection.left(answer.delay):
+        return False
+    if answer.fault is None:
+        await deliver(answer.reply, connection.send_message, close=close)
+    else:
+        await answer.fault.perform(connection, answer.reply, measure(answer))
+    return not connection.wire.is_gone() or answer.fault is not None
 
-    None if the client disconnected.
+
+class _Connection:
+    """See ``Connection``: what can be said in ASGI is, for the rest there is the wire."""
+
+    def __init__(self, receive: Receive, send: Send, wire: Wire) -> None:
+        self._receive = receive
+        self.send_message = send
+        self.wire = wire
+        self.write, self.close, self.reset = wire.write, wire.close, wire.reset
+
+    async def start(self, reply: Reply, *, chunked: bool = False) -> None:
+        length = (b"content-length", b"%d" % len(reply.body))
+        framing = (b"transfer-encoding", b"chunked") if chunked else length
+        headers = [*reply.headers, framing]
+        await self.send_message(
+            {"type": "http.response.start", "status": reply.status, "headers": headers}
+        )
+
+    async def send(self, piece: bytes, *, more: bool = True) -> None:
+        await self.send_message({"type": "http.response.body", "body": piece, "more_body": more})
+
+    async def arrived(self) -> None:
+        await self.wire.arrived()
+
+    async def left(self, seconds: float | None = None) -> bool:
+        try:
+            async with asyncio.timeout(seconds):
+                while (await self._receive())["type"] != "http.disconnect":
+                    pass
+        except TimeoutError:
+            return False
+        return True
+
+
+@dataclass(frozen=True, slots=True)
+class Body:
+    """What came. ``content`` is empty if there was more than was wanted.
+
+    ``cut_off``: the client went away before the end. ``ended`` is false too where the rest
+    was not read, so that the connection cannot go on.
     """
+
+    content: bytes
+    length: int
+    ended: bool
+    cut_off: bool = False
+
+
+async def read_body(scope: Scope, receive: Receive, limit: int) -> Body:
+    """The body, if it has at most ``limit`` bytes; else its length, about."""
+    declared = _declared_length(scope)
+    if declared > limit and _waits_for_permission(scope):
+        return Body(b"", declared, ended=False)
     chunks: list[bytes] = []
     length = 0
     more = True
-    while more and length <= limit + DISCARD_LIMIT:
+    kept = limit if declared <= limit else 0
+    while more and length <= kept + DISCARD_LIMIT:
         message = await receive()
         if message["type"] == "http.disconnect":
-            return None
+            return Body(b"".join(chunks), length, ended=False, cut_off=True)
         chunk: bytes = message.get("body", b"")
         more = message.get("more_body", False)
         length += len(chunk)
         chunks.append(chunk)
-        if length > limit:
+        if length > kept:
             chunks.clear()
-    return b"".join(chunks), length, not more
+    return Body(b"".join(chunks), max(length, declared), ended=not more)
+
+
+def _client(scope: Scope) -> str:
+    host, port = scope["client"] or ("", 0)
+    return f"{host}:{port}"
 
 
 def _declared_length(scope: Scope) -> int:

@@ -2,50 +2,130 @@
 
 ::
 
-    route ─▶ authenticate ─▶ validate ─▶ embed ─▶ render
-      │           │              │                  ▲
-      └───────────┴── Refusal ───┴──────────────────┘
+    route ─▶ authenticate ─▶ validate ─▶ quota ─▶ script ─▶ embed ─▶ render
+      │           │              │         │        ▲                  ▲
+      └───────────┴── Refusal ───┴─────────┴────────┴──────────────────┘
+
+The script sees the outcome so far, refusals included, and may replace it.
 """
 
 from __future__ import annotations
 
+import hashlib
+from dataclasses import dataclass, replace
+
 from mock_server import contract
-from mock_server.auth import authenticate
-from mock_server.exchange import Embedded, Received, Reply
+from mock_server.auth import authenticate, bearer_key
+from mock_server.clock import REAL, Clock
+from mock_server.exchange import EmbedRequest, Received, Reply
+from mock_server.journal import Entry, Journal
+from mock_server.namespaces import namespace_of
 from mock_server.refusals import (
     Refusal,
     body_too_large,
     method_not_allowed,
     route_not_found,
 )
-from mock_server.rendering import render
+from mock_server.rendering import message, mutated, render, scripted, with_fields
 from mock_server.rows import Embedder
+from mock_server.scenario.faults import FAULTS, Fault
+from mock_server.scenario.faults.connection import Measure
+from mock_server.scenario.model import Step
+from mock_server.script import Script, Turn
 from mock_server.settings import Settings
 from mock_server.validation import validate
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a request gets: a reply, and how it arrives. ``delay`` is in seconds."""
+
+    reply: Reply
+    step: Step | None = None
+    delay: float = 0.0
+
+    @property
+    def fault(self) -> Fault | None:
+        """The fault by which it does not arrive as it should."""
+        return FAULTS[self.step.fault] if self.step and self.step.fault else None
+
+
+def measure(answer: Answer) -> Measure:
+    """How much there is of the fault of an answer: half of the body, 1,024 bytes a second."""
+    step = answer.step
+    at = 0.5 if step is None or step.at is None else step.at
+    return Measure(at, (step.bytes_per_second if step else None) or 1024.0)
 
 
 class Pipeline:
     """Answers requests. Knows no socket; safe to use from several threads."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, clock: Clock = REAL) -> None:
         self.settings = settings
         self.embedder = Embedder(settings)
+        self.script = Script(settings, clock)
+        self.journal = Journal(settings.journal_size, settings.journal_bytes)
         self._known_keys = frozenset(settings.api_keys)
 
-    def answer(self, received: Received) -> Reply:
-        """The reply to one request, whatever it asks for."""
-        return render(self._outcome(received))
+    def arrived(self, received: Received, client: str) -> Entry:
+        """Enter a request into the journal; its head is enough."""
+        key = bearer_key(received)
+        name = namespace_of(key)
+        now = self.script.namespaces.change(name, self.script.namespaces.now)
+        return self.journal.arrived(received, now=now, namespace=name, key=key, client=client)
 
-    def _outcome(self, received: Received) -> Embedded | Refusal:
+    def malformed(self, problem: str, client: str) -> None:
+        """Enter what was not HTTP, and was refused before it was a request."""
+        entry = self.arrived(Received("", "", (), b"", 0), client)
+        entry.violations.append(problem)
+        entry.status = 400
+        entry.completed("refused")
+
+    def answer(self, received: Received, entry: Entry) -> Answer:
+        """The answer to one request, whatever it asks for."""
+        return self.complete(self.decide(received, entry), entry)
+
+    def decide(self, received: Received, entry: Entry) -> Turn:
+        """What a request gets. Takes a small part of the time that vectors take."""
+        key = bearer_key(received)
+        body_hash = hashlib.sha256(received.body).digest()
+        self.journal.has_body(entry, received, body_hash, key)
+        outcome = self._outcome(received)
+        if isinstance(outcome, Refusal):
+            entry.violations.append(message(outcome))
+        if isinstance(outcome, Refusal) and not outcome.scriptable:
+            return Turn(outcome)
+        return self.script.turn(received, outcome, entry, body_hash, key)
+
+    def complete(self, turn: Turn, entry: Entry) -> Answer:
+        """The answer that was decided on, with its vectors."""
+        answer = Answer(self._reply(turn), turn.decision.step, turn.decision.delay)
+        entry.decision = turn.decision
+        entry.natural = isinstance(turn.outcome, Refusal) and answer.step is None
+        entry.status = answer.reply.status if not answer.fault or answer.fault.sends_head else None
+        return answer
+
+    def finished(self, entry: Entry, answer: Answer, *, arrived: bool) -> None:
+        """Complete the entry of an answer that ``arrived``, or that the client left."""
+        fault = answer.fault
+        if not arrived:
+            entry.completed("client_aborted" if fault is None else "faulted")
+        elif fault is not None:
+            entry.completed("faulted")
+        else:
+            entry.completed("refused" if entry.natural else "answered")
+        whole = arrived and (fault is None or fault.raises is None)
+        if whole and 200 <= answer.reply.status < 300:
+            body_hash = entry.body_hash
+            self.script.namespaces.change(entry.namespace, lambda kept: kept.succeeded(body_hash))
+
+    def _outcome(self, received: Received) -> EmbedRequest | Refusal:
         if refusal := self._route(received):
             return refusal
         caller = authenticate(received, self._known_keys, self.settings.unknown_key_status)
         if isinstance(caller, Refusal):
             return caller
-        request = validate(received, self.settings.max_inputs)
-        if isinstance(request, Refusal):
-            return request
-        return self.embedder.embed(request)
+        return validate(received, self.settings.max_inputs)
 
     def _route(self, received: Received) -> Refusal | None:
         if received.path != contract.EMBED_PATH:
@@ -55,3 +135,34 @@ class Pipeline:
         if received.length > self.settings.max_body:
             return body_too_large(received.length, self.settings.max_body)
         return None
+
+    def _reply(self, turn: Turn) -> Reply:
+        """The reply, with the fields of the quota and of the step."""
+        step = turn.decision.step
+        if turn.preferred is not None and turn.preferred != 200:
+            reply = scripted(turn.preferred, None)
+        elif step is not None and step.status is not None:
+            reply = scripted(step.status, step.fixed_body)
+        elif step is not None and step.fault and not FAULTS[step.fault].sends_head:
+            reply = _NEVER_SENT
+        else:
+            reply = self._true_reply(turn.outcome, step)
+        fields = turn.fields
+        if reply.status == 429 and not fields:
+            fields = self.script.made_up_fields(turn.now)
+        if fields:
+            reply = replace(reply, headers=(*reply.headers, *fields))
+        return with_fields(reply, step.headers) if step and step.headers else reply
+
+    def _true_reply(self, outcome: EmbedRequest | Refusal, step: Step | None) -> Reply:
+        """The reply that there would be anyway, falsified if the step wants that."""
+        if isinstance(outcome, Refusal):
+            return render(outcome)
+        embedded = self.embedder.embed(outcome)
+        if step is None or not step.mutate:
+            return render(embedded)
+        other = replace(outcome, model=f"{outcome.model}\ndrifted")
+        return mutated(step.mutate, outcome, embedded, lambda: self.embedder.embed(other).rows)
+
+
+_NEVER_SENT = Reply(0, (), b"")

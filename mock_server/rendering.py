@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import functools
 import json
+from collections.abc import Callable, Mapping, Sequence
+from http import HTTPStatus
 
 from mock_server import __version__, contract
-from mock_server.exchange import Embedded, Headers, Reply
+from mock_server.exchange import Embedded, EmbedRequest, Headers, Reply
 from mock_server.refusals import Refusal
+from mock_server.scenario.mutations import MUTATIONS
+from mock_server.scenario.mutations.draft import begin
 
 #: On every answer, so that a fake vector cannot pass for a real one unnoticed.
 MARK = (b"x-relace-mock", __version__.encode())
@@ -19,6 +23,53 @@ def render(outcome: Embedded | Refusal) -> Reply:
     if isinstance(outcome, Embedded):
         return Reply(200, _JSON, _results(outcome))
     return error(outcome.status, message(outcome), outcome.headers)
+
+
+def scripted(status: int, body: tuple[bytes, bytes] | None) -> Reply:
+    """A status that a scenario asks for: its body and content type, or the documented message.
+
+    A status that has no message of its own gets its name in the envelope (policy).
+    """
+    if body is not None:
+        content, content_type = body
+        return Reply(status, ((b"content-type", content_type), MARK), content)
+    if status < 400:
+        return Reply(status, (MARK,), b"")
+    return error(status, contract.documented_message(status) or _name_of(status))
+
+
+def _name_of(status: int) -> str:
+    try:
+        return HTTPStatus(status).phrase
+    except ValueError:
+        return f"Status {status}"
+
+
+def with_fields(reply: Reply, fields: Mapping[str, str | None]) -> Reply:
+    """A reply with these header fields in the place of its own of the same names."""
+    changed = {name.lower().encode() for name in fields}
+    kept = [field for field in reply.headers if field[0] not in changed]
+    added = [
+        (name.lower().encode(), value.encode("latin-1"))
+        for name, value in fields.items()
+        if value is not None
+    ]
+    return Reply(reply.status, (*kept, *added), reply.body)
+
+
+def mutated(
+    names: Sequence[str],
+    request: EmbedRequest,
+    embedded: Embedded,
+    drifted: Callable[[], Sequence[bytes]],
+) -> Reply:
+    """A 200 that lies, in each of these ways."""
+    draft = begin(request, embedded, drifted)
+    for name, mutation in MUTATIONS.items():
+        if name in names:
+            mutation.change(draft)
+    headers = dict(_JSON) | draft.headers
+    return Reply(200, tuple(headers.items()), draft.text())
 
 
 def error(status: int, text: str, headers: Headers = ()) -> Reply:

@@ -9,19 +9,22 @@ import os
 import signal
 import socket
 import ssl
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from types import FrameType
 from typing import Any
 
 import uvicorn
 
 from mock_server.app import create_app
+from mock_server.guard import Guard, is_loopback
 from mock_server.pipeline import Pipeline
-from mock_server.settings import ServerError, Settings, SettingsError
-from mock_server.wire import Http, protocol_class
+from mock_server.remote import RemoteControl
+from mock_server.scenario.library import Library
+from mock_server.settings import Http, Listening, ServerError, Settings
+from mock_server.wire import protocol_class
 
 #: Seconds that answers under way have to finish when the server is told to stop.
 _GRACE = 0.4
@@ -29,23 +32,8 @@ _GRACE = 0.4
 _PATIENCE = 0.9
 #: Seconds that an idle connection is kept: longer than clients wait between retries.
 _KEEP_ALIVE = 75
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Listening:
-    """Where the server listens and how it speaks. Port 0 takes any free one."""
-
-    host: str = "127.0.0.1"
-    port: int = 8080
-    http: Http = "auto"
-    ssl_certfile: Path | None = None
-    ssl_keyfile: Path | None = None
-
-    def __post_init__(self) -> None:
-        if self.port not in range(65536):
-            raise SettingsError(f"port must be from 0 to 65535, not {self.port!r}")
-        if self.http not in ("auto", "httptools", "h11"):
-            raise SettingsError(f"http must be auto, httptools or h11, not {self.http!r}")
+#: Seconds between two looks at the scenario files, with ``reload``.
+_RELOAD = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +46,10 @@ class RunningServer:
     def url(self) -> str:
         """The server itself, where ``/openapi.json`` and ``/_mock/`` are."""
         return self.base_url.removesuffix("/v1")
+
+    def control(self, api_key: str) -> RemoteControl:
+        """Steers what this key gets: scenario, clock, journal."""
+        return RemoteControl(self.base_url, api_key)
 
 
 def serve(
@@ -113,10 +105,14 @@ class _Server(uvicorn.Server):
         self._running = RunningServer(
             f"{'https' if secure else 'http'}://{f'[{host}]' if ':' in host else host}:{port}/v1"
         )
+        pipeline = Pipeline(settings)
+        guard = Guard(loopback=is_loopback(host), token=settings.control_token)
+        self._library = pipeline.script.library if settings.reload else None
+        self._reloading: asyncio.Task[None] | None = None
         super().__init__(
             uvicorn.Config(
-                create_app(Pipeline(settings)),
-                http=protocol_class(listening.http),
+                create_app(pipeline, guard),
+                http=protocol_class(listening.http, pipeline.malformed),
                 ssl_context_factory=_tls(listening) if secure else None,
                 ws="none",
                 lifespan="off",
@@ -138,6 +134,8 @@ class _Server(uvicorn.Server):
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Let what is under way finish for a moment, then hang up."""
         asyncio.get_running_loop().call_later(_GRACE, self._hang_up)
+        if self._reloading is not None:
+            self._reloading.cancel()
         await super().shutdown(sockets)
 
     def _hang_up(self) -> None:
@@ -154,6 +152,8 @@ class _Server(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
+        if self._library is not None:
+            self._reloading = asyncio.create_task(_reload(self._library))
         self._on_ready(self._running)
 
     @contextlib.contextmanager
@@ -171,6 +171,14 @@ class _Server(uvicorn.Server):
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
+
+
+async def _reload(library: Library) -> None:
+    """Read scenario files again when they change, and say so on standard error."""
+    while True:
+        for line in library.refresh():
+            sys.stderr.write(f"relace-mock: {line}\n")
+        await asyncio.sleep(_RELOAD)
 
 
 def _bind(host: str, port: int) -> socket.socket:

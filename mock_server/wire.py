@@ -3,19 +3,35 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import importlib.util
 import re
-from typing import Literal
+import socket
+import struct
+import sys
+from collections.abc import Callable
+from typing import Any
+
+try:
+    import fcntl
+    import termios
+except ImportError:  # pragma: no cover - Windows
+    fcntl = None  # type: ignore[assignment]
 
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from mock_server import rendering
+from mock_server.settings import Http
 
-Http = Literal["auto", "httptools", "h11"]
+Malformed = Callable[[str, str], None]
 
 #: Bytes of a request before its body. h11 has the same limit of its own.
 HEAD_LIMIT = 1 << 16
 
+# Where a request finds its wire.
+_EXTENSION = "relace_mock.wire"
+# Seconds that the other side has to take what was written, before a reset.
+_ARRIVAL = 1.0
 _END_OF_HEAD = b"\r\n\r\n"
 _UPGRADE = re.compile(rb"(?i)\r\nupgrade(?=[ \t]*:)")
 
@@ -24,9 +40,13 @@ class _Envelope:
     """Answers what is not HTTP as everything else is refused: as ``{"error": …}``."""
 
     transport: asyncio.Transport
+    on_malformed: Malformed
 
     def send_400_response(self, msg: str) -> None:
-        reply = rendering.error(400, f"Not a valid HTTP/1.1 request: {msg}")
+        text = f"Not a valid HTTP/1.1 request: {msg}"
+        host, port, *_ = self.transport.get_extra_info("peername") or ("", 0)
+        self.on_malformed(text, f"{host}:{port}")
+        reply = rendering.error(400, text)
         fields = [
             *reply.headers,
             (b"content-length", b"%d" % len(reply.body)),
@@ -36,24 +56,113 @@ class _Envelope:
         self.transport.write(b"HTTP/1.1 400 Bad Request\r\n%b\r\n%b" % (head, reply.body))
         self.transport.close()
 
+    def _unsupported_upgrade_warning(self) -> None:
+        """Say nothing: to ignore a wish to upgrade is not worth a warning."""
 
-class _H11(_Envelope, H11Protocol):
+
+class Wire:
+    """The TCP transport under one exchange."""
+
+    def __init__(self, transport: asyncio.Transport, cycle: Any) -> None:
+        self._transport = transport
+        self._cycle = cycle
+
+    def write(self, raw: bytes) -> None:
+        """Write bytes past all framing."""
+        self._transport.write(raw)
+
+    def close(self) -> None:
+        """End the connection in order (FIN), after what was written."""
+        self._leave_it()
+        self._transport.close()
+
+    def reset(self) -> None:
+        """Tear the connection down (RST): linger for no time, then close."""
+        self._leave_it()
+        peer = self._transport.get_extra_info("socket")
+        peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self._transport.abort()
+
+    async def arrived(self) -> None:
+        """Wait until the other side has what was written, for a second at most."""
+        deadline = asyncio.get_running_loop().time() + _ARRIVAL
+        while self._unsent() and asyncio.get_running_loop().time() < deadline:  # noqa: ASYNC110 - no event tells what the kernel sent
+            await asyncio.sleep(0.001)
+
+    def is_gone(self) -> bool:
+        """Whether the connection was lost."""
+        return bool(self._cycle.disconnected)
+
+    def _unsent(self) -> int:
+        """Bytes that are here, or on their way (Linux tells; elsewhere only those here)."""
+        size = self._transport.get_write_buffer_size()
+        if size or fcntl is None:
+            return size
+        count = bytearray(4)
+        with contextlib.suppress(OSError):
+            fcntl.ioctl(self._transport.get_extra_info("socket").fileno(), termios.TIOCOUTQ, count)
+        return int.from_bytes(count, sys.byteorder)
+
+    def _leave_it(self) -> None:
+        """Tell uvicorn that the answer, as it is, is all."""
+        self._cycle.disconnected = True
+
+
+def wire_of(scope: Any) -> Wire:
+    """The wire under a request."""
+    wire: Wire = scope["extensions"][_EXTENSION]
+    return wire
+
+
+class _Wired:
+    """Gives every request its wire."""
+
+    transport: asyncio.Transport
+    app: Any
+
+    def __init__(self, *args: Any, **settings: Any) -> None:
+        super().__init__(*args, **settings)
+        app = self.app
+
+        async def wired(scope: Any, receive: Any, send: Any) -> None:
+            # uvicorn's receive is a method of the exchange that it belongs to.
+            scope["extensions"] = {_EXTENSION: Wire(self.transport, receive.__self__)}
+            await app(scope, receive, send)
+
+        self.app = wired
+
+
+class _H11(_Envelope, _Wired, H11Protocol):
     pass
 
 
-def protocol_class(http: Http) -> type[asyncio.Protocol]:
-    """Give the protocol of an implementation; ``auto`` prefers the faster one."""
-    if http == "h11" or (http == "auto" and not importlib.util.find_spec("httptools")):
-        return _H11
-    return _http_tools()
+def _last_field(data: bytes) -> int:
+    """Where the last header field begins if it may be one to rename, else the end.
+
+    It begins with the line break before it.
+    """
+    start = data.rfind(b"\r\n")
+    if start >= 0 and len(data) - start < len(b"\r\nupgrade:"):
+        return start
+    return len(data) - data.endswith(b"\r")
 
 
-def _http_tools() -> type[asyncio.Protocol]:
+def protocol_class(http: Http, on_malformed: Malformed) -> type[asyncio.Protocol]:
+    """Give the protocol of an implementation; ``auto`` prefers the faster one.
+
+    ``on_malformed`` hears of what is not HTTP: what was wrong, and from which address.
+    """
+    h11 = http == "h11" or (http == "auto" and not importlib.util.find_spec("httptools"))
+    base = _H11 if h11 else _http_tools()
+    return type(base.__name__, (base,), {"on_malformed": staticmethod(on_malformed)})
+
+
+def _http_tools() -> type[asyncio.Protocol]:  # noqa: C901 - counts the methods as branches
     from uvicorn.protocols.http.httptools_impl import (  # noqa: PLC0415 - may be absent
         HttpToolsProtocol,
     )
 
-    class _HttpTools(_Envelope, HttpToolsProtocol):
+    class _HttpTools(_Envelope, _Wired, HttpToolsProtocol):
         """httptools, with three things that it leaves to its user.
 
         A wish to upgrade is no reason to drop the body (RFC 9110 section 7.8 lets a
@@ -63,18 +172,40 @@ def _http_tools() -> type[asyncio.Protocol]:
 
         _in_head = True  # and not in a body or its trailers
         _head_size = 0  # of a head that has not ended
+        _held = b""  # the end of what came of it, if that may begin a field to rename
+        _left = 0  # bytes of a body whose length is known
 
         def data_received(self, data: bytes) -> None:
-            if self._in_head:
-                self._head_size += len(data)
-                end = data.find(_END_OF_HEAD)
-                head = data if end < 0 else data[:end]
-                renamed = _UPGRADE.sub(b"\r\nx-ignored-upgrade", head)
-                if renamed != head:
-                    data = renamed + data[len(head) :]
-            super().data_received(data)
-            if self._head_size > HEAD_LIMIT and not self.transport.is_closing():
+            data, self._held = self._held + data, b""
+            while data and not self.transport.is_closing():
+                data = self._head_received(data) if self._in_head else self._body_received(data)
+
+        def _head_received(self, data: bytes) -> bytes:
+            """Feed the parser what came of a head; gives what follows it."""
+            end = data.find(_END_OF_HEAD)
+            if end >= 0:
+                end += len(_END_OF_HEAD)
+                rest = data[end:]
+            else:
+                end = _last_field(data)
+                rest, self._held = b"", data[end:]
+            self._head_size += end
+            if self._head_size > HEAD_LIMIT:
                 self.send_400_response(f"the head has more than {HEAD_LIMIT} bytes")
+            else:
+                super().data_received(_UPGRADE.sub(b"\r\nx-ignored-upgrade", data[:end]))
+            return rest
+
+        def _body_received(self, data: bytes) -> bytes:
+            """Feed the parser what came of a body, not beyond its end; gives the rest.
+
+            A chunked body can only end where a line does.
+            """
+            end = self._left or data.find(b"\n") + 1 or len(data)
+            piece = data[:end]
+            self._left = max(0, self._left - len(piece))
+            super().data_received(piece)
+            return data[end:]
 
         def on_header(self, name: bytes, value: bytes) -> None:
             if self._in_head:
@@ -83,6 +214,9 @@ def _http_tools() -> type[asyncio.Protocol]:
         def on_headers_complete(self) -> None:
             self._in_head = False
             self._head_size = 0
+            fields = dict(self.headers)
+            chunked = b"transfer-encoding" in fields
+            self._left = 0 if chunked else int(fields.get(b"content-length", 0))
             super().on_headers_complete()
 
         def on_message_complete(self) -> None:

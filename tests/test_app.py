@@ -8,7 +8,7 @@ import yaml
 import mock_server
 
 
-def test_health_tells_how_the_cache_fares() -> None:
+def test_health_tells_how_the_stores_are_filled() -> None:
     body = {"model": "m", "input": ["a", "b", "a"]}
     with (
         mock_server.running(dimensions=64) as server,
@@ -24,6 +24,8 @@ def test_health_tells_how_the_cache_fares() -> None:
         "embedding": "lexical",
         "dimensions": 64,
         "seed": 0,
+        "journal": {"entries": 2, "dropped": 0},
+        "namespaces": {"kept": 1, "evicted": 0},
     }
     assert (cache["rows"], cache["hits"], cache["misses"]) == (2, 3, 3)
 

@@ -11,19 +11,20 @@ import pytest
 ROOT = Path(__file__).parent.parent
 # A module may import from the layers before its own, and from its own what stands before it.
 LAYERS = [
-    ["settings", "exchange", "refusals"],
+    ["settings", "exchange", "refusals", "clock"],
     ["contract"],
-    ["auth", "validation", "tokens", "words", "decimals", "draws", "embedding"],
-    ["rows", "rendering"],
+    ["scenario"],
+    ["auth", "validation", "tokens", "words", "decimals", "draws", "embedding", "quota"],
+    ["rows", "rendering", "namespaces", "journal", "script"],
     ["pipeline"],
-    ["delivery", "wire", "control", "in_process"],
+    ["guard", "control", "wire", "delivery", "remote", "in_process"],
     ["app"],
     ["server"],
-    ["cli"],
+    ["cli", "pytest_plugin"],
     ["__main__"],
 ]
 ORDER = [module for layer in LAYERS for module in layer]
-ONLY = {"starlette": {"delivery", "control", "app"}, "uvicorn": {"wire", "server"}}
+ONLY = {"starlette": {"delivery", "app"}, "uvicorn": {"wire", "server"}}
 
 
 def imports(path: Path) -> Iterator[str]:
@@ -41,19 +42,21 @@ def imports(path: Path) -> Iterator[str]:
 
 
 def test_every_module_has_its_layer() -> None:
-    modules = {path.stem for path in (ROOT / "mock_server").glob("*.py")} - {"__init__"}
-    assert modules == set(ORDER)
+    modules = {path.stem for path in (ROOT / "mock_server").glob("[a-z]*.py")}
+    assert modules | {"__main__", "scenario"} == set(ORDER)
 
 
 @pytest.mark.parametrize("module", ORDER)
 def test_a_module_imports_only_from_the_layers_below(module: str) -> None:
     allowed = set(ORDER[: ORDER.index(module)])
-    for name in imports(ROOT / "mock_server" / f"{module}.py"):
-        package, _, rest = name.partition(".")
-        imported = rest.partition(".")[0]
-        if package == "mock_server" and imported in ORDER:
-            assert imported in allowed, f"{module} imports {imported}"
-        assert package not in ONLY or module in ONLY[package], f"{module} imports {package}"
+    path = ROOT / "mock_server" / module
+    for file in path.rglob("*.py") if path.is_dir() else [path.with_suffix(".py")]:
+        for name in imports(file):
+            package, _, rest = name.partition(".")
+            imported = rest.partition(".")[0]
+            if package == "mock_server" and imported in ORDER and imported != module:
+                assert imported in allowed, f"{file.name} imports {imported}"
+            assert package not in ONLY or module in ONLY[package], f"{file.name} imports {package}"
 
 
 def test_the_kit_does_not_share_code_with_the_server_it_judges() -> None:

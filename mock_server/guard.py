@@ -1,0 +1,49 @@
+"""Who may steer the mock.
+
+On loopback everyone on the machine, but no web page: a foreign ``Origin`` or ``Host`` is
+refused. On any other address only who knows the token.
+"""
+
+from __future__ import annotations
+
+import hmac
+import ipaddress
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from mock_server.exchange import Received
+
+
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """``loopback``: the server listens there only. With a ``token``, it is always needed."""
+
+    loopback: bool = True
+    token: str | None = None
+
+    def problem(self, received: Received) -> str | None:
+        """Why this request is not heard; None if it is."""
+        given = received.header(b"x-mock-control-token")
+        if self.token is not None:
+            if len(given) == 1 and hmac.compare_digest(given[0].encode(), self.token.encode()):
+                return None
+            return "send the server's token in X-Mock-Control-Token"
+        if not self.loopback:
+            return "off loopback the control API needs a token: start with --control-token"
+        for origin in received.header(b"origin"):
+            if not is_loopback(urlsplit(origin).hostname or ""):
+                return "a web page of another origin cannot steer the mock"
+        for host in received.header(b"host"):
+            if not is_loopback(urlsplit(f"//{host}").hostname or ""):
+                return "the Host must be this machine: use 127.0.0.1 or localhost"
+        return None
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host is this machine, as seen from itself."""
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,213 @@
+"""What was asked and what was answered, in the order of arrival.
+
+Bounded in entries and in bytes; the oldest go, and are counted. No entry holds an API key:
+a short hash stands for it, wherever in the request the client put it.
+"""
+
+from __future__ import annotations
+
+import base64
+import re
+import threading
+import time
+from collections import deque
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+from mock_server.exchange import Headers, Received
+from mock_server.scenario.engine import Decision
+from mock_server.scenario.matching import why
+from mock_server.scenario.model import Scenario
+
+#: Bytes of a body that are kept.
+BODY_LIMIT = 64 * 1024
+_ENTRY = 2000  # bytes of an entry beside its body, about
+_SECRET = re.compile(rb"authorization|cookie|api-?key|token|secret", re.IGNORECASE)
+
+Outcome = Literal["pending", "answered", "refused", "faulted", "client_aborted"]
+
+
+@dataclass(slots=True)
+class Entry:
+    """One request. ``time`` is its namespace's; ``duration`` is in seconds.
+
+    ``natural``: it was refused for what it is, not by a script.
+    """
+
+    number: int
+    time: float
+    namespace: str
+    client: str
+    method: str
+    path: str
+    query: str
+    headers: Headers
+    begun: float
+    body: bytes = b""
+    length: int = 0
+    body_hash: bytes = b""
+    outcome: Outcome = "pending"
+    status: int | None = None
+    chosen_by: str | None = None
+    scenario: Scenario | None = None
+    decision: Decision = field(default_factory=Decision)
+    natural: bool = False
+    attempt: int | None = None
+    duration: float | None = None
+    violations: list[str] = field(default_factory=list)
+
+    def completed(self, outcome: Outcome) -> None:
+        """The exchange is over."""
+        self.outcome = outcome
+        self.duration = time.monotonic() - self.begun
+
+    def shown(self) -> dict[str, Any]:
+        """As the control API writes it."""
+        decision, step = self.decision, self.decision.step
+        return {
+            "number": self.number,
+            "time": datetime.fromtimestamp(self.time, UTC).isoformat(timespec="microseconds"),
+            "namespace": self.namespace,
+            "client": self.client,
+            "request": {
+                "method": self.method,
+                "path": self.path,
+                "query": self.query,
+                "headers": [[_text(name), _text(value)] for name, value in self.headers],
+                **self._shown_body(),
+            },
+            "outcome": self.outcome,
+            "status": self.status,
+            "chosen_by": self.chosen_by,
+            "scenario": self.scenario.name if self.scenario else None,
+            "rule": decision.rule,
+            "step": decision.number,
+            "fault": step.fault if step else None,
+            "mutations": list(step.mutate) if step else [],
+            "not_applicable": decision.not_applicable,
+            "attempt": self.attempt,
+            "duration": self.duration,
+            "violations": self.violations,
+            "near_misses": self._near_misses(),
+        }
+
+    def _shown_body(self) -> dict[str, Any]:
+        try:
+            text = {"body": self.body.decode()}
+        except UnicodeDecodeError:
+            text = {"body_base64": base64.b64encode(self.body).decode()}
+        return {**text, "length": self.length, "sha256": self.body_hash.hex()}
+
+    def _near_misses(self) -> list[dict[str, Any]]:
+        """Why no rule answered; nothing where one did."""
+        if self.scenario is None or self.decision.step is not None:
+            return []
+        rules = self.scenario.rules
+        return [
+            {"rule": rule, "why": why(rules[rule].when, condition)}
+            for rule, condition in self.decision.misses
+        ]
+
+
+class Journal:
+    """The entries. Safe to use from several threads."""
+
+    def __init__(self, size: int, byte_limit: int) -> None:
+        self._size = size
+        self._byte_limit = byte_limit
+        self._entries: deque[Entry] = deque()
+        self._bytes = 0
+        self._number = 0
+        self._lock = threading.Lock()
+        self.dropped = 0
+
+    def arrived(
+        self, received: Received, *, now: float, namespace: str, key: str | None, client: str
+    ) -> Entry:
+        """Enter a request whose head has come."""
+        hidden = _Redaction(key, namespace)
+        path, query = received.path.encode("utf-8", "replace"), received.query
+        entry = Entry(
+            number=0,
+            time=now,
+            namespace=namespace,
+            client=client,
+            method=received.method,
+            path=_text(hidden.text(path)),
+            query=_text(hidden.text(query)),
+            headers=hidden.headers(received.headers),
+            begun=time.monotonic(),
+        )
+        if hidden.text(path) != path or hidden.text(query) != query:
+            entry.violations.append("the API key is in the URL, where logs keep it")
+        with self._lock:
+            self._number += 1
+            entry.number = self._number
+            self._entries.append(entry)
+            self._bytes += _ENTRY
+            self._shrink()
+        return entry
+
+    def has_body(self, entry: Entry, received: Received, body_hash: bytes, key: str | None) -> None:
+        """Keep what was sent, so far as the bounds allow."""
+        entry.body = _Redaction(key, entry.namespace).text(received.body[:BODY_LIMIT])
+        entry.length = received.length
+        entry.body_hash = body_hash
+        with self._lock:
+            self._bytes += len(entry.body)
+            self._shrink()
+
+    def entries(self, namespace: str | None = None) -> list[Entry]:
+        """Those of a namespace, or all, oldest first."""
+        with self._lock:
+            return [
+                entry
+                for entry in self._entries
+                if namespace is None or entry.namespace == namespace
+            ]
+
+    def clear(self, namespace: str | None = None) -> None:
+        """Forget those of a namespace, or all."""
+        with self._lock:
+            kept = [entry for entry in self._entries if namespace not in (None, entry.namespace)]
+            self._entries = deque(kept)
+            self._bytes = sum(_ENTRY + len(entry.body) for entry in kept)
+
+    def _shrink(self) -> None:
+        while self._entries and (len(self._entries) > self._size or self._bytes > self._byte_limit):
+            self._bytes -= _ENTRY + len(self._entries.popleft().body)
+            self.dropped += 1
+
+
+class _Redaction:
+    """Puts a short hash in the place of a key.
+
+    A key of a few characters is in many words, so it is only taken out of its header field.
+    """
+
+    _SHORTEST = 8
+
+    def __init__(self, key: str | None, namespace: str) -> None:
+        self._key = key.encode("utf-8", "replace") if key else b""
+        self._mark = f"<key {namespace[:8]}>".encode()
+
+    def text(self, raw: bytes) -> bytes:
+        if len(self._key) < self._SHORTEST:
+            return raw
+        return raw.replace(self._key, self._mark)
+
+    def headers(self, fields: Headers) -> Headers:
+        return [
+            (name, self._secret(value) if _SECRET.search(name) else self.text(value))
+            for name, value in fields
+        ]
+
+    def _secret(self, value: bytes) -> bytes:
+        """The scheme, if there is one, and the mark."""
+        scheme, blank, rest = value.partition(b" ")
+        return scheme + b" " + self._mark if blank and rest else self._mark
+
+
+def _text(raw: bytes) -> str:
+    return raw.decode("utf-8", "replace")

@@ -1,0 +1,25 @@
+"""A delay as real services have it: mostly near the median, sometimes far above."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Lognormal:
+    """``{lognormal: {median: 100ms, sigma: 0.5}}``."""
+
+    median: float
+    sigma: float
+
+    def draw(self, chance: float) -> float:
+        """Seconds, for a chance from 0 to 1."""
+        from statistics import NormalDist  # noqa: PLC0415 - slow to import, seldom needed
+
+        inner = min(max(chance, 1e-6), 1 - 1e-6)  # the tails have no end
+        return self.median * math.exp(self.sigma * NormalDist().inv_cdf(inner))
+
+    def words(self) -> str:
+        """How a person would say it."""
+        return f"about {self.median:g} s (log-normal, sigma {self.sigma:g})"

@@ -1,0 +1,133 @@
+"""The scenarios that can be asked for by name: the bundled ones, and the user's.
+
+A bundled file is read when it is first asked for, a user's file at once. A file that is
+edited badly while the server runs keeps its last good version, and the fault is told.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from mock_server.scenario.model import Scenario, read
+from mock_server.scenario.source import SIZE_LIMIT, ScenarioError, suggestion
+
+SUFFIXES = (".yaml", ".yml", ".json")
+
+
+def bundled_folder() -> Path:
+    """Where the bundled scenarios are: in the package in a wheel, else beside it."""
+    package = Path(__file__).parent.parent
+    packaged = package / "scenarios"
+    return packaged if packaged.exists() else package.parent / "scenarios"
+
+
+def read_file(path: Path) -> Scenario:
+    """The scenario in a file. Raises ``ScenarioError``."""
+    try:
+        if path.stat().st_size > SIZE_LIMIT:
+            raise ScenarioError(
+                str(path), 0, 0, "", f"is larger than {SIZE_LIMIT} bytes, too large for a scenario"
+            )
+        text = path.read_bytes()
+    except OSError as error:
+        raise ScenarioError(str(path), 0, 0, "", f"cannot be read: {error.strerror}") from None
+    return read(text, str(path), path.stem)
+
+
+def files_in(folder: Path) -> list[Path]:
+    """The scenario files of a folder, by name. Raises ``ScenarioError``."""
+    try:
+        files = sorted(path for path in folder.iterdir() if path.suffix in SUFFIXES)
+    except OSError as error:
+        raise ScenarioError(str(folder), 0, 0, "", f"cannot be read: {error.strerror}") from None
+    return [path for path in files if not path.name.endswith(".schema.json")]
+
+
+class Library:
+    """Scenarios by name. Raises ``ScenarioError`` for a bad one of the user's."""
+
+    def __init__(self, folder: Path | None = None, file: Path | None = None) -> None:
+        self._bundled = {path.stem: path for path in files_in(bundled_folder())}
+        self._folder = folder
+        self._file = file
+        self._read: dict[str, Scenario] = {}
+        self._own: dict[Path, tuple[tuple[int, int], Scenario]] = {}
+        self._complaints: dict[Path, tuple[int, int]] = {}
+        for path in self._paths():
+            self._add(path)
+
+    def names(self) -> list[str]:
+        """All names."""
+        return sorted({*self._bundled, *(scenario.name for _, scenario in self._own.values())})
+
+    def get(self, name: str) -> Scenario | None:
+        """The scenario of a name, in its newest good version."""
+        for _, scenario in self._own.values():
+            if scenario.name == name:
+                return scenario
+        if name in self._bundled and name not in self._read:
+            self._read[name] = read_file(self._bundled[name])
+        return self._read.get(name)
+
+    def name_of(self, path: Path) -> str:
+        """The name of the scenario in one of the user's files."""
+        return self._own[path][1].name
+
+    def unknown(self, name: str) -> str:
+        """What to say of a name that there is not; it lists those that there are."""
+        names = self.names()
+        near = suggestion(name, names)
+        hint = near if near.startswith("did") else ""
+        return f"there is no scenario {name!r}; {hint} known are {', '.join(names)}".replace(
+            "  ", " "
+        )
+
+    def refresh(self) -> Iterator[str]:
+        """Read again what has changed, and tell it: what is bad keeps its last good version."""
+        try:
+            paths = self._paths()
+        except ScenarioError as error:
+            yield f"{error}; its last good versions stay"
+            return
+        for path in [path for path in self._own if path not in paths]:
+            yield f"scenario {self._own.pop(path)[1].name} is gone with {path}"
+        for path in paths:
+            try:
+                stamp = _stamp(path)
+                if stamp in (self._own.get(path, (None,))[0], self._complaints.get(path)):
+                    continue
+                self._complaints[path] = stamp
+                self._add(path)
+                yield f"scenario {self.name_of(path)} read again from {path}"
+            except ScenarioError as error:
+                stays = "; the last good version stays" if path in self._own else ""
+                yield f"{error}{stays}"
+
+    def _paths(self) -> list[Path]:
+        files = files_in(self._folder) if self._folder else []
+        return [*files, self._file] if self._file and self._file not in files else files
+
+    def _add(self, path: Path) -> None:
+        stamp = _stamp(path)
+        scenario = read_file(path)
+        others = {other.name: at for at, (_, other) in self._own.items() if at != path}
+        others |= {name: at for name, at in self._bundled.items() if at.resolve() != path.resolve()}
+        if scenario.name in others:
+            raise ScenarioError(
+                str(path),
+                0,
+                0,
+                "name",
+                f"{scenario.name} is also in {others[scenario.name]}: rename one",
+            )
+        self._own[path] = stamp, scenario
+
+
+def _stamp(path: Path) -> tuple[int, int]:
+    """What changes with a file's content."""
+    try:
+        status = path.stat()
+    except OSError as error:
+        raise ScenarioError(str(path), 0, 0, "", f"cannot be read: {error.strerror}") from None
+    return status.st_mtime_ns, status.st_size

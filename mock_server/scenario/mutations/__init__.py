@@ -1,0 +1,102 @@
+"""The mutations, answers of 200 that lie: one a file, and this table of all of them.
+
+Several in one step are applied in the order of the table, whatever the order in the file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from types import MappingProxyType
+
+from mock_server.exchange import EmbedRequest, Received
+from mock_server.scenario.mutations.draft import Mutation
+from mock_server.scenario.mutations.drop_result import DROP_RESULT
+from mock_server.scenario.mutations.duplicate_index import DUPLICATE_INDEX
+from mock_server.scenario.mutations.empty_body import EMPTY_BODY
+from mock_server.scenario.mutations.extra_fields import EXTRA_FIELDS
+from mock_server.scenario.mutations.extra_result import EXTRA_RESULT
+from mock_server.scenario.mutations.gzip import GZIP
+from mock_server.scenario.mutations.html_body import HTML_BODY
+from mock_server.scenario.mutations.index_out_of_range import INDEX_OUT_OF_RANGE
+from mock_server.scenario.mutations.integer_components import INTEGER_COMPONENTS
+from mock_server.scenario.mutations.model_drift import MODEL_DRIFT
+from mock_server.scenario.mutations.nan_component import NAN_COMPONENT
+from mock_server.scenario.mutations.nest_results import NEST_RESULTS
+from mock_server.scenario.mutations.null_component import NULL_COMPONENT
+from mock_server.scenario.mutations.omit_usage import OMIT_USAGE
+from mock_server.scenario.mutations.ragged_dimensions import RAGGED_DIMENSIONS
+from mock_server.scenario.mutations.reordered_keys import REORDERED_KEYS
+from mock_server.scenario.mutations.shuffle_results import SHUFFLE_RESULTS
+from mock_server.scenario.mutations.string_index import STRING_INDEX
+from mock_server.scenario.mutations.swap_vectors import SWAP_VECTORS
+from mock_server.scenario.mutations.truncated_json import TRUNCATED_JSON
+from mock_server.scenario.mutations.unnormalised import UNNORMALISED
+from mock_server.scenario.mutations.wrong_content_type import WRONG_CONTENT_TYPE
+from mock_server.scenario.mutations.wrong_dimension import WRONG_DIMENSION
+from mock_server.scenario.mutations.zero_usage import ZERO_USAGE
+from mock_server.scenario.mutations.zero_vector import ZERO_VECTOR
+
+MUTATIONS = MappingProxyType(
+    {
+        mutation.name: mutation
+        for mutation in (
+            SWAP_VECTORS,
+            MODEL_DRIFT,
+            INTEGER_COMPONENTS,
+            UNNORMALISED,
+            ZERO_VECTOR,
+            WRONG_DIMENSION,
+            RAGGED_DIMENSIONS,
+            NULL_COMPONENT,
+            NAN_COMPONENT,
+            DUPLICATE_INDEX,
+            INDEX_OUT_OF_RANGE,
+            EXTRA_RESULT,
+            DROP_RESULT,
+            STRING_INDEX,
+            EXTRA_FIELDS,
+            REORDERED_KEYS,
+            SHUFFLE_RESULTS,
+            OMIT_USAGE,
+            ZERO_USAGE,
+            NEST_RESULTS,
+            TRUNCATED_JSON,
+            HTML_BODY,
+            EMPTY_BODY,
+            WRONG_CONTENT_TYPE,
+            GZIP,
+        )
+    }
+)
+
+# Of each group an answer can show one.
+_EXCLUSIVE = (
+    {"omit_usage", "zero_usage"},
+    {"drop_result", "extra_result"},
+    {"truncated_json", "html_body", "empty_body"},
+    {"html_body", "wrong_content_type"},
+    {"integer_components", "unnormalised"},
+    {"null_component", "nan_component"},
+)
+# Nothing of the vectors is left to be seen beside these.
+_HIDING = {"html_body", "empty_body"}
+_BESIDE_HIDING = {"wrong_content_type", "gzip"}
+
+
+def conflict(names: Sequence[str]) -> str | None:
+    """Why these do not go together, or None."""
+    for group in _EXCLUSIVE:
+        if len(both := sorted(group.intersection(names))) > 1:
+            return f"{both[0]} and {both[1]} exclude each other: keep one"
+    for name in _HIDING.intersection(names):
+        if hidden := set(names) - {name} - _BESIDE_HIDING:
+            return f"{name} would hide {min(hidden)}: keep one"
+    return None
+
+
+def applicable(names: Sequence[str], request: EmbedRequest, received: Received) -> bool:
+    """Whether every one of these mutations can be applied to the answer to a request."""
+    return all(MUTATIONS[name].applies(request, received) for name in names)
+
+
+__all__ = ["MUTATIONS", "Mutation", "applicable", "conflict"]

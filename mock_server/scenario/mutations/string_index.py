@@ -1,0 +1,13 @@
+"""Indexes as strings."""
+
+from __future__ import annotations
+
+from mock_server.scenario.mutations.draft import Draft, Mutation
+
+
+def _change(draft: Draft) -> None:
+    for result in draft.results:
+        result["index"] = str(result["index"])
+
+
+STRING_INDEX = Mutation("string_index", "indexes are strings", _change)

@@ -1,0 +1,157 @@
+"""The stages that have state: which scenario, its quota, its script.
+
+All that one request changes is changed in one moment, under the lock of the namespaces.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from mock_server import contract, quota
+from mock_server.clock import Clock
+from mock_server.exchange import EmbedRequest, Headers, Received
+from mock_server.journal import Entry
+from mock_server.namespaces import Installed, Namespace, Namespaces
+from mock_server.quota import Limit, Quota
+from mock_server.refusals import Refusal, rate_limited, unknown_scenario
+from mock_server.scenario import engine
+from mock_server.scenario.engine import Decision
+from mock_server.scenario.library import SUFFIXES, Library
+from mock_server.scenario.matching import Exchange
+from mock_server.scenario.model import Scenario
+from mock_server.scenario.selection import Wish, wish_of
+from mock_server.settings import Settings, SettingsError, parse_rate
+
+_NOTHING = Decision()
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """What the state of a namespace decided about one request.
+
+    ``outcome`` is the outcome so far, the quota's refusal included; ``preferred`` a status
+    that the request asked for itself; ``fields`` the header fields of the quota.
+    """
+
+    outcome: EmbedRequest | Refusal
+    decision: Decision = _NOTHING
+    preferred: int | None = None
+    fields: Headers = ()
+    now: float = 0.0
+
+
+class Script:
+    """Scenarios, namespaces and quotas. Safe to use from several threads."""
+
+    def __init__(self, settings: Settings, clock: Clock) -> None:
+        self.library, default = _open_library(settings)
+        self.namespaces = Namespaces(settings.max_namespaces, default, clock)
+        self._seed = settings.scenario_seed
+        self._reset_form = settings.rate_limit_reset
+        self._limit: Limit | None = None
+        if settings.rate_limit:
+            requests, per = parse_rate(settings.rate_limit)
+            self._limit = Limit(requests, per, reset=settings.rate_limit_reset)
+
+    def turn(
+        self,
+        received: Received,
+        outcome: EmbedRequest | Refusal,
+        entry: Entry,
+        body_hash: bytes,
+        key: str | None,
+    ) -> Turn:
+        """What a request gets; its namespace is the entry's, which is told who decided."""
+        wish = wish_of(received, key, contract.documented_statuses())
+        unauthorized = isinstance(outcome, Refusal) and outcome.status in (401, 404)
+
+        def take(namespace: Namespace) -> Turn:
+            entry.chosen_by, scenario, unknown = self._chosen(wish, namespace)
+            if unknown is not None and not unauthorized:
+                return Turn(unknown_scenario(self.library.unknown(unknown)))
+            entry.scenario = scenario
+            counts = namespace.count(body_hash)
+            entry.attempt = counts.attempts
+            now = self.namespaces.now(namespace)
+            so_far, spent = self._charge(namespace, scenario, outcome, now)
+            fields = quota.headers(spent, now) if spent else ()
+            preferred = wish.status if wish and isinstance(so_far, EmbedRequest) else None
+            if preferred or scenario is None:
+                return Turn(so_far, preferred=preferred, fields=fields, now=now)
+            request = so_far if isinstance(so_far, EmbedRequest) else None
+            would_be = so_far.status if isinstance(so_far, Refusal) else 200
+            exchange = Exchange(
+                received, request, would_be, counts.attempts, counts.arrivals, body_hash
+            )
+            position = namespace.positions.get(scenario.digest) or engine.start(scenario)
+            position, decision = engine.decide(scenario, position, exchange, self._seed)
+            namespace.moved(scenario, position)
+            return Turn(so_far, decision, fields=fields, now=now)
+
+        return self.namespaces.change(entry.namespace, take)
+
+    def made_up_fields(self, now: float) -> Headers:
+        """The documented fields of a 429 that no quota stands behind."""
+        return quota.made_up(now, self._reset_form)
+
+    def playing(
+        self, namespace: Namespace, named: str | None
+    ) -> tuple[str | None, Scenario | None]:
+        """Who chose what a namespace plays, header fields apart, and what that is.
+
+        ``named`` is the name in the key itself.
+        """
+        by, scenario, _ = self._chosen(Wish("key", named) if named else None, namespace)
+        return by, scenario
+
+    def _chosen(
+        self, wish: Wish | None, namespace: Namespace
+    ) -> tuple[str | None, Scenario | None, str | None]:
+        """Who chose, the scenario, and the name that there is not."""
+        if wish and wish.name:
+            scenario = self.library.get(wish.name)
+            return wish.by, scenario, None if scenario else wish.name
+        if wish and wish.status:
+            return wish.by, None, None
+        installed = namespace.installed or self.namespaces.default
+        by = "installed" if namespace.installed else "default"
+        if installed is None:
+            return None, None, None
+        scenario = installed.scenario or self.library.get(installed.name)
+        return by, scenario, None if scenario else installed.name
+
+    def _charge(
+        self,
+        namespace: Namespace,
+        scenario: Scenario | None,
+        outcome: EmbedRequest | Refusal,
+        now: float,
+    ) -> tuple[EmbedRequest | Refusal, Quota | None]:
+        """Spend of the quota, the scenario's or the server's; a refusal costs nothing."""
+        limit = self._limit
+        if scenario and (given := scenario.rate_limit):
+            form = given.reset or self._reset_form
+            limit = Limit(given.requests, given.per, given.retry_after, form)
+        if limit is None:
+            return outcome, None
+        cost = 0 if isinstance(outcome, Refusal) else 1
+        namespace.spent, state = quota.charge(namespace.spent, limit, now, cost)
+        if state.exceeded:
+            return rate_limited(limit.requests, limit.per), state
+        return outcome, state
+
+
+def _open_library(settings: Settings) -> tuple[Library, Installed | None]:
+    """The scenarios there are, and the server's default. Raises ``SettingsError``."""
+    name = settings.scenario
+    if name is not None and (name.endswith(SUFFIXES) or "/" in name):
+        path = Path(name)
+        library = Library(settings.scenarios, path)
+        return library, Installed(library.name_of(path), None)
+    library = Library(settings.scenarios)
+    if name is None:
+        return library, None
+    if library.get(name) is None:
+        raise SettingsError(library.unknown(name))
+    return library, Installed(name, None)
