@@ -31,3 +31,9 @@ def found(report: Report) -> dict[str, str]:
 def problem(result: Result) -> str:
     """The first thing that is wrong."""
     return result.findings[0].problem if result.findings else result.outcome.value
+
+
+def held(report: Report) -> set[str]:
+    """The checks that were run and hold."""
+    holds = (result for result in report.results if result.outcome is Outcome.HOLDS)
+    return {result.requirement.id for result in holds}

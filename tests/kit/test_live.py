@@ -11,11 +11,14 @@ from typing import Any
 
 import pytest
 
+import mock_server
 from contract_tests.finding import CannotRun, Outcome, Report
+from contract_tests.policy import Policy
 from contract_tests.requirements import requirements
 from contract_tests.server.exchange import Exchange, Request
 from contract_tests.server.pace import Pace, wait_asked_for
 from contract_tests.server.verify import Wanted, verify
+from tests.kit.judging import found, held
 from tests.kit.reference import KEY, Answer, Asked, Reference, Refused
 from tests.kit.running import running
 
@@ -123,6 +126,14 @@ def test_nothing_is_asked_twice() -> None:
     live(app, clock)
     asked = [(one.method, one.path, one.body, tuple(one.headers.items())) for _, one in app.log]
     assert len(set(asked)) == len(asked)
+
+
+def test_nothing_is_found_in_the_mock_with_a_free_tier_of_three_requests_a_second() -> None:
+    with mock_server.running(rate_limit="3/1s") as server:
+        asked = Wanted(url=server.base_url, api_key=KEY, live=True, policy=Policy())
+        report = verify(asked, lambda _: None, Pace(patience=130.0, endurance=60.0))
+    assert found(report) == {}
+    assert {"DTYPE-binary", "DET-same", "ENV-shape"} <= held(report)
 
 
 def test_what_is_documented_and_not_kept_fails() -> None:

@@ -10,8 +10,8 @@ import pytest
 import mock_server
 from contract_tests.requirements import requirements
 from contract_tests.server.verify import Wanted, verify
-from tests.kit.judging import found, judged
-from tests.kit.mutants import MUTANTS
+from tests.kit.judging import found, held, judged
+from tests.kit.mutants import MUTANTS, change
 from tests.kit.reference import Reference
 
 CATCHERS = {
@@ -33,16 +33,17 @@ def test_nothing_is_found_in_the_reference(seed: int) -> None:
     assert found(judged(Reference(), seed=seed)) == {}
 
 
-@pytest.mark.parametrize("quota", [40])
-def test_nothing_is_found_in_the_reference_with_a_quota(quota: int) -> None:
-    class Counting(Reference):
-        per = 0.5
-
-    Counting.quota = quota
-    report = judged(Counting())
+def test_nothing_is_found_in_the_reference_with_a_quota() -> None:
+    report = judged(change(quota=40, per=0.5)())
     assert found(report) == {}
-    held = [result.requirement.id for result in report.results if not result.note]
-    assert {"RL-headers", "RL-window"} <= set(held)
+    assert {"RL-headers", "RL-window"} <= held(report)
+
+
+def test_nothing_is_found_in_the_mock_with_a_quota() -> None:
+    with mock_server.running(rate_limit="100/1s") as server:
+        report = verify(Wanted(url=server.base_url, examples=5), lambda _: None)
+    assert found(report) == {}
+    assert {"RL-headers", "RL-window"} <= held(report)
 
 
 @pytest.mark.parametrize(
