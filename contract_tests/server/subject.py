@@ -68,6 +68,7 @@ class Server:
         ]
         self._client = self._connect()
         self._noticed: list[tuple[str, Departure]] = []
+        self._said: set[tuple[str, str]] = set()
         self._dimensions = Dimensions()
         self._abandoned: set[threading.Thread] = set()
         self._answers: dict[Request, Exchange] = {}
@@ -219,11 +220,17 @@ class Server:
         """Hold an answer to what every answer is held to; ``only`` names some of it."""
         for identity, watch in WATCHES.items():
             if (not only or identity in only) and (problem := watch(exchange)):
-                self._noticed.append((identity, Departure(problem, exchange.evidence())))
+                self._notice(identity, problem, exchange)
         if exchange.status == 200 and not only and (found := self._dimensions.look(exchange)):
             problem, earlier = found
-            departure = Departure(problem, earlier.evidence(), exchange.evidence())
-            self._noticed.append(("DIM-one", departure))
+            self._notice("DIM-one", problem, earlier, exchange)
+
+    def _notice(self, identity: str, problem: str, *exchanges: Exchange) -> None:
+        """Keep what is wrong, unless it has been said."""
+        if (identity, problem) not in self._said:
+            self._said.add((identity, problem))
+            evidence = (exchange.evidence() for exchange in exchanges)
+            self._noticed.append((identity, Departure(problem, *evidence)))
 
     def close(self) -> None:
         """Close every connection."""

@@ -5,6 +5,8 @@ This is the short form; ``nox -s proof`` takes 20 seeds, and runs every check on
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 import mock_server
@@ -62,3 +64,27 @@ def test_nothing_is_found_in_the_mock(settings: dict[str, object]) -> None:
         known = "rlc-known" if "api_keys" in settings else None
         report = verify(Wanted(url=server.base_url, api_key=known), lambda _: None)
     assert found(report) == {}
+
+
+@pytest.mark.parametrize(
+    ("mutant", "check", "smallest"),
+    [
+        ("text-lowercased", "UNI-distinct", "get the same vector"),
+        ("batch-matters", "SPLIT-vectors", "split after 1, "),
+        ("position-matters", "PERM-vectors", "in the order [1, 0] "),
+    ],
+)
+def test_findings_are_shrunk_and_repeat_under_the_same_seed(
+    mutant: str, check: str, smallest: str
+) -> None:
+    app = MUTANTS[mutant]
+    first, again = (
+        judged(app(), *only, seed=3) for only in ([check], ["NEG-nan", check.partition("-")[0]])
+    )
+    (finding,) = next(one.findings for one in first.results if one.findings)
+    (repeated,) = next(one.findings for one in again.results if one.requirement.id == check)
+    assert smallest in finding.problem
+    assert finding.problem == repeated.problem
+    sent = finding.evidence[0].sent.partition("\n\n")[2]
+    assert len(json.loads(sent)["input"]) == 2
+    assert sum(map(len, json.loads(sent)["input"])) <= 8
