@@ -16,7 +16,13 @@ import venv
 import zipfile
 from pathlib import Path
 
-DATA = ["mock_server/openapi.yaml", "mock_server/words.txt", "contract_tests/openapi.yaml"]
+DATA = [
+    "mock_server/openapi.yaml",
+    "mock_server/words.txt",
+    "contract_tests/openapi.yaml",
+    "contract_tests/requirements.yaml",
+    "contract_tests/reports/page.css",
+]
 
 # What the tests and noxfile.py of an unpacked sdist read.
 NEEDED = [
