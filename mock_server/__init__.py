@@ -13,10 +13,13 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from mock_server.in_process import transport
+    from mock_server.remote import RecordedRequest, RemoteControl
     from mock_server.server import RunningServer, running
     from mock_server.settings import ServerError, Settings, SettingsError
 
 __all__ = [
+    "RecordedRequest",
+    "RemoteControl",
     "RunningServer",
     "ServerError",
     "Settings",
@@ -30,6 +33,8 @@ __version__ = "0.1.0"
 
 # Imported on first use, so that `relace-mock --help` need not wait for NumPy.
 _HOMES = {
+    "RecordedRequest": "remote",
+    "RemoteControl": "remote",
     "RunningServer": "server",
     "ServerError": "settings",
     "Settings": "settings",

@@ -9,8 +9,7 @@ from starlette.types import Receive, Scope, Send
 
 from mock_server.control import BODY_LIMIT, Control
 from mock_server.exchange import Received, Reply
-from mock_server.pipeline import Answer, Pipeline
-from mock_server.scenario.faults.connection import Measure
+from mock_server.pipeline import Answer, Pipeline, measure
 from mock_server.wire import Wire, wire_of
 
 #: Bytes of a body over the limit that are still read, and thrown away, so that a client
@@ -21,8 +20,6 @@ DISCARD_LIMIT = 64_000_000
 # larger one gets a thread, so that others are answered and signals heard meanwhile.
 _AT_ONCE = 1_000_000
 _WITHOUT_BODY = (204, 304)
-_HALF = 0.5
-_PACE = 1024.0
 
 
 class Endpoint:
@@ -88,12 +85,7 @@ async def _perform(answer: Answer, connection: _Connection, *, close: bool) -> b
     if answer.fault is None:
         await deliver(answer.reply, connection.send_message, close=close)
     else:
-        step = answer.step
-        assert step is not None
-        at = _HALF if step.at is None else step.at
-        await answer.fault.perform(
-            connection, answer.reply, Measure(at, step.bytes_per_second or _PACE)
-        )
+        await answer.fault.perform(connection, answer.reply, measure(answer))
     return not connection.wire.is_gone() or answer.fault is not None
 
 

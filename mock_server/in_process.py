@@ -3,21 +3,33 @@
 from __future__ import annotations
 
 import sys
+import time
+from collections.abc import Mapping
 from types import TracebackType
 from typing import Any, Self
 
+import anyio
+
+from mock_server.control import PREFIX, Control
 from mock_server.exchange import Received
-from mock_server.pipeline import Pipeline
+from mock_server.guard import Guard
+from mock_server.journal import Entry
+from mock_server.pipeline import Answer, Pipeline, measure
+from mock_server.remote import RemoteControl
 from mock_server.settings import Settings
+
+# What stands for an answer that does not come in time.
+_TIMEOUT = "ReadTimeout"
 
 
 def transport(**settings: Any) -> Any:
     """What ``httpx.Client(transport=…)``, ``AsyncClient`` and their ``httpx2`` twins take.
 
-    It answers as the endpoint and every unknown path do; ``/openapi.json`` and ``/_mock/``
-    are the server's. ``settings`` are the fields of ``Settings``. One transport may serve several clients,
-    of both libraries, at once. The result has no common type, as the two libraries' base
-    classes are unrelated and neither is needed to install this package.
+    It answers as the endpoint, the control API and every unknown path do, and raises what
+    those clients raise where a scenario breaks the connection. Its ``control(api_key)`` is a
+    ``RemoteControl``. ``settings`` are the fields of ``Settings``. One transport may serve
+    several clients, of both libraries, at once. The result has no common type, as the two
+    libraries' base classes are unrelated and neither is needed to install this package.
 
     Raises ``SettingsError`` for a bad setting.
     """
@@ -27,31 +39,39 @@ def transport(**settings: Any) -> Any:
 class _Transport:
     def __init__(self, pipeline: Pipeline) -> None:
         self._pipeline = pipeline
+        self._control = Control(pipeline, Guard())
+
+    def control(self, api_key: str) -> RemoteControl:
+        """Steers what this key gets: scenario, clock, journal."""
+        return RemoteControl("http://in-process/v1", api_key, self._ask_control)
 
     def handle_request(self, request: Any) -> Any:
-        return self._respond(request, request.read())
+        exchange = _Exchange(self, request, request.read())
+        time.sleep(exchange.seconds)
+        return exchange.end()
 
     async def handle_async_request(self, request: Any) -> Any:
-        return self._respond(request, await request.aread())
+        exchange = _Exchange(self, request, await request.aread())
+        await anyio.sleep(exchange.seconds)
+        return exchange.end()
 
-    def _respond(self, request: Any, body: bytes) -> Any:
-        received = Received(
-            request.method,
-            request.url.path,
-            [(name.lower(), value) for name, value in request.headers.raw],
-            body,
-            len(body),
-        )
+    def answer(self, received: Received) -> tuple[Answer, Entry | None]:
+        """The answer, and its entry in the journal if it has one."""
+        if received.path.startswith(PREFIX):
+            return Answer(self._control.answer(received)), None
         entry = self._pipeline.arrived(received, "in process")
-        answer = self._pipeline.answer(received, entry)
-        self._pipeline.finished(entry, answer, arrived=True)
-        reply = answer.reply
-        library = _library_of(request)
-        return library.Response(
-            reply.status,
-            headers=[*reply.headers, (b"content-length", b"%d" % len(reply.body))],
-            stream=library.ByteStream(b"" if request.method == "HEAD" else reply.body),
-        )
+        return self._pipeline.answer(received, entry), entry
+
+    def finished(self, entry: Entry | None, answer: Answer, *, arrived: bool) -> None:
+        if entry is not None:
+            self._pipeline.finished(entry, answer, arrived=arrived)
+
+    def _ask_control(
+        self, method: str, path: str, fields: Mapping[str, str], body: bytes
+    ) -> tuple[int, bytes]:
+        headers = [(name.lower().encode(), value.encode()) for name, value in fields.items()]
+        reply = self._control.answer(Received(method, path, headers, body, len(body)))
+        return reply.status, reply.body
 
     def close(self) -> None: ...
 
@@ -76,6 +96,55 @@ class _Transport:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None: ...
+
+
+class _Exchange:
+    """One request: how long its answer takes, in ``seconds``, and how it then ends."""
+
+    def __init__(self, transport: _Transport, request: Any, body: bytes) -> None:
+        self._transport = transport
+        self._library = _library_of(request)
+        self._without_body = request.method == "HEAD"
+        received = Received(
+            request.method,
+            request.url.path,
+            [(name.lower(), value) for name, value in request.headers.raw],
+            body,
+            len(body),
+            request.url.query,
+        )
+        self._answer, self._entry = transport.answer(received)
+        self.seconds = self._answer.delay
+        self._raises = self._answer.fault.raises if self._answer.fault else None
+        patience = request.extensions.get("timeout", {}).get("read")
+        if self._raises == _TIMEOUT:
+            if patience is None:
+                self._end(arrived=False)
+                raise ValueError("a hang never ends without a read timeout: give the client one")
+            self.seconds = patience
+        elif patience is not None and self.seconds > patience:
+            self.seconds, self._raises = patience, _TIMEOUT
+        if self._answer.fault is not None and self._answer.fault.name == "drip":
+            self.seconds += len(self._answer.reply.body) / measure(self._answer).bytes_per_second
+
+    def end(self) -> Any:
+        """The response, or the exception that stands for the fault."""
+        self._end(arrived=self._raises is None)
+        if self._raises is not None:
+            fault = self._answer.fault
+            raise getattr(self._library, self._raises)(
+                f"relace-mock: {fault.does}" if fault else "relace-mock: the delay is longer"
+            )
+        reply = self._answer.reply
+        length = [(b"content-length", b"%d" % len(reply.body))] if reply.status != 204 else []
+        return self._library.Response(
+            reply.status,
+            headers=[*reply.headers, *length],
+            stream=self._library.ByteStream(b"" if self._without_body else reply.body),
+        )
+
+    def _end(self, *, arrived: bool) -> None:
+        self._transport.finished(self._entry, self._answer, arrived=arrived)
 
 
 def _library_of(request: Any) -> Any:

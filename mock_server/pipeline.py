@@ -29,6 +29,7 @@ from mock_server.refusals import (
 from mock_server.rendering import message, mutated, render, scripted, with_fields
 from mock_server.rows import Embedder
 from mock_server.scenario.faults import FAULTS, Fault
+from mock_server.scenario.faults.connection import Measure
 from mock_server.scenario.model import Step
 from mock_server.script import Script, Turn
 from mock_server.settings import Settings
@@ -47,6 +48,13 @@ class Answer:
     def fault(self) -> Fault | None:
         """The fault by which it does not arrive as it should."""
         return FAULTS[self.step.fault] if self.step and self.step.fault else None
+
+
+def measure(answer: Answer) -> Measure:
+    """How much there is of the fault of an answer: half of the body, 1,024 bytes a second."""
+    step = answer.step
+    at = 0.5 if step is None or step.at is None else step.at
+    return Measure(at, (step.bytes_per_second if step else None) or 1024.0)
 
 
 class Pipeline:

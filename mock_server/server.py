@@ -22,6 +22,7 @@ import uvicorn
 from mock_server.app import create_app
 from mock_server.guard import Guard, is_loopback
 from mock_server.pipeline import Pipeline
+from mock_server.remote import RemoteControl
 from mock_server.scenario.library import Library
 from mock_server.settings import ServerError, Settings, SettingsError
 from mock_server.wire import Http, protocol_class
@@ -63,6 +64,10 @@ class RunningServer:
     def url(self) -> str:
         """The server itself, where ``/openapi.json`` and ``/_mock/`` are."""
         return self.base_url.removesuffix("/v1")
+
+    def control(self, api_key: str) -> RemoteControl:
+        """Steers what this key gets: scenario, clock, journal."""
+        return RemoteControl(self.base_url, api_key)
 
 
 def serve(

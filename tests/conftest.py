@@ -14,6 +14,7 @@ import pytest
 import mock_server
 from mock_server import RunningServer
 
+pytest_plugins = ["pytester"]
 KEY = {"Authorization": "Bearer rlc-test"}
 
 Serve = Callable[..., contextlib.AbstractContextManager["Process"]]

@@ -17,10 +17,10 @@ LAYERS = [
     ["auth", "validation", "tokens", "words", "decimals", "draws", "embedding", "quota"],
     ["rows", "rendering", "namespaces", "journal", "script"],
     ["pipeline"],
-    ["guard", "control", "wire", "delivery", "in_process"],
+    ["guard", "control", "wire", "delivery", "remote", "in_process"],
     ["app"],
     ["server"],
-    ["cli"],
+    ["cli", "pytest_plugin"],
     ["__main__"],
 ]
 ORDER = [module for layer in LAYERS for module in layer]
