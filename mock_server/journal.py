@@ -32,7 +32,8 @@ Outcome = Literal["pending", "answered", "refused", "faulted", "client_aborted"]
 class Entry:
     """One request. ``time`` is its namespace's; ``duration`` is in seconds.
 
-    ``natural``: it was refused for what it is, not by a script.
+    ``natural``: it was refused for what it is, not by a script; ``refusal`` is the status that
+    it deserved, delivered or not.
     """
 
     number: int
@@ -53,6 +54,8 @@ class Entry:
     scenario: Scenario | None = None
     decision: Decision = field(default_factory=Decision)
     natural: bool = False
+    refusal: int | None = None
+    retry_after: str | None = None
     attempt: int | None = None
     duration: float | None = None
     violations: list[str] = field(default_factory=list)
@@ -61,6 +64,11 @@ class Entry:
         """The exchange is over."""
         self.outcome = outcome
         self.duration = time.monotonic() - self.begun
+
+    @property
+    def ended(self) -> float:
+        """When it was over, on the same clock as ``time``."""
+        return self.time + (self.duration or 0.0)
 
     def shown(self) -> dict[str, Any]:
         """As the control API writes it."""
@@ -79,6 +87,7 @@ class Entry:
             },
             "outcome": self.outcome,
             "status": self.status,
+            "retry_after": self.retry_after,
             "chosen_by": self.chosen_by,
             "scenario": self.scenario.name if self.scenario else None,
             "rule": decision.rule,

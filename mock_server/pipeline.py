@@ -78,7 +78,7 @@ class Pipeline:
         """Enter what was not HTTP, and was refused before it was a request."""
         entry = self.arrived(Received("", "", (), b"", 0), client)
         entry.violations.append(problem)
-        entry.status = 400
+        entry.status = entry.refusal = 400
         entry.completed("refused")
 
     def answer(self, received: Received, entry: Entry) -> Answer:
@@ -93,8 +93,7 @@ class Pipeline:
         outcome = self._outcome(received)
         if isinstance(outcome, Refusal):
             entry.violations.append(message(outcome))
-        if isinstance(outcome, Refusal) and not outcome.scriptable:
-            return Turn(outcome)
+            entry.refusal = outcome.status
         return self.script.turn(received, outcome, entry, body_hash, key)
 
     def complete(self, turn: Turn, entry: Entry) -> Answer:
@@ -103,18 +102,21 @@ class Pipeline:
         entry.decision = turn.decision
         entry.natural = isinstance(turn.outcome, Refusal) and answer.step is None
         entry.status = answer.reply.status if not answer.fault or answer.fault.sends_head else None
+        for name, value in answer.reply.headers:
+            if name == b"retry-after":
+                entry.retry_after = value.decode("latin-1")
         return answer
 
-    def finished(self, entry: Entry, answer: Answer, *, arrived: bool) -> None:
-        """Complete the entry of an answer that ``arrived``, or that the client left."""
+    def finished(self, entry: Entry, answer: Answer, *, left: bool) -> None:
+        """Complete the entry of an answer that was sent, unless the client ``left`` before."""
         fault = answer.fault
-        if not arrived:
-            entry.completed("client_aborted" if fault is None else "faulted")
+        if left:
+            entry.completed("client_aborted")
         elif fault is not None:
             entry.completed("faulted")
         else:
             entry.completed("refused" if entry.natural else "answered")
-        whole = arrived and (fault is None or fault.raises is None)
+        whole = not left and (fault is None or fault.raises is None)
         if whole and 200 <= answer.reply.status < 300:
             body_hash = entry.body_hash
             self.script.namespaces.change(entry.namespace, lambda kept: kept.succeeded(body_hash))

@@ -64,22 +64,26 @@ class Script:
     ) -> Turn:
         """What a request gets; its namespace is the entry's, which is told who decided."""
         wish = wish_of(received, key, contract.documented_statuses())
-        unauthorized = isinstance(outcome, Refusal) and outcome.status in (401, 404)
+        before_scripts = isinstance(outcome, Refusal) and (
+            not outcome.scriptable or outcome.status in (401, 404)
+        )
 
         def take(namespace: Namespace) -> Turn:
             entry.chosen_by, scenario, unknown = self._chosen(wish, namespace)
-            if unknown is not None and not unauthorized:
+            if unknown is not None and not before_scripts:
                 return Turn(unknown_scenario(self.library.unknown(unknown)))
             entry.scenario = scenario
-            counts = namespace.count(body_hash)
-            entry.attempt = counts.attempts
             now = self.namespaces.now(namespace)
             so_far, spent = self._charge(namespace, scenario, outcome, now)
             fields = quota.headers(spent, now) if spent else ()
+            if isinstance(so_far, Refusal) and not so_far.scriptable:
+                return Turn(so_far, fields=fields, now=now)
+            counts = namespace.count(body_hash)
+            entry.attempt = counts.attempts
             preferred = wish.status if wish and isinstance(so_far, EmbedRequest) else None
             if preferred or scenario is None:
                 return Turn(so_far, preferred=preferred, fields=fields, now=now)
-            request = so_far if isinstance(so_far, EmbedRequest) else None
+            request = outcome if isinstance(outcome, EmbedRequest) else None
             would_be = so_far.status if isinstance(so_far, Refusal) else 200
             exchange = Exchange(
                 received, request, would_be, counts.attempts, counts.arrivals, body_hash

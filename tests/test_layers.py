@@ -15,7 +15,7 @@ LAYERS = [
     ["contract"],
     ["scenario"],
     ["auth", "validation", "tokens", "words", "decimals", "draws", "embedding", "quota"],
-    ["rows", "rendering", "namespaces", "journal", "script"],
+    ["rows", "rendering", "namespaces", "journal", "script", "verdict"],
     ["pipeline"],
     ["guard", "control", "wire", "delivery", "remote", "in_process"],
     ["app"],
