@@ -5,27 +5,10 @@ from __future__ import annotations
 import json
 import os
 import re
-import shutil
 import subprocess
-from pathlib import Path
-
-import pytest
 
 import mock_server
-
-FOLDER = Path(__file__).parent / "javascript"
-
-
-@pytest.fixture(scope="module")
-def node() -> str:
-    """Where Node is, if what it needs is there too."""
-    path = shutil.which("node")
-    if path is None or not (FOLDER / "node_modules").is_dir():
-        missing = "Node, or `npm ci` in tests/javascript"
-        if os.environ.get("CI"):
-            pytest.fail(f"needs {missing}")
-        pytest.skip(f"needs {missing}")
-    return path
+from tests.conftest import JAVASCRIPT
 
 
 def run(*command: str) -> str:
@@ -43,13 +26,13 @@ def run(*command: str) -> str:
 
 
 def test_the_official_typescript_sdk_gets_the_documented_answer(node: str) -> None:
-    answer = json.loads(run(node, str(FOLDER / "sdk.mjs")))
+    answer = json.loads(run(node, str(JAVASCRIPT / "sdk.mjs")))
     assert [result["index"] for result in answer["results"]] == [0, 1]
     assert answer["usage"] == {"total_tokens": 8}
 
 
 def test_the_official_typescript_sdk_plays_the_bundled_scenarios(node: str) -> None:
     """``retries.test.mjs`` tells what it does, story by story."""
-    said = run(node, "--test", "--test-reporter=tap", str(FOLDER / "retries.test.mjs"))
+    said = run(node, "--test", "--test-reporter=tap", str(JAVASCRIPT / "retries.test.mjs"))
     counts = dict(re.findall(r"^# (\w+) (\d+)$", said, re.MULTILINE))
     assert int(counts["pass"]) >= 20 and counts["skipped"] == counts["todo"] == "0"

@@ -47,6 +47,21 @@ describe("retries", { concurrency: true }, () => {
     for (const gap of gaps(await requests())) assert.ok(gap >= 1000 - SLACK, `${gap} ms`);
   });
 
+  test("a Retry-After of more than a minute is not waited for", async () => {
+    const apiKey = "rlc-typescript-retry-after";
+    const scenario = { steps: [{ status: 429, headers: { "Retry-After": "3600" } }] };
+    const installed = await fetch(new URL("/_mock/scenario", process.env.RELACE_BASE_URL), {
+      method: "PUT",
+      headers: { Authorization: `Bearer ${apiKey}` },
+      body: JSON.stringify(scenario),
+    });
+    assert.equal(installed.status, 200);
+    const answer = await new Relace({ apiKey }).post("/code/embed", {
+      body: { model: "relace-embed-v1", input },
+    });
+    assert.equal(answer.results.length, 3);
+  });
+
   test("without Retry-After it waits by itself, and longer each time", async () => {
     const { embed, requests } = playing("rate-limited-without-retry-after");
     await embed();
