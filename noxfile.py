@@ -29,7 +29,7 @@ def tests(session: nox.Session) -> None:
 def docs(session: nox.Session) -> None:
     """The examples and tables of the documentation alone; `tests` runs them too."""
     session.install("-e", ".", *groups("test"))
-    session.run("pytest", "tests/test_docs.py")
+    session.run("pytest", "tests/test_docs.py", "tests/test_guides.py")
 
 
 @nox.session
