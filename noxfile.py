@@ -33,6 +33,13 @@ def docs(session: nox.Session) -> None:
 
 
 @nox.session
+def proof(session: nox.Session) -> None:
+    """The contract kit tested by itself, with 20 seeds; the result goes into docs/proof.md."""
+    session.install("-e", ".[kit]", *groups("test"))
+    session.run("python", "-m", "tests.kit.proof")
+
+
+@nox.session
 def lint(session: nox.Session) -> None:
     session.install(*groups("lint"))
     session.run("ruff", "check", ".")
@@ -57,5 +64,5 @@ def build(session: nox.Session) -> None:
 def bench(session: nox.Session) -> None:
     """Every benchmark; the tables go into docs/benchmarks.md."""
     session.install(".", *groups("bench"))
-    for name in ("startup", "throughput", "vectors", "search_quality", "memory"):
+    for name in ("startup", "throughput", "scenarios", "vectors", "search_quality", "memory"):
         session.run("python", f"benchmarks/{name}.py")

@@ -15,6 +15,7 @@ from typing import Any, TypeVar, get_args
 
 import click
 
+from contract_tests.command import verify_server
 from mock_server import __version__
 from mock_server.exchange import OutputDtype
 from mock_server.settings import (
@@ -337,6 +338,9 @@ def _write(content: bytes) -> None:
     except OSError as error:
         sys.stdout = None  # so that Python does not try to flush it again
         raise click.ClickException(f"cannot write: {error.strerror}") from None
+
+
+cli.add_command(verify_server)
 
 
 def _argument(text: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from starlette.types import Receive, Scope, Send
 
@@ -40,7 +40,7 @@ class Endpoint:
         head = received_head(scope)
         entry = self._pipeline.arrived(head, _client(scope))
         body = await read_body(scope, receive, self._pipeline.settings.max_body)
-        received = replace(head, body=body.content, length=body.length)
+        received = head.with_body(body.content, body.length)
         if body.cut_off:
             self._pipeline.journal.has_body(entry, received, b"", None)
             entry.completed("client_aborted")
@@ -76,7 +76,7 @@ class ControlEndpoint:
         body = await read_body(scope, receive, BODY_LIMIT)
         if not body.cut_off:
             head = received_head(scope)
-            received = replace(head, body=body.content, length=body.length)
+            received = head.with_body(body.content, body.length)
             await deliver(self._control.answer(received), send, close=not body.ended)
 
 

@@ -12,7 +12,8 @@ The script sees the outcome so far, refusals included, and may replace it.
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from typing import NamedTuple
 
 from mock_server import contract
 from mock_server.auth import authenticate, bearer_key
@@ -36,8 +37,7 @@ from mock_server.settings import Settings
 from mock_server.validation import validate
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(NamedTuple):
     """What a request gets: a reply, and how it arrives. ``delay`` is in seconds."""
 
     reply: Reply
@@ -71,13 +71,13 @@ class Pipeline:
         """Enter a request into the journal; its head is enough."""
         key = bearer_key(received)
         name = namespace_of(key)
-        now = self.script.namespaces.change(name, self.script.namespaces.now)
+        now = self.script.namespaces.time_of(name)
         return self.journal.arrived(received, now=now, namespace=name, key=key, client=client)
 
     def malformed(self, problem: str, client: str) -> None:
         """Enter what was not HTTP, and was refused before it was a request."""
         entry = self.arrived(Received("", "", (), b"", 0), client)
-        entry.violations.append(problem)
+        entry.violations += (problem,)
         entry.status = entry.refusal = 400
         entry.completed("refused")
 
@@ -92,7 +92,7 @@ class Pipeline:
         self.journal.has_body(entry, received, body_hash, key)
         outcome = self._outcome(received)
         if isinstance(outcome, Refusal):
-            entry.violations.append(message(outcome))
+            entry.violations += (message(outcome),)
             entry.refusal = outcome.status
         return self.script.turn(received, outcome, entry, body_hash, key)
 
@@ -118,8 +118,7 @@ class Pipeline:
             entry.completed("refused" if entry.natural else "answered")
         whole = not left and (fault is None or fault.raises is None)
         if whole and 200 <= answer.reply.status < 300:
-            body_hash = entry.body_hash
-            self.script.namespaces.change(entry.namespace, lambda kept: kept.succeeded(body_hash))
+            self.script.namespaces.succeeded(entry.namespace, entry.body_hash)
 
     def _outcome(self, received: Received) -> EmbedRequest | Refusal:
         if refusal := self._route(received):

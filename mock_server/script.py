@@ -5,8 +5,8 @@ All that one request changes is changed in one moment, under the lock of the nam
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from mock_server import contract, quota
 from mock_server.clock import Clock
@@ -16,18 +16,15 @@ from mock_server.namespaces import Installed, Namespace, Namespaces
 from mock_server.quota import Limit, Quota
 from mock_server.refusals import Refusal, rate_limited, unknown_scenario
 from mock_server.scenario import engine
-from mock_server.scenario.engine import Decision
+from mock_server.scenario.engine import NOTHING, Decision
 from mock_server.scenario.library import SUFFIXES, Library
 from mock_server.scenario.matching import Exchange
 from mock_server.scenario.model import Scenario
 from mock_server.scenario.selection import Wish, wish_of
 from mock_server.settings import Settings, SettingsError, parse_rate
 
-_NOTHING = Decision()
 
-
-@dataclass(frozen=True, slots=True)
-class Turn:
+class Turn(NamedTuple):
     """What the state of a namespace decided about one request.
 
     ``outcome`` is the outcome so far, the quota's refusal included; ``preferred`` a status
@@ -35,7 +32,7 @@ class Turn:
     """
 
     outcome: EmbedRequest | Refusal
-    decision: Decision = _NOTHING
+    decision: Decision = NOTHING
     preferred: int | None = None
     fields: Headers = ()
     now: float = 0.0
@@ -88,9 +85,10 @@ class Script:
             exchange = Exchange(
                 received, request, would_be, counts.attempts, counts.arrivals, body_hash
             )
-            position = namespace.positions.get(scenario.digest) or engine.start(scenario)
-            position, decision = engine.decide(scenario, position, exchange, self._seed)
-            namespace.moved(scenario, position)
+            before = namespace.positions.get(scenario.digest) or engine.start(scenario)
+            position, decision = engine.decide(scenario, before, exchange, self._seed)
+            if position is not before:
+                namespace.moved(scenario, position)
             return Turn(so_far, decision, fields=fields, now=now)
 
         return self.namespaces.change(entry.namespace, take)

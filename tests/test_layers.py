@@ -67,3 +67,19 @@ def test_a_module_imports_only_from_the_layers_below(module: str) -> None:
 def test_the_kit_does_not_share_code_with_the_server_it_judges() -> None:
     for path in (ROOT / "contract_tests").rglob("*.py"):
         assert not [name for name in imports(path) if name.startswith("mock_server")], path
+
+
+def test_only_the_folder_of_servers_knows_http() -> None:
+    """What the kit says of a subject is the same for servers and clients."""
+    neutral = [
+        *(ROOT / "contract_tests").glob("*.py"),
+        *(ROOT / "contract_tests/reports").glob("*"),
+    ]
+    for path in neutral:
+        if path.suffix == ".py":
+            known = [
+                name
+                for name in imports(path)
+                if name.startswith(("contract_tests.server", "httpx"))
+            ]
+            assert not known, path

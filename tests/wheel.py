@@ -22,6 +22,8 @@ DATA = [
     "mock_server/scenarios/scenario.schema.json",
     *[f"mock_server/scenarios/{path.name}" for path in (ROOT / "scenarios").glob("*.yaml")],
     "contract_tests/openapi.yaml",
+    "contract_tests/requirements.yaml",
+    "contract_tests/reports/page.css",
 ]
 
 # What the tests and noxfile.py of an unpacked sdist read.
