@@ -30,21 +30,22 @@ from mock_server.scenario.model import read
 from mock_server.scenario.mutations import MUTATIONS, Mutation
 from tests.conftest import JAVASCRIPT, Serve
 
-DOCS = Path(__file__).parent.parent / "docs"
+ROOT = Path(__file__).parent.parent
 BLOCK = re.compile(r"^```(\w+)(?: ([\w.-]+))?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
 def sections(page: str) -> dict[str, str]:
     """The parts of a guide by their headings."""
-    parts = re.split(r"^#{2,3} (.+)$", (DOCS / page).read_text(), flags=re.MULTILINE)
+    parts = re.split(r"^#{2,3} (.+)$", (ROOT / page).read_text(), flags=re.MULTILINE)
     return dict(zip(parts[1::2], parts[2::2], strict=True))
 
 
+GUIDES = ["README.md", "docs/scenarios.md", "docs/retries.md", "docs/control.md"]
 TYPED = [
     pytest.param(text, id=f"{page}: {heading}")
-    for page in ("scenarios.md", "retries.md", "control.md")
+    for page in GUIDES
     for heading, text in sections(page).items()
-    if "```console" in text
+    if "```console" in text and (page != "README.md" or heading == "Fail on command")
 ]
 
 
@@ -105,7 +106,7 @@ def run(command: str) -> str:
     "code",
     [
         code
-        for heading, text in sections("scenarios.md").items()
+        for heading, text in sections("docs/scenarios.md").items()
         for language, _, code in BLOCK.findall(text)
         if language == "yaml" and heading != "Mistakes"
     ],
@@ -114,7 +115,7 @@ def test_every_scenario_in_the_guide_can_be_played(code: str) -> None:
     assert read(code.encode(), "guide", "guide").digest
 
 
-def rows(heading: str, page: str = "scenarios.md") -> list[list[str]]:
+def rows(heading: str, page: str = "docs/scenarios.md") -> list[list[str]]:
     """The cells of the first table of a section, without its head."""
     lines = re.findall(r"^\| (.*) \|$", sections(page)[heading], re.MULTILINE)
     return [re.split(r" ?\| ", line) for line in lines[1:]]
@@ -169,10 +170,26 @@ def test_every_bundled_scenario_is_in_the_guide_as_its_file_tells_it() -> None:
 
 
 def test_every_control_request_is_in_the_guide() -> None:
-    page = (DOCS / "control.md").read_text()
+    page = (ROOT / "docs" / "control.md").read_text()
     known = {
         f"{method.upper()} {path}"
         for path, methods in document()["paths"].items()
         for method in methods
     }
     assert set(re.findall(r"^\| `([A-Z]+ /_mock/\S+)` \|", page, re.MULTILINE)) == known
+
+
+@pytest.mark.parametrize("page", [*GUIDES, "CONTRIBUTING.md"])
+def test_every_link_to_a_file_leads_somewhere(page: str) -> None:
+    for target in re.findall(r"\]\((?!https?:)([^)]+)\)", (ROOT / page).read_text()):
+        file, _, heading = target.partition("#")
+        found = (ROOT / page).parent / file if file else ROOT / page
+        assert found.exists(), target
+        if heading:
+            headings = re.findall(r"^#+ (.+)$", found.read_text(), re.MULTILINE)
+            assert heading in [anchor(each) for each in headings], target
+
+
+def anchor(heading: str) -> str:
+    """Where a heading is linked to."""
+    return re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-")

@@ -46,6 +46,11 @@ def test_every_module_has_its_layer() -> None:
     assert modules | {"__main__", "scenario"} == set(ORDER)
 
 
+def test_the_page_draws_the_layers() -> None:
+    drawn = "\n".join(", ".join(layer) for layer in LAYERS)
+    assert f"```\n{drawn}\n```\n" in (ROOT / "CONTRIBUTING.md").read_text()
+
+
 @pytest.mark.parametrize("module", ORDER)
 def test_a_module_imports_only_from_the_layers_below(module: str) -> None:
     allowed = set(ORDER[: ORDER.index(module)])
