@@ -106,7 +106,10 @@ def test_closed_and_full_streams_are_one_line(redirection: str, words: str) -> N
 def test_a_word_that_is_no_command_is_not_repeated() -> None:
     done = run("rlc-secret", "serve")
     assert (done.returncode, done.stdout) == (2, b"")
-    assert done.stderr == b"relace-mock: No such command: there are embed, scenario, serve\n"
+    assert (
+        done.stderr
+        == b"relace-mock: No such command: there are embed, scenario, serve, verify-server\n"
+    )
 
 
 def test_help_and_version() -> None:

@@ -249,6 +249,29 @@ def test_a_key_that_the_server_does_not_know_is_one_line() -> None:
     assert "rlc-wrong" not in unknown.stderr
 
 
+@pytest.mark.parametrize("key", ["rlc secret", "rlc-secret\n", "schlüssel", ""])
+def test_a_key_that_no_header_can_hold_is_one_line_that_does_not_repeat_it(
+    key: str, mock: str
+) -> None:
+    done = verify(mock, "--api-key", key)
+    assert done.returncode == 2
+    assert done.stderr == "relace-mock: --api-key must be ASCII characters without blanks\n"
+
+
+def test_a_short_key_is_hidden_where_it_is_sent_and_spoils_no_answer(tmp_path: Path) -> None:
+    class OneKey(Reference):
+        def index(self, place: int) -> int:
+            return place + 1
+
+        def known(self, key: str) -> bool:
+            return key == "1"
+
+    with running(OneKey()) as url:
+        done = verify(url, "--only", "BIJ", "--api-key", "1", cwd=tmp_path)
+    assert "Authorization: Bearer $RELACE_API_KEY" in done.stdout
+    assert '"index": 1' in done.stdout
+
+
 def test_without_the_extra_one_line_says_how_to_install_it(mock: str) -> None:
     hide = (
         "import sys, importlib.util as u; find = u.find_spec;"
