@@ -45,12 +45,15 @@ class Settings:
     examples: int = 20
     policy: Policy = field(default_factory=Policy)
     live: bool = False
+    #: The other options of the command that checks this server again, as they are typed.
+    options: str = ""
 
     @property
     def words(self) -> str:
         """The command that checks this server again, but for ``--only``."""
-        words = ["relace-mock", "verify-server", shlex.quote(self.base_url)]
-        return " ".join([*words, "--live"] if self.live else words)
+        live = "--live" if self.live else ""
+        words = ["relace-mock", "verify-server", shlex.quote(self.base_url), live, self.options]
+        return " ".join(word for word in words if word)
 
 
 class Server:

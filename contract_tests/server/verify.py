@@ -37,6 +37,8 @@ class Wanted:
     seed: int = 0
     examples: int = 20
     timeout: float = 30.0
+    #: Options that a command which reproduces a finding needs besides, as they are typed.
+    options: str = ""
 
     @property
     def settings(self) -> Settings:
@@ -49,6 +51,7 @@ class Wanted:
             examples=self.examples,
             policy=self._claimed,
             live=self.live,
+            options=self.options,
         )
 
     @property

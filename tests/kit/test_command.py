@@ -104,6 +104,16 @@ def test_the_commands_of_a_finding_reproduce_it(broken: str) -> None:
     assert "found:     indexes [1] for 1 texts" in repeated.stdout
 
 
+def test_the_command_of_a_finding_has_the_options_that_it_needs(tmp_path: Path) -> None:
+    policy = tmp_path / "my policy.yaml"
+    policy.write_text("bit_order: big\n", encoding="utf-8")
+    options = ["--policy", str(policy), "--examples", "3", "--bad-key", "rlc-unknown-key"]
+    with running(MUTANTS["binary-little-endian"]()) as url:
+        done = verify(url, "--only", "BIN", *options, "--api-key", KEY)
+    words = f"--policy '{policy}' --examples 3 --bad-key $RELACE_BAD_KEY --only BIN-signs --seed 0"
+    assert f"again:     relace-mock verify-server {url} {words}" in done.stdout
+
+
 def test_only_takes_families_and_ids_in_any_case(mock: str) -> None:
     done = verify(mock, "--only", "neg-nan", "--only", "BIJ")
     assert done.stdout.splitlines()[:2] == ["NEG     ·", "BIJ     ·"]
