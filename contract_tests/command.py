@@ -33,7 +33,12 @@ def kit_options(command: _Command) -> _Command:
     """What every ``verify-`` command takes."""
     for add in reversed(
         [
-            option("--only", multiple=True, metavar="ID", help="A check or a family; repeatable."),
+            option(
+                "--only",
+                multiple=True,
+                metavar="ID",
+                help="A check or a family, or several with commas; repeatable.",
+            ),
             option(
                 "--report",
                 "reports",
@@ -103,7 +108,7 @@ def verify_server(
         claimed = policies.read(policy, "server") if policy else None
         request = checks.Wanted(
             url=url.rstrip("/"),
-            only=only,
+            only=tuple(name for names in only for name in names.replace(",", " ").split()),
             known=known,
             policy=claimed,
             timeout=timeout,

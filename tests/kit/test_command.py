@@ -115,8 +115,8 @@ def test_the_command_of_a_finding_has_the_options_that_it_needs(tmp_path: Path) 
 
 
 def test_only_takes_families_and_ids_in_any_case(mock: str) -> None:
-    done = verify(mock, "--only", "neg-nan", "--only", "BIJ")
-    assert done.stdout.splitlines()[:2] == ["NEG     ·", "BIJ     ·"]
+    done = verify(mock, "--only", "neg-nan,DUP", "--only", "BIJ")
+    assert done.stdout.splitlines()[:3] == ["NEG     ·", "BIJ     ·", "DUP     ·"]
 
 
 def test_should_warns_and_strict_makes_it_fail() -> None:
