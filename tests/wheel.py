@@ -91,6 +91,11 @@ def ask(command: str, folder: str) -> None:
     finally:
         server.terminate()
         assert server.wait() == 0
+    without_the_kit = subprocess.run(
+        [command, "verify-server", base_url], capture_output=True, text=True, check=False
+    )
+    assert without_the_kit.returncode == 2
+    assert "pip install 'relace-mock[kit]'" in without_the_kit.stderr, without_the_kit.stderr
     print(f"{command} serves from a wheel alone")
 
 
