@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 
 import click
 
+from contract_tests.command import verify_server
 from mock_server import __version__
 from mock_server.settings import ServerError, Settings, SettingsError, parse_size
 
@@ -287,6 +288,9 @@ def embed(
         sys.stdout.buffer.write(file.getvalue())
     else:
         sys.stdout.buffer.write(answer + b"\n")
+
+
+cli.add_command(verify_server)
 
 
 def _argument(text: str) -> str:

@@ -1,0 +1,149 @@
+"""``relace-mock verify-server``: the kit as a command.
+
+Imports nothing but ``click`` until it runs, as it is a part of a larger command line.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+
+import click
+
+_Command = TypeVar("_Command", bound=Callable[..., Any])
+#: What `pip install relace-mock` alone does not bring.
+_EXTRA = ("httpx", "hypothesis", "schemathesis")
+_FILE = click.Path(path_type=Path, dir_okay=False)
+
+
+def option(name: str, *destination: str, **settings: Any) -> Callable[[_Command], _Command]:
+    """A ``click`` option that an environment variable sets too."""
+    variable = "RELACE_MOCK_" + name.removeprefix("--").replace("-", "_").upper()
+    settings.setdefault("envvar", variable)
+    return click.option(name, *destination, show_envvar=True, show_default=True, **settings)
+
+
+def kit_options(command: _Command) -> _Command:
+    """What every ``verify-`` command takes."""
+    for add in reversed(
+        [
+            option("--only", multiple=True, metavar="ID", help="A check or a family; repeatable."),
+            option(
+                "--report",
+                "reports",
+                multiple=True,
+                type=_FILE,
+                help="File to write: .xml (JUnit), .json or .html; repeatable.",
+            ),
+            option("--strict", is_flag=True, help="A SHOULD that does not hold is a failure."),
+            option("--known-failures", type=_FILE, help="File of checks that are known to fail."),
+            option("--policy", type=_FILE, help="File of the policies that the subject claims."),
+            option("--seed", type=int, default=0, help="Of all that is made up."),
+            option(
+                "--examples",
+                type=click.IntRange(min=1),
+                default=20,
+                help="Examples that are tried for each property.",
+            ),
+            option(
+                "--timeout",
+                type=click.FloatRange(min=0.1),
+                default=30.0,
+                metavar="SECONDS",
+                help="What one check may take.",
+            ),
+        ]
+    ):
+        command = add(command)
+    return command
+
+
+@click.command("verify-server")
+@click.argument("url")
+@option(
+    "--api-key",
+    envvar=["RELACE_API_KEY", "RELACE_MOCK_API_KEY"],
+    metavar="KEY",
+    help="A key that the server knows; without one, one is made up.",
+)
+@option("--bad-key", metavar="KEY", help="A key that the server does not know.")
+@option("--live", is_flag=True, help="The live service: few requests, slowly.")
+@kit_options
+def verify_server(
+    url: str,
+    only: tuple[str, ...],
+    reports: tuple[Path, ...],
+    known_failures: Path | None,
+    policy: Path | None,
+    timeout: float,
+    **settings: Any,
+) -> int:
+    """Hold the embed endpoint of a server to the contract. URL ends in /v1.
+
+    Exit code 0: all MUSTs hold. 1: some do not. 2: it could not be tried.
+    """
+    _check_url(url)
+    checks = _usable("contract_tests.server.verify")
+    from contract_tests import known_failures as failures  # noqa: PLC0415
+    from contract_tests import policy as policies  # noqa: PLC0415
+    from contract_tests import reports as written  # noqa: PLC0415
+    from contract_tests.finding import CannotRun  # noqa: PLC0415
+    from contract_tests.reports import text  # noqa: PLC0415
+
+    try:
+        for path in reports:
+            written.check_suffix(path)
+        known = failures.read(known_failures, "server") if known_failures else frozenset()
+        claimed = policies.read(policy, "server") if policy else None
+        request = checks.Wanted(
+            url=url.rstrip("/"),
+            only=only,
+            known=known,
+            policy=claimed,
+            timeout=timeout,
+            **settings,
+        )
+        report = checks.verify(request, lambda line: click.echo(line, err=True))
+        text.show(report)
+        for path in reports:
+            written.write(report, path)
+    except (ValueError, CannotRun) as error:
+        raise click.UsageError(str(error)) from None
+    except OSError as error:
+        raise click.UsageError(f"{error.filename}: {error.strerror}") from None
+    code: int = report.exit_code
+    return code
+
+
+def _check_url(url: str) -> None:
+    parts = urlsplit(url)
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise click.UsageError(f"URL must be like http://127.0.0.1:8080/v1, not {url!r}")
+    if parts.username or parts.password:
+        raise click.UsageError("URL must not hold a user or a password: use --api-key")
+    if not parts.path.rstrip("/").endswith("/v1") or parts.query or parts.fragment:
+        raise click.UsageError(
+            f"URL must end in /v1, as RELACE_BASE_URL does: {parts.scheme}://{parts.netloc}/v1?"
+        )
+
+
+def _usable(module: str) -> Any:
+    """A module of the kit. Raises ``click.UsageError`` if what the extra brings is missing."""
+    missing = [name for name in _EXTRA if find_spec(name) is None]
+    if missing:
+        raise click.UsageError(
+            f"the contract kit needs {', '.join(missing)}: pip install 'relace-mock[kit]'"
+        )
+    return import_module(module)
+
+
+def main() -> None:
+    """For ``python -m contract_tests.command``; ``relace-mock verify-server`` is the same."""
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    sys.exit(verify_server.main(standalone_mode=False))

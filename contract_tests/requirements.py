@@ -1,0 +1,101 @@
+"""The only reader of ``requirements.yaml``: what is checked, and how it is known."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+
+Label = Literal["documented", "observed", "policy"]
+Level = Literal["MUST", "SHOULD", "MAY"]
+
+
+@dataclass(frozen=True, slots=True)
+class Requirement:
+    """One thing that the contract asks of a subject.
+
+    ``sentence`` is what the contract says; ``label`` how that is known; ``mutants`` the broken
+    subjects that its check must catch. ``live`` is the most requests that the check sends to
+    the live service; 0 means that it is not run there.
+    """
+
+    id: str
+    subject: Literal["server", "client"]
+    sentence: str
+    label: Label
+    level: Level
+    mutants: tuple[str, ...]
+    live: int = 0
+
+    @property
+    def family(self) -> str:
+        """What stands before the first dash of the id."""
+        return self.id.partition("-")[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """A group of requirements, and what they are about."""
+
+    id: str
+    title: str
+    requirements: tuple[Requirement, ...]
+
+
+@functools.cache
+def families(subject: str) -> tuple[Family, ...]:
+    """All that is asked of ``server`` or ``client``, in the order of the file."""
+    path = Path(__file__).parent / "requirements.yaml"
+    content: dict[str, Any] = yaml.load(path.read_bytes(), _loader())  # noqa: S506 - both are safe
+    return tuple(_family(subject, name, entry) for name, entry in content[subject].items())
+
+
+def _loader() -> Any:
+    return getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the fast one needs libyaml
+
+
+def _family(subject: str, name: str, entry: Mapping[str, Any]) -> Family:
+    checks = entry["checks"].items()
+    return Family(
+        name,
+        entry["title"],
+        tuple(
+            Requirement(
+                id=f"{name}-{identity}",
+                subject=subject,  # type: ignore[arg-type]  # the caller's choice of two
+                sentence=fields["says"],
+                label=fields["label"],
+                level=fields["level"],
+                mutants=tuple(fields.get("mutants", ())),
+                live=fields.get("live", 0),
+            )
+            for identity, fields in checks
+        ),
+    )
+
+
+def requirements(subject: str) -> dict[str, Requirement]:
+    """All that is asked of ``server`` or ``client``, by id, in the order of the file."""
+    return {one.id: one for family in families(subject) for one in family.requirements}
+
+
+def select(subject: str, wanted: Iterable[str]) -> list[str]:
+    """The ids that families and ids name; all of them if none is named.
+
+    Raises ``ValueError`` for a name that is neither.
+    """
+    known = requirements(subject)
+    chosen: set[str] = set()
+    for name in wanted:
+        named = {one.id for one in known.values() if name.upper() in {one.id.upper(), one.family}}
+        if not named:
+            raise ValueError(
+                f"no check is called {name!r}: the families are "
+                f"{', '.join(family.id for family in families(subject))}"
+            )
+        chosen |= named
+    return [one for one in known if one in chosen or not chosen]

@@ -1,0 +1,63 @@
+"""RL: what a server that counts requests says of it."""
+
+from __future__ import annotations
+
+from contract_tests.finding import NotClaimed
+from contract_tests.server.answers import depart, unclear
+from contract_tests.server.exchange import Exchange, Request
+from contract_tests.server.pace import window_end
+from contract_tests.server.reach import DOCUMENTED
+from contract_tests.server.subject import JSON, Server
+
+#: Requests after which a server without a word on quotas is taken not to have one, and those
+#: after which one that has a quota is taken not to keep it.
+_ENOUGH, _TOO_MANY = 30, 2000
+
+
+def headers(server: Server) -> None:
+    """RL-headers: ``watch`` judges each 429; here one is brought about."""
+    _spend(server)
+
+
+def window(server: Server) -> None:
+    """RL-window."""
+    previous: tuple[int, float, Exchange] | None = None
+    for exchange in _spend(server):
+        text = exchange.header("x-ratelimit-remaining")
+        end = window_end(exchange.header("x-ratelimit-reset"), exchange.at)
+        if text is None or end is None:
+            continue
+        try:
+            remaining = int(text)
+        except ValueError:
+            raise depart(f"X-RateLimit-Remaining is {text!r}, not a number", exchange) from None
+        if remaining < 0:
+            raise depart(f"X-RateLimit-Remaining is {remaining}", exchange)
+        if previous is not None:
+            before, ended, earlier = previous
+            # A second off either end, as the reset may be rounded.
+            if remaining > before and exchange.at < ended - 1 and abs(end - ended) <= 1:
+                raise depart(
+                    f"within one window, X-RateLimit-Remaining went from {before} up to "
+                    f"{remaining}",
+                    earlier,
+                    exchange,
+                )
+        previous = remaining, end, exchange
+
+
+def _spend(server: Server) -> list[Exchange]:
+    """Ask until there is a 429. Raises ``NotClaimed`` where there seems to be no quota."""
+    if server.settings.live:
+        raise NotClaimed("the live service is not driven into its limit")
+    url = server.settings.base_url + "/code/embed"
+    request = Request("POST", url, (*server.authorization, *JSON), DOCUMENTED)
+    exchanges: list[Exchange] = []
+    while len(exchanges) < _TOO_MANY:
+        exchanges.append(server.once(request))
+        if exchanges[-1].status == 429:
+            return exchanges
+        announced = exchanges[0].header("x-ratelimit-limit")
+        if len(exchanges) >= _ENOUGH and announced is None and not server.settings.policy.quota:
+            raise NotClaimed("no quota: no X-RateLimit header, and no 429 in 30 requests")
+    raise unclear(f"no 429 in {_TOO_MANY} requests", exchanges[-1])

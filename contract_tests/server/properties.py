@@ -1,0 +1,63 @@
+"""Properties that hold for whatever texts: Hypothesis looks for the smallest that break one.
+
+Hypothesis is imported late, as most checks do without and one should start at once.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from contract_tests.finding import Departure
+from contract_tests.server.subject import Server
+
+#: Seconds that one property may take, shrinking included; a check has a little more.
+_PATIENCE = 15.0
+
+
+def holds_for(
+    server: Server,
+    strategy: Any,
+    judge: Callable[[Any], None],
+    *,
+    size: Callable[[Any], int] = lambda value: len(repr(value)),
+    factor: int = 1,
+) -> None:
+    """Call ``judge`` with values of ``strategy``; raise its ``Departure`` for the smallest.
+
+    The same seed tries the same values. ``factor`` multiplies ``--examples``.
+    """
+    from hypothesis import HealthCheck, Phase, given, seed, settings  # noqa: PLC0415
+
+    smallest: list[tuple[int, Departure]] = []
+    end = time.monotonic() + _PATIENCE
+
+    @seed(server.settings.seed)
+    @settings(
+        max_examples=server.settings.examples * factor,
+        database=None,
+        deadline=None,
+        phases=[Phase.explicit, Phase.generate, Phase.shrink],
+        suppress_health_check=list(HealthCheck),
+        report_multiple_bugs=False,
+        print_blob=False,
+    )
+    @given(strategy)
+    def attempt(value: Any) -> None:
+        if time.monotonic() > end:
+            return  # which ends the search, or the shrinking, within a moment
+        try:
+            judge(value)
+        except Departure as departure:
+            if not smallest or size(value) <= smallest[0][0]:
+                smallest[:] = [(size(value), departure)]
+            raise
+
+    try:
+        attempt()
+    except Exception:  # Hypothesis wraps what it cannot repeat, in more than one way
+        if not smallest:
+            raise
+    if smallest:
+        raise smallest[0][1] from None

@@ -1,0 +1,175 @@
+"""SCHEMA and ENV: a sample of every kind of answer, and Schemathesis' own choice of requests.
+
+``watch.py`` judges each answer of the run; the checks here see to it that there are some.
+Schemathesis chooses the requests (examples, coverage, fuzzing). Whether one is valid is not
+taken from it but read from the contract: its negative data break several rules at once, and
+now and then none.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import orjson
+
+from contract_tests import contract
+from contract_tests.server.answers import depart
+from contract_tests.server.exchange import Exchange
+from contract_tests.server.properties import holds_for
+from contract_tests.server.reach import documented_example
+from contract_tests.server.subject import JSON, Server
+
+
+def sample(server: Server) -> None:
+    """A request for every status that a request can bring about, for ``watch`` to judge."""
+    documented_example(server)
+    server.ask(b"{")
+    server.ask(json.dumps(contract.example()).encode(), authorization=())
+    if server.settings.live:
+        return
+    server.embed(["a", "bb", ""], output_dtype="binary")
+    server.ask(b'{"model": 5, "input": "a"}')
+    server.ask(json.dumps(contract.example()).encode(), headers=(("Content-Type", "text/plain"),))
+    server.ask(
+        json.dumps(contract.example()).encode(),
+        authorization=(("Authorization", f"Bearer {server.bad_key}"),),
+    )
+    # 405, the one status whose headers are promised, is asked of the same path.
+    server.look_at(server.ask(method="GET"), "SCHEMA-headers")
+
+
+def examples(server: Server) -> None:
+    """SCHEMA-examples."""
+    _judge_cases(server, _examples())
+
+
+def coverage(server: Server) -> None:
+    """SCHEMA-coverage."""
+    _judge_cases(server, _coverage())
+
+
+def fuzz_valid(server: Server) -> None:
+    """SCHEMA-fuzz-valid."""
+    _fuzz(server, "positive")
+
+
+def fuzz_invalid(server: Server) -> None:
+    """SCHEMA-fuzz-invalid."""
+    _fuzz(server, "negative")
+
+
+def _operation() -> Any:
+    """The endpoint as Schemathesis has it: imported late, as it takes a moment."""
+    import schemathesis  # noqa: PLC0415
+
+    schema = schemathesis.openapi.from_dict(contract.document())
+    return schema["/v1/code/embed"]["POST"]
+
+
+def _examples() -> Iterator[Any]:
+    yield from _drawn(_operation().get_strategies_from_examples())
+
+
+def _drawn(strategies: list[Any]) -> list[Any]:
+    """The one value of each strategy that has but one."""
+    from hypothesis import HealthCheck, given, settings  # noqa: PLC0415
+
+    values: list[Any] = []
+    for strategy in strategies:
+
+        @settings(max_examples=1, database=None, suppress_health_check=list(HealthCheck))
+        @given(strategy)
+        def draw(value: Any) -> None:
+            values.append(value)
+
+        draw()
+    return values
+
+
+def _coverage() -> Iterator[Any]:
+    from schemathesis.generation.modes import GenerationMode  # noqa: PLC0415
+
+    operation = _operation()
+    schema = operation.schema
+    config = schema.config.generation_for(operation=operation, phase="coverage")
+    yield from schema.iter_coverage_cases(
+        operation, generation_modes=list(GenerationMode), generation_config=config
+    )
+
+
+def _judge_cases(server: Server, cases: Iterator[Any]) -> None:
+    for case in cases:
+        if problem := _judged(exchange := _sent(server, case)):
+            raise depart(problem, exchange)
+
+
+def _fuzz(server: Server, mode: str) -> None:
+    from schemathesis.generation.modes import GenerationMode  # noqa: PLC0415
+
+    def judge(case: Any) -> None:
+        if problem := _judged(exchange := _sent(server, case)):
+            raise depart(problem, exchange)
+
+    strategy = _operation().as_strategy(generation_mode=GenerationMode(mode))
+    # Cases are cheap and few of them are telling: three for each of a property's.
+    holds_for(server, strategy, judge, size=_size, factor=3)
+
+
+def _size(case: Any) -> int:
+    return len(repr(case.body))
+
+
+def _sent(server: Server, case: Any) -> Exchange:
+    """Send what Schemathesis made up: its body, method and content type, with our key."""
+    from schemathesis.transport.requests import REQUESTS_TRANSPORT  # noqa: PLC0415
+
+    made = REQUESTS_TRANSPORT.serialize_case(case, base_url=server.settings.base_url, headers={})
+    body = made.get("data") or b""
+    if made.get("json") is not None:
+        # A lone surrogate has no UTF-8: it is sent as its escape, as `json` spells it.
+        body = json.dumps(made["json"]).encode()
+    elif isinstance(body, str):
+        body = body.encode()
+    media_type = made["headers"].get("Content-Type")
+    headers = JSON if media_type is None else (("Content-Type", str(media_type)),)
+    if not isinstance(body, bytes):  # a form, which is of no use here
+        body = repr(body).encode()
+    return server.ask(body, method=case.method, headers=(*headers, ("Accept", "*/*")))
+
+
+def _judged(exchange: Exchange) -> str | None:
+    """What is wrong with an answer, given what was asked."""
+    request = exchange.request
+    if not exchange.status:
+        return f"no answer: {exchange.failure}"
+    if exchange.status >= 500:
+        return f"a {exchange.status}: whatever is sent, the server must not fail"
+    if request.method == "POST" and dict(request.headers)["Content-Type"] == "application/json":
+        validity: dict[bool | None, Callable[[int], str | None]] = {
+            True: lambda status: None if status == 200 else "a valid body is refused",
+            False: lambda status: None if status >= 400 else "an invalid body is accepted",
+            None: lambda _: None,
+        }
+        problem = validity[_validity(request.body)](exchange.status)
+        return f"{problem}: {exchange.summary()}" if problem else None
+    return (
+        None
+        if exchange.status >= 400 or request.method in {"OPTIONS", "HEAD"}
+        else (
+            f"{request.method} with {dict(request.headers)['Content-Type']} is answered with "
+            f"{exchange.summary()}"
+        )
+    )
+
+
+def _validity(body: bytes) -> bool | None:
+    """Whether a body is valid; None where only our policies say that it is not."""
+    try:
+        content = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return False
+    if contract.validator("EmbedRequest").is_valid(content):
+        return True
+    return None if contract.validator("EmbedRequest", documented=True).is_valid(content) else False

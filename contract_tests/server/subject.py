@@ -1,0 +1,242 @@
+"""The server under test, as the checks see it: something to ask."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shlex
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Any, Self
+from urllib.parse import urlsplit
+
+import httpx
+
+from contract_tests.finding import CannotRun, Departure, NotExercised
+from contract_tests.policy import Policy
+from contract_tests.server.exchange import Exchange, Headers, Request
+from contract_tests.server.pace import Pace
+from contract_tests.server.watch import WATCHES, Dimensions
+
+MODEL = "relace-embed-v1"
+JSON: Headers = (("Content-Type", "application/json"),)
+#: Seconds to connect, and to wait for the next bytes of an answer.
+_CONNECT, _READ = 3.0, 10.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """How a server is reached, and how it is looked at. ``base_url`` ends in ``/v1``."""
+
+    base_url: str
+    #: Secret if it was given; else one is made up, which is not.
+    api_key: str | None = None
+    bad_key: str | None = None
+    seed: int = 0
+    #: Examples that Hypothesis tries for each property.
+    examples: int = 20
+    policy: Policy = field(default_factory=Policy)
+    live: bool = False
+
+    @property
+    def words(self) -> str:
+        """The command that checks this server again, but for ``--only``."""
+        words = ["relace-mock", "verify-server", shlex.quote(self.base_url)]
+        return " ".join([*words, "--live"] if self.live else words)
+
+
+class Server:
+    """Asks, and looks at every answer. Safe to use from several threads."""
+
+    def __init__(self, settings: Settings, pace: Pace | None = None) -> None:
+        self.settings = settings
+        self.pace = pace or Pace()
+        self.silent = False
+        made_up = hashlib.sha256(b"%d" % settings.seed).hexdigest()[:32]
+        self.api_key = settings.api_key or f"rlc-kit{made_up[3:]}"
+        self.bad_key = settings.bad_key or f"rlc-bad{made_up[3:]}"
+        self._secrets = [
+            (secret.encode(), name)
+            for secret, name in (
+                (settings.api_key, b"$RELACE_API_KEY"),
+                (settings.bad_key, b"$RELACE_BAD_KEY"),
+            )
+            if secret
+        ]
+        self._client = self._connect()
+        self._noticed: list[tuple[str, Departure]] = []
+        self._dimensions = Dimensions()
+        self._abandoned: set[threading.Thread] = set()
+        self._answers: dict[Request, Exchange] = {}
+
+    def _connect(self) -> httpx.Client:
+        host = urlsplit(self.settings.base_url).hostname or ""
+        return httpx.Client(
+            timeout=httpx.Timeout(_READ, connect=_CONNECT),
+            # A proxy is for the world, not for this machine.
+            trust_env=host not in {"127.0.0.1", "::1", "localhost"},
+            limits=httpx.Limits(max_connections=None, max_keepalive_connections=20),
+        )
+
+    @property
+    def authorization(self) -> Headers:
+        """The header of a good key."""
+        return (("Authorization", f"Bearer {self.api_key}"),)
+
+    @property
+    def waited(self) -> float:
+        """Seconds spent waiting for the sake of 429s."""
+        return self.pace.waited
+
+    def noticed(self) -> list[tuple[str, Departure]]:
+        """What was wrong with answers, whoever asked for them, since the last call."""
+        noticed, self._noticed = self._noticed, []
+        return noticed
+
+    def command(self, identity: str) -> str:
+        """The command that runs one check again."""
+        return f"{self.settings.words} --only {identity} --seed {self.settings.seed}"
+
+    def abandon(self, thread: threading.Thread) -> None:
+        """Let a check that takes too long end at its next request."""
+        self._abandoned.add(thread)
+        self._client.close()
+        self._client = self._connect()
+
+    def embed(self, texts: Sequence[str], *, fresh: bool = False, **fields: Any) -> Exchange:
+        """Ask for vectors as a well-behaved client does."""
+        body = {"model": MODEL, "input": list(texts), **fields}
+        return self.ask(json.dumps(body, ensure_ascii=False).encode(), fresh=fresh)
+
+    def ask(
+        self,
+        body: bytes = b"",
+        *,
+        method: str = "POST",
+        path: str = "/code/embed",
+        authorization: Headers | None = None,
+        headers: Headers = (*JSON, ("Accept", "*/*")),
+        recipe: str = "",
+        fresh: bool = False,
+    ) -> Exchange:
+        """Send a request and return what came of it; nothing is raised for a bad answer.
+
+        ``fresh`` asks again what was asked before; otherwise the live service is asked
+        everything but once.
+        """
+        sent = self.authorization if authorization is None else authorization
+        url = self.settings.base_url + path
+        request = Request(method, url, (*sent, *headers), body, recipe)
+        if self.settings.live and not fresh and request in self._answers:
+            return self._answers[request]
+        exchange = self._answered(request)
+        if self.settings.live:
+            self._answers[request] = exchange
+        self.silent = not exchange.status
+        if method == "POST" and path == "/code/embed" and exchange.status:
+            self.look_at(exchange)
+        return exchange
+
+    def _answered(self, request: Request) -> Exchange:
+        """The answer to a request; a 429 is waited out, and the request repeated."""
+        self.pace.before()
+        for _ in range(self.pace.attempts):
+            exchange = self._send(request)
+            if exchange.status != 429:
+                return exchange
+            self.look_at(exchange)
+            if not self.pace.after_429(exchange):
+                raise NotExercised(
+                    "the server asks for a longer wait than this run has time for: verify it "
+                    "with a larger quota, or with --live",
+                    exchange.evidence(),
+                )
+        return exchange
+
+    def once(self, request: Request) -> Exchange:
+        """Send a request, whatever the quota says of it."""
+        exchange = self._send(request)
+        if exchange.status:
+            self.look_at(exchange)
+        return exchange
+
+    def _send(self, request: Request) -> Exchange:
+        if threading.current_thread() in self._abandoned:
+            raise CannotRun("this check ran out of time")
+        failure = ""
+        for _ in range(2):  # the first may have met a connection that was just closed
+            # Not the client's `post`, which adds headers of its own.
+            asked = httpx.Request(
+                request.method,
+                request.url,
+                headers=[(name.encode(), value.encode()) for name, value in request.headers],
+                content=request.body,
+            )
+            try:
+                answer = self._client.send(asked)
+            except (httpx.RemoteProtocolError, httpx.ReadError, httpx.WriteError) as error:
+                failure = str(error) or "the connection was closed"
+            except httpx.TimeoutException as error:
+                kind = type(error).__name__.removesuffix("Timeout").lower()
+                return self._redacted(request, failure=f"timed out ({kind})")
+            except (httpx.TransportError, httpx.DecodingError, httpx.InvalidURL) as error:
+                return self._redacted(request, failure=str(error) or type(error).__name__)
+            else:
+                return self._received(request, answer)
+        return self._redacted(request, failure=failure)
+
+    def _received(self, request: Request, answer: httpx.Response) -> Exchange:
+        stream = answer.extensions.get("network_stream")
+        address = stream.get_extra_info("client_addr") if stream is not None else None
+        return self._redacted(
+            request,
+            status=answer.status_code,
+            headers=tuple(answer.headers.multi_items()),
+            body=answer.content,
+            connection=address[1] if address else 0,
+        )
+
+    def _redacted(self, request: Request, **answer: Any) -> Exchange:
+        """An exchange in which no secret is left, wherever a server may have repeated it."""
+        headers = tuple((name, self._hide(value)) for name, value in request.headers)
+        shown = Request(request.method, request.url, headers, request.body, request.recipe)
+        if "headers" in answer:
+            answer["headers"] = tuple((name, self._hide(text)) for name, text in answer["headers"])
+            for secret, name in self._secrets:
+                answer["body"] = answer["body"].replace(secret, name)
+        elif "failure" in answer:
+            answer["failure"] = self._hide(answer["failure"])
+        return Exchange(shown, at=time.time(), **answer)
+
+    def _hide(self, text: str) -> str:
+        for secret, name in self._secrets:
+            text = text.replace(secret.decode(), name.decode())
+        return text
+
+    def look_at(self, exchange: Exchange, *only: str) -> None:
+        """Hold an answer to what every answer is held to; ``only`` names some of it."""
+        for identity, watch in WATCHES.items():
+            if (not only or identity in only) and (problem := watch(exchange)):
+                self._noticed.append((identity, Departure(problem, exchange.evidence())))
+        if exchange.status == 200 and not only and (found := self._dimensions.look(exchange)):
+            problem, earlier = found
+            departure = Departure(problem, earlier.evidence(), exchange.evidence())
+            self._noticed.append(("DIM-one", departure))
+
+    def close(self) -> None:
+        """Close every connection."""
+        self._client.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()

@@ -1,0 +1,297 @@
+"""A correct embed server, written apart from ``mock_server`` and as plainly as it can be.
+
+The kit must find nothing wrong with it. ``mutants.py`` breaks it in one line each, so every
+decision is a small method or a rule with a name.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import time
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+KEY = "rlc-0123456789abcdef0123456789abcdef"
+_TOKEN = re.compile(r"[^\W\d_]+|\d|\s+|.", re.DOTALL)
+
+
+@dataclass
+class Asked:
+    """A request. ``headers`` have lower-case names."""
+
+    method: str
+    path: str
+    headers: dict[str, str]
+    body: bytes
+
+
+@dataclass
+class Answer:
+    """What goes back; a string is an error's message."""
+
+    status: int
+    content: Any
+    headers: dict[str, str] = field(default_factory=dict)
+
+
+class Refused(Exception):  # noqa: N818 - an answer, not an error
+    """Ends a request with an error."""
+
+    def __init__(self, status: int, message: str, **headers: str) -> None:
+        super().__init__(message)
+        self.answer = Answer(status, message, headers)
+
+
+def _texts(body: dict[str, Any]) -> list[Any]:
+    texts = body.get("input")
+    return texts if isinstance(texts, list) else []
+
+
+#: What a body may have wrong: no two of these are true of one fault.
+RULES: dict[str, Callable[[Any], bool]] = {
+    "body-array": lambda body: isinstance(body, list),
+    "body-scalar": lambda body: not isinstance(body, (list, dict)),
+    "model-missing": lambda body: "model" not in body,
+    "model-null": lambda body: "model" in body and body["model"] is None,
+    "model-type": lambda body: not isinstance(body.get("model"), (str, type(None))),
+    "model-empty": lambda body: body.get("model") == "",
+    "input-missing": lambda body: "input" not in body,
+    "input-null": lambda body: "input" in body and body["input"] is None,
+    "input-string": lambda body: isinstance(body.get("input"), str),
+    "input-type": lambda body: not isinstance(body.get("input"), (list, str, type(None))),
+    "input-empty": lambda body: body.get("input") == [],
+    "item-null": lambda body: None in _texts(body),
+    "item-boolean": lambda body: any(isinstance(text, bool) for text in _texts(body)),
+    "item-number": lambda body: any(type(text) in (int, float) for text in _texts(body)),
+    "item-nested": lambda body: any(isinstance(text, (list, dict)) for text in _texts(body)),
+    "dtype-null": lambda body: "output_dtype" in body and body["output_dtype"] is None,
+    "dtype-type": lambda body: not isinstance(body.get("output_dtype"), (str, type(None))),
+    "dtype-empty": lambda body: body.get("output_dtype") == "",
+    "dtype-case": lambda body: str(body.get("output_dtype")) in {"Float", "FLOAT", "Binary"},
+    "dtype-unknown": lambda body: (
+        str(body.get("output_dtype") or "float").lower() not in {"float", "binary"}
+        and isinstance(body.get("output_dtype"), str)
+    ),
+    "surrogate": lambda body: "\ud800" <= max("".join(map(str, _texts(body))) or " ") <= "\udfff",
+}
+
+
+class Reference:
+    """The server as an ASGI application."""
+
+    dimensions = 64
+    max_body = 50_000_000
+    rules = RULES
+    #: Requests in a window of ``per`` seconds; None for no quota.
+    quota: int | None = None
+    per = 60.0
+
+    def __init__(self) -> None:
+        self.served = 0
+        self.window = (0.0, 0)
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """One request."""
+        body, more = b"", True
+        parts = []
+        while more:
+            message = await receive()
+            parts.append(message.get("body", b""))
+            more = message.get("more_body", False)
+        body = b"".join(parts)
+        headers = {name.decode(): value.decode("latin-1") for name, value in scope["headers"]}
+        asked = Asked(scope["method"], scope["path"], headers, body)
+        answer = await self.guarded(asked)
+        content = self.encoded(asked, answer)
+        await send(
+            {
+                "type": "http.response.start",
+                "status": answer.status,
+                "headers": [
+                    (name.replace("_", "-").encode(), value.encode())
+                    for name, value in {
+                        "content-type": self.content_type(asked, answer),
+                        "content-length": str(len(content)),
+                        **answer.headers,
+                    }.items()
+                ],
+            }
+        )
+        await send({"type": "http.response.body", "body": content})
+
+    async def guarded(self, asked: Asked) -> Answer:
+        """The answer, whatever happens."""
+        self.served += 1
+        try:
+            return await self.answer(asked)
+        except Refused as refused:
+            return self.refused(asked, refused.answer)
+        except Exception:  # noqa: BLE001 - the last resort of a server
+            return Answer(500, self.failure(traceback.format_exc()))
+
+    async def answer(self, asked: Asked) -> Answer:
+        """The stages, in their order."""
+        self.route(asked)
+        self.authorize(asked)
+        self.measure(asked)
+        self.media_type(asked)
+        body = self.parse(asked)
+        self.validate(body)
+        counted = self.count()
+        answer = Answer(200, await self.embed(body), counted)
+        return self.finish(asked, answer)
+
+    def finish(self, _asked: Asked, answer: Answer) -> Answer:
+        """The last word on a 200."""
+        return answer
+
+    def refused(self, _asked: Asked, answer: Answer) -> Answer:
+        """The last word on a refusal."""
+        return answer
+
+    def failure(self, _trace: str) -> str:
+        """What a stranger may know of an error."""
+        return "Error fetching from origin server"
+
+    def encoded(self, _asked: Asked, answer: Answer) -> bytes:
+        """The body's bytes."""
+        content = answer.content
+        return json.dumps({"error": content} if isinstance(content, str) else content).encode()
+
+    def content_type(self, _asked: Asked, _answer: Answer) -> str:
+        """Of every answer."""
+        return "application/json"
+
+    def route(self, asked: Asked) -> None:
+        """Path, then method."""
+        if asked.path != "/v1/code/embed":
+            raise Refused(404, "Bad Request: Route not found")
+        if asked.method != "POST":
+            raise Refused(405, "Use POST", allow="POST")
+
+    def authorize(self, asked: Asked) -> None:
+        """The key."""
+        scheme, _, key = asked.headers.get("authorization", "").partition(" ")
+        if not self.scheme(scheme) or not key:
+            raise Refused(401, "Authorized header required")
+        if not self.known(key):
+            raise Refused(404, "API key not found")
+
+    def scheme(self, scheme: str) -> bool:
+        """Whether the scheme is ours."""
+        return scheme.lower() == "bearer"
+
+    def known(self, key: str) -> bool:
+        """Whether there is such a key."""
+        return key == KEY
+
+    def measure(self, asked: Asked) -> None:
+        """The size."""
+        if len(asked.body) > self.max_body:
+            raise Refused(413, "The body is too large")
+
+    def media_type(self, asked: Asked) -> None:
+        """The content type."""
+        if not asked.headers.get("content-type", "").startswith("application/json"):
+            raise Refused(415, "The body must be application/json")
+
+    def parse(self, asked: Asked) -> Any:
+        """JSON, read strictly."""
+        try:
+            return self.decode(asked.body.decode())
+        except (ValueError, RecursionError):
+            raise Refused(400, "Invalid JSON in request body") from None
+
+    def decode(self, text: str) -> Any:
+        """One JSON value."""
+        return json.loads(text, parse_constant=self.constant)
+
+    def constant(self, name: str) -> Any:
+        """NaN and its kin."""
+        raise ValueError(name)
+
+    def validate(self, body: Any) -> None:
+        """Every rule."""
+        for name, broken in self.rules.items():
+            if broken(body):
+                raise Refused(400, f"The body breaks the rule {name}")
+
+    def count(self) -> dict[str, str]:
+        """The quota: headers of an answer, or a 429."""
+        if self.quota is None:
+            return {}
+        start, used = self.window
+        if time.time() >= start + self.per:
+            start, used = time.time(), 0
+        self.window = (start, used + 1)
+        headers = self.limits(self.quota, self.quota - used - 1, start + self.per)
+        if used >= self.quota:
+            raise Refused(429, "Rate limit exceeded", **headers)
+        return headers
+
+    def limits(self, quota: int, left: int, end: float) -> dict[str, str]:
+        """The three headers."""
+        return {
+            "x-ratelimit-limit": str(quota),
+            "x-ratelimit-remaining": str(max(left, 0)),
+            "x-ratelimit-reset": f"{end:.3f}",
+        }
+
+    async def embed(self, body: dict[str, Any]) -> Any:
+        """The content of a 200."""
+        texts, model, dtype = await self.taken(body)
+        results = [
+            self.result(place, self.vector(model, text, place, texts), dtype)
+            for place, text in enumerate(texts)
+        ]
+        return {"results": results, "usage": {"total_tokens": self.tokens(texts)}}
+
+    async def taken(self, body: dict[str, Any]) -> tuple[list[str], str, str]:
+        """Texts, model and dtype of a request."""
+        return list(body["input"]), body["model"], body.get("output_dtype", "float")
+
+    def result(self, place: int, vector: Any, dtype: str) -> dict[str, Any]:
+        """One entry of ``results``."""
+        numbers = self.packed(vector) if dtype == "binary" else vector.tolist()
+        return {"index": self.index(place), "embedding": numbers}
+
+    def index(self, place: int) -> Any:
+        """Of a text in the request."""
+        return place
+
+    def vector(self, model: str, text: str, _place: int, _texts: list[str]) -> Any:
+        """A unit vector that depends on the model and the text alone."""
+        return self.normed(self.raw(model, self.seen(text)))
+
+    def seen(self, text: str) -> str:
+        """What of a text its vector depends on: all."""
+        return text
+
+    def raw(self, model: str, text: str) -> Any:
+        """Numbers that look like chance."""
+        seed = repr((model, text)).encode(errors="surrogatepass")
+        digest = hashlib.shake_256(seed).digest(2 * self.dimensions)
+        return np.frombuffer(digest, ">i2") + 0.5
+
+    def normed(self, vector: Any) -> Any:
+        """Of length one."""
+        return vector / np.linalg.norm(vector)
+
+    def packed(self, vector: Any) -> list[int]:
+        """The signs, eight to a signed byte."""
+        numbers: list[int] = np.packbits(vector > 0).view(np.int8).tolist()
+        return numbers
+
+    def tokens(self, texts: list[str]) -> Any:
+        """Tokens of a batch."""
+        return sum(self.token_count(text) for text in texts)
+
+    def token_count(self, text: str) -> int:
+        """Words, digits and blanks, and one for the end."""
+        return len(_TOKEN.findall(str(text))) + 1
