@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 
 import click
 
+from contract_tests.client.command import verify_client
 from contract_tests.command import verify_server
 from mock_server import __version__
 from mock_server.settings import ServerError, Settings, SettingsError, parse_size
@@ -291,6 +292,7 @@ def embed(
 
 
 cli.add_command(verify_server)
+cli.add_command(verify_client)
 
 
 def _argument(text: str) -> str:
