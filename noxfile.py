@@ -33,6 +33,13 @@ def docs(session: nox.Session) -> None:
 
 
 @nox.session
+def proof(session: nox.Session) -> None:
+    """The contract kit tested by itself, with 20 seeds; the result goes into docs/proof.md."""
+    session.install("-e", ".[kit]", *groups("test"))
+    session.run("python", "-m", "tests.kit.proof")
+
+
+@nox.session
 def lint(session: nox.Session) -> None:
     session.install(*groups("lint"))
     session.run("ruff", "check", ".")

@@ -22,7 +22,8 @@ import servers
 import texts
 from rank_bm25 import BM25Okapi
 
-from mock_server.embedding import SpaceName, space, space_key
+from mock_server.embedding import space, space_key
+from mock_server.settings import SpaceName
 
 Scores = npt.NDArray[np.float64]
 

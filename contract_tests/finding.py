@@ -40,11 +40,14 @@ class Departure(Exception):  # noqa: N818 - not an error of the kit
         self.evidence = evidence
 
 
+_STUMBLED = "could not be exercised: "
+
+
 class NotExercised(Departure):
     """Whether the subject does what the contract says could not be seen."""
 
     def __init__(self, problem: str, *evidence: Evidence) -> None:
-        super().__init__(f"could not be exercised: {problem}", *evidence)
+        super().__init__(_STUMBLED + problem, *evidence)
 
 
 class NotClaimed(Exception):  # noqa: N818 - not an error either
@@ -63,6 +66,11 @@ class Finding:
     problem: str
     evidence: tuple[Evidence, ...]
     command: str
+
+    @property
+    def stumbled(self) -> bool:
+        """Whether the check could not see what it is about, mostly for another one's fault."""
+        return self.problem.startswith(_STUMBLED)
 
 
 class Outcome(enum.Enum):

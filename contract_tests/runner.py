@@ -132,11 +132,11 @@ class Run:
         return tuple(self.result(one) for one in self._asked.values() if one.id in wanted)
 
     def _keep(self, identity: str, departure: Departure, seen_in: str) -> None:
-        requirement = self._asked[identity]
+        if not self._terms.policy.covers(self._asked[identity]):
+            return
         kept = self._findings.setdefault(identity, [])
-        if not self._terms.policy.covers(requirement) or len(kept) >= _FINDINGS:
-            if not kept:
-                del self._findings[identity]
+        said = any(finding.problem == departure.problem for finding in kept)
+        if said or len(kept) >= _FINDINGS:
             return
         command = self._subject.command(seen_in)
         kept.append(Finding(identity, departure.problem, departure.evidence, command))

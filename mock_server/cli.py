@@ -11,20 +11,34 @@ import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 import click
 
 from contract_tests.client.command import verify_client
 from contract_tests.command import verify_server
 from mock_server import __version__
-from mock_server.settings import ServerError, Settings, SettingsError, parse_size
+from mock_server.exchange import OutputDtype
+from mock_server.settings import (
+    BinaryDtype,
+    BitOrder,
+    Http,
+    Listening,
+    ResetForm,
+    ServerError,
+    Settings,
+    SettingsError,
+    SpaceName,
+    UnknownKeyStatus,
+    parse_size,
+)
 
 # One core is enough for products of 64 x 64 matrices, and each further thread that NumPy's
 # BLAS starts costs memory. Must be set before NumPy is imported.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 _DEFAULTS = Settings()
+_LISTENING = Listening()
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
 
@@ -42,6 +56,28 @@ class Size(click.ParamType[int]):
             self.fail(str(error), param, ctx)
 
 
+class Commands(click.Group):
+    """Commands; a word that is none is not repeated, as it may be a key."""
+
+    def resolve_command(  # noqa: D102 - click documents it
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if not args[0].startswith("-") and args[0] not in self.commands:
+            raise click.UsageError(f"No such command: there are {', '.join(sorted(self.commands))}")
+        return super().resolve_command(ctx, args)
+
+
+class OptionsOnly(click.Command):
+    """A command without arguments; a stray one is not repeated, as it may be a key."""
+
+    allow_extra_args = True
+
+    def invoke(self, ctx: click.Context) -> Any:  # noqa: D102 - click documents it
+        if ctx.args:
+            raise click.UsageError("Got unexpected extra argument: each value needs its option")
+        return super().invoke(ctx)
+
+
 def option(name: str, *destination: str, **settings: Any) -> Callable[[_Command], _Command]:
     """A ``click`` option that an environment variable sets too."""
     variable = "RELACE_MOCK_" + name.removeprefix("--").replace("-", "_").upper()
@@ -57,7 +93,7 @@ def vector_options(command: _Command) -> _Command:
             option("--seed", type=int, default=_DEFAULTS.seed, help="Moves every vector."),
             option(
                 "--embedding",
-                type=click.Choice(["lexical", "hash"]),
+                type=click.Choice(get_args(SpaceName)),
                 default=_DEFAULTS.embedding,
                 help="Like code gets like vectors, or independent vectors.",
             ),
@@ -69,13 +105,13 @@ def vector_options(command: _Command) -> _Command:
             ),
             option(
                 "--binary-dtype",
-                type=click.Choice(["int8", "uint8"]),
+                type=click.Choice(get_args(BinaryDtype)),
                 default=_DEFAULTS.binary_dtype,
                 help="How a byte of a binary vector is written.",
             ),
             option(
                 "--bit-order",
-                type=click.Choice(["big", "little"]),
+                type=click.Choice(get_args(BitOrder)),
                 default=_DEFAULTS.bit_order,
                 help="Whether the first dimension is a byte's most significant bit.",
             ),
@@ -85,15 +121,17 @@ def vector_options(command: _Command) -> _Command:
     return command
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="relace-mock")
 def cli() -> None:
     """A local fake of Relace's code-embedding API."""
 
 
-@cli.command()
-@option("--host", default="127.0.0.1", help="Address to listen on.")
-@option("--port", type=click.IntRange(0, 65535), default=8080, help="0 takes any free one.")
+@cli.command(cls=OptionsOnly)
+@option("--host", default=_LISTENING.host, help="Address to listen on.")
+@option(
+    "--port", type=click.IntRange(0, 65535), default=_LISTENING.port, help="0 takes any free one."
+)
 @option(
     "--api-key",
     "api_keys",
@@ -103,7 +141,7 @@ def cli() -> None:
 )
 @option(
     "--unknown-key-status",
-    type=click.Choice(["404", "401"]),
+    type=click.Choice([str(status) for status in get_args(UnknownKeyStatus)]),
     default=str(_DEFAULTS.unknown_key_status),
     help="What a key gets that is not known.",
 )
@@ -119,7 +157,7 @@ def cli() -> None:
 @option("--rate-limit", metavar="N/TIME", help="A quota for each key, as 3/60s.")
 @option(
     "--rate-limit-reset",
-    type=click.Choice(["epoch", "iso", "seconds"]),
+    type=click.Choice(get_args(ResetForm)),
     default=_DEFAULTS.rate_limit_reset,
     help="How X-RateLimit-Reset is written.",
 )
@@ -135,8 +173,8 @@ def cli() -> None:
 @option("--cache-bytes", type=Size(), default="32MB", help="Rendered vectors to keep.")
 @option(
     "--http",
-    type=click.Choice(["auto", "httptools", "h11"]),
-    default="auto",
+    type=click.Choice(get_args(Http)),
+    default=_LISTENING.http,
     help="uvicorn's HTTP implementation.",
 )
 @option("--ssl-certfile", type=click.Path(path_type=Path), help="Certificate, for https.")
@@ -151,11 +189,11 @@ def serve(
     **settings: Any,
 ) -> None:
     """Answer POST /v1/code/embed until stopped."""
-    from mock_server.server import Listening, RunningServer
+    from mock_server.server import RunningServer
     from mock_server.server import serve as run
 
     def ready(server: RunningServer) -> None:
-        print(f"relace-mock ready: {server.base_url}", flush=True)
+        _write(f"relace-mock ready: {server.base_url}\n".encode())
 
     if not settings["api_keys"] and os.environ.get("RELACE_MOCK_API_KEY"):
         raise click.UsageError("RELACE_MOCK_API_KEY holds no key")
@@ -244,7 +282,10 @@ def check(paths: tuple[Path, ...]) -> None:
 @option("--model", default="relace-embed-v1", help="Each model has a space of its own.")
 @vector_options
 @option(
-    "--output-dtype", type=click.Choice(["float", "binary"]), default="float", help="As in the API."
+    "--output-dtype",
+    type=click.Choice(get_args(OutputDtype)),
+    default="float",
+    help="As in the API.",
 )
 @option(
     "--format",
@@ -286,9 +327,18 @@ def embed(
         dtype = "float64" if output_dtype == "float" else settings["binary_dtype"]
         file = io.BytesIO()  # as NumPy cannot write to a pipe
         np.save(file, np.array(rows, dtype))
-        sys.stdout.buffer.write(file.getvalue())
+        _write(file.getvalue())
     else:
-        sys.stdout.buffer.write(answer + b"\n")
+        _write(answer + b"\n")
+
+
+def _write(content: bytes) -> None:
+    try:
+        sys.stdout.buffer.write(content)
+        sys.stdout.buffer.flush()
+    except OSError as error:
+        sys.stdout = None  # so that Python does not try to flush it again
+        raise click.ClickException(f"cannot write: {error.strerror}") from None
 
 
 cli.add_command(verify_server)
@@ -322,9 +372,7 @@ def main() -> None:
     try:
         if sys.stdout is None:
             raise click.UsageError("standard output is closed")
-        code = cli.main(standalone_mode=False)
-        sys.stdout.flush()
-        sys.exit(code)
+        sys.exit(cli.main(standalone_mode=False))
     except click.exceptions.NoArgsIsHelpError as error:
         click.echo(error.format_message(), err=True)
     except click.ClickException as error:
@@ -332,14 +380,12 @@ def main() -> None:
     except (SettingsError, ServerError) as error:
         _complain(str(error))
     except OSError as error:
-        _complain(f"cannot write: {error.strerror}")
-        sys.stdout = None  # so that Python does not try to flush it again
+        _complain(str(error))
+        sys.stdout = None  # it may be what failed: Python need not flush it again
     except (click.Abort, KeyboardInterrupt):
         _complain("stopped")
     sys.exit(2)
 
 
 def _complain(message: str) -> None:
-    if message.startswith("Got unexpected extra argument"):  # which may be a key
-        message = "Got unexpected extra argument: each value needs its option"
     click.echo(f"relace-mock: {' '.join(message.splitlines())}", err=True)

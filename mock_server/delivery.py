@@ -3,22 +3,29 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from dataclasses import dataclass, replace
 
 from starlette.types import Receive, Scope, Send
 
 from mock_server.control import BODY_LIMIT, Control
-from mock_server.exchange import Received, Reply
+from mock_server.exchange import EmbedRequest, Received, Reply
+from mock_server.journal import Entry
 from mock_server.pipeline import Answer, Pipeline, measure
+from mock_server.rendering import error
 from mock_server.wire import Wire, wire_of
+
+_LOG = logging.getLogger(__name__)
 
 #: Bytes of a body over the limit that are still read, and thrown away, so that a client
 #: that sends all before it listens gets its answer.
 DISCARD_LIMIT = 64_000_000
 
-# Bytes of a body that is answered on the event loop, within a tenth of a second or so. A
-# larger one gets a thread, so that others are answered and signals heard meanwhile.
-_AT_ONCE = 1_000_000
+# What is answered on the event loop, within some hundredths of a second: a body of so many
+# bytes, for so many numbers. More gets a thread, so that others are answered and signals
+# heard meanwhile.
+_BYTES_AT_ONCE = 1_000_000
+_NUMBERS_AT_ONCE = 500_000
 _WITHOUT_BODY = (204, 304)
 
 
@@ -38,13 +45,24 @@ class Endpoint:
             self._pipeline.journal.has_body(entry, received, b"", None)
             entry.completed("client_aborted")
             return  # the client went away before it had sent all: no one to answer
-        if len(body.content) > _AT_ONCE:
-            answer = await asyncio.to_thread(self._pipeline.answer, received, entry)
-        else:
-            answer = self._pipeline.answer(received, entry)
+        try:
+            answer = await self._answer(received, entry)
+        except Exception:  # noqa: BLE001 - whatever it is, the client is told in the envelope
+            _LOG.exception("relace-mock failed at %s %s", received.method, entry.path)
+            answer = Answer(error(500, "relace-mock itself failed: its log has the traceback"))
         connection = _Connection(receive, send, wire_of(scope))
         arrived = await _perform(answer, connection, close=not body.ended)
         self._pipeline.finished(entry, answer, arrived=arrived)
+
+    async def _answer(self, received: Received, entry: Entry) -> Answer:
+        if received.length > _BYTES_AT_ONCE:
+            return await asyncio.to_thread(self._pipeline.answer, received, entry)
+        turn = self._pipeline.decide(received, entry)
+        if isinstance(turn.outcome, EmbedRequest):
+            numbers = len(turn.outcome.input) * self._pipeline.settings.dimensions
+            if numbers > _NUMBERS_AT_ONCE:
+                return await asyncio.to_thread(self._pipeline.complete, turn, entry)
+        return self._pipeline.complete(turn, entry)
 
 
 class ControlEndpoint:

@@ -16,7 +16,7 @@ from __future__ import annotations
 import functools
 import hashlib
 from collections.abc import Iterator, Sequence
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -30,11 +30,11 @@ from mock_server.draws import (
     rounded_pairs,
     stream,
 )
+from mock_server.settings import SpaceName
 from mock_server.words import TEXT_LIMIT, WordCounts, count_words, weights
 
 ALGORITHM = 1
 
-SpaceName = Literal["lexical", "hash"]
 Floats = npt.NDArray[np.float32]
 Components = npt.NDArray[np.int32]
 
@@ -49,7 +49,8 @@ _AMOUNT_BITS = 18
 # The hash of the whole text is 1/32 to 1/64 as long as the sum of its words.
 _HASH_SHIFT = 13
 # Texts computed at a time. More of them fall out of the processor's cache.
-_BATCH = 16
+_LEXICAL_BATCH = 16
+_HASH_BATCH = 32
 
 
 class Space(Protocol):
@@ -111,7 +112,7 @@ class HashSpace:
     def rows(self, texts: Sequence[bytes]) -> list[bytes]:
         """See ``Space``."""
         rows: list[bytes] = []
-        for batch in _batches(texts):
+        for batch in _batches(texts, _HASH_BATCH):
             rows += arrays(self._written.take(self.draw(batch), mode="wrap"))
         return rows
 
@@ -143,13 +144,13 @@ class LexicalSpace:
 
     def components(self, texts: Sequence[bytes]) -> Components:
         """See ``Space``."""
-        batches = [self._components(batch) for batch in _batches(texts)]
+        batches = [self._components(batch) for batch in _batches(texts, _LEXICAL_BATCH)]
         return np.concatenate(batches) if batches else np.empty((0, self._dimensions), np.int32)
 
     def rows(self, texts: Sequence[bytes]) -> list[bytes]:
         """See ``Space``."""
         rows: list[bytes] = []
-        for batch in _batches(texts):
+        for batch in _batches(texts, _LEXICAL_BATCH):
             rows += arrays(cells(self._components(batch)))
         return rows
 
@@ -192,12 +193,12 @@ class LexicalSpace:
         return rotated.reshape(rows, -1)[:, : self._dimensions]
 
 
-def _batches(texts: Sequence[bytes]) -> Iterator[Sequence[bytes]]:
-    """Runs of at most ``_BATCH`` texts whose words fit ``TEXT_LIMIT`` together."""
+def _batches(texts: Sequence[bytes], most: int) -> Iterator[Sequence[bytes]]:
+    """Runs of at most ``most`` texts whose words fit ``TEXT_LIMIT`` together."""
     first = size = 0
     for position, text in enumerate(texts):
         length = min(len(text), TEXT_LIMIT)
-        if position > first and (position - first == _BATCH or size + length > TEXT_LIMIT):
+        if position > first and (position - first == most or size + length > TEXT_LIMIT):
             yield texts[first:position]
             first, size = position, 0
         size += length
@@ -214,7 +215,8 @@ def _amounts(counts: WordCounts, rows: int) -> tuple[Integers, Floats]:
     amounts >>= np.maximum(excess, 0)[counts.text]
     squares = _PLACES * np.bincount(counts.text, amounts * amounts, minlength=rows)
     length_bits = (_bit_length(squares) - 1) // 2
-    return amounts, np.exp2(np.maximum(length_bits - _HASH_SHIFT, 0)).astype(np.float32)
+    exponents = np.maximum(length_bits - _HASH_SHIFT, 0).astype(np.intc)  # as ldexp takes them
+    return amounts, np.ldexp(np.float32(1), exponents)
 
 
 def _bit_length(numbers: npt.NDArray[Any]) -> Integers:

@@ -15,8 +15,8 @@ Headers = Sequence[tuple[bytes, bytes]]
 class Received:
     """A request as it came in.
 
-    ``body`` is empty if ``length``, its size in bytes, is over the limit: what is refused
-    for its size is not kept.
+    ``length`` is the size of the body in bytes, as far as it is known. ``body`` may be
+    empty if that is over the limit: the server does not keep what it refuses for its size.
     """
 
     method: str

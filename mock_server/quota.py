@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from mock_server.exchange import Headers
-from mock_server.scenario.model import ResetForm
+from mock_server.settings import ResetForm
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,12 +22,13 @@ from mock_server.tokens import count_tokens
 
 _SPACES = 16  # models whose spaces are kept
 _ENTRY = 420  # bytes of an entry beside its text and its row, about
+_REMEMBERED = 1 << 14  # texts that came once
 
 
 class Row(NamedTuple):
     """A text's vector as a JSON array without its closing bracket, and its tokens."""
 
-    text: bytes
+    json: bytes
     tokens: int
 
 
@@ -46,7 +47,8 @@ class Embedder:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._space = functools.lru_cache(_SPACES)(self._new_space)
-        self._cache = RowCache(settings.cache_bytes)
+        # To compute a row of the hash space takes less time than to keep it and drop another.
+        self._cache = RowCache(settings.cache_bytes, at_once=settings.embedding != "hash")
         self.cache_state = self._cache.state
 
     def embed(self, request: EmbedRequest) -> Embedded:
@@ -67,7 +69,7 @@ class Embedder:
             self._cache.keep(key, request.output_dtype, made)
             found |= made
         chosen = [found[text] for text in request.input]
-        return Embedded([row.text for row in chosen], sum(row.tokens for row in chosen))
+        return Embedded([row.json for row in chosen], sum(row.tokens for row in chosen))
 
     def _new_space(self, key: bytes) -> Space:
         return space(self._settings.embedding, key, self._settings.dimensions)
@@ -83,10 +85,15 @@ class Embedder:
 
 
 class RowCache:
-    """Rendered rows by space, data type and text; bounded in bytes."""
+    """Rendered rows by space, data type and text; bounded in bytes.
 
-    def __init__(self, limit: int) -> None:
+    A row is kept ``at_once``, or else when its text comes for the second time.
+    """
+
+    def __init__(self, limit: int, *, at_once: bool = True) -> None:
         self._limit = limit
+        self._at_once = at_once
+        self._came_once: set[int] = set()
         self._rows: OrderedDict[tuple[bytes, OutputDtype, str], tuple[Row, int]] = OrderedDict()
         self._bytes = self._hits = self._misses = 0
         self._lock = threading.Lock()
@@ -109,15 +116,24 @@ class RowCache:
         """Keep rows by their texts, and drop the longest unused ones for them."""
         with self._lock:
             for text, row in rows.items():
-                size = sys.getsizeof(text) + len(row.text) + _ENTRY
+                size = sys.getsizeof(text) + len(row.json) + _ENTRY
                 key = (space, dtype, text)
-                if size > self._limit or key in self._rows:
+                if size > self._limit or key in self._rows or not self._is_due(hash(key)):
                     continue
                 self._rows[key] = row, size
                 self._bytes += size
             while self._bytes > self._limit:
                 _, (_, size) = self._rows.popitem(last=False)
                 self._bytes -= size
+
+    def _is_due(self, number: int) -> bool:
+        if self._at_once or number in self._came_once:
+            self._came_once.discard(number)
+            return True
+        if len(self._came_once) >= _REMEMBERED:
+            self._came_once.clear()
+        self._came_once.add(number)
+        return False
 
     def state(self) -> CacheState:
         """Count what is kept and what was found."""

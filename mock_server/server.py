@@ -13,7 +13,6 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from types import FrameType
 from typing import Any
 
@@ -24,8 +23,8 @@ from mock_server.guard import Guard, is_loopback
 from mock_server.pipeline import Pipeline
 from mock_server.remote import RemoteControl
 from mock_server.scenario.library import Library
-from mock_server.settings import ServerError, Settings, SettingsError
-from mock_server.wire import Http, protocol_class
+from mock_server.settings import Http, Listening, ServerError, Settings
+from mock_server.wire import protocol_class
 
 #: Seconds that answers under way have to finish when the server is told to stop.
 _GRACE = 0.4
@@ -35,23 +34,6 @@ _PATIENCE = 0.9
 _KEEP_ALIVE = 75
 #: Seconds between two looks at the scenario files, with ``reload``.
 _RELOAD = 0.2
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Listening:
-    """Where the server listens and how it speaks. Port 0 takes any free one."""
-
-    host: str = "127.0.0.1"
-    port: int = 8080
-    http: Http = "auto"
-    ssl_certfile: Path | None = None
-    ssl_keyfile: Path | None = None
-
-    def __post_init__(self) -> None:
-        if self.port not in range(65536):
-            raise SettingsError(f"port must be from 0 to 65535, not {self.port!r}")
-        if self.http not in ("auto", "httptools", "h11"):
-            raise SettingsError(f"http must be auto, httptools or h11, not {self.http!r}")
 
 
 @dataclass(frozen=True, slots=True)

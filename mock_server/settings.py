@@ -5,7 +5,14 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
+
+SpaceName = Literal["lexical", "hash"]
+UnknownKeyStatus = Literal[404, 401]
+BinaryDtype = Literal["int8", "uint8"]
+BitOrder = Literal["big", "little"]
+ResetForm = Literal["epoch", "iso", "seconds"]
+Http = Literal["auto", "httptools", "h11"]
 
 _RATE = re.compile(r"(\d{1,9})/(\d{1,9}(?:\.\d{1,9})?)(ms|s|m|h)")
 _SIZE = re.compile(r"(\d+)\s*([kKmMgG]?)(i?)[bB]?")
@@ -30,16 +37,16 @@ class Settings:
     #: Keys that are known; none means that every key is.
     api_keys: tuple[str, ...] = ()
     #: What a key gets that is not known. The documentation has both (policy: 404).
-    unknown_key_status: Literal[404, 401] = 404
+    unknown_key_status: UnknownKeyStatus = 404
     #: Moves every vector.
     seed: int = 0
-    embedding: Literal["lexical", "hash"] = "lexical"
+    embedding: SpaceName = "lexical"
     #: Components of a vector (observed: 2560).
     dimensions: int = 2560
     #: How a byte of a ``binary`` vector is written (policy: signed).
-    binary_dtype: Literal["int8", "uint8"] = "int8"
+    binary_dtype: BinaryDtype = "int8"
     #: Whether the first of eight dimensions is a byte's most significant bit (policy: big).
-    bit_order: Literal["big", "little"] = "big"
+    bit_order: BitOrder = "big"
     #: Bytes of a request body (documented: 50 MB, on the general error page).
     max_body: int = 50_000_000
     #: Texts in one request (policy).
@@ -53,7 +60,7 @@ class Settings:
     #: A quota for each key, as ``3/60s``.
     rate_limit: str | None = None
     #: How X-RateLimit-Reset is written (policy: seconds since 1970).
-    rate_limit_reset: Literal["epoch", "iso", "seconds"] = "epoch"
+    rate_limit_reset: ResetForm = "epoch"
     #: Requests that the journal keeps.
     journal_size: int = 10_000
     #: Bytes that the journal keeps.
@@ -68,12 +75,12 @@ class Settings:
     cache_bytes: int = 32_000_000
 
     def __post_init__(self) -> None:
-        _one_of("unknown-key-status", self.unknown_key_status, (404, 401))
-        _one_of("embedding", self.embedding, ("lexical", "hash"))
-        _one_of("binary-dtype", self.binary_dtype, ("int8", "uint8"))
-        _one_of("bit-order", self.bit_order, ("big", "little"))
+        _one_of("unknown-key-status", self.unknown_key_status, get_args(UnknownKeyStatus))
+        _one_of("embedding", self.embedding, get_args(SpaceName))
+        _one_of("binary-dtype", self.binary_dtype, get_args(BinaryDtype))
+        _one_of("bit-order", self.bit_order, get_args(BitOrder))
         _at_least("max-body", self.max_body, 1)
-        _one_of("rate-limit-reset", self.rate_limit_reset, ("epoch", "iso", "seconds"))
+        _one_of("rate-limit-reset", self.rate_limit_reset, get_args(ResetForm))
         _at_least("scenario-seed", self.scenario_seed, 0)
         _at_least("journal-size", self.journal_size, 0)
         _at_least("journal-bytes", self.journal_bytes, 0)
@@ -103,6 +110,25 @@ class Settings:
                 or not key.isascii()
             ):
                 raise SettingsError("api-key must be ASCII characters without blanks")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Listening:
+    """Where the server listens and how it speaks. Port 0 takes any free one.
+
+    Raises ``SettingsError`` for a value out of range.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = 8080
+    http: Http = "auto"
+    ssl_certfile: Path | None = None
+    ssl_keyfile: Path | None = None
+
+    def __post_init__(self) -> None:
+        if self.port not in range(65536):
+            raise SettingsError(f"port must be from 0 to 65535, not {self.port!r}")
+        _one_of("http", self.http, get_args(Http))
 
 
 def _one_of(name: str, value: object, choices: tuple[object, ...]) -> None:

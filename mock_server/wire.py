@@ -10,7 +10,7 @@ import socket
 import struct
 import sys
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Any
 
 try:
     import fcntl
@@ -21,8 +21,8 @@ except ImportError:  # pragma: no cover - Windows
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from mock_server import rendering
+from mock_server.settings import Http
 
-Http = Literal["auto", "httptools", "h11"]
 Malformed = Callable[[str, str], None]
 
 #: Bytes of a request before its body. h11 has the same limit of its own.
@@ -55,6 +55,9 @@ class _Envelope:
         head = b"".join(b"%b: %b\r\n" % field for field in fields)
         self.transport.write(b"HTTP/1.1 400 Bad Request\r\n%b\r\n%b" % (head, reply.body))
         self.transport.close()
+
+    def _unsupported_upgrade_warning(self) -> None:
+        """Say nothing: to ignore a wish to upgrade is not worth a warning."""
 
 
 class Wire:
@@ -133,6 +136,17 @@ class _H11(_Envelope, _Wired, H11Protocol):
     pass
 
 
+def _last_field(data: bytes) -> int:
+    """Where the last header field begins if it may be one to rename, else the end.
+
+    It begins with the line break before it.
+    """
+    start = data.rfind(b"\r\n")
+    if start >= 0 and len(data) - start < len(b"\r\nupgrade:"):
+        return start
+    return len(data) - data.endswith(b"\r")
+
+
 def protocol_class(http: Http, on_malformed: Malformed) -> type[asyncio.Protocol]:
     """Give the protocol of an implementation; ``auto`` prefers the faster one.
 
@@ -143,7 +157,7 @@ def protocol_class(http: Http, on_malformed: Malformed) -> type[asyncio.Protocol
     return type(base.__name__, (base,), {"on_malformed": staticmethod(on_malformed)})
 
 
-def _http_tools() -> type[asyncio.Protocol]:
+def _http_tools() -> type[asyncio.Protocol]:  # noqa: C901 - counts the methods as branches
     from uvicorn.protocols.http.httptools_impl import (  # noqa: PLC0415 - may be absent
         HttpToolsProtocol,
     )
@@ -158,18 +172,40 @@ def _http_tools() -> type[asyncio.Protocol]:
 
         _in_head = True  # and not in a body or its trailers
         _head_size = 0  # of a head that has not ended
+        _held = b""  # the end of what came of it, if that may begin a field to rename
+        _left = 0  # bytes of a body whose length is known
 
         def data_received(self, data: bytes) -> None:
-            if self._in_head:
-                self._head_size += len(data)
-                end = data.find(_END_OF_HEAD)
-                head = data if end < 0 else data[:end]
-                renamed = _UPGRADE.sub(b"\r\nx-ignored-upgrade", head)
-                if renamed != head:
-                    data = renamed + data[len(head) :]
-            super().data_received(data)
-            if self._head_size > HEAD_LIMIT and not self.transport.is_closing():
+            data, self._held = self._held + data, b""
+            while data and not self.transport.is_closing():
+                data = self._head_received(data) if self._in_head else self._body_received(data)
+
+        def _head_received(self, data: bytes) -> bytes:
+            """Feed the parser what came of a head; gives what follows it."""
+            end = data.find(_END_OF_HEAD)
+            if end >= 0:
+                end += len(_END_OF_HEAD)
+                rest = data[end:]
+            else:
+                end = _last_field(data)
+                rest, self._held = b"", data[end:]
+            self._head_size += end
+            if self._head_size > HEAD_LIMIT:
                 self.send_400_response(f"the head has more than {HEAD_LIMIT} bytes")
+            else:
+                super().data_received(_UPGRADE.sub(b"\r\nx-ignored-upgrade", data[:end]))
+            return rest
+
+        def _body_received(self, data: bytes) -> bytes:
+            """Feed the parser what came of a body, not beyond its end; gives the rest.
+
+            A chunked body can only end where a line does.
+            """
+            end = self._left or data.find(b"\n") + 1 or len(data)
+            piece = data[:end]
+            self._left = max(0, self._left - len(piece))
+            super().data_received(piece)
+            return data[end:]
 
         def on_header(self, name: bytes, value: bytes) -> None:
             if self._in_head:
@@ -178,6 +214,9 @@ def _http_tools() -> type[asyncio.Protocol]:
         def on_headers_complete(self) -> None:
             self._in_head = False
             self._head_size = 0
+            fields = dict(self.headers)
+            chunked = b"transfer-encoding" in fields
+            self._left = 0 if chunked else int(fields.get(b"content-length", 0))
             super().on_headers_complete()
 
         def on_message_complete(self) -> None:

@@ -10,11 +10,15 @@ from collections.abc import Callable, Iterator
 
 import httpx
 import pytest
+from hypothesis import HealthCheck, settings
 
 import mock_server
 from mock_server import RunningServer
 
 pytest_plugins = ["pytester"]
+# A busy machine is no reason to fail.
+settings.register_profile("steady", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("steady")
 KEY = {"Authorization": "Bearer rlc-test"}
 
 Serve = Callable[..., contextlib.AbstractContextManager["Process"]]

@@ -15,6 +15,7 @@ import pytest
 
 import mock_server
 
+FULL = pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full")
 COMMAND = [sys.executable, "-m", "mock_server"]
 
 
@@ -84,11 +85,9 @@ def test_an_argument_that_is_not_utf8_is_one_line() -> None:
     [
         ("embed a >&-", "standard output is closed"),
         ("embed <&-", "standard input is closed"),
-        pytest.param(
-            "embed a >/dev/full",
-            "cannot write: No space left on device",
-            marks=pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full"),
-        ),
+        pytest.param("embed a >/dev/full", "cannot write: No space left on device", marks=FULL),
+        pytest.param("serve --port 0 >/dev/full", "cannot write: No space left", marks=FULL),
+        pytest.param("--help >/dev/full", "[Errno 28] No space left on device", marks=FULL),
     ],
 )
 def test_closed_and_full_streams_are_one_line(redirection: str, words: str) -> None:
@@ -102,6 +101,12 @@ def test_closed_and_full_streams_are_one_line(redirection: str, words: str) -> N
     assert done.returncode == 2
     assert done.stderr == f"relace-mock: {words}" + done.stderr.partition(words)[2]
     assert len(done.stderr.splitlines()) == 1
+
+
+def test_a_word_that_is_no_command_is_not_repeated() -> None:
+    done = run("rlc-secret", "serve")
+    assert (done.returncode, done.stdout) == (2, b"")
+    assert done.stderr == b"relace-mock: No such command: there are embed, scenario, serve\n"
 
 
 def test_help_and_version() -> None:

@@ -124,7 +124,7 @@ SCHEMA = schemathesis.openapi.from_path(str(contract_tests.contract.path()))
 
 
 @SCHEMA.parametrize()
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_schemathesis_finds_no_departure_from_the_contract(
     case: Any, server: RunningServer
 ) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
+import contextlib
 import json
 import socket
 import threading
@@ -14,16 +15,19 @@ import httpx
 import pytest
 
 import mock_server
-from mock_server import RunningServer, delivery
+from mock_server import RunningServer, delivery, wire
+from mock_server import server as server_module
 from mock_server.delivery import Body, read_body
-from mock_server.exchange import Received
 from mock_server.journal import Entry
 from mock_server.pipeline import Answer, Pipeline
+from mock_server.settings import Http
+from tests.conftest import KEY
 
 HEAD = (
     "POST /v1/code/embed HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer rlc-test\r\n"
     "Content-Type: application/json\r\n"
 )
+JSON = {"Content-Type": "application/json"}
 GOOD = json.dumps({"model": "m", "input": ["a"]}).encode()
 
 
@@ -154,13 +158,103 @@ def test_what_is_not_http_is_refused_in_the_envelope(
     assert json.loads(body)["error"].startswith("Not a valid HTTP/1.1 request: ")
 
 
-def test_a_wish_to_upgrade_is_ignored(server: RunningServer) -> None:
+UPGRADE = HEAD.replace("Host", "UpGrade: h2c\r\nConnection: Upgrade, HTTP2-Settings\r\nHost")
+LONGER = GOOD + b" " * 100
+WHOLE = f"{UPGRADE}Content-Length: {len(LONGER)}\r\n\r\n".encode() + LONGER
+CHUNKED = f"{UPGRADE}Transfer-Encoding: chunked\r\n\r\n".encode()
+CHUNKED += b"%x\r\n%b\r\n0\r\n\r\n" % (len(GOOD), GOOD)
+
+
+def read_answers(connection: socket.socket, count: int) -> list[bytes]:
+    """The status lines of so many answers on one connection."""
+    lines = []
+    with connection.makefile("rb") as answers:
+        for _ in range(count):
+            lines.append(answers.readline())
+            fields = dict(line.lower().split(b": ", 1) for line in iter(answers.readline, b"\r\n"))
+            answers.read(int(fields[b"content-length"]))
+    return lines
+
+
+@pytest.mark.parametrize("request_", [WHOLE, CHUNKED], ids=["whole", "chunked"])
+def test_a_wish_to_upgrade_is_ignored(
+    server: RunningServer, caplog: pytest.LogCaptureFixture, request_: bytes
+) -> None:
     """As Java's client wishes by default; the body must not be lost for it."""
     with connect(server) as connection:
-        head = f"{HEAD}Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\n"
-        connection.sendall(f"{head}Content-Length: {len(GOOD)}\r\n\r\n".encode())
-        connection.sendall(GOOD)
-        assert read_head(connection).startswith(b"HTTP/1.1 200 ")
+        connection.sendall(request_)
+        assert read_answers(connection, 1) == [b"HTTP/1.1 200 OK\r\n"]
+    assert not caplog.records
+
+
+@pytest.mark.parametrize("http", ["httptools", "h11"])
+@pytest.mark.parametrize("size", [1, 2, 3, 50, 97, *range(200, 350, 19)])
+def test_a_wish_to_upgrade_is_ignored_however_its_head_is_split(
+    monkeypatch: pytest.MonkeyPatch, http: Http, size: int
+) -> None:
+    """Three requests in a row, in pieces that begin and end anywhere."""
+    whole: Any = wire.protocol_class(http, print)
+
+    class InPieces(whole):  # type: ignore[misc] # made while this runs
+        def data_received(self, data: bytes) -> None:
+            for start in range(0, len(data), size):
+                super().data_received(data[start : start + size])
+
+    monkeypatch.setattr(server_module, "protocol_class", lambda *_: InPieces)
+    with mock_server.running(http=http) as server, connect(server) as connection:
+        connection.sendall(WHOLE + CHUNKED + WHOLE)
+        assert read_answers(connection, 3) == 3 * [b"HTTP/1.1 200 OK\r\n"]
+
+
+@pytest.mark.parametrize("first", [WHOLE, CHUNKED], ids=["whole", "chunked"])
+def test_a_wish_to_upgrade_is_ignored_in_a_pipeline(server: RunningServer, first: bytes) -> None:
+    """Three requests in one packet: a head begins where the body before it ends."""
+    with connect(server) as connection:
+        connection.sendall(first + WHOLE + CHUNKED)
+        assert read_answers(connection, 3) == 3 * [b"HTTP/1.1 200 OK\r\n"]
+
+
+def test_a_text_about_upgrades_is_not_changed(server: RunningServer) -> None:
+    """Not even where a chunk begins with what would be a header field."""
+    parts = [b'{"model": "m", "input": ["', b'upgrade: h2c"]}']
+    head = f"{HEAD}Transfer-Encoding: chunked\r\n\r\n".encode()
+    chunks = b"".join(b"%x\r\n%b\r\n" % (len(part), part) for part in parts)
+    with connect(server) as connection:
+        connection.sendall(head + chunks + b"0\r\n\r\n")
+        connection.shutdown(socket.SHUT_WR)
+        answer = read_all(connection).partition(b"\r\n\r\n")[2]
+    plain = httpx.post(f"{server.base_url}/code/embed", content=b"".join(parts), headers=KEY | JSON)
+    assert plain.status_code == 200
+    assert answer == plain.content
+
+
+def test_a_head_may_be_as_long_as_the_limit_though_others_came_before(
+    server: RunningServer,
+) -> None:
+    """Heads do not add up on a connection, and neither do their pieces count twice."""
+    padding = "x" * (wire.HEAD_LIMIT // 2)
+    request = f"{HEAD}X-Padding: {padding}\r\nContent-Length: {len(GOOD)}\r\n\r\n".encode() + GOOD
+    with connect(server) as connection:
+        for _ in range(3):
+            connection.sendall(request)
+            assert read_answers(connection, 1) == [b"HTTP/1.1 200 OK\r\n"]
+
+
+@pytest.mark.parametrize("pieces", [1, 20])
+def test_a_head_over_the_limit_is_refused_in_however_many_pieces_it_comes(pieces: int) -> None:
+    """The parser of httptools sets no limit; the head is counted over all its pieces."""
+    head = HEAD.encode() + b"".join(b"A: %b\r\n" % (b"x" * 3500) for _ in range(20)) + b"\r\n"
+    assert len(head) > wire.HEAD_LIMIT
+    size = -(-len(head) // pieces)
+    with mock_server.running(http="httptools") as server, connect(server) as connection:
+        with contextlib.suppress(ConnectionError):  # it may hang up on what is still sent
+            for start in range(0, len(head), size):
+                connection.sendall(head[start : start + size])
+        answer = b""
+        with contextlib.suppress(ConnectionError):
+            answer = read_all(connection)
+    assert answer == b"" or b"the head has more than 65536 bytes" in answer
+    assert b"HTTP/1.1 200" not in answer and b"HTTP/1.1 415" not in answer
 
 
 def test_trailers_are_not_headers(server: RunningServer) -> None:
@@ -198,28 +292,30 @@ def test_a_body_declared_too_large_is_not_kept_while_it_comes(server: RunningSer
             answer += connection.recv(65536)
 
 
+@pytest.mark.parametrize(
+    ("stage", "texts"),
+    [("answer", ["x" * 1_000_001]), ("complete", [f"{n}" for n in range(200)])],
+    ids=["long", "many"],
+)
 def test_a_large_request_does_not_keep_others_waiting(
-    monkeypatch: pytest.MonkeyPatch,
+    monkeypatch: pytest.MonkeyPatch, stage: str, texts: list[str]
 ) -> None:
     """It is answered in a thread: the health page comes while it is held up there."""
     entered, held = threading.Event(), threading.Event()
-    answer = Pipeline.answer
+    answer = getattr(Pipeline, stage)
 
-    def hold(self: Pipeline, received: Received, entry: Entry) -> Answer:
-        if received.length > 1_000_000:
-            entered.set()
-            assert held.wait(60)
-        return answer(self, received, entry)
+    def hold(self: Pipeline, asked: Any, entry: Entry) -> Answer:
+        entered.set()
+        assert held.wait(60)
+        reply: Answer = answer(self, asked, entry)
+        return reply
 
-    monkeypatch.setattr(Pipeline, "answer", hold)
-    with (
-        mock_server.running(dimensions=8) as server,
-        concurrent.futures.ThreadPoolExecutor(1) as pool,
-    ):
+    monkeypatch.setattr(Pipeline, stage, hold)
+    with mock_server.running() as server, concurrent.futures.ThreadPoolExecutor(1) as pool:
         large = pool.submit(
             httpx.post,
             f"{server.base_url}/code/embed",
-            json={"model": "m", "input": ["x" * 1_000_001]},
+            json={"model": "m", "input": texts},
             headers={"Authorization": "Bearer k"},
             timeout=60,
         )
@@ -228,6 +324,26 @@ def test_a_large_request_does_not_keep_others_waiting(
         assert not large.done()
         held.set()
         assert large.result().status_code == 200
+
+
+def test_our_own_failure_is_a_500_in_the_envelope_and_a_traceback_in_the_log(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, client: httpx.Client
+) -> None:
+    def fail(*_: Any) -> None:
+        raise ZeroDivisionError("a mistake of ours")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(Pipeline, "decide", fail)
+        response = client.post("/v1/code/embed", json={"model": "m", "input": ["a"]})
+    assert response.status_code == 500
+    assert response.json() == {"error": "relace-mock itself failed: its log has the traceback"}
+    assert response.headers["x-relace-mock"] == mock_server.__version__
+    assert "ZeroDivisionError: a mistake of ours" in caplog.text
+    assert "rlc-test" not in caplog.text
+    again = client.post("/v1/code/embed", json={"model": "m", "input": ["a"]})
+    assert again.status_code == 200
+    stream = response.extensions["network_stream"]
+    assert again.extensions["network_stream"] is stream
 
 
 def read(limit: int, *messages: dict[str, Any], declared: int | None = None) -> Body:

@@ -69,6 +69,25 @@ def test_the_embed_examples_of_the_readme_run() -> None:
         assert done.stdout.startswith((b'{"results"', b"\x93NUMPY"))
 
 
+def test_the_verify_example_of_the_readme_finds_nothing_in_the_mock(
+    serve: Serve, tmp_path: Path
+) -> None:
+    (example,) = (code for code in CONSOLE if "relace-mock verify-server" in code)
+    (command,) = (line for line in example.splitlines() if "verify-server" in line)
+    with serve() as process:
+        command = command.replace("http://127.0.0.1:8080/v1", process.base_url)
+        words = shlex.split(command.removeprefix("$ relace-mock "))
+        done = subprocess.run(
+            [sys.executable, "-m", "mock_server", *words],
+            capture_output=True,
+            text=True,
+            cwd=tmp_path,
+            check=False,
+        )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert (tmp_path / "report.html").read_text(encoding="utf-8").startswith("<!doctype html>")
+
+
 def test_the_test_command_of_the_readme_is_what_ci_runs() -> None:
     assert "$ pip install nox && nox\n" in README
     gate = (ROOT / ".ci" / "run").read_text()

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from mock_server import embedding
 from mock_server.decimals import SCALE
-from mock_server.embedding import Space, SpaceName, space, space_key
+from mock_server.embedding import Space, space, space_key
+from mock_server.settings import SpaceName
 
 DIMENSIONS = [8, 24, 64, 2560, 4096, 8192]
 UNRELATED = [
@@ -66,7 +67,7 @@ def test_components_are_dense_centred_and_about_normal(name: SpaceName) -> None:
 
 @both
 @given(texts=st.lists(st.text(max_size=40), min_size=1, max_size=40), data=st.data())
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 def test_a_vector_depends_on_its_text_only(
     name: SpaceName, texts: list[str], data: st.DataObject
 ) -> None:
@@ -89,7 +90,6 @@ def test_a_long_text_in_a_batch_moves_no_other(name: SpaceName) -> None:
 
 @both
 @given(one=st.text(max_size=30), other=st.text(max_size=30))
-@settings(deadline=None)
 def test_different_texts_get_different_vectors(name: SpaceName, one: str, other: str) -> None:
     """Law 4."""
     first, second = make(name, 64).components([one.encode(), other.encode()])

@@ -67,3 +67,19 @@ def test_the_kit_does_not_share_code_with_the_server_it_judges() -> None:
         # Clients are judged with the mock as any test has it, by its public names.
         public = {"mock_server", *(f"mock_server.{name}" for name in mock_server.__all__)}
         assert shared <= (public if path.parent.name == "client" else set()), path
+
+
+def test_only_the_folder_of_servers_knows_http() -> None:
+    """What the kit says of a subject is the same for servers and clients."""
+    neutral = [
+        *(ROOT / "contract_tests").glob("*.py"),
+        *(ROOT / "contract_tests/reports").glob("*"),
+    ]
+    for path in neutral:
+        if path.suffix == ".py":
+            known = [
+                name
+                for name in imports(path)
+                if name.startswith(("contract_tests.server", "httpx"))
+            ]
+            assert not known, path

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from mock_server import Settings
+from mock_server import Settings, rows
 from mock_server.embedding import LexicalSpace
 from mock_server.exchange import EmbedRequest, OutputDtype
 from mock_server.rows import Embedder, Row, RowCache
@@ -31,11 +31,11 @@ def test_a_text_seen_before_is_not_computed_again() -> None:
 def test_a_text_twice_in_a_request_is_computed_once(monkeypatch: pytest.MonkeyPatch) -> None:
     embedder = Embedder(Settings(dimensions=64))
     computed: list[bytes] = []
-    rows = LexicalSpace.rows
+    compute = LexicalSpace.rows
 
     def note(self: LexicalSpace, texts: Sequence[bytes]) -> list[bytes]:
         computed.extend(texts)
-        return rows(self, texts)
+        return compute(self, texts)
 
     monkeypatch.setattr(LexicalSpace, "rows", note)
     one, other = embed(embedder, "a", "a")
@@ -50,6 +50,26 @@ def test_a_row_kept_twice_counts_once() -> None:
     once = cache.state()
     cache.keep(b"space", "float", {"a": Row(b"[1", 1)})
     assert cache.state() == once
+
+
+def test_a_row_of_the_hash_space_is_kept_when_its_text_comes_again() -> None:
+    embedder = Embedder(Settings(dimensions=64, embedding="hash"))
+    first = embed(embedder, "a", "b")
+    assert embedder.cache_state().rows == 0
+    assert embed(embedder, "a") == first[:1]
+    assert embedder.cache_state().rows == 1
+    assert embed(embedder, "a") == first[:1]
+    assert embedder.cache_state().hits == 1
+
+
+def test_what_came_once_is_remembered_within_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rows, "_REMEMBERED", 2)
+    embedder = Embedder(Settings(dimensions=64, embedding="hash"))
+    embed(embedder, "a", "b", "c")  # the third makes it forget the first two
+    embed(embedder, "c")
+    assert embedder.cache_state().rows == 1
+    embed(embedder, "a")
+    assert embedder.cache_state().rows == 1
 
 
 def test_models_and_data_types_are_kept_apart() -> None:

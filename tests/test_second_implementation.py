@@ -67,9 +67,7 @@ words = st.sampled_from(
 texts = st.one_of(st.text(max_size=60), st.lists(words, max_size=40).map("".join))
 
 
-@settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     text=texts,
     name=st.sampled_from(["lexical", "hash"]),

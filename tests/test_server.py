@@ -182,16 +182,21 @@ def test_a_port_in_use_is_one_line() -> None:
         (["--host", "no.such.host.invalid"], "host 'no.such.host.invalid' is not known"),
         (["--host", "a..b"], "host 'a..b' is not known"),
         (["--host", "192.0.2.1", "--port", "0"], "192.0.2.1 is not an address of this machine"),
-        (["--ssl-certfile", "/no/such.pem"], "cannot use the certificate /no/such.pem: No such"),
+        (
+            ["--ssl-certfile", "/no/such.pem", "--port", "0"],
+            "cannot use the certificate /no/such.pem: No such",
+        ),
         (["--ssl-keyfile", "key.pem"], "--ssl-keyfile needs --ssl-certfile"),
         (["--ssl-certfile", __file__, "--port", "0"], "cannot use the certificate"),
         (["rlc-secret"], "Got unexpected extra argument: each value needs its option"),
+        (["--port", "0", "rlc-secret", "rlc-secret"], "Got unexpected extra argument: each"),
     ],
 )
 def test_a_bad_option_is_one_line_that_says_what_is_wrong(arguments: list[str], words: str) -> None:
     line = refused(*arguments)
     assert line.startswith("relace-mock: ")
     assert words in line
+    assert "rlc-secret" not in line
 
 
 def test_a_bad_variable_is_one_line_that_names_it(monkeypatch: pytest.MonkeyPatch) -> None:

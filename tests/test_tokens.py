@@ -33,6 +33,13 @@ def test_the_documented_example_costs_eight_tokens() -> None:
         ("a 你", 4),
         ("x;\ny", 4),
         ("“a", 2),
+        ("\na", 2),  # a break at the start is free
+        ("a\n", 3),
+        ("a \nb", 4),
+        ("a. b", 4),
+        ("(a", 2),
+        ("((a", 3),
+        (" 1", 3),
     ],
 )
 def test_tokens_are_runs_of_letters_digits_signs_and_blanks(text: str, count: int) -> None:

@@ -9,16 +9,37 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import tarfile
 import tempfile
 import urllib.request
 import venv
 import zipfile
 from pathlib import Path
 
-DATA = ["mock_server/openapi.yaml", "mock_server/words.txt", "contract_tests/openapi.yaml"]
+DATA = [
+    "mock_server/openapi.yaml",
+    "mock_server/words.txt",
+    "contract_tests/openapi.yaml",
+    "contract_tests/requirements.yaml",
+    "contract_tests/reports/page.css",
+]
+
+# What the tests and noxfile.py of an unpacked sdist read.
+NEEDED = [
+    ".ci/run",
+    "benchmarks/throughput.py",
+    "noxfile.py",
+    "openapi.yaml",
+    "scripts/count_words.py",
+]
 
 
 def main(dist: Path) -> None:
+    (sdist,) = dist.glob("*.tar.gz")
+    with tarfile.open(sdist) as archive:
+        packed = [name.partition("/")[2] for name in archive.getnames()]
+    absent = [name for name in NEEDED if name not in packed]
+    assert not absent, f"{sdist.name} lacks {absent}"
     (wheel,) = dist.glob("*.whl")
     names = zipfile.ZipFile(wheel).namelist()
     missing = [name for name in [*DATA, "mock_server/py.typed"] if name not in names]

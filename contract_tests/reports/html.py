@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Iterator
 from html import escape
 from itertools import groupby
@@ -46,7 +47,7 @@ def _top(report: Report) -> Iterator[str]:
     yield f"<h1>{escape(report.subject)}</h1>"
     yield (
         '<p class="by">held to the contract of <code>POST /v1/code/embed</code> by relace-mock, '
-        f"seed {report.seed}, {report.seconds:.1f} seconds</p>"
+        f"{dt.datetime.now(tz=dt.UTC).date()}, seed {report.seed}, {report.seconds:.1f} seconds</p>"
     )
     yield f'<p class="verdict {tone}">{verdict}</p><ul class="tiles">'
     for outcome in Outcome:
@@ -83,7 +84,7 @@ def _findings(report: Report) -> Iterator[str]:
 
 
 def _finding(finding: Finding, result: Result) -> Iterator[str]:
-    yield f'<p class="problem">{escape(finding.problem)}</p>'
+    yield f'<p class="problem">{_prose(finding.problem)}</p>'
     asked = result.requirement
     for evidence in finding.evidence or (Evidence("", ""),):
         yield '<div class="sides">'

@@ -9,6 +9,8 @@ import click
 
 from contract_tests.finding import Finding, Outcome, Report, Result
 
+#: Ids that a line of the summary lists; more are counted.
+_LISTED = 8
 _COLOURS = {
     Outcome.HOLDS: "green",
     Outcome.FAILS: "red",
@@ -74,14 +76,28 @@ def show(report: Report) -> None:
     """Print the findings, the worst last and so nearest to the summary, and the summary."""
     order = list(Outcome)
     found = [result for result in report.results if result.findings or result.outcome.red]
-    for result in sorted(found, key=lambda one: order.index(one.outcome), reverse=True):
-        colour = _COLOURS[result.outcome]
+    found.sort(key=lambda one: order.index(one.outcome), reverse=True)
+    stumbled = [one for one in found if one.findings and one.findings[0].stumbled]
+    _show_stumbled(stumbled)
+    for result in found:
+        if result in stumbled:
+            continue
         asked = result.requirement
         title = f"{result.outcome.value.upper()}  {asked.id}  ({asked.level}, {asked.label})"
-        click.secho(title, fg=colour, bold=True)
+        click.secho(title, fg=_COLOURS[result.outcome], bold=True)
         click.echo("\n".join(finding_lines(result)) + "\n")
     for line in summary(report, _coloured):
         click.echo(line)
+
+
+def _show_stumbled(results: list[Result]) -> None:
+    """Checks that could not see what they are about: briefly, as other findings say why."""
+    by_problem: dict[str, list[str]] = {}
+    for result in results:
+        by_problem.setdefault(result.findings[0].problem, []).append(result.requirement.id)
+    for problem, ids in by_problem.items():
+        click.secho(", ".join(ids), fg="red", bold=True)
+        click.echo(f"  {problem}\n")
 
 
 def finding_lines(result: Result) -> Iterator[str]:
@@ -124,13 +140,15 @@ def summary(
         named = [
             result.requirement.id for result in results if result.findings or result.outcome.red
         ]
-        yield f"{family:<7} {marks}{'  ' + ', '.join(named) if named else ''}"
+        which = ", ".join(named) if len(named) <= _LISTED else f"{len(named)} checks"
+        yield f"{family:<7} {marks}  {which}".rstrip()
     notes: dict[str, list[str]] = {}
     for result in report.results:
         if result.outcome is Outcome.NOT_CLAIMED:
             notes.setdefault(result.note, []).append(result.requirement.id)
     for note, ids in notes.items():
-        yield f"not claimed: {', '.join(ids)}: {note}"
+        which = ", ".join(ids) if len(ids) <= _LISTED else f"{len(ids)} checks"
+        yield f"not claimed: {which}: {note}"
     yield from report.facts
     counted = ", ".join(
         paint(_amount(outcome, report.count(outcome)), outcome)

@@ -45,7 +45,9 @@ def results(exchange: Exchange) -> list[Any]:
     body = exchange.json()
     found = body.get("results") if isinstance(body, dict) else None
     if exchange.status == 200 and isinstance(found, list):
-        return found
+        # The documented example nests them once more, which is for SCHEMA-body to say.
+        nested = len(found) == 1 and isinstance(found[0], list)
+        return found[0] if nested else found
     raise unclear(f"a 200 with `results` is needed, not {exchange.summary()}", exchange)
 
 

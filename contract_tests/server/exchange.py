@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 import shlex
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +16,11 @@ Headers = tuple[tuple[str, str], ...]
 #: Characters of a body that a finding shows, and bytes that a shell command takes.
 _SHOWN = 700
 _TYPED = 3000
+#: Bytes of a body that are looked at for that, and what is of no interest in them.
+_READ = 100_000
+_NUMBERS = re.compile(
+    r"((?:-?[\d.]+(?:[eE][+-]?\d+)?, ?){4})(?:-?[\d.]+(?:[eE][+-]?\d+)?(?:, ?)?){4,}"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +132,8 @@ def _parsed(body: bytes) -> Any:
 
 def _message(first: str, headers: Headers, body: bytes) -> str:
     lines = [first, *(f"{name}: {value}" for name, value in headers)]
-    text = body[: _SHOWN * 4].decode(errors="backslashreplace")
+    text = body[:_READ].decode(errors="backslashreplace")
+    text = _NUMBERS.sub(r"\1…", text)
     if len(text) > _SHOWN:
         text = f"{text[:_SHOWN]}… ({len(body):,} bytes)"
     shown = "".join(

@@ -46,7 +46,9 @@ def probe(server: Server, deadline: float) -> bool:
     if exchange.status in {401, 403, 404} and named and _about_the_key(server, exchange):
         hint = "is it right?" if server.settings.api_key else "give one with --api-key"
         raise CannotRun(f"{url} does not know the API key: {exchange.summary()}; {hint}")
-    return exchange.status == 200 and isinstance(body, dict) and "results" in body
+    if exchange.status == 200:
+        return isinstance(body, dict) and "results" in body
+    return named and exchange.status != 404  # it speaks our language, though it fails
 
 
 def _about_the_key(server: Server, exchange: Exchange) -> bool:

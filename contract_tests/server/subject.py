@@ -68,9 +68,12 @@ class Server:
         ]
         self._client = self._connect()
         self._noticed: list[tuple[str, Departure]] = []
+        self._said: set[tuple[str, str]] = set()
         self._dimensions = Dimensions()
         self._abandoned: set[threading.Thread] = set()
         self._answers: dict[Request, Exchange] = {}
+        #: What ``limits`` saw while it spent the quota, which is done once.
+        self.counted: list[Exchange] = []
 
     def _connect(self) -> httpx.Client:
         host = urlsplit(self.settings.base_url).hostname or ""
@@ -176,7 +179,9 @@ class Server:
                 content=request.body,
             )
             try:
-                answer = self._client.send(asked)
+                answer = self._client.send(asked, stream=True)
+                connection = _local_port(answer)
+                answer.read()
             except (httpx.RemoteProtocolError, httpx.ReadError, httpx.WriteError) as error:
                 failure = str(error) or "the connection was closed"
             except httpx.TimeoutException as error:
@@ -185,19 +190,14 @@ class Server:
             except (httpx.TransportError, httpx.DecodingError, httpx.InvalidURL) as error:
                 return self._redacted(request, failure=str(error) or type(error).__name__)
             else:
-                return self._received(request, answer)
+                return self._redacted(
+                    request,
+                    status=answer.status_code,
+                    headers=tuple(answer.headers.multi_items()),
+                    body=answer.content,
+                    connection=connection,
+                )
         return self._redacted(request, failure=failure)
-
-    def _received(self, request: Request, answer: httpx.Response) -> Exchange:
-        stream = answer.extensions.get("network_stream")
-        address = stream.get_extra_info("client_addr") if stream is not None else None
-        return self._redacted(
-            request,
-            status=answer.status_code,
-            headers=tuple(answer.headers.multi_items()),
-            body=answer.content,
-            connection=address[1] if address else 0,
-        )
 
     def _redacted(self, request: Request, **answer: Any) -> Exchange:
         """An exchange in which no secret is left, wherever a server may have repeated it."""
@@ -220,11 +220,17 @@ class Server:
         """Hold an answer to what every answer is held to; ``only`` names some of it."""
         for identity, watch in WATCHES.items():
             if (not only or identity in only) and (problem := watch(exchange)):
-                self._noticed.append((identity, Departure(problem, exchange.evidence())))
+                self._notice(identity, problem, exchange)
         if exchange.status == 200 and not only and (found := self._dimensions.look(exchange)):
             problem, earlier = found
-            departure = Departure(problem, earlier.evidence(), exchange.evidence())
-            self._noticed.append(("DIM-one", departure))
+            self._notice("DIM-one", problem, earlier, exchange)
+
+    def _notice(self, identity: str, problem: str, *exchanges: Exchange) -> None:
+        """Keep what is wrong, unless it has been said."""
+        if (identity, problem) not in self._said:
+            self._said.add((identity, problem))
+            evidence = (exchange.evidence() for exchange in exchanges)
+            self._noticed.append((identity, Departure(problem, *evidence)))
 
     def close(self) -> None:
         """Close every connection."""
@@ -240,3 +246,10 @@ class Server:
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+
+def _local_port(answer: httpx.Response) -> int:
+    """The port that a request went through: which connection it used. 0 if it is not known."""
+    stream = answer.extensions.get("network_stream")
+    address = stream.get_extra_info("client_addr") if stream is not None else None
+    return int(address[1]) if address else 0

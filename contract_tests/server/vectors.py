@@ -106,13 +106,6 @@ def _close_enough(first: Vectors, again: Vectors, *exchanges: Any) -> None:
         raise depart(f"the same body, and a cosine of {cosines.min():.7f}", *exchanges)
 
 
-def _batches(least: int) -> Any:
-    from hypothesis import strategies as st  # noqa: PLC0415 - takes a moment
-
-    text = st.text(max_size=20) | st.sampled_from(_TEXTS)
-    return st.lists(text, min_size=least, max_size=6)
-
-
 def permuted(server: Server) -> None:
     """PERM-vectors."""
 
@@ -140,10 +133,15 @@ def permuted_tokens(server: Server) -> None:
 
 
 def _permutations() -> Any:
-    from hypothesis import strategies as st  # noqa: PLC0415
+    """Texts, and their places in another order: drawn as ranks, which shrink well."""
+    from hypothesis import strategies as st  # noqa: PLC0415 - takes a moment
 
-    return _batches(2).flatmap(
-        lambda texts: st.tuples(st.just(texts), st.permutations(range(len(texts))))
+    ranked = st.lists(st.tuples(_any_text(), st.integers(0, 9)), min_size=2, max_size=6)
+    return ranked.map(
+        lambda pairs: (
+            [text for text, _ in pairs],
+            sorted(range(len(pairs)), key=lambda place: pairs[place][1]),
+        )
     )
 
 
@@ -176,8 +174,16 @@ def split_tokens(server: Server) -> None:
 
 
 def _cuts() -> Any:
+    """Texts, and the place after which they are split."""
     from hypothesis import strategies as st  # noqa: PLC0415
 
-    return _batches(2).flatmap(
-        lambda texts: st.tuples(st.just(texts), st.integers(1, len(texts) - 1))
+    batches = st.lists(_any_text(), min_size=2, max_size=6)
+    return st.tuples(batches, st.integers(0, 4)).map(
+        lambda drawn: (drawn[0], 1 + drawn[1] % (len(drawn[0]) - 1))
     )
+
+
+def _any_text() -> Any:
+    from hypothesis import strategies as st  # noqa: PLC0415
+
+    return st.text(max_size=20) | st.sampled_from(_TEXTS)

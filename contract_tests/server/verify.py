@@ -78,7 +78,8 @@ def verify(wanted: Wanted, say: Callable[[str], None], pace: Pace | None = None)
     if wanted.live:
         checks, pace = _for_live(wanted, checks, say, pace)
     with Server(wanted.settings, pace) as server:
-        if not reach.probe(server, _FIRST_LIVE if wanted.live else FIRST):
+        first = _FIRST_LIVE if wanted.live else min(FIRST, wanted.timeout)
+        if not reach.probe(server, first):
             say(f"{wanted.url} answers, but not as an embed endpoint: nothing else is tried")
             checks = {"REACH-200": reach.reached}
         progress = Progress(len(checks), moving=sys.stderr.isatty())

@@ -52,12 +52,14 @@ def documented_body(exchange: Exchange) -> str | None:
 
 def whole_body(exchange: Exchange) -> str | None:
     """SCHEMA-strict."""
-    return None if documented_body(exchange) else _body_fault(exchange, documented=False)
+    if exchange.status != 200 or documented_body(exchange):
+        return None
+    return _body_fault(exchange, documented=False)
 
 
 def _body_fault(exchange: Exchange, *, documented: bool) -> str | None:
     response = contract.responses().get(str(exchange.status))
-    if response is None or (exchange.status >= 400 and documented):
+    if response is None or exchange.status >= 400:
         return None  # SCHEMA-status and ENV-shape say so
     body = exchange.json()
     if body is None and exchange.body.strip() != b"null":

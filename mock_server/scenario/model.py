@@ -34,11 +34,11 @@ from mock_server.scenario.kinds import (
 )
 from mock_server.scenario.mutations import MUTATIONS
 from mock_server.scenario.source import Node, parse
+from mock_server.settings import ResetForm
 
 #: What a request would get without a script: the documented statuses that a script can
 #: replace, and our own 415.
 OUTCOMES = (200, 400, 401, 404, 415, 429)
-ResetForm = Literal["epoch", "iso", "seconds"]
 #: Conditions that only a valid request can meet.
 ABOUT_REQUEST = (
     "input_contains",

@@ -12,9 +12,15 @@ import json
 from pathlib import Path
 from typing import Any
 
-from mock_server.embedding import Space, SpaceName, space, space_key
+from mock_server.embedding import Space, space, space_key
+from mock_server.settings import SpaceName
 
 PATH = Path(__file__).parent / "vectors.json"
+# This word and its complement have one identity, as polynomials modulo 2**64 with any odd
+# base: their difference is a product of ten even factors with more than 64 twos in them.
+THUE_MORSE = "".join("ab"[number.bit_count() % 2] for number in range(1024))
+# Two words whose identities differ in their lowest 8 bits only, found by lattice reduction.
+NEAR = ("gaaaaadbaaaeeabcba", "abadbdaacfdaaaaaaa")
 TEXTS = {
     "documented-1": "input 1",
     "documented-2": "input 2",
@@ -25,6 +31,8 @@ TEXTS = {
     "unicode": "naïve café\u2028你好世界 😀 e\u0301",
     "nul": "a\0b",
     "repeats": "token " * 100,
+    "colliding": f"{THUE_MORSE} {THUE_MORSE.translate({97: 'b', 98: 'a'})}",
+    "nearly-colliding": f"x {NEAR[1]} {NEAR[0]}",
     "long": "(numbered words)",
 }
 SPACES: list[tuple[SpaceName, str, int, int]] = [

@@ -111,7 +111,7 @@ async def _shared_state(self: Any, body: dict[str, Any]) -> Any:
 
 def quotaed(**methods: Any) -> type[Reference]:
     """The reference with a quota, but for these methods."""
-    return change(quota=5, per=8.0, **methods)
+    return change(quota=60, per=2.5, **methods)
 
 
 GOOD = {"model": "relace-embed-v1", "input": ["a"]}

@@ -88,11 +88,13 @@ class Reference:
     dimensions = 64
     max_body = 50_000_000
     rules = RULES
+    unknown_key_status = 404
     #: Requests in a window of ``per`` seconds; None for no quota.
     quota: int | None = None
     per = 60.0
 
-    def __init__(self) -> None:
+    def __init__(self, now: Callable[[], float] = time.time) -> None:
+        self.now = now
         self.served = 0
         self.window = (0.0, 0)
 
@@ -181,7 +183,7 @@ class Reference:
         if not self.scheme(scheme) or not key:
             raise Refused(401, "Authorized header required")
         if not self.known(key):
-            raise Refused(404, "API key not found")
+            raise Refused(self.unknown_key_status, "API key not found")
 
     def scheme(self, scheme: str) -> bool:
         """Whether the scheme is ours."""
@@ -227,8 +229,8 @@ class Reference:
         if self.quota is None:
             return {}
         start, used = self.window
-        if time.time() >= start + self.per:
-            start, used = time.time(), 0
+        if self.now() >= start + self.per:
+            start, used = self.now(), 0
         self.window = (start, used + 1)
         headers = self.limits(self.quota, self.quota - used - 1, start + self.per)
         if used >= self.quota:

@@ -1,0 +1,142 @@
+"""The whole proof, as ``python -m tests.kit.proof``: some twenty minutes on two cores.
+
+Every check on every mutant, what is correct under 20 seeds, and what Schemathesis finds alone.
+Writes ``docs/proof.md`` and ends with exit code 1 if anything is not as it should be.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from importlib.metadata import version
+from pathlib import Path
+
+import mock_server
+from contract_tests import contract
+from contract_tests.requirements import requirements
+from contract_tests.server.verify import Wanted, verify
+from tests.kit.judging import found, judged
+from tests.kit.mutants import MUTANTS
+from tests.kit.reference import KEY, Reference
+from tests.kit.running import running
+
+SEEDS = range(20)
+#: Checks that try other requests with another seed.
+SEEDED = {
+    *("SCHEMA-fuzz-valid", "SCHEMA-fuzz-invalid", "UNI-distinct"),
+    *("PERM-vectors", "PERM-tokens", "SPLIT-vectors", "SPLIT-tokens"),
+}
+NAMED = {
+    mutant: {one.id for one in requirements("server").values() if mutant in one.mutants}
+    for mutant in MUTANTS
+}
+PAGE = Path(__file__).parents[2] / "docs" / "proof.md"
+
+
+_PAGE = """\
+# The proof of the kit
+
+Written by `nox -s proof` on {today}, with Schemathesis {schemathesis} and Hypothesis {hypothesis}.
+
+* {mutants} broken servers ([mutants](../tests/kit/mutants.py)), each one line away from a correct
+  [reference](../tests/kit/reference.py): each is caught by every check that names it; by those that
+  draw at random, under {seeds} seeds.
+* The reference and the mock (both HTTP implementations), {checks} checks, {seeds} seeds: no finding.
+* Schemathesis alone, with its own checks, its default number of examples and the same
+  `openapi.yaml`, finds something in {alone} of the {mutants}, and nothing in the reference.
+{problems}
+| mutant | must be caught by | also caught by | by Schemathesis alone |
+|---|---|---|---|
+"""
+
+
+def caught(mutant: str, *only: str, seed: int = 0) -> set[str]:
+    """The checks that find something wrong with a mutant, stumbling apart."""
+    problems = found(judged(MUTANTS[mutant](), *only, seed=seed))
+    return {one for one, problem in problems.items() if "could not be exercised" not in problem}
+
+
+def schemathesis_alone(app: Reference) -> set[str]:
+    """The kinds of failures that Schemathesis reports with its own checks and settings."""
+    app.unknown_key_status = 401  # as its `ignored_auth` takes no 404 for an answer
+    with running(app) as url, tempfile.TemporaryDirectory() as folder:
+        report = Path(folder) / "report.json"
+        options = ["--url", url.removesuffix("/v1"), "--seed", "0", "--continue-on-failure"]
+        options += ["-H", f"Authorization: Bearer {KEY}", "--phases", "examples,coverage,fuzzing"]
+        options += ["--report", "json", "--report-json-path", str(report)]
+        subprocess.run(
+            [sys.executable, "-m", "schemathesis.cli", "run", str(contract.path()), *options],
+            capture_output=True,
+            check=False,
+            cwd=folder,
+        )
+        content = json.loads(report.read_text(encoding="utf-8"))
+    return {failure["type"] for failure in content["failures"]}
+
+
+def mock_findings(seed: int) -> dict[str, str]:
+    """What is wrong with the mock, with one of uvicorn's HTTP implementations or the other."""
+    with mock_server.running(http=("httptools", "h11")[seed % 2]) as server:
+        return found(verify(Wanted(url=server.base_url, seed=seed), lambda _: None))
+
+
+def main() -> int:
+    """Run the proof and write the page; 1 if it fails."""
+    problems: list[str] = []
+    subjects: dict[str, Callable[[int], dict[str, str]]] = {
+        "reference": lambda seed: found(judged(Reference(), seed=seed)),
+        "mock": mock_findings,
+    }
+    for name, findings in subjects.items():
+        for seed in SEEDS:
+            if wrong := findings(seed):
+                problems.append(f"{name}, seed {seed}: {wrong}")
+            print(f"{name}, seed {seed}", flush=True)  # noqa: T201 - a script
+    if alone := schemathesis_alone(Reference()):
+        problems.append(f"Schemathesis alone finds {alone} in the reference")
+    rows = []
+    for mutant, named in NAMED.items():
+        all_of_them = caught(mutant)
+        missed = {f"{one}, seed 0" for one in named - all_of_them}
+        for seed in SEEDS[1:]:
+            if seeded := sorted(named & SEEDED):
+                hit = caught(mutant, *seeded, seed=seed)
+                missed |= {f"{one}, seed {seed}" for one in set(seeded) - hit}
+        problems += [f"{mutant} is missed by {one}" for one in sorted(missed)]
+        rows.append((mutant, named, all_of_them - named, schemathesis_alone(MUTANTS[mutant]())))
+        print(mutant, sorted(all_of_them), flush=True)  # noqa: T201 - a script
+    write(rows, problems)
+    print("\n".join(problems) or "proven")  # noqa: T201 - a script
+    return int(bool(problems))
+
+
+def write(rows: list[tuple[str, set[str], set[str], set[str]]], problems: list[str]) -> None:
+    """Write the page."""
+    page = _PAGE.format(
+        today=dt.datetime.now(tz=dt.UTC).date(),
+        schemathesis=version("schemathesis"),
+        hypothesis=version("hypothesis"),
+        mutants=len(rows),
+        checks=len(requirements("server")),
+        seeds=len(SEEDS),
+        alone=sum(bool(kinds) for *_, kinds in rows),
+        problems="".join(f"* **Not so**: {problem}\n" for problem in problems),
+    )
+    table = [
+        f"| {mutant} | {_listed(named)} | {_listed(also)} | {_listed(kinds) or 'no'} |\n"
+        for mutant, named, also, kinds in rows
+    ]
+    PAGE.write_text(page + "".join(table), encoding="utf-8")
+
+
+def _listed(names: set[str]) -> str:
+    """Names, or their number where they are legion."""
+    return ", ".join(sorted(names)) if len(names) <= 8 else f"{len(names)} checks"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,77 @@
+"""Whatever it is pointed at, the kit ends with a clear answer, and not with a good one."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import sys
+
+import pytest
+
+from tests.kit.impostors import MANNERS, impostor
+
+# What is said, and the exit code: 1 for what answers wrongly, 2 for what does not answer.
+ENDS = {
+    "static page": (1, "answers, but not as an embed endpoint"),
+    "page without POST": (1, "answers, but not as an embed endpoint"),
+    "not found": (1, "answers, but not as an embed endpoint"),
+    "200 to everything": (1, "answers, but not as an embed endpoint"),
+    "200, text": (1, "answers, but not as an embed endpoint"),
+    "always the same": (1, "get the same vector"),
+    "no HTTP": (2, "does not answer: "),
+    "hang": (2, "did not finish an answer within 1 seconds"),
+    "reset": (2, "does not answer: "),
+    "drip": (2, "did not finish an answer within 1 seconds"),
+}
+
+
+def verify(url: str, *options: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "mock_server", "verify-server", url, *options],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize("name", MANNERS)
+def test_what_is_no_relace_gets_a_clear_answer(name: str) -> None:
+    code, words = ENDS[name]
+    with impostor(MANNERS[name]) as url:
+        done = verify(url, "--timeout", "1", "--examples", "2")
+    assert done.returncode == code, done.stdout + done.stderr
+    assert words in done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+    if code == 2:
+        assert done.stdout == ""
+        (line,) = done.stderr.splitlines()
+        assert line.startswith("relace-mock: ")
+    else:
+        assert "fail" in done.stdout.splitlines()[-1]
+
+
+def test_a_closed_port_is_one_line() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    done = verify(f"http://127.0.0.1:{port}/v1")
+    assert (done.returncode, done.stdout) == (2, "")
+    (line,) = done.stderr.splitlines()
+    assert line.startswith(f"relace-mock: http://127.0.0.1:{port}/v1/code/embed does not answer")
+
+
+@pytest.mark.parametrize(
+    ("url", "words"),
+    [
+        ("127.0.0.1:8080/v1", "URL must be like http://127.0.0.1:8080/v1"),
+        ("http://127.0.0.1:8080", "URL must end in /v1, as RELACE_BASE_URL does"),
+        ("http://127.0.0.1:8080/v1?a=b", "URL must end in /v1"),
+        ("http://me:secret@127.0.0.1:8080/v1", "URL must not hold a user or a password"),
+    ],
+)
+def test_a_bad_url_is_one_line(url: str, words: str) -> None:
+    done = verify(url)
+    assert done.returncode == 2
+    (line,) = done.stderr.splitlines()
+    assert words in line
+    assert "secret" not in line

@@ -1,0 +1,212 @@
+"""How checks are run and judged, whatever the subject is."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import pytest
+
+from contract_tests import known_failures, policy
+from contract_tests.finding import Departure, Evidence, NotClaimed, Outcome, Report
+from contract_tests.policy import Policy
+from contract_tests.requirements import Label, Level, Requirement
+from contract_tests.runner import Check, Terms, run
+
+
+class Subject:
+    """A subject without a protocol."""
+
+    waited = 0.0
+    silent = False
+
+    def __init__(self) -> None:
+        self.passing: list[tuple[str, Departure]] = []
+        self.abandoned = 0
+
+    def noticed(self) -> list[tuple[str, Departure]]:
+        noticed, self.passing = self.passing, []
+        return noticed
+
+    def command(self, identity: str) -> str:
+        return f"verify --only {identity}"
+
+    def abandon(self, thread: threading.Thread) -> None:
+        assert thread.is_alive()
+        self.abandoned += 1
+
+
+def requirement(identity: str, label: Label = "documented", level: Level = "MUST") -> Requirement:
+    return Requirement(identity, "server", "It is so.", label, level, ())
+
+
+def holds(_: Subject) -> None: ...
+
+
+def departs(_: Subject) -> None:
+    raise Departure("it is not so", Evidence("this", "that", "again"))
+
+
+def ran(
+    check: Check, *asked: Requirement, terms: Terms | None = None, subject: Subject | None = None
+) -> Report:
+    """A run of one check for every requirement."""
+    return run(
+        subject or Subject(),
+        {one.id: check for one in asked},
+        {one.id: one for one in asked},
+        terms or Terms(),
+        name="it",
+        seed=0,
+    )
+
+
+def outcomes(report: Report) -> list[Outcome]:
+    return [result.outcome for result in report.results]
+
+
+def test_a_must_fails_a_should_warns_and_a_may_informs() -> None:
+    asked = [
+        requirement("A-1", level="MUST"),
+        requirement("A-2", level="SHOULD"),
+        requirement("A-3", level="MAY"),
+    ]
+    assert outcomes(ran(departs, *asked)) == [Outcome.FAILS, Outcome.WARNS, Outcome.INFORMS]
+    strict = ran(departs, *asked, terms=Terms(strict=True))
+    assert outcomes(strict) == [Outcome.FAILS, Outcome.FAILS, Outcome.INFORMS]
+    assert outcomes(ran(holds, *asked)) == [Outcome.HOLDS] * 3
+
+
+def test_only_failures_make_the_exit_code_1() -> None:
+    assert ran(departs, requirement("A-1")).exit_code == 1
+    assert ran(departs, requirement("A-1", level="SHOULD")).exit_code == 0
+    assert ran(holds, requirement("A-1")).exit_code == 0
+
+
+def test_in_live_mode_only_what_is_documented_fails() -> None:
+    asked = [requirement("A-1"), requirement("A-2", "observed"), requirement("A-3", "policy")]
+    live = ran(departs, *asked, terms=Terms(live=True))
+    assert outcomes(live) == [Outcome.FAILS, Outcome.INFORMS, Outcome.INFORMS]
+
+
+def test_a_known_failure_runs_and_goes_stale_loudly() -> None:
+    known = Terms(known=frozenset({"A-1"}))
+    report = ran(departs, requirement("A-1"), terms=known)
+    assert outcomes(report) == [Outcome.KNOWN]
+    assert report.exit_code == 0
+    stale = ran(holds, requirement("A-1"), terms=known)
+    assert outcomes(stale) == [Outcome.STALE]
+    assert stale.exit_code == 1
+
+
+def test_a_policy_that_is_not_claimed_is_not_asked() -> None:
+    asked = [requirement("A-1", "policy"), requirement("A-2", "policy"), requirement("A-3")]
+    terms = Terms(policy=Policy(claims=frozenset({"A-2"})))
+    report = ran(departs, *asked, terms=terms)
+    assert outcomes(report) == [Outcome.NOT_CLAIMED, Outcome.FAILS, Outcome.FAILS]
+    assert "a policy that this subject does not claim" in report.results[0].note
+
+
+def test_a_check_may_find_that_it_is_not_claimed() -> None:
+    def check(_: Subject) -> None:
+        raise NotClaimed("there is no quota")
+
+    (result,) = ran(check, requirement("A-1")).results
+    assert (result.outcome, result.note) == (Outcome.NOT_CLAIMED, "there is no quota")
+
+
+def test_what_is_noticed_in_passing_is_found_even_if_it_was_not_asked_for() -> None:
+    asked = {one: requirement(one) for one in ("A-1", "A-2")}
+
+    def check(subject: Subject) -> None:
+        subject.passing.append(("A-2", Departure("seen in passing")))
+
+    report = run(Subject(), {"A-1": check}, asked, Terms(), name="it", seed=0)
+    first, second = report.results
+    assert (first.outcome, second.outcome) == (Outcome.HOLDS, Outcome.FAILS)
+    # The command is that of the check that brought it about.
+    assert second.findings[0].command == "verify --only A-1"
+
+
+def test_an_error_of_a_check_is_red_and_says_where() -> None:
+    def check(_: Subject) -> None:
+        raise KeyError("embedding")
+
+    (result,) = ran(check, requirement("A-1")).results
+    assert result.outcome is Outcome.FAILS
+    assert "could not be exercised: KeyError in check" in result.findings[0].problem
+
+
+def test_a_check_that_never_ends_is_red_and_abandoned() -> None:
+    over = threading.Event()
+    subject = Subject()
+
+    def wait(_: Subject) -> None:
+        over.wait()
+
+    (result,) = ran(
+        wait,
+        requirement("A-1"),
+        terms=Terms(deadline=0.05),
+        subject=subject,
+    ).results
+    over.set()
+    assert result.outcome is Outcome.FAILS
+    assert "more than 0.05 seconds" in result.findings[0].problem
+    assert subject.abandoned == 1
+
+
+def test_a_subject_that_stopped_answering_is_not_asked_for_ever() -> None:
+    subject = Subject()
+    asked = [requirement(f"A-{number}") for number in range(6)]
+    tried: list[Subject] = []
+
+    def check(subject: Subject) -> None:
+        tried.append(subject)
+        subject.silent = True
+
+    report = ran(check, *asked, subject=subject)
+    assert len(tried) == 3
+    assert outcomes(report) == [Outcome.HOLDS] * 3 + [Outcome.FAILS] * 3
+    assert "stopped answering" in report.results[-1].findings[0].problem
+
+
+def test_known_failures_are_ids_and_families_with_reasons(tmp_path: Path) -> None:
+    file = tmp_path / "known"
+    file.write_text("# ours\nNEG-nan  # we read it\n\ntok\n", encoding="utf-8")
+    tokens = ["TOK-example", "TOK-grows", "TOK-integer", "TOK-present"]
+    assert sorted(known_failures.read(file, "server")) == ["NEG-nan", *tokens]
+    file.write_text("\nNEG-nam\n", encoding="utf-8")
+    with pytest.raises(ValueError, match="known:2: no check is called 'NEG-nam'"):
+        known_failures.read(file, "server")
+
+
+def test_a_policy_file_claims_checks_and_says_how_bytes_are_written(tmp_path: Path) -> None:
+    file = tmp_path / "policy.yaml"
+    file.write_text("claims: [BIN, NORM-unit]\nbinary_dtype: uint8\n", encoding="utf-8")
+    read = policy.read(file, "server")
+    assert sorted(read.claims or ()) == ["BIN-length", "BIN-range", "BIN-signs", "NORM-unit"]
+    assert (read.binary_dtype, read.bit_order) == ("uint8", "big")
+    file.write_text("claims: none\n", encoding="utf-8")
+    assert policy.read(file, "server").claims == frozenset()
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("claims: [NORMS]", "claims: no check is called 'NORMS'"),
+        ("claims: some", "claims must be a list of checks, or `all`, or `none`"),
+        ("bit_order: middle", "bit_order must be big or little"),
+        ("quota: 5", "quota must be true or false"),
+        ("max_body: 5MB", "max_body must be a number of bytes"),
+        ("bits: 5", "'bits' is not a key: there are claims, binary_dtype"),
+        ("- NORM", "must be a mapping"),
+        ("a: [", "is not YAML"),
+    ],
+)
+def test_what_a_policy_file_has_wrong_is_named(content: str, words: str, tmp_path: Path) -> None:
+    file = tmp_path / "policy.yaml"
+    file.write_text(content, encoding="utf-8")
+    with pytest.raises(ValueError, match=r"policy\.yaml") as raised:
+        policy.read(file, "server")
+    assert words in str(raised.value)
