@@ -1,13 +1,14 @@
 """A client that is a Python callable: it takes the messages of the protocol as dicts.
 
-``MODULE:NAME`` is asked ``{"cmd": "start"}`` first and ``{"cmd": "embed", …}`` for each call,
-and gives, or awaits, an answer without ``seq``. What it raises is a crash. Calls come from
+``MODULE:NAME`` is asked ``{"cmd": "start"}`` first, ``{"cmd": "embed", …}`` for each call and
+``{"cmd": "stop"}`` last, and gives, or awaits, an answer without ``seq``. What it raises is a crash. Calls come from
 several threads; if NAME is a class, each thread has an instance of its own.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import dataclasses
 import importlib
 import inspect
@@ -19,6 +20,7 @@ from collections.abc import Callable
 from typing import Any
 
 from contract_tests.adapters import protocol
+from contract_tests.adapters.process import MANNERS
 from contract_tests.adapters.protocol import AdapterError, Call, Identity, Outcome, Said
 from contract_tests.adapters.stdio import START
 
@@ -56,7 +58,10 @@ class InProcess:
         return dataclasses.replace(said, raw=raw, seconds=time.monotonic() - begun)
 
     def close(self) -> None:
-        """End the thread."""
+        """Say ``stop``, so that it can close what it has open, and end the thread."""
+        if self._worker is not None:
+            with contextlib.suppress(queue.Empty, _Raised):  # few look at what they are told
+                self._ask(protocol.stop_message(), MANNERS)
         self.kill()
 
     def kill(self) -> None:

@@ -18,7 +18,8 @@ ANSWER_LIMIT = 128_000_000
 _PIECE = 1 << 16
 _WAITING = 64  # pieces that are read ahead; a child that floods is stopped by its pipe
 _ERRORS = 20_000  # characters of standard error that are kept
-_MANNERS = 2.0  # seconds for a child to end by itself
+#: Seconds for a client to end by itself.
+MANNERS = 2.0
 
 
 class Ended(Exception):  # noqa: N818 - not an error here
@@ -104,7 +105,7 @@ class Child:
     def exit_code(self) -> int | None:
         """Its exit code, after a moment if it is just ending; None if it runs on."""
         with contextlib.suppress(subprocess.TimeoutExpired):
-            return self._popen.wait(_MANNERS)
+            return self._popen.wait(MANNERS)
         return None
 
     def close(self) -> None:

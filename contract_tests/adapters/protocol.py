@@ -140,6 +140,11 @@ def start_message() -> dict[str, Any]:
     return {"cmd": "start", "protocol": PROTOCOL}
 
 
+def stop_message() -> dict[str, Any]:
+    """The last thing."""
+    return {"cmd": "stop"}
+
+
 def identity(content: Any) -> Identity:
     """The answer to ``start``. Raises ``AdapterError`` that names what is wrong in it."""
     if not isinstance(content, dict) or not isinstance(content.get("client"), str):

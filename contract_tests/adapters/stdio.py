@@ -74,7 +74,7 @@ class Stdio:
         """Say ``stop``, and end the process if it does not."""
         child, self._child = self._child, None
         if child is not None:
-            child.send(orjson.dumps({"seq": self._seq + 1, "cmd": "stop"}) + b"\n")
+            child.send(orjson.dumps({"seq": self._seq + 1, **protocol.stop_message()}) + b"\n")
             child.close()
 
     def kill(self) -> None:

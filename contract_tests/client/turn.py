@@ -68,7 +68,7 @@ class Turn:
     def embeddings(self) -> list[list[Any]]:
         """The vectors that the client gave; fails if it gave none."""
         if self.said.outcome is not Outcome.OK:
-            raise self.departs("it must succeed")
+            raise self.departs(f"it must succeed, and said {self.said}")
         return self.said.embeddings
 
     @property

@@ -78,6 +78,8 @@ class Handler:
         """The answer to one message."""
         if request["cmd"] == "start":
             return identity("relace, synchronous")
+        if request["cmd"] == "stop":
+            return self._close()
         client = self._client_for(request).with_options(
             timeout=request["timeout_ms"] / 1000, max_retries=request["max_retries"]
         )
@@ -90,10 +92,14 @@ class Handler:
         url, key = request["base_url"], request["api_key"]
         kept = self._client
         if kept is None or (str(kept.base_url), kept.api_key) != (url.rstrip("/") + "/", key):
-            if kept is not None:
-                kept.close()
+            self._close()
             kept = self._client = relace.Relace(base_url=url, api_key=key)
         return kept
+
+    def _close(self) -> dict[str, Any]:
+        if self._client is not None:
+            self._client.close()
+        return {}
 
 
 def main() -> None:
@@ -101,9 +107,10 @@ def main() -> None:
     handler = Handler()
     for line in sys.stdin:
         request = json.loads(line)
+        answer = {"seq": request["seq"], **handler(request)}
         if request["cmd"] == "stop":
             return
-        print(json.dumps({"seq": request["seq"], **handler(request)}), flush=True)  # noqa: T201 - the protocol
+        print(json.dumps(answer), flush=True)  # noqa: T201 - standard output is the protocol
 
 
 if __name__ == "__main__":

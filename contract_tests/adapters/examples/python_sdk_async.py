@@ -26,6 +26,8 @@ class Handler:
         """The answer to one message."""
         if request["cmd"] == "start":
             return identity("relace, asynchronous")
+        if request["cmd"] == "stop":
+            return await self._close()
         client = (await self._client_for(request)).with_options(
             timeout=request["timeout_ms"] / 1000, max_retries=request["max_retries"]
         )
@@ -38,10 +40,14 @@ class Handler:
         url, key = request["base_url"], request["api_key"]
         kept = self._client
         if kept is None or (str(kept.base_url), kept.api_key) != (url.rstrip("/") + "/", key):
-            if kept is not None:
-                await kept.close()
+            await self._close()
             kept = self._client = relace.AsyncRelace(base_url=url, api_key=key)
         return kept
+
+    async def _close(self) -> dict[str, Any]:
+        if self._client is not None:
+            await self._client.close()
+        return {}
 
 
 def main() -> None:
@@ -50,9 +56,9 @@ def main() -> None:
     with asyncio.Runner() as runner:
         for line in sys.stdin:
             request = json.loads(line)
+            answer = {"seq": request["seq"], **runner.run(handler(request))}
             if request["cmd"] == "stop":
                 return
-            answer = {"seq": request["seq"], **runner.run(handler(request))}
             print(json.dumps(answer), flush=True)  # noqa: T201 - standard output is the protocol
 
 

@@ -30,6 +30,8 @@ class Handler:
         """The answer to one message."""
         if request["cmd"] == "start":
             return IDENTITY
+        if request["cmd"] == "stop":
+            return await self._close()
         client = await self._client_for(request["base_url"], request["api_key"])
         client.model = request["model"]
         client.timeout = request["timeout_ms"] / 1000
@@ -53,12 +55,15 @@ class Handler:
 
     async def _client_for(self, base_url: str, api_key: str) -> Client:
         kept = self._client
-        if kept is not None and (kept.base_url, kept.api_key) == (base_url, api_key):
-            return kept
-        if kept is not None:
-            await kept.__aexit__()
-        self._client = Client(base_url, api_key)
-        return self._client
+        if kept is None or (kept.base_url, kept.api_key) != (base_url, api_key):
+            await self._close()
+            kept = self._client = Client(base_url, api_key)
+        return kept
+
+    async def _close(self) -> dict[str, Any]:
+        if self._client is not None:
+            await self._client.__aexit__()
+        return {}
 
 
 def main() -> None:
@@ -67,9 +72,9 @@ def main() -> None:
     with asyncio.Runner() as runner:
         for line in sys.stdin:
             request = json.loads(line)
+            answer = {"seq": request["seq"], **runner.run(handler(request))}
             if request["cmd"] == "stop":
                 return
-            answer = {"seq": request["seq"], **runner.run(handler(request))}
             print(json.dumps(answer), flush=True)  # noqa: T201 - standard output is the protocol
 
 

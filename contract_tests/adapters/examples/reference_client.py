@@ -7,6 +7,7 @@ async with Client("http://127.0.0.1:8080/v1", key) as client:
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 import math
 import random
@@ -72,11 +73,11 @@ class Client:
         if dtype is not None:
             body["output_dtype"] = dtype
         content = json.dumps(body).encode()
-        for attempt in range(self.max_retries + 1):
+        for attempt in itertools.count():
             try:
                 return _checked(await self._attempt(content), len(texts))
             except EmbedError as error:
-                if error.kind not in RETRIED or attempt == self.max_retries:
+                if error.kind not in RETRIED or attempt >= self.max_retries:
                     raise
                 await asyncio.sleep(_wait(error.headers, attempt))
         raise AssertionError
@@ -124,7 +125,7 @@ def _wait(headers: httpx.Headers, attempt: int) -> float:
             seconds = math.nan
     if 0 <= seconds <= LONGEST_WAIT:
         return seconds
-    return 0.2 * 2.0**attempt * random.uniform(0.5, 1.0)  # noqa: S311 - not for secrets
+    return 0.3 * 2.0**attempt * random.uniform(0.75, 1.0)  # noqa: S311 - not for secrets
 
 
 def _checked(content: bytes, count: int) -> tuple[list[list[float]], int]:

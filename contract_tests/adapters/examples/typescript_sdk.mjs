@@ -7,13 +7,16 @@
 // SDK's errors is called by the protocol's word for it. Nothing is put in order, counted or
 // checked that the SDK does not look at; an error that is not the SDK's is `other`.
 
+import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { createInterface } from "node:readline";
 import { pathToFileURL } from "node:url";
 
 const require = createRequire(pathToFileURL(`${process.cwd()}/`));
 const sdk = require("@relace-ai/relace");
-const { version } = require("@relace-ai/relace/package.json");
+const { version } = JSON.parse(
+  readFileSync(new URL("package.json", pathToFileURL(require.resolve("@relace-ai/relace")))),
+);
 const { Relace } = sdk;
 
 const IDENTITY = {
