@@ -15,6 +15,7 @@ from typing import Any, TypeVar, get_args
 
 import click
 
+from contract_tests.client.command import verify_client
 from contract_tests.command import verify_server
 from mock_server import __version__
 from mock_server.exchange import OutputDtype
@@ -341,6 +342,7 @@ def _write(content: bytes) -> None:
 
 
 cli.add_command(verify_server)
+cli.add_command(verify_client)
 
 
 def _argument(text: str) -> str:

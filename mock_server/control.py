@@ -187,7 +187,8 @@ class Control:
         if "scenario" in wanted:
             entries = [entry for entry in entries if _name(entry) == wanted["scenario"]]
         if "since" in wanted:
-            entries = [entry for entry in entries if entry.time >= wanted["since"]]
+            since = wanted["since"] - 1e-6  # times are shown in microseconds
+            entries = [entry for entry in entries if entry.time >= since]
         if "limit" in wanted:
             entries = entries[-wanted["limit"] :]
         return {"requests": [entry.shown() for entry in entries], "dropped": journal.dropped}

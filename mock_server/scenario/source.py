@@ -122,7 +122,8 @@ def _refuse_size(source: str, file: str) -> None:
         if depth > DEPTH_LIMIT or number > 3 * VALUE_LIMIT + 4:
             problem = _TOO_DEEP if depth > DEPTH_LIMIT else _TOO_MANY
             mark = event.start_mark
-            raise ScenarioError(file, mark.line + 1, mark.column + 1, "", problem)
+            line, column = (mark.line + 1, mark.column + 1) if mark else (0, 0)
+            raise ScenarioError(file, line, column, "", problem)
 
 
 def _place(text: bytes, position: int) -> tuple[int, int]:
@@ -154,6 +155,7 @@ class _Reader:
                 for index, item in enumerate(tree.value)
             ]
             return Node(items, self._file, path, at.line, at.column)
+        assert isinstance(tree, yaml.ScalarNode)
         value = self._scalar(tree, at)
         return Node(value, self._file, path, at.line, at.column, tree.value)
 
