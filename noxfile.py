@@ -19,7 +19,8 @@ def tests(session: nox.Session) -> None:
     session.install("-e", ".[kit]", *groups("test"))
     if shutil.which("npm"):
         session.run("npm", "ci", "--prefix", "tests/javascript", "--silent", external=True)
-    session.run("coverage", "run", "-m", "pytest", *session.posargs)
+    workers = ("-n", "auto", "--maxprocesses", "4")
+    session.run("coverage", "run", "-m", "pytest", *workers, *session.posargs)
     session.run("coverage", "combine")
     if not session.posargs:  # a part of the tests covers a part
         session.run("coverage", "report")
