@@ -122,8 +122,8 @@ def _refuse_size(source: str, file: str) -> None:
         if depth > DEPTH_LIMIT or number > 3 * VALUE_LIMIT + 4:
             problem = _TOO_DEEP if depth > DEPTH_LIMIT else _TOO_MANY
             mark = event.start_mark
-            line, column = (mark.line + 1, mark.column + 1) if mark else (0, 0)
-            raise ScenarioError(file, line, column, "", problem)
+            assert mark is not None
+            raise ScenarioError(file, mark.line + 1, mark.column + 1, "", problem)
 
 
 def _place(text: bytes, position: int) -> tuple[int, int]:
@@ -159,7 +159,8 @@ class _Reader:
         value = self._scalar(tree, at)
         return Node(value, self._file, path, at.line, at.column, tree.value)
 
-    def _scalar(self, tree: yaml.ScalarNode, at: Node) -> Any:
+    def _scalar(self, tree: yaml.Node, at: Node) -> Any:
+        assert isinstance(tree, yaml.ScalarNode)
         try:
             value = _SCALARS.construct_object(tree)
         except (ValueError, yaml.YAMLError):
