@@ -5,11 +5,13 @@ from __future__ import annotations
 import contextlib
 import os
 import queue
+import select
 import signal
 import subprocess
 import threading
 import time
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from contract_tests.adapters.protocol import AdapterError
 
@@ -37,7 +39,12 @@ class Flood(Exception):  # noqa: N818 - as above
 class Child:
     """One process, read by threads, so that nothing it does can block us."""
 
-    def __init__(self, words: Sequence[str], environment: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        words: Sequence[str],
+        environment: Mapping[str, str] | None = None,
+        folder: Path | None = None,
+    ) -> None:
         try:
             self._popen = subprocess.Popen(  # noqa: S603 - it is the user's own command
                 words,
@@ -45,13 +52,17 @@ class Child:
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
                 env=None if environment is None else os.environ | environment,
+                cwd=folder,
                 start_new_session=True,  # so that what it starts can be ended with it
             )
         except OSError as error:
             raise AdapterError(f"cannot start {words[0]!r}: {error.strerror}") from None
         self._pieces: queue.Queue[bytes] = queue.Queue(_WAITING)
         self._read = bytearray()
+        assert self._popen.stderr is not None
+        os.set_blocking(self._popen.stderr.fileno(), False)
         self._errors = ""
+        self._closed = False
         self._lock = threading.Lock()
         self._threads = [
             threading.Thread(target=target, daemon=True)
@@ -97,7 +108,8 @@ class Child:
         return bytes(self._read[:_PIECE])
 
     def errors(self) -> str:
-        """What it wrote to standard error since the last call."""
+        """What it wrote to standard error since the last call, to the last byte."""
+        self._take_errors()
         with self._lock:
             errors, self._errors = self._errors, ""
         return errors
@@ -150,6 +162,15 @@ class Child:
 
     def _read_errors(self) -> None:
         assert self._popen.stderr is not None
-        while piece := os.read(self._popen.stderr.fileno(), _PIECE):
-            with self._lock:
+        while not self._closed:
+            select.select([self._popen.stderr], [], [], 1.0)
+            self._take_errors()
+
+    def _take_errors(self) -> None:
+        """Take what is there; under the lock, so that none is on its way in another thread."""
+        assert self._popen.stderr is not None
+        with self._lock, contextlib.suppress(BlockingIOError):
+            while not self._closed:
+                piece = os.read(self._popen.stderr.fileno(), _PIECE)
                 self._errors = (self._errors + piece.decode(errors="replace"))[-_ERRORS:]
+                self._closed = not piece

@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import shlex
 import time
+from pathlib import Path
 from typing import Any
 
 import orjson
@@ -22,9 +23,10 @@ START = 30.0
 
 
 class Stdio:
-    """One client process."""
+    """One client process, in ``folder`` or the current one."""
 
-    def __init__(self, command: str) -> None:
+    def __init__(self, command: str, folder: Path | None = None) -> None:
+        self._folder = folder
         self._words = shlex.split(command)
         if not self._words:
             raise AdapterError("the command is empty")
@@ -34,7 +36,7 @@ class Stdio:
     def start(self) -> Identity:
         """Start the process, if it does not run, and ask who it is."""
         self.kill()
-        self._child = Child(self._words)
+        self._child = Child(self._words, folder=self._folder)
         try:
             answer = self._exchange(protocol.start_message(), START)
             return protocol.identity(answer)

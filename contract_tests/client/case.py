@@ -87,6 +87,11 @@ class Case:
         if not self.claims(feature):
             raise NotClaimed(f"the client does not claim {feature!r}")
 
+    @property
+    def called(self) -> bool:
+        """Whether the client was asked anything at all."""
+        return self._adapter is not None
+
     def claims(self, feature: str) -> bool:
         """Whether the client says that it can do this."""
         return feature in self._client.features
@@ -175,7 +180,7 @@ def _told(scenario: dict[str, Any] | None) -> str:
     if scenario is None:
         return "normal service"
     return _BODY.sub(
-        lambda match: base64.b64decode(match[1]).decode(errors="backslashreplace"),
+        lambda match: repr(base64.b64decode(match[1]).decode(errors="backslashreplace")),
         json.dumps(scenario),
     )
 

@@ -174,12 +174,14 @@ class _Runs:
     def _one(self, identity: str, check: Check) -> tuple[Result, ...]:
         case = Case(identity, self._settings, self._clients.identity, self._clients.take)
         run = Run(case, self._asked, self._terms)
-        if self._silence >= _SILENCE:
+        given_up = self._silence >= _SILENCE
+        if given_up:
             result = run.skip(self._asked[identity], "the client stopped answering before it")
         else:
             result = run.check(self._asked[identity], check)
         with self._lock:
-            self._silence = self._silence + 1 if case.silent else 0
+            if case.called and not given_up:
+                self._silence = self._silence + 1 if case.silent else 0
             self._progress(result)
         self._clients.give_back(case.release())
         return run.results([identity])
