@@ -29,7 +29,7 @@ def tests(session: nox.Session) -> None:
 def docs(session: nox.Session) -> None:
     """The examples and tables of the documentation alone; `tests` runs them too."""
     session.install("-e", ".", *groups("test"))
-    session.run("pytest", "tests/test_docs.py")
+    session.run("pytest", "tests/test_docs.py", "tests/test_guides.py")
 
 
 @nox.session
@@ -64,5 +64,5 @@ def build(session: nox.Session) -> None:
 def bench(session: nox.Session) -> None:
     """Every benchmark; the tables go into docs/benchmarks.md."""
     session.install(".", *groups("bench"))
-    for name in ("startup", "throughput", "vectors", "search_quality", "memory"):
+    for name in ("startup", "throughput", "scenarios", "vectors", "search_quality", "memory"):
         session.run("python", f"benchmarks/{name}.py")

@@ -119,6 +119,19 @@ def test_help_and_version() -> None:
     assert nothing.returncode == 2 and b"Usage" in nothing.stderr
 
 
+def test_public_names_stay_what_they_are_when_every_module_is_imported() -> None:
+    """A module of the same name would take the place of ``transport``."""
+    check = (
+        "import importlib, pkgutil, mock_server\n"
+        "for module in pkgutil.iter_modules(mock_server.__path__):\n"
+        "    if module.name != '__main__':\n"
+        "        importlib.import_module(f'mock_server.{module.name}')\n"
+        "print(*{type(getattr(mock_server, name)).__name__ for name in mock_server.__all__})"
+    )
+    done = subprocess.run([sys.executable, "-c", check], capture_output=True, text=True, check=True)
+    assert set(done.stdout.split()) == {"function", "str", "type"}  # and no module
+
+
 def test_public_names_are_what_the_package_exports() -> None:
     for name in mock_server.__all__:
         assert getattr(mock_server, name) is not None
