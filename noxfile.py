@@ -35,10 +35,12 @@ def docs(session: nox.Session) -> None:
 
 @nox.session
 def proof(session: nox.Session) -> None:
-    """The contract kit tested by itself, with 20 seeds; the results go into docs/."""
+    """What takes long: the kit tested by itself, with 20 seeds (into docs/); 500 rounds of races."""
     session.install("-e", ".[kit]", *groups("test"))
     session.run("python", "-m", "tests.kit.proof")
     session.run("python", "-m", "tests.kit.client_proof")
+    rounds = {"RELACE_MOCK_TEST_ROUNDS": "500"}
+    session.run("pytest", "tests/test_concurrency.py", env=rounds)
 
 
 @nox.session
