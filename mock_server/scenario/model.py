@@ -292,13 +292,14 @@ def read(text: bytes, file: str, default_name: str) -> Scenario:
     rules = keys.rules
     if keys.steps:
         rules = (Rule(When(), keys.steps, repeat=keys.repeat),)
+    name = keys.name or default_name
     return Scenario(
-        keys.name or default_name,
+        name,
         keys.description,
         keys.seed,
         keys.rate_limit,
         rules,
-        hashlib.sha256(text).hexdigest()[:16],
+        hashlib.sha256(name.encode() + b"\n" + text).hexdigest()[:16],
         node.plain(),
     )
 
