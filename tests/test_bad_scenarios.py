@@ -235,7 +235,6 @@ def steering() -> Iterator[Steering]:
         steering.play({"status": 503, "times": 1000})
         assert steering.ask().status_code == 503
         yield steering
-        steering.close()
 
 
 @every_bad_one
