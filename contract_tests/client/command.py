@@ -12,7 +12,7 @@ import click
 
 from contract_tests.command import kit_options, option, reported, usable
 
-_TEMPLATES = {"python": "template.py", "javascript": "template.mjs", "shell": "template.sh"}
+_TEMPLATES = {"python": "template.py", "javascript": "fetch.mjs", "shell": "curl.sh"}
 
 
 @click.command("verify-client")

@@ -18,7 +18,6 @@ from contract_tests.finding import Departure
 
 #: Seconds that one property may take, shrinking included.
 _PATIENCE = 20.0
-#: Hypothesis is for one thread at a time: it moves the recursion limit of the whole process.
 _ALONE = threading.Lock()
 #: What a retry script is made of; each is answered once. The last is a connection reset.
 FAILURES = (400, 401, 404, 429, 500, 503, "reset")
@@ -33,8 +32,7 @@ def for_all(case: Case, kind: str, judge: Callable[[Any], None]) -> None:
 
     smallest: list[tuple[int, Departure]] = []
     mishaps: list[Exception] = []
-    began = time.monotonic()
-    end = began + _PATIENCE
+    end = 0.0
 
     @seed(case.settings.seed)
     @settings(
@@ -62,8 +60,9 @@ def for_all(case: Case, kind: str, judge: Callable[[Any], None]) -> None:
             raise
 
     try:
-        with _ALONE:
-            end += time.monotonic() - began
+        # Hypothesis is for one thread at a time: it moves the recursion limit of the process.
+        with case.turn_on(_ALONE):
+            end = time.monotonic() + _PATIENCE
             attempt()
     except Exception as error:  # noqa: BLE001 - Hypothesis wraps what it cannot repeat, in more than one way
         if not smallest:

@@ -45,7 +45,7 @@ class Wanted:
     strict: bool = False
     seed: int = 0
     examples: int = 20
-    timeout: float = 60.0
+    timeout: float = 30.0
     jobs: int = 6
 
     @property
