@@ -1,6 +1,7 @@
-"""Puts the contract into both packages of a wheel, so that neither imports the other for it.
+"""Puts the contract into both packages of a wheel, and the scenarios into the server's.
 
-Hatchling's own `force-include` is keyed by source and so gives one file one place.
+Neither package imports the other for the contract, so each has its copy; hatchling's own
+`force-include` is keyed by source and so gives one file one place.
 """
 
 from __future__ import annotations
@@ -13,10 +14,11 @@ from typing import Any
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 CONTRACT = "openapi.yaml"
+SCENARIOS = "scenarios"
 
 
-class ContractHook(BuildHookInterface[Any]):
-    """An editable install needs no copies: there the contract lies beside the packages."""
+class DataHook(BuildHookInterface[Any]):
+    """An editable install needs no copies: there the data lies beside the packages."""
 
     PLUGIN_NAME = "custom"
 
@@ -29,6 +31,8 @@ class ContractHook(BuildHookInterface[Any]):
             copy.parent.mkdir()
             shutil.copy(Path(self.root) / CONTRACT, copy)
             build_data["force_include"][str(copy)] = f"{package}/{CONTRACT}"
+        scenarios = Path(self.root) / SCENARIOS
+        build_data["force_include"][str(scenarios)] = f"mock_server/{SCENARIOS}"
 
     def finalize(self, version: str, build_data: dict[str, Any], artifact_path: str) -> None:  # noqa: ARG002 - the interface
         shutil.rmtree(self.copies)

@@ -19,7 +19,8 @@ def tests(session: nox.Session) -> None:
     session.install("-e", ".[kit]", *groups("test"))
     if shutil.which("npm"):
         session.run("npm", "ci", "--prefix", "tests/javascript", "--silent", external=True)
-    session.run("coverage", "run", "-m", "pytest", *session.posargs)
+    workers = ("-n", "auto", "--maxprocesses", "4")
+    session.run("coverage", "run", "-m", "pytest", *workers, *session.posargs)
     session.run("coverage", "combine")
     if not session.posargs:  # a part of the tests covers a part
         session.run("coverage", "report")
@@ -29,15 +30,17 @@ def tests(session: nox.Session) -> None:
 def docs(session: nox.Session) -> None:
     """The examples and tables of the documentation alone; `tests` runs them too."""
     session.install("-e", ".", *groups("test"))
-    session.run("pytest", "tests/test_docs.py")
+    session.run("pytest", "tests/test_docs.py", "tests/test_guides.py")
 
 
 @nox.session
 def proof(session: nox.Session) -> None:
-    """The contract kit tested by itself, with 20 seeds; the results go into docs/."""
+    """What takes long: the kit tested by itself, with 20 seeds (into docs/); 500 rounds of races."""
     session.install("-e", ".[kit]", *groups("test"))
     session.run("python", "-m", "tests.kit.proof")
     session.run("python", "-m", "tests.kit.client_proof")
+    rounds = {"RELACE_MOCK_TEST_ROUNDS": "500"}
+    session.run("pytest", "tests/test_concurrency.py", env=rounds)
 
 
 @nox.session
@@ -65,5 +68,5 @@ def build(session: nox.Session) -> None:
 def bench(session: nox.Session) -> None:
     """Every benchmark; the tables go into docs/benchmarks.md."""
     session.install(".", *groups("bench"))
-    for name in ("startup", "throughput", "vectors", "search_quality", "memory"):
+    for name in ("startup", "throughput", "scenarios", "vectors", "search_quality", "memory"):
         session.run("python", f"benchmarks/{name}.py")

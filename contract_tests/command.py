@@ -5,8 +5,8 @@ Imports nothing but ``click`` until it runs, as it is a part of a larger command
 
 from __future__ import annotations
 
-import os
-import sys
+import functools
+import shlex
 from collections.abc import Callable
 from importlib import import_module
 from importlib.util import find_spec
@@ -19,6 +19,7 @@ import click
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 #: What `pip install relace-mock` alone does not bring.
 _EXTRA = ("httpx", "hypothesis", "schemathesis")
+_EXAMPLES = 20
 _FILE = click.Path(path_type=Path, dir_okay=False)
 
 
@@ -33,7 +34,12 @@ def kit_options(command: _Command) -> _Command:
     """What every ``verify-`` command takes."""
     for add in reversed(
         [
-            option("--only", multiple=True, metavar="ID", help="A check or a family; repeatable."),
+            option(
+                "--only",
+                multiple=True,
+                metavar="ID",
+                help="A check or a family, or several with commas; repeatable.",
+            ),
             option(
                 "--report",
                 "reports",
@@ -48,7 +54,7 @@ def kit_options(command: _Command) -> _Command:
             option(
                 "--examples",
                 type=click.IntRange(min=1),
-                default=20,
+                default=_EXAMPLES,
                 help="Examples that are tried for each property.",
             ),
             option(
@@ -85,9 +91,10 @@ def verify_server(
     """
     _check_url(url)
     checks = usable("contract_tests.server.verify")
+    wanted = functools.partial(checks.Wanted, url=url.rstrip("/"), options=_repeated(**settings))
     return reported(
         "server",
-        lambda terms, say: checks.verify(checks.Wanted(url=url.rstrip("/"), **terms), say),
+        lambda terms, say: checks.verify(wanted(**terms), say),
         **settings,
     )
 
@@ -99,6 +106,7 @@ def reported(
     reports: tuple[Path, ...],
     known_failures: Path | None,
     policy: Path | None,
+    only: tuple[str, ...],
     **terms: Any,
 ) -> int:
     """Run, show and write a report. Gives the exit code; raises ``click.UsageError``."""
@@ -111,6 +119,7 @@ def reported(
     try:
         for path in reports:
             written.check_suffix(path)
+        terms["only"] = tuple(name for names in only for name in names.replace(",", " ").split())
         terms["known"] = failures.read(known_failures, subject) if known_failures else frozenset()
         terms["policy"] = policies.read(policy, subject) if policy else None
         report = verify(terms, lambda line: click.echo(line, err=True))
@@ -123,6 +132,16 @@ def reported(
         raise click.UsageError(f"{error.filename}: {error.strerror}") from None
     code: int = report.exit_code
     return code
+
+
+def _repeated(*, policy: Path | None, examples: int, bad_key: str | None, **_: Any) -> str:
+    """The options without which a finding might not come again. No key is among them."""
+    words = ["--policy", shlex.quote(str(policy))] if policy else []
+    if examples != _EXAMPLES:
+        words += ["--examples", str(examples)]
+    if bad_key:
+        words += ["--bad-key", "$RELACE_BAD_KEY"]
+    return " ".join(words)
 
 
 def _check_url(url: str) -> None:
@@ -145,9 +164,3 @@ def usable(module: str) -> Any:
             f"the contract kit needs {', '.join(missing)}: pip install 'relace-mock[kit]'"
         )
     return import_module(module)
-
-
-def main() -> None:
-    """For ``python -m contract_tests.command``; ``relace-mock verify-server`` is the same."""
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    sys.exit(verify_server.main(standalone_mode=False))

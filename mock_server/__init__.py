@@ -16,14 +16,18 @@ if TYPE_CHECKING:
     from mock_server.remote import RecordedRequest, RemoteControl
     from mock_server.server import RunningServer, running
     from mock_server.settings import ServerError, Settings, SettingsError
+    from mock_server.verdict import BehaviourWarning, Finding, Verdict
 
 __all__ = [
+    "BehaviourWarning",
+    "Finding",
     "RecordedRequest",
     "RemoteControl",
     "RunningServer",
     "ServerError",
     "Settings",
     "SettingsError",
+    "Verdict",
     "__version__",
     "running",
     "transport",
@@ -33,12 +37,15 @@ __version__ = "0.1.0"
 
 # Imported on first use, so that `relace-mock --help` need not wait for NumPy.
 _HOMES = {
+    "BehaviourWarning": "verdict",
+    "Finding": "verdict",
     "RecordedRequest": "remote",
     "RemoteControl": "remote",
     "RunningServer": "server",
     "ServerError": "settings",
     "Settings": "settings",
     "SettingsError": "settings",
+    "Verdict": "verdict",
     "running": "server",
     "transport": "in_process",
 }

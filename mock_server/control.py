@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,7 @@ from mock_server.scenario import engine
 from mock_server.scenario.model import Scenario, json_schema, read
 from mock_server.scenario.selection import named_by
 from mock_server.scenario.source import SIZE_LIMIT, Node, ScenarioError, parse
+from mock_server.verdict import judge
 
 PREFIX = "/_mock/"
 #: Bytes of a body.
@@ -59,6 +61,7 @@ class Control:
             "scenarios": {"GET": self._list},
             "scenario": {"GET": self._show, "PUT": self._install, "DELETE": self._remove},
             "requests": {"GET": self._requests, "DELETE": self._clear},
+            "verdict": {"GET": self._verdict},
             "clock": {"POST": self._advance},
             "reset": {"POST": self._reset},
             "new-call": {"POST": self._new_call},
@@ -184,10 +187,17 @@ class Control:
         if "scenario" in wanted:
             entries = [entry for entry in entries if _name(entry) == wanted["scenario"]]
         if "since" in wanted:
-            entries = [entry for entry in entries if entry.time >= wanted["since"]]
+            since = wanted["since"] - 1e-6  # times are shown in microseconds
+            entries = [entry for entry in entries if entry.time >= since]
         if "limit" in wanted:
             entries = entries[-wanted["limit"] :]
         return {"requests": [entry.shown() for entry in entries], "dropped": journal.dropped}
+
+    def _verdict(self, received: Received) -> dict[str, Any]:
+        key = _key(received)
+        verdict = judge(self._pipeline.journal.entries(namespace_of(key) if key else None))
+        findings = [asdict(finding) for finding in verdict.findings]
+        return {"ok": verdict.ok, "requests": verdict.requests, "findings": findings}
 
     def _clear(self, received: Received) -> None:
         key = _key(received)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from starlette.types import Receive, Scope, Send
 
@@ -40,7 +40,7 @@ class Endpoint:
         head = received_head(scope)
         entry = self._pipeline.arrived(head, _client(scope))
         body = await read_body(scope, receive, self._pipeline.settings.max_body)
-        received = replace(head, body=body.content, length=body.length)
+        received = head.with_body(body.content, body.length)
         if body.cut_off:
             self._pipeline.journal.has_body(entry, received, b"", None)
             entry.completed("client_aborted")
@@ -51,8 +51,8 @@ class Endpoint:
             _LOG.exception("relace-mock failed at %s %s", received.method, entry.path)
             answer = Answer(error(500, "relace-mock itself failed: its log has the traceback"))
         connection = _Connection(receive, send, wire_of(scope))
-        arrived = await _perform(answer, connection, close=not body.ended)
-        self._pipeline.finished(entry, answer, arrived=arrived)
+        left = await _perform(answer, connection, close=not body.ended)
+        self._pipeline.finished(entry, answer, left=left)
 
     async def _answer(self, received: Received, entry: Entry) -> Answer:
         if received.length > _BYTES_AT_ONCE:
@@ -76,7 +76,7 @@ class ControlEndpoint:
         body = await read_body(scope, receive, BODY_LIMIT)
         if not body.cut_off:
             head = received_head(scope)
-            received = replace(head, body=body.content, length=body.length)
+            received = head.with_body(body.content, body.length)
             await deliver(self._control.answer(received), send, close=not body.ended)
 
 
@@ -97,14 +97,14 @@ async def deliver(reply: Reply, send: Send, *, close: bool = False) -> None:
 
 
 async def _perform(answer: Answer, connection: _Connection, *, close: bool) -> bool:
-    """Let the answer arrive, or not, as it should; tells whether the client was still there."""
+    """Let the answer arrive, or not, as it should; tells whether the client left before."""
     if answer.delay and await connection.left(answer.delay):
-        return False
+        return True
     if answer.fault is None:
         await deliver(answer.reply, connection.send_message, close=close)
     else:
         await answer.fault.perform(connection, answer.reply, measure(answer))
-    return not connection.wire.is_gone() or answer.fault is not None
+    return answer.fault is None and connection.wire.is_gone()
 
 
 class _Connection:
@@ -114,7 +114,8 @@ class _Connection:
         self._receive = receive
         self.send_message = send
         self.wire = wire
-        self.write, self.close, self.reset = wire.write, wire.close, wire.reset
+        self.write, self.hold = wire.write, wire.hold
+        self.close, self.reset = wire.close, wire.reset
 
     async def start(self, reply: Reply, *, chunked: bool = False) -> None:
         length = (b"content-length", b"%d" % len(reply.body))

@@ -30,6 +30,10 @@ class Received:
         """The values of every header field of this lower-case name, without outer blanks."""
         return [value.decode("latin-1").strip(" \t") for key, value in self.headers if key == name]
 
+    def with_body(self, body: bytes, length: int) -> Received:
+        """The same request, once its body has come."""
+        return Received(self.method, self.path, self.headers, body, length, self.query)
+
 
 @dataclass(frozen=True, slots=True)
 class Caller:

@@ -62,9 +62,9 @@ class _Transport:
         entry = self._pipeline.arrived(received, "in process")
         return self._pipeline.answer(received, entry), entry
 
-    def finished(self, entry: Entry | None, answer: Answer, *, arrived: bool) -> None:
+    def finished(self, entry: Entry | None, answer: Answer, *, left: bool) -> None:
         if entry is not None:
-            self._pipeline.finished(entry, answer, arrived=arrived)
+            self._pipeline.finished(entry, answer, left=left)
 
     def _ask_control(
         self, method: str, path: str, fields: Mapping[str, str], body: bytes
@@ -116,25 +116,25 @@ class _Exchange:
         self._answer, self._entry = transport.answer(received)
         self.seconds = self._answer.delay
         self._raises = self._answer.fault.raises if self._answer.fault else None
+        self._left = False
         patience = request.extensions.get("timeout", {}).get("read")
         if self._raises == _TIMEOUT:
             if patience is None:
-                self._end(arrived=False)
+                self._end(left=False)
                 raise ValueError("a hang never ends without a read timeout: give the client one")
             self.seconds = patience
         elif patience is not None and self.seconds > patience:
-            self.seconds, self._raises = patience, _TIMEOUT
+            self.seconds, self._raises, self._left = patience, _TIMEOUT, True
         if self._answer.fault is not None and self._answer.fault.name == "drip":
             self.seconds += len(self._answer.reply.body) / measure(self._answer).bytes_per_second
 
     def end(self) -> Any:
         """The response, or the exception that stands for the fault."""
-        self._end(arrived=self._raises is None)
+        self._end(left=self._left)
         if self._raises is not None:
             fault = self._answer.fault
-            raise getattr(self._library, self._raises)(
-                f"relace-mock: {fault.does}" if fault else "relace-mock: the delay is longer"
-            )
+            does = "answers later than that" if self._left or fault is None else fault.does
+            raise getattr(self._library, self._raises)(f"relace-mock: {does}")
         reply = self._answer.reply
         length = [(b"content-length", b"%d" % len(reply.body))] if reply.status != 204 else []
         return self._library.Response(
@@ -143,8 +143,8 @@ class _Exchange:
             stream=self._library.ByteStream(b"" if self._without_body else reply.body),
         )
 
-    def _end(self, *, arrived: bool) -> None:
-        self._transport.finished(self._entry, self._answer, arrived=arrived)
+    def _end(self, *, left: bool) -> None:
+        self._transport.finished(self._entry, self._answer, left=left)
 
 
 def _library_of(request: Any) -> Any:

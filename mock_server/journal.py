@@ -7,16 +7,17 @@ a short hash stands for it, wherever in the request the client put it.
 from __future__ import annotations
 
 import base64
+import functools
 import re
 import threading
 import time
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal
 
 from mock_server.exchange import Headers, Received
-from mock_server.scenario.engine import Decision
+from mock_server.scenario.engine import NOTHING, Decision
 from mock_server.scenario.matching import why
 from mock_server.scenario.model import Scenario
 
@@ -32,7 +33,8 @@ Outcome = Literal["pending", "answered", "refused", "faulted", "client_aborted"]
 class Entry:
     """One request. ``time`` is its namespace's; ``duration`` is in seconds.
 
-    ``natural``: it was refused for what it is, not by a script.
+    ``natural``: it was refused for what it is, not by a script; ``refusal`` is the status that
+    it deserved, delivered or not.
     """
 
     number: int
@@ -51,16 +53,23 @@ class Entry:
     status: int | None = None
     chosen_by: str | None = None
     scenario: Scenario | None = None
-    decision: Decision = field(default_factory=Decision)
+    decision: Decision = NOTHING
     natural: bool = False
+    refusal: int | None = None
+    retry_after: str | None = None
     attempt: int | None = None
     duration: float | None = None
-    violations: list[str] = field(default_factory=list)
+    violations: tuple[str, ...] = ()
 
     def completed(self, outcome: Outcome) -> None:
         """The exchange is over."""
         self.outcome = outcome
         self.duration = time.monotonic() - self.begun
+
+    @property
+    def ended(self) -> float:
+        """When it was over, on the same clock as ``time``."""
+        return self.time + (self.duration or 0.0)
 
     def shown(self) -> dict[str, Any]:
         """As the control API writes it."""
@@ -79,6 +88,7 @@ class Entry:
             },
             "outcome": self.outcome,
             "status": self.status,
+            "retry_after": self.retry_after,
             "chosen_by": self.chosen_by,
             "scenario": self.scenario.name if self.scenario else None,
             "rule": decision.rule,
@@ -127,20 +137,19 @@ class Journal:
     ) -> Entry:
         """Enter a request whose head has come."""
         hidden = _Redaction(key, namespace)
-        path, query = received.path.encode("utf-8", "replace"), received.query
         entry = Entry(
-            number=0,
-            time=now,
-            namespace=namespace,
-            client=client,
-            method=received.method,
-            path=_text(hidden.text(path)),
-            query=_text(hidden.text(query)),
-            headers=hidden.headers(received.headers),
-            begun=time.monotonic(),
+            0,
+            now,
+            namespace,
+            client,
+            received.method,
+            hidden.line(received.path),
+            hidden.line(received.query.decode("utf-8", "replace")),
+            hidden.headers(received.headers),
+            time.monotonic(),
         )
-        if hidden.text(path) != path or hidden.text(query) != query:
-            entry.violations.append("the API key is in the URL, where logs keep it")
+        if hidden.found:
+            entry.violations = ("the API key is in the URL, where logs keep it",)
         with self._lock:
             self._number += 1
             entry.number = self._number
@@ -181,7 +190,7 @@ class Journal:
 
 
 class _Redaction:
-    """Puts a short hash in the place of a key.
+    """Puts a short hash in the place of a key; ``found`` tells whether a line held it.
 
     A key of a few characters is in many words, so it is only taken out of its header field.
     """
@@ -189,24 +198,40 @@ class _Redaction:
     _SHORTEST = 8
 
     def __init__(self, key: str | None, namespace: str) -> None:
-        self._key = key.encode("utf-8", "replace") if key else b""
-        self._mark = f"<key {namespace[:8]}>".encode()
+        self._key = key if key and len(key) >= self._SHORTEST else None
+        self._mark = f"<key {namespace[:8]}>"
+        self.found = False
+
+    def line(self, text: str) -> str:
+        if self._key is None or self._key not in text:
+            return text
+        self.found = True
+        return text.replace(self._key, self._mark)
 
     def text(self, raw: bytes) -> bytes:
-        if len(self._key) < self._SHORTEST:
+        if self._key is None:
             return raw
-        return raw.replace(self._key, self._mark)
+        return raw.replace(self._key.encode(), self._mark.encode())
 
     def headers(self, fields: Headers) -> Headers:
-        return [
-            (name, self._secret(value) if _SECRET.search(name) else self.text(value))
-            for name, value in fields
-        ]
+        # A tuple, as thousands of entries are kept: the garbage collector passes those by.
+        return tuple(
+            [
+                (name, self._secret(value) if _is_secret(name) else self.text(value))
+                for name, value in fields
+            ]
+        )
 
     def _secret(self, value: bytes) -> bytes:
         """The scheme, if there is one, and the mark."""
         scheme, blank, rest = value.partition(b" ")
-        return scheme + b" " + self._mark if blank and rest else self._mark
+        mark = self._mark.encode()
+        return scheme + b" " + mark if blank and rest else mark
+
+
+@functools.lru_cache(256)
+def _is_secret(name: bytes) -> bool:
+    return _SECRET.search(name) is not None
 
 
 def _text(raw: bytes) -> str:

@@ -7,6 +7,7 @@ of a script exactly once.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import threading
 from collections import OrderedDict
@@ -26,6 +27,7 @@ _SCRIPTS = 64  # scenarios whose positions a namespace keeps
 _Result = TypeVar("_Result")
 
 
+@functools.lru_cache(1024)
 def namespace_of(key: str | None) -> str:
     """The name of a key's namespace: a hash, as keys are never written."""
     if key is None:
@@ -70,11 +72,6 @@ class Namespace:
         counts.attempts += 1
         counts.arrivals += 1
         return counts
-
-    def succeeded(self, body_hash: bytes) -> None:
-        """Begin the attempts of a body anew."""
-        if counts := self.bodies.get(body_hash):
-            counts.attempts = 0
 
     def new_call(self) -> None:
         """Begin the attempts of every body anew."""
@@ -128,6 +125,19 @@ class Namespaces:
     def now(self, namespace: Namespace) -> float:
         """The time there."""
         return self._clock() + self._advanced + namespace.advanced
+
+    def time_of(self, name: str) -> float:
+        """The time in a namespace that there may not be yet."""
+        namespace = self._kept.get(name)
+        return self._clock() + self._advanced + (namespace.advanced if namespace else 0.0)
+
+    def succeeded(self, name: str, body_hash: bytes) -> None:
+        """Begin the attempts of a body anew, in a namespace that may be gone."""
+        with self._lock:
+            namespace = self._kept.get(name)
+            counts = namespace.bodies.get(body_hash) if namespace else None
+            if counts:
+                counts.attempts = 0
 
     def install_default(self, installed: Installed | None) -> None:
         """What every key plays that has no scenario of its own, from its beginning."""

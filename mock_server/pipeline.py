@@ -12,7 +12,8 @@ The script sees the outcome so far, refusals included, and may replace it.
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from typing import NamedTuple
 
 from mock_server import contract
 from mock_server.auth import authenticate, bearer_key
@@ -36,8 +37,7 @@ from mock_server.settings import Settings
 from mock_server.validation import validate
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(NamedTuple):
     """What a request gets: a reply, and how it arrives. ``delay`` is in seconds."""
 
     reply: Reply
@@ -71,14 +71,14 @@ class Pipeline:
         """Enter a request into the journal; its head is enough."""
         key = bearer_key(received)
         name = namespace_of(key)
-        now = self.script.namespaces.change(name, self.script.namespaces.now)
+        now = self.script.namespaces.time_of(name)
         return self.journal.arrived(received, now=now, namespace=name, key=key, client=client)
 
     def malformed(self, problem: str, client: str) -> None:
         """Enter what was not HTTP, and was refused before it was a request."""
         entry = self.arrived(Received("", "", (), b"", 0), client)
-        entry.violations.append(problem)
-        entry.status = 400
+        entry.violations += (problem,)
+        entry.status = entry.refusal = 400
         entry.completed("refused")
 
     def answer(self, received: Received, entry: Entry) -> Answer:
@@ -92,9 +92,8 @@ class Pipeline:
         self.journal.has_body(entry, received, body_hash, key)
         outcome = self._outcome(received)
         if isinstance(outcome, Refusal):
-            entry.violations.append(message(outcome))
-        if isinstance(outcome, Refusal) and not outcome.scriptable:
-            return Turn(outcome)
+            entry.violations += (message(outcome),)
+            entry.refusal = outcome.status
         return self.script.turn(received, outcome, entry, body_hash, key)
 
     def complete(self, turn: Turn, entry: Entry) -> Answer:
@@ -103,21 +102,23 @@ class Pipeline:
         entry.decision = turn.decision
         entry.natural = isinstance(turn.outcome, Refusal) and answer.step is None
         entry.status = answer.reply.status if not answer.fault or answer.fault.sends_head else None
+        for name, value in answer.reply.headers:
+            if name == b"retry-after":
+                entry.retry_after = value.decode("latin-1")
         return answer
 
-    def finished(self, entry: Entry, answer: Answer, *, arrived: bool) -> None:
-        """Complete the entry of an answer that ``arrived``, or that the client left."""
+    def finished(self, entry: Entry, answer: Answer, *, left: bool) -> None:
+        """Complete the entry of an answer that was sent, unless the client ``left`` before."""
         fault = answer.fault
-        if not arrived:
-            entry.completed("client_aborted" if fault is None else "faulted")
+        if left:
+            entry.completed("client_aborted")
         elif fault is not None:
             entry.completed("faulted")
         else:
             entry.completed("refused" if entry.natural else "answered")
-        whole = arrived and (fault is None or fault.raises is None)
+        whole = not left and (fault is None or fault.raises is None)
         if whole and 200 <= answer.reply.status < 300:
-            body_hash = entry.body_hash
-            self.script.namespaces.change(entry.namespace, lambda kept: kept.succeeded(body_hash))
+            self.script.namespaces.succeeded(entry.namespace, entry.body_hash)
 
     def _outcome(self, received: Received) -> EmbedRequest | Refusal:
         if refusal := self._route(received):

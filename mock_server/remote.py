@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 
 from mock_server.scenario.library import SUFFIXES, read_file
 from mock_server.settings import ServerError
+from mock_server.verdict import Finding, Verdict
 
 #: Sends a method, a path, header fields and a body; gives the status and the body.
 Send = Callable[[str, str, Mapping[str, str], bytes], tuple[int, bytes]]
@@ -96,13 +97,13 @@ class RemoteControl:
     @property
     def requests(self) -> list[RecordedRequest]:
         """What was asked with this key, oldest first; waits a moment for what is under way."""
-        deadline = time.monotonic() + _PATIENCE
-        while True:
-            entries = self._ask("GET", "requests")["requests"]
-            pending = any(entry["outcome"] == "pending" for entry in entries)
-            if not pending or time.monotonic() > deadline:
-                return [_recorded(entry) for entry in entries]
-            time.sleep(0.005)
+        return [_recorded(entry) for entry in self._settled()]
+
+    def verdict(self) -> Verdict:
+        """How the client behaved: contract, retries, waits."""
+        self._settled()
+        answer = self._ask("GET", "verdict")
+        return Verdict(answer["requests"], [Finding(**finding) for finding in answer["findings"]])
 
     def new_call(self) -> None:
         """Count attempts from 1 again: the next request is a new call, not a retry."""
@@ -129,6 +130,15 @@ class RemoteControl:
             for number, step in enumerate(rule["steps"])
             if step["given"] < (1 if step["times"] == "forever" else step["times"])
         ]
+
+    def _settled(self) -> list[dict[str, Any]]:
+        deadline = time.monotonic() + _PATIENCE
+        while True:
+            entries: list[dict[str, Any]] = self._ask("GET", "requests")["requests"]
+            pending = any(entry["outcome"] == "pending" for entry in entries)
+            if not pending or time.monotonic() > deadline:
+                return entries
+            time.sleep(0.005)
 
     def _ask(self, method: str, name: str, body: Any = None) -> Any:
         fields = {"Authorization": f"Bearer {self.api_key}", "Content-Type": "application/json"}

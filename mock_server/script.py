@@ -5,8 +5,8 @@ All that one request changes is changed in one moment, under the lock of the nam
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from mock_server import contract, quota
 from mock_server.clock import Clock
@@ -16,18 +16,15 @@ from mock_server.namespaces import Installed, Namespace, Namespaces
 from mock_server.quota import Limit, Quota
 from mock_server.refusals import Refusal, rate_limited, unknown_scenario
 from mock_server.scenario import engine
-from mock_server.scenario.engine import Decision
+from mock_server.scenario.engine import NOTHING, Decision
 from mock_server.scenario.library import SUFFIXES, Library
 from mock_server.scenario.matching import Exchange
 from mock_server.scenario.model import Scenario
 from mock_server.scenario.selection import Wish, wish_of
 from mock_server.settings import Settings, SettingsError, parse_rate
 
-_NOTHING = Decision()
 
-
-@dataclass(frozen=True, slots=True)
-class Turn:
+class Turn(NamedTuple):
     """What the state of a namespace decided about one request.
 
     ``outcome`` is the outcome so far, the quota's refusal included; ``preferred`` a status
@@ -35,7 +32,7 @@ class Turn:
     """
 
     outcome: EmbedRequest | Refusal
-    decision: Decision = _NOTHING
+    decision: Decision = NOTHING
     preferred: int | None = None
     fields: Headers = ()
     now: float = 0.0
@@ -64,29 +61,34 @@ class Script:
     ) -> Turn:
         """What a request gets; its namespace is the entry's, which is told who decided."""
         wish = wish_of(received, key, contract.documented_statuses())
-        unauthorized = isinstance(outcome, Refusal) and outcome.status in (401, 404)
+        before_scripts = isinstance(outcome, Refusal) and (
+            not outcome.scriptable or outcome.status in (401, 404)
+        )
 
         def take(namespace: Namespace) -> Turn:
             entry.chosen_by, scenario, unknown = self._chosen(wish, namespace)
-            if unknown is not None and not unauthorized:
+            if unknown is not None and not before_scripts:
                 return Turn(unknown_scenario(self.library.unknown(unknown)))
             entry.scenario = scenario
-            counts = namespace.count(body_hash)
-            entry.attempt = counts.attempts
             now = self.namespaces.now(namespace)
             so_far, spent = self._charge(namespace, scenario, outcome, now)
             fields = quota.headers(spent, now) if spent else ()
+            if isinstance(so_far, Refusal) and not so_far.scriptable:
+                return Turn(so_far, fields=fields, now=now)
+            counts = namespace.count(body_hash)
+            entry.attempt = counts.attempts
             preferred = wish.status if wish and isinstance(so_far, EmbedRequest) else None
             if preferred or scenario is None:
                 return Turn(so_far, preferred=preferred, fields=fields, now=now)
-            request = so_far if isinstance(so_far, EmbedRequest) else None
+            request = outcome if isinstance(outcome, EmbedRequest) else None
             would_be = so_far.status if isinstance(so_far, Refusal) else 200
             exchange = Exchange(
                 received, request, would_be, counts.attempts, counts.arrivals, body_hash
             )
-            position = namespace.positions.get(scenario.digest) or engine.start(scenario)
-            position, decision = engine.decide(scenario, position, exchange, self._seed)
-            namespace.moved(scenario, position)
+            before = namespace.positions.get(scenario.digest) or engine.start(scenario)
+            position, decision = engine.decide(scenario, before, exchange, self._seed)
+            if position is not before:
+                namespace.moved(scenario, position)
             return Turn(so_far, decision, fields=fields, now=now)
 
         return self.namespaces.change(entry.namespace, take)

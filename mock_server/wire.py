@@ -83,6 +83,12 @@ class Wire:
         peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self._transport.abort()
 
+    def hold(self) -> None:
+        """Hold an incomplete segment back until the connection ends (Linux can)."""
+        if hasattr(socket, "TCP_CORK"):
+            peer = self._transport.get_extra_info("socket")
+            peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, 1)
+
     async def arrived(self) -> None:
         """Wait until the other side has what was written, for a second at most."""
         deadline = asyncio.get_running_loop().time() + _ARRIVAL

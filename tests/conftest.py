@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import httpx
 import pytest
@@ -19,6 +21,7 @@ pytest_plugins = ["pytester"]
 # A busy machine is no reason to fail.
 settings.register_profile("steady", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("steady")
+JAVASCRIPT = Path(__file__).parent / "javascript"
 KEY = {"Authorization": "Bearer rlc-test"}
 
 Serve = Callable[..., contextlib.AbstractContextManager["Process"]]
@@ -73,3 +76,15 @@ def client(server: RunningServer) -> Iterator[httpx.Client]:
     """A client of ``server`` that keeps its connection and sends a good key."""
     with httpx.Client(base_url=server.url, headers=KEY) as client:
         yield client
+
+
+@pytest.fixture(scope="session")
+def node() -> str:
+    """Where Node is, if what it needs is there too."""
+    path = shutil.which("node")
+    if path is None or not (JAVASCRIPT / "node_modules").is_dir():
+        missing = "Node, or `npm ci` in tests/javascript"
+        if os.environ.get("CI"):
+            pytest.fail(f"needs {missing}")
+        pytest.skip(f"needs {missing}")
+    return path

@@ -11,7 +11,7 @@ import mock_server
 def test_health_tells_how_the_stores_are_filled() -> None:
     body = {"model": "m", "input": ["a", "b", "a"]}
     with (
-        mock_server.running(dimensions=64) as server,
+        mock_server.running(dimensions=64, seed=5) as server,
         httpx.Client(headers={"Authorization": "Bearer k"}) as client,
     ):
         client.post(f"{server.base_url}/code/embed", json=body)
@@ -23,7 +23,7 @@ def test_health_tells_how_the_stores_are_filled() -> None:
         "version": mock_server.__version__,
         "embedding": "lexical",
         "dimensions": 64,
-        "seed": 0,
+        "seed": 5,
         "journal": {"entries": 2, "dropped": 0},
         "namespaces": {"kept": 1, "evicted": 0},
     }
@@ -36,6 +36,15 @@ def test_the_contract_is_served_where_tools_look_for_it(client: httpx.Client) ->
     assert as_yaml.headers["content-type"] == "application/yaml"
     assert as_json.json() == yaml.safe_load(as_yaml.text)
     assert client.head("/openapi.json").content == b""
+
+
+def test_a_page_keeps_the_connection(client: httpx.Client) -> None:
+    streams = [
+        client.get(path).extensions["network_stream"]
+        for path in ("/openapi.json", "/openapi.yaml", "/_mock/health", "/nowhere")
+    ]
+    assert len(set(map(id, streams))) == 1
+    assert "connection" not in client.get("/openapi.json").headers
 
 
 def test_other_methods_on_a_page_are_a_405_with_allow(client: httpx.Client) -> None:

@@ -21,6 +21,11 @@ def test_the_scheme_is_compared_without_regard_to_case(server: RunningServer, sc
     assert post(server, f"{scheme} rlc-test").status_code == 200
 
 
+@pytest.mark.parametrize("gap", ["  ", "\t", " \t "])
+def test_the_scheme_and_the_key_may_be_any_blanks_apart(server: RunningServer, gap: str) -> None:
+    assert post(server, f"Bearer{gap}rlc-test").status_code == 200
+
+
 @pytest.mark.parametrize(
     ("authorization", "detail"),
     [

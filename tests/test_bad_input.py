@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from typing import Any
 
 import httpx
@@ -202,6 +205,29 @@ def test_unknown_fields_and_repeated_fields_are_accepted(client: httpx.Client) -
     body = b'{"model": "x", "model": "m", "input": ["a"], "encoding": {"deep": [1e300]}}'
     response = client.post(PATH, content=body, headers={"Content-Type": JSON})
     assert response.status_code == 200
+
+
+def test_of_several_faults_the_same_is_told_in_every_process() -> None:
+    """Whatever the seed of Python's hashes, which orders sets."""
+    body = {"model": 1, "input": 2, "output_dtype": 3}
+    check = (
+        "import httpx, mock_server\n"
+        "client = httpx.Client(transport=mock_server.transport())\n"
+        "url, headers = 'http://mock/v1/code/embed', {'Authorization': 'Bearer k'}\n"
+        f"for body in ({body}, {{}}, {{'input': [1, None]}}, {{'model': '', 'input': []}}):\n"
+        "    print(client.post(url, json=body, headers=headers).json()['error'])"
+    )
+    told = {
+        subprocess.run(
+            [sys.executable, "-c", check],
+            env=os.environ | {"PYTHONHASHSEED": seed},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for seed in ("1", "2", "3", "4")
+    }
+    assert len(told) == 1
 
 
 def test_too_many_inputs_are_a_413_that_names_the_setting(client: httpx.Client) -> None:

@@ -106,7 +106,10 @@ def test_closed_and_full_streams_are_one_line(redirection: str, words: str) -> N
 def test_a_word_that_is_no_command_is_not_repeated() -> None:
     done = run("rlc-secret", "serve")
     assert (done.returncode, done.stdout) == (2, b"")
-    assert done.stderr == b"relace-mock: No such command: there are embed, scenario, serve\n"
+    assert (
+        done.stderr
+        == b"relace-mock: No such command: there are embed, scenario, serve, verify-client, verify-server\n"
+    )
 
 
 def test_help_and_version() -> None:
@@ -114,6 +117,19 @@ def test_help_and_version() -> None:
     assert run("--version").stdout.split()[-1].decode() == mock_server.__version__
     nothing = run()
     assert nothing.returncode == 2 and b"Usage" in nothing.stderr
+
+
+def test_public_names_stay_what_they_are_when_every_module_is_imported() -> None:
+    """A module of the same name would take the place of ``transport``."""
+    check = (
+        "import importlib, pkgutil, mock_server\n"
+        "for module in pkgutil.iter_modules(mock_server.__path__):\n"
+        "    if module.name != '__main__':\n"
+        "        importlib.import_module(f'mock_server.{module.name}')\n"
+        "print(*{type(getattr(mock_server, name)).__name__ for name in mock_server.__all__})"
+    )
+    done = subprocess.run([sys.executable, "-c", check], capture_output=True, text=True, check=True)
+    assert set(done.stdout.split()) == {"function", "str", "type"}  # and no module
 
 
 def test_public_names_are_what_the_package_exports() -> None:

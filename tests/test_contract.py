@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator
 from typing import Any
 
@@ -90,8 +91,18 @@ def test_its_examples_match_its_schemas() -> None:
             assert contract.validator(name).is_valid(example["value"])
 
 
-def test_every_documented_refusal_takes_its_message_from_the_contract() -> None:
-    """Change a message in openapi.yaml, and the server says the new one."""
+def test_every_documented_refusal_takes_its_message_from_the_contract(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Change every message in openapi.yaml, and the server says the new ones."""
+    changed = copy.deepcopy(CONTRACT)
+    for response in changed["paths"]["/v1/code/embed"]["post"]["responses"].values():
+        examples = response["content"]["application/json"].get("examples", {})
+        for name, example in examples.items():
+            if "error" in example["value"]:
+                example["value"]["error"] = f"another {name}"
+    monkeypatch.setattr(contract, "as_dict", lambda: changed)
+    monkeypatch.setattr(contract, "message", contract.message.__wrapped__)  # without its cache
     made = [
         refusals.invalid_json("x"),
         refusals.authorization_required("x"),
@@ -100,8 +111,7 @@ def test_every_documented_refusal_takes_its_message_from_the_contract() -> None:
     ]
     for refusal in made:
         assert refusal.example is not None
-        documented = contract.message(refusal.status, refusal.example)
-        assert rendering.message(refusal).startswith(documented)
+        assert rendering.message(refusal).startswith(f"another {refusal.example}")
 
 
 def test_the_validator_is_of_the_dialect_that_openapi_3_1_uses() -> None:

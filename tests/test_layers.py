@@ -17,7 +17,7 @@ LAYERS = [
     ["contract"],
     ["scenario"],
     ["auth", "validation", "tokens", "words", "decimals", "draws", "embedding", "quota"],
-    ["rows", "rendering", "namespaces", "journal", "script"],
+    ["rows", "rendering", "namespaces", "journal", "script", "verdict"],
     ["pipeline"],
     ["guard", "control", "wire", "delivery", "remote", "in_process"],
     ["app"],
@@ -46,6 +46,11 @@ def imports(path: Path) -> Iterator[str]:
 def test_every_module_has_its_layer() -> None:
     modules = {path.stem for path in (ROOT / "mock_server").glob("[a-z]*.py")}
     assert modules | {"__main__", "scenario"} == set(ORDER)
+
+
+def test_the_page_draws_the_layers() -> None:
+    drawn = "\n".join(", ".join(layer) for layer in LAYERS)
+    assert f"```\n{drawn}\n```\n" in (ROOT / "CONTRIBUTING.md").read_text()
 
 
 @pytest.mark.parametrize("module", ORDER)

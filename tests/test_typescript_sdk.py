@@ -4,33 +4,35 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
+import re
 import subprocess
-from pathlib import Path
-
-import pytest
 
 import mock_server
+from tests.conftest import JAVASCRIPT
 
-FOLDER = Path(__file__).parent / "javascript"
 
-
-def test_the_official_typescript_sdk_gets_the_documented_answer() -> None:
-    node = shutil.which("node")
-    if node is None or not (FOLDER / "node_modules").is_dir():
-        missing = "Node, or `npm ci` in tests/javascript"
-        if os.environ.get("CI"):
-            pytest.fail(f"needs {missing}")
-        pytest.skip(f"needs {missing}")
+def run(*command: str) -> str:
+    """What a command says that finds a mock where ``RELACE_BASE_URL`` points."""
     with mock_server.running() as server:
         done = subprocess.run(
-            [node, str(FOLDER / "sdk.mjs")],
+            command,
             env=os.environ | {"RELACE_BASE_URL": server.base_url, "RELACE_API_KEY": "rlc-x"},
             capture_output=True,
             text=True,
             check=False,
         )
-    assert done.returncode == 0, done.stderr
-    answer = json.loads(done.stdout)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_the_official_typescript_sdk_gets_the_documented_answer(node: str) -> None:
+    answer = json.loads(run(node, str(JAVASCRIPT / "sdk.mjs")))
     assert [result["index"] for result in answer["results"]] == [0, 1]
     assert answer["usage"] == {"total_tokens": 8}
+
+
+def test_the_official_typescript_sdk_plays_the_bundled_scenarios(node: str) -> None:
+    """``retries.test.mjs`` tells what it does, story by story."""
+    said = run(node, "--test", "--test-reporter=tap", str(JAVASCRIPT / "retries.test.mjs"))
+    counts = dict(re.findall(r"^# (\w+) (\d+)$", said, re.MULTILINE))
+    assert int(counts["pass"]) >= 20 and counts["skipped"] == counts["todo"] == "0"

@@ -16,9 +16,11 @@ import venv
 import zipfile
 from pathlib import Path
 
+ROOT = Path(__file__).parent.parent
 DATA = [
-    "mock_server/openapi.yaml",
-    "mock_server/words.txt",
+    *["mock_server/openapi.yaml", "mock_server/words.txt", "mock_server/control.yaml"],
+    "mock_server/scenarios/scenario.schema.json",
+    *[f"mock_server/scenarios/{path.name}" for path in (ROOT / "scenarios").glob("*.yaml")],
     "contract_tests/openapi.yaml",
     "contract_tests/requirements.yaml",
     "contract_tests/reports/page.css",
@@ -30,6 +32,7 @@ NEEDED = [
     "benchmarks/throughput.py",
     "noxfile.py",
     "openapi.yaml",
+    "scenarios/ok.yaml",
     "scripts/count_words.py",
 ]
 
@@ -53,7 +56,16 @@ def main(dist: Path) -> None:
         )
         find = "import contract_tests.contract as c; print(c.path().read_text()[:40])"
         subprocess.run([python, "-c", find], check=True, cwd=folder, stdout=subprocess.DEVNULL)
+        list_scenarios(str(binaries / "relace-mock"), folder)
         ask(str(binaries / "relace-mock"), folder)
+
+
+def list_scenarios(command: str, folder: str) -> None:
+    done = subprocess.run(
+        [command, "scenario", "list"], capture_output=True, text=True, cwd=folder, check=True
+    )
+    listed = {line.split()[0] for line in done.stdout.splitlines()}
+    assert listed == {path.stem for path in (ROOT / "scenarios").glob("*.yaml")}, listed
 
 
 def ask(command: str, folder: str) -> None:
@@ -71,11 +83,19 @@ def ask(command: str, folder: str) -> None:
         with urllib.request.urlopen(request) as response:
             answer = json.load(response)
         assert answer["usage"] == {"total_tokens": 8}, answer
-        with urllib.request.urlopen(base_url.removesuffix("/v1") + "/openapi.json") as response:
+        host = base_url.removesuffix("/v1")
+        with urllib.request.urlopen(f"{host}/openapi.json") as response:
             assert json.load(response)["openapi"].startswith("3.1")
+        with urllib.request.urlopen(f"{host}/_mock/openapi.json") as response:
+            assert "/_mock/scenario" in json.load(response)["paths"]
     finally:
         server.terminate()
         assert server.wait() == 0
+    without_the_kit = subprocess.run(
+        [command, "verify-server", base_url], capture_output=True, text=True, check=False
+    )
+    assert without_the_kit.returncode == 2
+    assert "pip install 'relace-mock[kit]'" in without_the_kit.stderr, without_the_kit.stderr
     print(f"{command} serves from a wheel alone")
 
 

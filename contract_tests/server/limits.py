@@ -27,16 +27,10 @@ def window(server: Server) -> None:
     if not counted:
         raise unclear("no answer has X-RateLimit-Remaining", exchanges[-1])
     for exchange in counted:
-        text = exchange.header("x-ratelimit-remaining")
+        remaining = _remaining(exchange)
         end = window_end(exchange.header("x-ratelimit-reset"), exchange.at)
-        if text is None or end is None:
-            continue
-        try:
-            remaining = int(text)
-        except ValueError:
-            raise depart(f"X-RateLimit-Remaining is {text!r}, not a number", exchange) from None
-        if remaining < 0:
-            raise depart(f"X-RateLimit-Remaining is {remaining}", exchange)
+        if end is None:
+            raise unclear("X-RateLimit-Reset is no time that can be read", exchange)
         if previous is not None:
             before, ended, earlier = previous
             # A second off either end, as the reset may be rounded.
@@ -48,6 +42,17 @@ def window(server: Server) -> None:
                     exchange,
                 )
         previous = remaining, end, exchange
+
+
+def _remaining(exchange: Exchange) -> int:
+    text = exchange.header("x-ratelimit-remaining") or ""
+    try:
+        remaining = int(text)
+    except ValueError:
+        raise depart(f"X-RateLimit-Remaining is {text!r}, not a number", exchange) from None
+    if remaining < 0:
+        raise depart(f"X-RateLimit-Remaining is {remaining}", exchange)
+    return remaining
 
 
 def _spend(server: Server) -> list[Exchange]:

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from contract_tests.finding import Departure
+from contract_tests.finding import Departure, NotExercised
 from contract_tests.server.subject import Server
 
 #: Seconds that one property may take, shrinking included; a check has a little more.
@@ -31,6 +31,7 @@ def holds_for(
     from hypothesis import HealthCheck, Phase, given, seed, settings  # noqa: PLC0415
 
     smallest: list[tuple[int, Departure]] = []
+    tried: list[None] = []
     end = time.monotonic() + _PATIENCE
 
     @seed(server.settings.seed)
@@ -47,6 +48,7 @@ def holds_for(
     def attempt(value: Any) -> None:
         if time.monotonic() > end:
             return  # which ends the search, or the shrinking, within a moment
+        tried.append(None)
         try:
             judge(value)
         except Departure as departure:
@@ -61,3 +63,5 @@ def holds_for(
             raise
     if smallest:
         raise smallest[0][1] from None
+    if not tried:
+        raise NotExercised("no example was tried")

@@ -25,6 +25,11 @@ MODEL = "relace-embed-v1"
 JSON: Headers = (("Content-Type", "application/json"),)
 #: Seconds to connect, and to wait for the next bytes of an answer.
 _CONNECT, _READ = 3.0, 10.0
+#: Bytes of an answer, after which it is none.
+_MOST = 256_000_000
+#: Characters of a key from which on it is looked for in answers: a shorter one is a word like any
+#: other, and no key of Relace's.
+_SECRET = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,19 +38,22 @@ class Settings:
 
     base_url: str
     #: Secret if it was given; else one is made up, which is not.
-    api_key: str | None = None
-    bad_key: str | None = None
+    api_key: str | None = field(default=None, repr=False)
+    bad_key: str | None = field(default=None, repr=False)
     seed: int = 0
     #: Examples that Hypothesis tries for each property.
     examples: int = 20
     policy: Policy = field(default_factory=Policy)
     live: bool = False
+    #: The other options of the command that checks this server again, as they are typed.
+    options: str = ""
 
     @property
     def words(self) -> str:
         """The command that checks this server again, but for ``--only``."""
-        words = ["relace-mock", "verify-server", shlex.quote(self.base_url)]
-        return " ".join([*words, "--live"] if self.live else words)
+        live = "--live" if self.live else ""
+        words = ["relace-mock", "verify-server", shlex.quote(self.base_url), live, self.options]
+        return " ".join(word for word in words if word)
 
 
 class Server:
@@ -64,7 +72,7 @@ class Server:
                 (settings.api_key, b"$RELACE_API_KEY"),
                 (settings.bad_key, b"$RELACE_BAD_KEY"),
             )
-            if secret
+            if secret and len(secret) >= _SECRET
         ]
         self._client = self._connect()
         self._noticed: list[tuple[str, Departure]] = []
@@ -106,6 +114,7 @@ class Server:
     def abandon(self, thread: threading.Thread) -> None:
         """Let a check that takes too long end at its next request."""
         self._abandoned.add(thread)
+        self.silent = True
         self._client.close()
         self._client = self._connect()
 
@@ -181,27 +190,32 @@ class Server:
             try:
                 answer = self._client.send(asked, stream=True)
                 connection = _local_port(answer)
-                answer.read()
+                body = _read(answer)
             except (httpx.RemoteProtocolError, httpx.ReadError, httpx.WriteError) as error:
                 failure = str(error) or "the connection was closed"
             except httpx.TimeoutException as error:
                 kind = type(error).__name__.removesuffix("Timeout").lower()
                 return self._redacted(request, failure=f"timed out ({kind})")
-            except (httpx.TransportError, httpx.DecodingError, httpx.InvalidURL) as error:
+            except (
+                _EndlessError,
+                httpx.TransportError,
+                httpx.DecodingError,
+                httpx.InvalidURL,
+            ) as error:
                 return self._redacted(request, failure=str(error) or type(error).__name__)
             else:
                 return self._redacted(
                     request,
                     status=answer.status_code,
                     headers=tuple(answer.headers.multi_items()),
-                    body=answer.content,
+                    body=body,
                     connection=connection,
                 )
         return self._redacted(request, failure=failure)
 
     def _redacted(self, request: Request, **answer: Any) -> Exchange:
         """An exchange in which no secret is left, wherever a server may have repeated it."""
-        headers = tuple((name, self._hide(value)) for name, value in request.headers)
+        headers = tuple((name, self._hide_key(name, value)) for name, value in request.headers)
         shown = Request(request.method, request.url, headers, request.body, request.recipe)
         if "headers" in answer:
             answer["headers"] = tuple((name, self._hide(text)) for name, text in answer["headers"])
@@ -210,6 +224,13 @@ class Server:
         elif "failure" in answer:
             answer["failure"] = self._hide(answer["failure"])
         return Exchange(shown, at=time.time(), **answer)
+
+    def _hide_key(self, name: str, value: str) -> str:
+        """A header of a request, where even a short key does not stay."""
+        given = self.settings.api_key
+        if name == "Authorization" and given:
+            value = value.replace(given, "$RELACE_API_KEY")
+        return self._hide(value)
 
     def _hide(self, text: str) -> str:
         for secret, name in self._secrets:
@@ -246,6 +267,21 @@ class Server:
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+
+class _EndlessError(Exception):
+    """An answer that is too long."""
+
+
+def _read(answer: httpx.Response) -> bytes:
+    """The body of an answer. Raises ``_EndlessError``."""
+    body = bytearray()
+    for chunk in answer.iter_bytes():
+        body += chunk
+        if len(body) > _MOST:
+            answer.close()
+            raise _EndlessError(f"an answer of more than {_MOST:,} bytes")
+    return bytes(body)
 
 
 def _local_port(answer: httpx.Response) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from contract_tests import requirements
 from contract_tests.finding import CannotRun, Report
@@ -27,8 +27,8 @@ class Wanted:
     """What the command was asked for."""
 
     url: str
-    api_key: str | None = None
-    bad_key: str | None = None
+    api_key: str | None = field(default=None, repr=False)
+    bad_key: str | None = field(default=None, repr=False)
     only: tuple[str, ...] = ()
     known: frozenset[str] = frozenset()
     policy: Policy | None = None
@@ -37,6 +37,8 @@ class Wanted:
     seed: int = 0
     examples: int = 20
     timeout: float = 30.0
+    #: Options that a command which reproduces a finding needs besides, as they are typed.
+    options: str = ""
 
     @property
     def settings(self) -> Settings:
@@ -49,6 +51,7 @@ class Wanted:
             examples=self.examples,
             policy=self._claimed,
             live=self.live,
+            options=self.options,
         )
 
     @property
@@ -75,6 +78,9 @@ def verify(wanted: Wanted, say: Callable[[str], None], pace: Pace | None = None)
     """
     asked = requirements.requirements("server")
     checks = chosen(wanted.only)
+    for name, key in (("--api-key", wanted.api_key), ("--bad-key", wanted.bad_key)):
+        if key is not None and (not key.isascii() or not key.isprintable() or key.split() != [key]):
+            raise ValueError(f"{name} must be ASCII characters without blanks")
     if wanted.live:
         checks, pace = _for_live(wanted, checks, say, pace)
     with Server(wanted.settings, pace) as server:

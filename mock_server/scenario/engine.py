@@ -8,7 +8,7 @@ neither the order of other requests nor the key changes it.
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from mock_server.scenario import mutations
 from mock_server.scenario.matching import Exchange, first_miss
@@ -18,8 +18,7 @@ from mock_server.scenario.model import Rule, Scenario, Step
 Position = tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(NamedTuple):
     """What a request gets.
 
     ``step`` is None for normal service. ``misses`` are the rules passed over, each with the
@@ -35,6 +34,10 @@ class Decision:
     misses: tuple[tuple[int, str], ...] = ()
 
 
+#: Normal service.
+NOTHING = Decision()
+
+
 def start(scenario: Scenario) -> Position:
     """Nothing answered yet."""
     return (0,) * len(scenario.rules)
@@ -46,10 +49,10 @@ def decide(
     """What this request gets, and where the story then stands."""
     misses: list[tuple[int, str]] = []
     for index, rule in enumerate(scenario.rules):
-        draws = _Draws(f"{server_seed} {scenario.seed} {index}", exchange)
         missed = first_miss(rule.when, exchange)
-        if missed is None and rule.chance is not None and draws.chance("answer") >= rule.chance:
-            missed = "chance"
+        seed = (server_seed, scenario.seed, index)
+        if missed is None and rule.chance is not None:
+            missed = "chance" if _chance(seed, "answer", exchange) >= rule.chance else None
         if missed is not None:
             misses.append((index, missed))
             continue
@@ -62,7 +65,7 @@ def decide(
             cannot = exchange.would_be == 200
             decision = Decision(index, not_applicable=cannot, misses=tuple(misses))
             return position, decision
-        delay = step.delay.draw(draws.chance("delay")) if step.delay else 0.0
+        delay = step.delay.draw(_chance(seed, "delay", exchange)) if step.delay else 0.0
         if rule.chance is None:
             position = (*position[:index], before + 1, *position[index + 1 :])
         return position, Decision(index, number, step, delay, misses=tuple(misses))
@@ -101,14 +104,9 @@ def _can_mutate(step: Step, exchange: Exchange) -> bool:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Draws:
-    """Numbers from 0 to 1 that depend on nothing but what they are drawn for."""
-
-    seed: str
-    exchange: Exchange
-
-    def chance(self, purpose: str) -> float:
-        text = f"relace-mock chance {self.seed} {self.exchange.arrivals} {purpose} "
-        drawn = hashlib.sha256(text.encode() + self.exchange.body_hash).digest()
-        return int.from_bytes(drawn[:7], "big") / 2**56
+def _chance(seed: tuple[int, int, int], purpose: str, exchange: Exchange) -> float:
+    """A number from 0 to 1 that depends on nothing but what it is drawn for."""
+    numbers = " ".join(map(str, (*seed, exchange.arrivals)))
+    text = f"relace-mock chance {numbers} {purpose} "
+    drawn = hashlib.sha256(text.encode() + exchange.body_hash).digest()
+    return int.from_bytes(drawn[:7], "big") / 2**56

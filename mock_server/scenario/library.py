@@ -53,7 +53,8 @@ class Library:
         self._file = file
         self._read: dict[str, Scenario] = {}
         self._own: dict[Path, tuple[tuple[int, int], Scenario]] = {}
-        self._complaints: dict[Path, tuple[int, int]] = {}
+        self._tried: dict[Path, tuple[int, int]] = {}
+        self._complaints: dict[Path, str] = {}
         for path in self._paths():
             self._add(path)
 
@@ -88,21 +89,29 @@ class Library:
         try:
             paths = self._paths()
         except ScenarioError as error:
-            yield f"{error}; its last good versions stay"
+            yield from self._complain(self._folder or Path(), f"{error}; all good versions stay")
             return
         for path in [path for path in self._own if path not in paths]:
             yield f"scenario {self._own.pop(path)[1].name} is gone with {path}"
         for path in paths:
             try:
                 stamp = _stamp(path)
-                if stamp in (self._own.get(path, (None,))[0], self._complaints.get(path)):
+                if stamp in (self._own.get(path, (None,))[0], self._tried.get(path)):
                     continue
-                self._complaints[path] = stamp
+                self._tried[path] = stamp
                 self._add(path)
+                self._complaints.pop(path, None)
                 yield f"scenario {self.name_of(path)} read again from {path}"
             except ScenarioError as error:
-                stays = "; the last good version stays" if path in self._own else ""
-                yield f"{error}{stays}"
+                if path == self._file or path.exists():  # else it is gone, as will be told
+                    stays = "; the last good version stays" if path in self._own else ""
+                    yield from self._complain(path, f"{error}{stays}")
+
+    def _complain(self, path: Path, problem: str) -> Iterator[str]:
+        """Tell a problem once, not at every look."""
+        if self._complaints.get(path) != problem:
+            self._complaints[path] = problem
+            yield problem
 
     def _paths(self) -> list[Path]:
         files = files_in(self._folder) if self._folder else []

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from mock_server.exchange import EmbedRequest, Received
 from mock_server.scenario.model import ABOUT_REQUEST, When
 
 
-@dataclass(frozen=True, slots=True)
-class Exchange:
+class Exchange(NamedTuple):
     """A request and what is known of it when the script is asked.
 
     ``request`` is None if it was refused; ``would_be`` is the status so far. ``attempt``

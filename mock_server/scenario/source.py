@@ -7,10 +7,13 @@ a key given twice, a key that is no string, a tag, an alias that multiplies.
 from __future__ import annotations
 
 import difflib
+import json
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
+import orjson
 import yaml
 
 from mock_server.settings import SettingsError
@@ -20,10 +23,23 @@ SIZE_LIMIT = 1_000_000
 #: Values in a scenario, each alias counted as often as it is used.
 VALUE_LIMIT = 20_000
 DEPTH_LIMIT = 50
+_TOO_MANY = f"there are more than {VALUE_LIMIT} values, aliases included"
+_TOO_DEEP = f"is nested more than {DEPTH_LIMIT} levels deep"
 
 # The fast one needs libyaml; both are safe.
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _SCALARS = yaml.constructor.SafeConstructor()
+_TAGS = "tag:yaml.org,2002:"
+_MEANINGFUL = {
+    yaml.MappingNode: ("map",),
+    yaml.SequenceNode: ("seq",),
+    yaml.ScalarNode: ("str", "int", "float", "bool", "null", "timestamp", "binary"),
+}
+# As everyone reads it: YAML also has 0755, which is 493, 1:30, which is 90, and 1_000.
+_PLAIN_NUMBER = re.compile(r"[-+]?(0|[1-9]\d*|\d*\.\d*([eE][-+]?\d+)?|\.inf|\.nan)", re.IGNORECASE)
+_TAB_OR_STRING = re.compile(r'\t|"(?:[^"\\]|\\.)*"')
+_ESCAPE = re.compile(r"\\(u[dD][89abAB]..\\u....)|\\.")
+_JSON_NUMBER = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?[eE][-+]?\d+")
 
 
 class ScenarioError(SettingsError):
@@ -71,25 +87,49 @@ def parse(text: bytes, file: str) -> Node:
             file, 0, 0, "", f"has {len(text)} bytes; a scenario has at most {SIZE_LIMIT}"
         )
     try:
-        # JSON may be indented with tabs, YAML may not. Inside a JSON string none can stand.
-        source = text.decode("utf-8-sig")
-        tabs = source.lstrip().startswith("{")
-        tree = yaml.compose(source.replace("\t", " ") if tabs else source, _Loader)
+        source = _as_yaml(text.decode("utf-8-sig"))
+        _refuse_size(source, file)
+        tree = yaml.compose(source, _Loader)
     except UnicodeDecodeError as error:
-        raise ScenarioError(file, 0, 0, "", f"is not UTF-8 at byte {error.start}") from None
-    except RecursionError:
-        raise ScenarioError(file, 0, 0, "", "is nested too deeply") from None
+        problem = f"is not UTF-8 at byte {error.start}"
+        raise ScenarioError(file, *_place(text, error.start), "", problem) from None
+    except yaml.reader.ReaderError as error:
+        problem = f"is not YAML: {error.reason}"
+        raise ScenarioError(file, *_place(text, error.position), "", problem) from None
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line, column = (mark.line + 1, mark.column + 1) if mark else (0, 0)
         problem = f"is not YAML: {error.problem or error.context}"
+        if text.splitlines()[line - 1 : line] and b"\t" in text.splitlines()[line - 1][:column]:
+            problem += "; YAML is indented with blanks, not with tabs"
         raise ScenarioError(file, line, column, "", problem) from None
-    except yaml.YAMLError as error:
-        problem = f"is not YAML: {' '.join(str(error).split())}"
-        raise ScenarioError(file, 0, 0, "", problem) from None
     if tree is None:
         raise ScenarioError(file, 1, 1, "", "is empty")
     return _Reader(file).node(tree, "", 0)
+
+
+def _refuse_size(source: str, file: str) -> None:
+    """Refuse what is nested too deeply to be composed, as libyaml would crash, or too long.
+
+    A value takes three events at most, that of its key included.
+    """
+    depth = 0
+    for number, event in enumerate(yaml.parse(source, _Loader)):
+        if isinstance(event, yaml.CollectionStartEvent):
+            depth += 1
+        elif isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1
+        if depth > DEPTH_LIMIT or number > 3 * VALUE_LIMIT + 4:
+            problem = _TOO_DEEP if depth > DEPTH_LIMIT else _TOO_MANY
+            mark = event.start_mark
+            assert mark is not None
+            raise ScenarioError(file, mark.line + 1, mark.column + 1, "", problem)
+
+
+def _place(text: bytes, position: int) -> tuple[int, int]:
+    """Line and column of a byte."""
+    before = text[:position]
+    return before.count(b"\n") + 1, position - before.rfind(b"\n")
 
 
 class _Reader:
@@ -101,11 +141,12 @@ class _Reader:
         at = self._at(tree, path)
         self._values += 1
         if self._values > VALUE_LIMIT:
-            at.fail(f"there are more than {VALUE_LIMIT} values, aliases included")
+            at.fail(_TOO_MANY)
         if depth > DEPTH_LIMIT:
-            at.fail(f"is nested more than {DEPTH_LIMIT} levels deep")
-        if not tree.tag.startswith("tag:yaml.org,2002:"):
-            at.fail(f"the tag {tree.tag} has no meaning here: remove it")
+            at.fail(_TOO_DEEP)
+        if tree.tag.removeprefix(_TAGS) not in _MEANINGFUL[type(tree)]:
+            tag = tree.tag.replace(_TAGS, "!!")[:60]
+            at.fail(f"the tag {tag} has no meaning here: remove it")
         if isinstance(tree, yaml.MappingNode):
             return self._mapping(tree, at, depth)
         if isinstance(tree, yaml.SequenceNode):
@@ -114,18 +155,30 @@ class _Reader:
                 for index, item in enumerate(tree.value)
             ]
             return Node(items, self._file, path, at.line, at.column)
+        assert isinstance(tree, yaml.ScalarNode)
+        value = self._scalar(tree, at)
+        return Node(value, self._file, path, at.line, at.column, tree.value)
+
+    def _scalar(self, tree: yaml.Node, at: Node) -> Any:
+        assert isinstance(tree, yaml.ScalarNode)
         try:
             value = _SCALARS.construct_object(tree)
         except (ValueError, yaml.YAMLError):
-            at.fail(f"{tree.value!r} cannot be read: put it in quotes")
-        return Node(_whole(value), self._file, path, at.line, at.column, tree.value)
+            at.fail(f"{tree.value[:60]!r} cannot be read: put it in quotes")
+        if not tree.style and _JSON_NUMBER.fullmatch(tree.value):
+            return float(tree.value)  # a string to YAML, unless it has a point
+        if type(value) in (int, float) and not _PLAIN_NUMBER.fullmatch(tree.value):
+            at.fail(f"{tree.value[:60]} is {value!r:.60} in YAML: write that, or put it in quotes")
+        return value
 
     def _mapping(self, tree: yaml.MappingNode, at: Node, depth: int) -> Node:
         values: dict[str, Node] = {}
         keys: dict[str, Node] = {}
         for key_tree, value_tree in tree.value:
             key_at = self._at(key_tree, at.path)
-            key = _SCALARS.construct_object(key_tree) if _is_scalar(key_tree) else None
+            if key_tree.tag == f"{_TAGS}merge":
+                key_at.fail("the key << would merge: write the keys out, or put it in quotes")
+            key = self._scalar(key_tree, key_at) if _is_scalar(key_tree) else None
             if not isinstance(key, str):
                 shown = key_tree.value if _is_scalar(key_tree) else "a list or mapping"
                 key_at.fail(f"the key {shown} is not a string: put it in quotes")
@@ -143,15 +196,28 @@ class _Reader:
         return Node(None, self._file, path, mark.line + 1, mark.column + 1)
 
 
+def _as_yaml(source: str) -> str:
+    """The text as YAML can read it.
+
+    JSON may be indented with tabs, and may spell a character as two surrogates; YAML knows
+    neither.
+    """
+    if "\t" not in source and "\\u" not in source:
+        return source
+    try:
+        orjson.loads(source)
+    except orjson.JSONDecodeError:
+        return source
+    return _TAB_OR_STRING.sub(_json_piece, source)
+
+
+def _json_piece(found: re.Match[str]) -> str:
+    piece = found[0].replace("\t", " ")
+    return _ESCAPE.sub(lambda pair: json.loads(f'"{pair[0]}"') if pair[1] else pair[0], piece)
+
+
 def _is_scalar(tree: yaml.Node) -> bool:
     return isinstance(tree, yaml.ScalarNode)
-
-
-def _whole(value: Any) -> Any:
-    """JSON may spell one character as two surrogates; YAML reads them as two."""
-    if isinstance(value, str) and not value.isascii():
-        return value.encode("utf-16", "surrogatepass").decode("utf-16", "surrogatepass")
-    return value
 
 
 def suggestion(word: str, known: Iterable[str]) -> str:

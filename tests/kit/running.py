@@ -26,5 +26,5 @@ def running(app: Any) -> Iterator[str]:
     try:
         yield f"http://127.0.0.1:{listener.getsockname()[1]}/v1"
     finally:
+        # It ends by itself within a moment, for which two hundred tests need not wait.
         server.should_exit = server.force_exit = True
-        thread.join()

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 import mock_server
-from contract_tests.requirements import requirements
+from contract_tests.requirements import requirements, select
 from tests.kit.mutants import MUTANTS
 from tests.kit.reference import KEY, Answer, Asked, Reference
 from tests.kit.running import running
@@ -104,9 +104,19 @@ def test_the_commands_of_a_finding_reproduce_it(broken: str) -> None:
     assert "found:     indexes [1] for 1 texts" in repeated.stdout
 
 
+def test_the_command_of_a_finding_has_the_options_that_it_needs(tmp_path: Path) -> None:
+    policy = tmp_path / "my policy.yaml"
+    policy.write_text("bit_order: big\n", encoding="utf-8")
+    options = ["--policy", str(policy), "--examples", "3", "--bad-key", "rlc-unknown-key"]
+    with running(MUTANTS["binary-little-endian"]()) as url:
+        done = verify(url, "--only", "BIN", *options, "--api-key", KEY)
+    words = f"--policy '{policy}' --examples 3 --bad-key $RELACE_BAD_KEY --only BIN-signs --seed 0"
+    assert f"again:     relace-mock verify-server {url} {words}" in done.stdout
+
+
 def test_only_takes_families_and_ids_in_any_case(mock: str) -> None:
-    done = verify(mock, "--only", "neg-nan", "--only", "BIJ")
-    assert done.stdout.splitlines()[:2] == ["NEG     ·", "BIJ     ·"]
+    done = verify(mock, "--only", "neg-nan,DUP", "--only", "BIJ")
+    assert done.stdout.splitlines()[:3] == ["NEG     ·", "BIJ     ·", "DUP     ·"]
 
 
 def test_should_warns_and_strict_makes_it_fail() -> None:
@@ -175,13 +185,14 @@ class Page(HTMLParser):
 def test_reports_say_the_same_in_three_forms(broken: str, tmp_path: Path) -> None:
     paths = [tmp_path / f"report{suffix}" for suffix in (".xml", ".json", ".html")]
     options = [word for path in paths for word in ("--report", str(path))]
-    done = verify(broken, *options, "--examples", "2", "--api-key", KEY)
+    only = [word for family in ("BIJ", "NEG", "RL") for word in ("--only", family)]
+    done = verify(broken, *options, *only, "--api-key", KEY)
     assert done.returncode == 1
     junit, machine, page = (path.read_text(encoding="utf-8") for path in paths)
     assert KEY not in junit + machine + page
 
     suites = ET.fromstring(junit)  # noqa: S314 - our own file
-    assert suites.get("tests") == str(len(requirements("server")))
+    assert suites.get("tests") == str(len(select("server", ["BIJ", "NEG", "RL"])))
     (failure,) = suites.findall("testsuite[@name='BIJ']/testcase[@name='BIJ-indexes']/failure")
     assert failure.get("message") == "indexes [1] for 1 texts; they should be 0 to 0"
     assert "came back: 200" in (failure.text or "")
@@ -247,6 +258,29 @@ def test_a_key_that_the_server_does_not_know_is_one_line() -> None:
     )
     assert made_up.stderr.endswith("(API key not found); give one with --api-key\n")
     assert "rlc-wrong" not in unknown.stderr
+
+
+@pytest.mark.parametrize("key", ["rlc secret", "rlc-secret\n", "schlüssel", ""])
+def test_a_key_that_no_header_can_hold_is_one_line_that_does_not_repeat_it(
+    key: str, mock: str
+) -> None:
+    done = verify(mock, "--api-key", key)
+    assert done.returncode == 2
+    assert done.stderr == "relace-mock: --api-key must be ASCII characters without blanks\n"
+
+
+def test_a_short_key_is_hidden_where_it_is_sent_and_spoils_no_answer(tmp_path: Path) -> None:
+    class OneKey(Reference):
+        def index(self, place: int) -> int:
+            return place + 1
+
+        def known(self, key: str) -> bool:
+            return key == "1"
+
+    with running(OneKey()) as url:
+        done = verify(url, "--only", "BIJ", "--api-key", "1", cwd=tmp_path)
+    assert "Authorization: Bearer $RELACE_API_KEY" in done.stdout
+    assert '"index": 1' in done.stdout
 
 
 def test_without_the_extra_one_line_says_how_to_install_it(mock: str) -> None:

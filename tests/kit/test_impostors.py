@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import subprocess
 import sys
@@ -9,6 +10,8 @@ import sys
 import pytest
 
 from tests.kit.impostors import MANNERS, impostor
+from tests.kit.judging import found, judged, problem
+from tests.kit.reference import Answer, Asked, Reference
 
 # What is said, and the exit code: 1 for what answers wrongly, 2 for what does not answer.
 ENDS = {
@@ -49,6 +52,27 @@ def test_what_is_no_relace_gets_a_clear_answer(name: str) -> None:
         assert line.startswith("relace-mock: ")
     else:
         assert "fail" in done.stdout.splitlines()[-1]
+
+
+def test_a_server_that_hangs_after_its_first_answer_is_given_up() -> None:
+    class Tired(Reference):
+        async def answer(self, asked: Asked) -> Answer:
+            if self.served > 1:
+                await asyncio.sleep(3600)
+            return await super().answer(asked)
+
+    report = judged(Tired(), timeout=0.3)
+    assert report.exit_code == 1
+    problems = [problem(result) for result in report.results]
+    assert sum("took more than 0.3 seconds" in one for one in problems) == 3
+    assert sum("stopped answering" in one for one in problems) == len(problems) - 3
+
+
+def test_an_answer_without_end_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("contract_tests.server.subject._MOST", 100_000)
+    report = judged(Reference(), "SIZE-many", "DUP")
+    assert {result.requirement.id for result in report.results if result.findings} == {"SIZE-many"}
+    assert "an answer of more than 100,000 bytes" in found(report)["SIZE-many"]
 
 
 def test_a_closed_port_is_one_line() -> None:

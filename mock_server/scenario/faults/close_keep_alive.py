@@ -7,6 +7,7 @@ from mock_server.scenario.faults.connection import Connection, Fault, Measure
 
 
 async def _perform(connection: Connection, reply: Reply, _measure: Measure) -> None:
+    connection.hold()  # else a quick client asks again before it can know
     await connection.start(reply)
     await connection.send(reply.body, more=False)
     connection.close()

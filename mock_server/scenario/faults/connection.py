@@ -21,6 +21,9 @@ class Connection(Protocol):
     def write(self, raw: bytes) -> None:
         """Write bytes past all framing."""
 
+    def hold(self) -> None:
+        """Let the end of the connection travel with the last bytes, where the system can."""
+
     async def arrived(self) -> None:
         """Wait until the other side has what was sent."""
 

@@ -6,6 +6,7 @@ Several in one step are applied in the order of the table, whatever the order in
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from types import MappingProxyType
 
 from mock_server.exchange import EmbedRequest, Received
@@ -40,8 +41,9 @@ MUTATIONS = MappingProxyType(
     {
         mutation.name: mutation
         for mutation in (
-            SWAP_VECTORS,
             MODEL_DRIFT,
+            DROP_RESULT,
+            SWAP_VECTORS,
             INTEGER_COMPONENTS,
             UNNORMALISED,
             ZERO_VECTOR,
@@ -52,7 +54,6 @@ MUTATIONS = MappingProxyType(
             DUPLICATE_INDEX,
             INDEX_OUT_OF_RANGE,
             EXTRA_RESULT,
-            DROP_RESULT,
             STRING_INDEX,
             EXTRA_FIELDS,
             REORDERED_KEYS,
@@ -73,13 +74,12 @@ MUTATIONS = MappingProxyType(
 _EXCLUSIVE = (
     {"omit_usage", "zero_usage"},
     {"drop_result", "extra_result"},
-    {"truncated_json", "html_body", "empty_body"},
     {"html_body", "wrong_content_type"},
     {"integer_components", "unnormalised"},
     {"null_component", "nan_component"},
 )
-# Nothing of the vectors is left to be seen beside these.
-_HIDING = {"html_body", "empty_body"}
+# Nothing of the JSON is left to be read beside these.
+_HIDING = ("truncated_json", "html_body", "empty_body")
 _BESIDE_HIDING = {"wrong_content_type", "gzip"}
 
 
@@ -88,15 +88,24 @@ def conflict(names: Sequence[str]) -> str | None:
     for group in _EXCLUSIVE:
         if len(both := sorted(group.intersection(names))) > 1:
             return f"{both[0]} and {both[1]} exclude each other: keep one"
-    for name in _HIDING.intersection(names):
+    for name in _HIDING:
+        if name not in names:
+            continue
         if hidden := set(names) - {name} - _BESIDE_HIDING:
             return f"{name} would hide {min(hidden)}: keep one"
     return None
 
 
 def applicable(names: Sequence[str], request: EmbedRequest, received: Received) -> bool:
-    """Whether every one of these mutations can be applied to the answer to a request."""
-    return all(MUTATIONS[name].applies(request, received) for name in names)
+    """Whether every one of these mutations can be applied to the answer to a request.
+
+    What ``drop_result`` drops no other can show itself in.
+    """
+    left = replace(request, input=request.input[:-1]) if "drop_result" in names else request
+    return all(
+        MUTATIONS[name].applies(request if name == "drop_result" else left, received)
+        for name in names
+    )
 
 
 __all__ = ["MUTATIONS", "Mutation", "applicable", "conflict"]

@@ -68,11 +68,16 @@ def array(components: Sequence[bytes]) -> bytes:
     return b"[%b]" % b",".join(components)
 
 
+def has_any(request: EmbedRequest, _received: Received) -> bool:
+    """Whether there is a result: ``drop_result`` may have taken the only one."""
+    return bool(request.input)
+
+
 def has_several(request: EmbedRequest, _received: Received) -> bool:
     """Whether there are two results or more."""
     return len(request.input) > 1
 
 
 def is_float(request: EmbedRequest, _received: Received) -> bool:
-    """Whether the components are numbers, not packed signs."""
-    return request.output_dtype == "float"
+    """Whether there are components that are numbers, not packed signs."""
+    return request.output_dtype == "float" and bool(request.input)

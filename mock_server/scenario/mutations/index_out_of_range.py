@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mock_server.scenario.mutations.draft import Draft, Mutation
+from mock_server.scenario.mutations.draft import Draft, Mutation, has_any
 
 
 def _change(draft: Draft) -> None:
@@ -10,5 +10,5 @@ def _change(draft: Draft) -> None:
 
 
 INDEX_OUT_OF_RANGE = Mutation(
-    "index_out_of_range", "the last index is as large as the number of inputs", _change
+    "index_out_of_range", "the last index is as large as the number of inputs", _change, has_any
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mock_server.scenario.mutations.draft import Draft, Mutation
+from mock_server.scenario.mutations.draft import Draft, Mutation, has_any
 
 
 def _change(draft: Draft) -> None:
@@ -10,4 +10,4 @@ def _change(draft: Draft) -> None:
         result["embedding"] = row + b"]"
 
 
-MODEL_DRIFT = Mutation("model_drift", "vectors come from another space", _change)
+MODEL_DRIFT = Mutation("model_drift", "vectors come from another space", _change, has_any)

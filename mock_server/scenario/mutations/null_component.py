@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mock_server.scenario.mutations.draft import Draft, Mutation, array, numbers
+from mock_server.scenario.mutations.draft import Draft, Mutation, array, has_any, numbers
 
 
 def _change(draft: Draft) -> None:
@@ -10,4 +10,4 @@ def _change(draft: Draft) -> None:
     draft.results[0]["embedding"] = array([b"null", *others])
 
 
-NULL_COMPONENT = Mutation("null_component", "the first component is null", _change)
+NULL_COMPONENT = Mutation("null_component", "the first component is null", _change, has_any)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mock_server.scenario.mutations.draft import Draft, Mutation
+from mock_server.scenario.mutations.draft import Draft, Mutation, has_any
 
 
 def _change(draft: Draft) -> None:
@@ -10,4 +10,4 @@ def _change(draft: Draft) -> None:
         result["index"] = str(result["index"])
 
 
-STRING_INDEX = Mutation("string_index", "indexes are strings", _change)
+STRING_INDEX = Mutation("string_index", "indexes are strings", _change, has_any)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mock_server.scenario.mutations.draft import Draft, Mutation, array, numbers
+from mock_server.scenario.mutations.draft import Draft, Mutation, array, has_any, numbers
 
 
 def _change(draft: Draft) -> None:
@@ -11,4 +11,6 @@ def _change(draft: Draft) -> None:
         result["embedding"] = array(components[: len(components) // 2] or components * 2)
 
 
-WRONG_DIMENSION = Mutation("wrong_dimension", "vectors have half their components", _change)
+WRONG_DIMENSION = Mutation(
+    "wrong_dimension", "vectors have half their components", _change, has_any
+)

@@ -1,0 +1,12 @@
+"""Write the JSON Schema of scenarios anew, after a change of ``mock_server/scenario/model.py``.
+
+python scripts/scenario_schema.py > scenarios/scenario.schema.json
+"""
+
+from __future__ import annotations
+
+import json
+
+from mock_server.scenario.model import json_schema
+
+print(json.dumps(json_schema(), indent=2))

@@ -1,0 +1,51 @@
+"""What a subject claims decides what is asked of it, and what is not seen is red."""
+
+from __future__ import annotations
+
+import pytest
+
+from contract_tests.finding import Outcome, Report
+from contract_tests.policy import Policy
+from tests.kit.judging import found, held, judged
+from tests.kit.mutants import MUTANTS, change
+from tests.kit.reference import Reference
+
+
+def ends(report: Report) -> dict[str, Outcome]:
+    return {result.requirement.id: result.outcome for result in report.results}
+
+
+def test_a_quota_that_is_claimed_and_never_met_is_red(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("contract_tests.server.limits._TOO_MANY", 120)
+    unclaimed = judged(Reference(), "RL")
+    claimed = judged(Reference(), "RL", policy=Policy(quota=True))
+    assert set(ends(unclaimed).values()) == {Outcome.NOT_CLAIMED}
+    assert set(ends(claimed).values()) == {Outcome.FAILS}
+    assert "could not be exercised: no 429 in 120 requests" in found(claimed)["RL-window"]
+
+
+def test_a_count_that_is_no_number_is_a_finding() -> None:
+    for remaining, problem in (("many", "'many', not a number"), ("5", "no time that can be read")):
+        limits = {"x-ratelimit-limit": "5", "x-ratelimit-remaining": remaining}
+        words = change(quota=5, limits=lambda *_, limits=limits: limits)
+        assert problem in found(judged(words(), "RL-window"))["RL-window"]
+
+
+def test_a_smaller_limit_is_what_the_policy_says() -> None:
+    small = change(max_body=1000)
+    assert held(judged(small(), "NEG-too-large", policy=Policy(max_body=1000))) == {"NEG-too-large"}
+    larger = judged(change(max_body=2000)(), "NEG-too-large", policy=Policy(max_body=1000))
+    assert "a body of 1,001 bytes: 413 expected, not 200" in found(larger)["NEG-too-large"]
+
+
+def test_a_made_up_key_that_is_accepted_is_no_finding_but_a_named_one_is() -> None:
+    app = MUTANTS["unknown-key-accepted"]
+    made_up = judged(app(), "AUTH-unknown-key", bad_key=None)
+    assert ends(made_up) == {"AUTH-unknown-key": Outcome.NOT_CLAIMED}
+    assert ends(judged(app(), "AUTH-unknown-key")) == {"AUTH-unknown-key": Outcome.FAILS}
+
+
+def test_a_server_whose_wait_is_too_long_is_told_what_to_do() -> None:
+    report = judged(change(quota=3, per=60.0)(), "DUP", "BIJ")
+    assert report.exit_code == 1
+    assert "verify it with a larger quota, or with --live" in found(report)["BIJ-indexes"]

@@ -1,0 +1,130 @@
+"""Many clients at once: each step of a script is seen once, and chance is the same."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+from collections import Counter
+from collections.abc import Iterator
+from urllib.parse import urlsplit
+
+import pytest
+
+import mock_server
+from mock_server import RunningServer
+
+#: Rounds; `nox -s proof` plays more.
+ROUNDS = int(os.environ.get("RELACE_MOCK_TEST_ROUNDS", "100"))
+
+
+@pytest.fixture(scope="module", params=["httptools", "h11"])
+def running(request: pytest.FixtureRequest) -> Iterator[RunningServer]:
+    with mock_server.running(http=request.param, dimensions=8) as server:
+        yield server
+
+
+class Client:
+    """A connection that is kept, and the statuses that came on it."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._reader, self._writer = reader, writer
+
+    async def ask(self, key: str, text: str) -> int:
+        """The status of one answer; 0 for a connection that was reset."""
+        body = json.dumps({"model": "m", "input": [text]}).encode()
+        self._writer.write(
+            b"POST /v1/code/embed HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %b\r\n"
+            b"Content-Type: application/json\r\nContent-Length: %d\r\n\r\n%b"
+            % (key.encode(), len(body), body)
+        )
+        try:
+            head = await self._reader.readuntil(b"\r\n\r\n")
+        except (ConnectionError, asyncio.IncompleteReadError):
+            return 0
+        length = next(
+            int(line[15:]) for line in head.split(b"\r\n") if line.startswith(b"content-length:")
+        )
+        await self._reader.readexactly(length)
+        return int(head[9:12])
+
+    def close(self) -> None:
+        self._writer.close()
+
+
+async def connect(server: RunningServer) -> Client:
+    url = urlsplit(server.url)
+    return Client(*await asyncio.open_connection(url.hostname, url.port))
+
+
+def test_a_one_shot_failure_meets_exactly_one_of_sixteen_clients(running: RunningServer) -> None:
+    async def play() -> None:
+        clients = await asyncio.gather(*(connect(running) for _ in range(16)))
+        for number in range(ROUNDS):
+            key = f"mock.server-error-once.{number}"
+            statuses = await asyncio.gather(*(client.ask(key, "same") for client in clients))
+            assert Counter(statuses) == {500: 1, 200: 15}, number
+        for client in clients:
+            client.close()
+
+    asyncio.run(play())
+
+
+def test_a_script_of_several_steps_is_dealt_out_without_loss(running: RunningServer) -> None:
+    steps = [{"status": 401}, {"status": 429, "times": 5}, {"status": 503, "times": 3}]
+    running.control("rlc-dealt").play({"steps": steps})
+
+    async def play() -> Counter[int]:
+        clients = await asyncio.gather(*(connect(running) for _ in range(16)))
+        statuses = await asyncio.gather(*(client.ask("rlc-dealt", "same") for client in clients))
+        for client in clients:
+            client.close()
+        return Counter(statuses)
+
+    assert asyncio.run(play()) == {401: 1, 429: 5, 503: 3, 200: 7}
+
+
+def test_chance_deals_the_same_fates_to_one_client_and_to_thirty_two(
+    running: RunningServer,
+) -> None:
+    """A key that is new, and another order: the fate of a body depends on neither."""
+    rule = {"when": {}, "chance": 0.2, "steps": [{"status": 500}], "repeat": True}
+    texts = [f"text {number}" for number in range(320)]
+
+    async def fates(key: str, connections: int) -> dict[str, int]:
+        running.control(key).play({"seed": 5, "rules": [rule]})
+        clients = await asyncio.gather(*(connect(running) for _ in range(connections)))
+        left = list(texts)
+        found: dict[str, int] = {}
+
+        async def work(client: Client) -> None:
+            while left:
+                text = left.pop()
+                found[text] = await client.ask(key, text)
+            client.close()
+
+        await asyncio.gather(*map(work, clients))
+        return found
+
+    alone = asyncio.run(fates("rlc-alone", 1))
+    assert asyncio.run(fates("rlc-crowd", 32)) == alone
+    failed = Counter(alone.values())[500]
+    assert 0.1 < failed / len(texts) < 0.3
+
+
+def test_clients_of_different_keys_do_not_meet(running: RunningServer) -> None:
+    async def play() -> None:
+        clients = await asyncio.gather(*(connect(running) for _ in range(16)))
+        keys = [f"rlc-own-{number}" for number in range(16)]
+        for number, key in enumerate(keys):
+            await asyncio.to_thread(
+                running.control(key).play, {"steps": [{"status": 400 + number, "times": 2}]}
+            )
+        for _ in range(2):
+            pairs = zip(clients, keys, strict=True)
+            statuses = await asyncio.gather(*(client.ask(key, "same") for client, key in pairs))
+            assert statuses == [400 + number for number in range(16)]
+        for client in clients:
+            client.close()
+
+    asyncio.run(play())

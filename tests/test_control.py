@@ -1,0 +1,271 @@
+"""The control API: its own description, who may use it, and hot reload."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import schemathesis
+from hypothesis import settings
+from openapi_spec_validator import OpenAPIV31SpecValidator
+
+import mock_server
+from mock_server import RunningServer
+from mock_server.control import document
+from tests.conftest import KEY, Process, Serve
+
+
+@pytest.fixture(scope="module")
+def running() -> Iterator[RunningServer]:
+    with mock_server.running(dimensions=8) as server:
+        yield server
+
+
+@pytest.fixture
+def control(running: RunningServer) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=f"{running.url}/_mock", headers=KEY) as client:
+        client.post("/reset", json={"all": True})
+        client.delete("/scenario")
+        yield client
+
+
+def test_the_description_is_valid_openapi() -> None:
+    OpenAPIV31SpecValidator(document()).validate()
+
+
+def test_the_description_names_every_route_and_method(control: httpx.Client) -> None:
+    listed = control.get("/openapi.json").json()["paths"]
+    known = control.get("/nothing").json()["error"].partition("there is ")[2].partition("is ")[2]
+    assert set(listed) == set(known.split(", "))
+    for path, methods in listed.items():
+        allow = control.request("PATCH", path.removeprefix("/_mock")).headers["allow"]
+        assert {name.lower() for name in allow.split(", ")} - {"head"} == set(methods)
+
+
+SCHEMA = schemathesis.openapi.from_dict(document())
+
+
+@SCHEMA.parametrize()
+@settings(max_examples=25)
+def test_schemathesis_finds_no_departure_from_the_description(
+    case: Any, running: RunningServer
+) -> None:
+    """Whatever a control request is, status, content type and body are declared ones."""
+    response = case.call(base_url=running.url, headers=KEY)
+    case.validate_response(
+        response,
+        excluded_checks=[
+            # A scenario that fits the schema may still be impossible (a step that is never
+            # reached): the schema says what one can say of it.
+            schemathesis.checks.CHECKS.get_one("positive_data_acceptance"),
+            # What fits one of the alternatives of a body may break another.
+            schemathesis.checks.CHECKS.get_one("negative_data_rejection"),
+            # The endpoints work without a key; see the tests below for who may use them.
+            schemathesis.checks.CHECKS.get_one("ignored_auth"),
+        ],
+    )
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "problem"),
+    [
+        ("PUT", "/scenario", b"", "scenario:1:1: is empty"),
+        ("PUT", "/scenario", b"steps: [{statsu: 4}]", "steps[0].statsu: is not a key here; did"),
+        ("PUT", "/scenario", b'{"name": "flakey"}', "there is no scenario 'flakey'; did you mean"),
+        ("PUT", "/scenario", b'{"name": 3}', "there is no scenario '3'; known are bad-gateway"),
+        ("POST", "/clock", b"", "the body is not JSON"),
+        ("POST", "/clock", b"{}", '"advance" is a required property'),
+        ("POST", "/clock", b'{"advance": -1}', "advance: -1 is less than the minimum of 0"),
+        ("POST", "/clock", b'{"advance": "1"}', 'advance: "1" is not of type "number"'),
+        ("POST", "/reset", b'{"everything": true}', "'everything' was unexpected"),
+        ("POST", "/reset", b"[", "the body is not JSON"),
+    ],
+)
+def test_a_bad_request_changes_nothing_and_says_what_is_wrong(
+    control: httpx.Client, method: str, path: str, body: bytes, problem: str
+) -> None:
+    control.put("/scenario", json={"name": "server-error"})
+    before = control.get("/scenario").json()
+    answer = control.request(method, path, content=body)
+    assert answer.status_code == 400
+    assert problem in answer.json()["error"]
+    assert control.get("/scenario").json() == before
+
+
+def test_a_scenario_may_come_as_yaml(control: httpx.Client) -> None:
+    answer = control.put("/scenario", content="# a story\nname: mine\nsteps:\n- status: 500\n")
+    assert (answer.status_code, answer.json()["name"]) == (200, "mine")
+    assert answer.json()["position"] == [{"rule": 0, "steps": [{"given": 0, "times": 1}]}]
+
+
+def test_a_key_that_names_its_scenario_plays_no_other(control: httpx.Client) -> None:
+    key = {"Authorization": "Bearer mock.flaky.x"}
+    answer = control.put("/scenario", json={"name": "ok"}, headers=key)
+    assert answer.status_code == 409
+    assert control.get("/scenario", headers=key).json()["name"] == "flaky"
+
+
+def test_a_malformed_key_is_not_taken_for_none(control: httpx.Client) -> None:
+    """It would act on the server's default, where one key was meant."""
+    answer = control.put("/scenario", json={"name": "ok"}, headers={"Authorization": "Basic x"})
+    assert answer.status_code == 400
+
+
+def test_without_a_key_the_default_is_played_to_every_key_without_its_own(
+    running: RunningServer, control: httpx.Client
+) -> None:
+    def ask(key: str) -> int:
+        bearer = {"Authorization": f"Bearer {key}"}
+        body = {"model": "m", "input": ["a"]}
+        return httpx.post(f"{running.base_url}/code/embed", json=body, headers=bearer).status_code
+
+    control.put("/scenario", json={"name": "ok"})
+    try:
+        for _ in range(2):  # installing it again plays it from its beginning
+            httpx.put(f"{running.url}/_mock/scenario", json={"steps": [{"status": 503}]})
+            assert [ask("rlc-a"), ask("rlc-b"), ask("rlc-a")] == [503, 503, 200]
+        assert ask("rlc-test") == 200
+        httpx.post(f"{running.url}/_mock/reset")
+        assert ask("rlc-a") == 503
+    finally:
+        httpx.delete(f"{running.url}/_mock/scenario")
+    assert ask("rlc-b") == 200
+
+
+def test_the_clock_of_one_key_is_not_anothers(running: RunningServer) -> None:
+    one, other = running.control("rlc-one"), running.control("rlc-other")
+    before = other.position()
+    now = json.loads(
+        httpx.post(
+            f"{running.url}/_mock/clock",
+            json={"advance": 86400},
+            headers={"Authorization": f"Bearer {one.api_key}"},
+        ).text
+    )["now"]
+    assert other.position() == before
+    for control in (one, other):
+        body = {"model": "m", "input": ["a"]}
+        key = {"Authorization": f"Bearer {control.api_key}"}
+        httpx.post(f"{running.base_url}/code/embed", json=body, headers=key)
+    assert one.requests[0].time >= now > other.requests[0].time
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [{"Origin": "https://evil.example"}, {"Host": "evil.example"}, {"Origin": "null"}],
+    ids=["origin", "host", "null origin"],
+)
+def test_a_web_page_cannot_steer_the_mock(control: httpx.Client, headers: dict[str, str]) -> None:
+    for method, path in [("PUT", "/scenario"), ("GET", "/requests"), ("POST", "/reset")]:
+        assert control.request(method, path, headers=headers).status_code == 403
+    assert control.get("/health", headers=headers).status_code == 200
+
+
+@pytest.mark.parametrize("host", ["localhost", "localhost:8080", "[::1]:8080", "127.0.0.1"])
+def test_this_machine_may_by_any_of_its_names(control: httpx.Client, host: str) -> None:
+    headers = {"Host": host, "Origin": f"http://{host}"}
+    assert control.get("/requests", headers=headers).status_code == 200
+
+
+def test_off_loopback_there_is_no_control_without_the_token() -> None:
+    with mock_server.running(host="0.0.0.0", dimensions=8) as server:  # noqa: S104 - what is tested
+        url = server.url.replace("0.0.0.0", "127.0.0.1")  # noqa: S104 - as above
+        for token in ({}, {"X-Mock-Control-Token": "guess"}):
+            answer = httpx.get(f"{url}/_mock/requests", headers=token)
+            assert answer.status_code == 403
+            assert "--control-token" in answer.json()["error"]
+        assert httpx.get(f"{url}/_mock/health").status_code == 200
+
+
+TOKEN = "s3cret-token"
+
+
+def test_the_token_opens_and_nothing_else_does() -> None:
+    with mock_server.running(control_token=TOKEN, dimensions=8) as server:
+        for token, status in [(TOKEN, 200), ("s3cret", 403), ("", 403), ("ü", 403)]:
+            headers = {b"X-Mock-Control-Token": token.encode()}
+            answer = httpx.get(f"{server.url}/_mock/requests", headers=headers)
+            assert answer.status_code == status
+            assert TOKEN not in answer.text
+        assert httpx.get(f"{server.url}/_mock/requests").status_code == 403
+
+
+def test_a_body_larger_than_a_scenario_is_refused(control: httpx.Client) -> None:
+    answer = control.put("/scenario", content=b"#" * 1_000_001)
+    assert answer.status_code == 413
+    assert control.get("/scenario").status_code == 200
+
+
+def status(process: Process) -> int:
+    body = {"model": "m", "input": ["a"]}
+    return httpx.post(f"{process.base_url}/code/embed", json=body, headers=KEY).status_code
+
+
+def said(process: Process) -> str:
+    assert process.popen.stderr is not None
+    return str(process.popen.stderr.readline())
+
+
+def write(path: Path, text: str) -> None:
+    """Replace a file at once, as editors do."""
+    path.with_suffix(".new").write_text(text)
+    path.with_suffix(".new").replace(path)
+
+
+def test_an_edited_scenario_is_played_and_a_bad_edit_keeps_the_old_one(
+    serve: Serve, tmp_path: Path
+) -> None:
+    story = tmp_path / "story.yaml"
+    write(story, "steps: [{status: 500, times: forever}]")
+    with serve("--scenario", str(story), "--reload", "--dimensions", "8") as process:
+        assert status(process) == 500
+        write(story, "steps: [{status: 503, times: forever}]")
+        assert said(process) == f"relace-mock: scenario story read again from {story}\n"
+        assert status(process) == 503
+        write(story, "steps: [{statsu: 500}]")
+        line = said(process)
+        assert line.startswith(f"relace-mock: {story}:1:10: steps[0].statsu: is not a key here")
+        assert line.endswith("; the last good version stays\n")
+        assert status(process) == 503
+        write(story, "steps: [{status: 400, times: forever}]")
+        assert "read again" in said(process)
+        assert status(process) == 400
+
+
+def test_scenarios_come_and_go_with_their_files(serve: Serve, tmp_path: Path) -> None:
+    with serve("--scenarios", str(tmp_path), "--reload", "--dimensions", "8") as process:
+        write(tmp_path / "late.yaml", "steps: [{status: 500}]")
+        assert "scenario late read again" in said(process)
+        write(tmp_path / "bad.yaml", "steps: 3")
+        assert (
+            said(process) == f"relace-mock: {tmp_path}/bad.yaml:1:8: steps: must be a list, not 3\n"
+        )
+        (tmp_path / "late.yaml").unlink()
+        assert "scenario late is gone" in said(process)
+
+
+def test_a_file_that_is_lost_keeps_its_last_version_and_is_told_of_once(
+    serve: Serve, tmp_path: Path
+) -> None:
+    story = tmp_path / "story.yaml"
+    write(story, "steps: [{status: 500, times: forever}]")
+    with serve("--scenario", str(story), "--reload", "--dimensions", "8") as process:
+        story.unlink()
+        assert said(process).endswith(
+            "cannot be read: No such file or directory; the last good version stays\n"
+        )
+        assert status(process) == 500
+        write(story, "steps: [{status: 503, times: forever}]")
+        assert "read again" in said(process)
+
+
+def test_without_reload_a_file_is_read_once(serve: Serve, tmp_path: Path) -> None:
+    story = tmp_path / "story.yaml"
+    write(story, "steps: [{status: 500, times: forever}]")
+    with serve("--scenario", str(story), "--dimensions", "8") as process:
+        write(story, "steps: [{status: 503, times: forever}]")
+        assert status(process) == 500

@@ -1,0 +1,432 @@
+"""Every fault and every delay, as a socket, ``httpx`` and the official SDK see it.
+
+``docs/faults.md`` has what they see; here each of its cells is looked at again.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import socket
+import ssl
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, Self
+
+import httpx
+import pytest
+import trustme
+from relace import APIConnectionError, Relace
+
+import mock_server
+from mock_server.scenario.delays.lognormal import Lognormal
+from mock_server.scenario.delays.uniform import Uniform
+from mock_server.scenario.faults import FAULTS
+from tests.conftest import Serve
+from tests.steering import BODY, Steering, until
+
+PAGE = (Path(__file__).parent.parent / "docs" / "faults.md").read_text()
+ROWS = {
+    fault: [cell.strip() for cell in cells.split("|")]
+    for fault, cells in re.findall(r"^\| `(\w+)` \|(.*)\|$", PAGE, re.MULTILINE)
+}
+GARBAGE = b"\x00\x16\xff not HTTP at all\r\n\x80\x81\r\n\r\n"
+# What a fault needs beside its name: the drip of a few hundred bytes shall take a moment only.
+MORE: dict[str, dict[str, Any]] = {"drip": {"bytes_per_second": 5000}}
+_PATIENT = httpx.Timeout(60)
+#: Of a client that waits for an answer that will never come.
+_IMPATIENT = httpx.Timeout(60, read=0.1)
+
+every_fault = pytest.mark.parametrize("fault", FAULTS)
+
+
+@dataclass(frozen=True)
+class Kind:
+    """How a server speaks."""
+
+    http: Literal["httptools", "h11"]
+    tls: bool
+
+    def __str__(self) -> str:
+        return f"{self.http}{' over TLS' if self.tls else ''}"
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, ssl.SSLContext]:
+    folder = tmp_path_factory.mktemp("tls")
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(folder / "ca.pem")
+    authority.issue_cert("127.0.0.1").private_key_and_cert_chain_pem.write_to_path(
+        folder / "server.pem"
+    )
+    return folder / "server.pem", ssl.create_default_context(cafile=folder / "ca.pem")
+
+
+@pytest.fixture(
+    scope="module",
+    params=[Kind(http, tls) for http in ("httptools", "h11") for tls in (False, True)],
+    ids=str,
+)
+def place(
+    request: pytest.FixtureRequest, serve: Serve, certificate: tuple[Path, ssl.SSLContext]
+) -> Iterator[tuple[str, ssl.SSLContext | None]]:
+    """The URL of a server of each kind, and what a client must trust for it."""
+    kind: Kind = request.param
+    if not kind.tls:
+        with mock_server.running(http=kind.http, dimensions=16) as server:
+            yield server.url, None
+        return
+    file, context = certificate
+    options = ("--http", kind.http, "--dimensions", "16", "--ssl-certfile", str(file))
+    with serve(*options) as process:
+        yield process.base_url.removesuffix("/v1"), context
+
+
+@pytest.fixture
+def steering(place: tuple[str, ssl.SSLContext | None]) -> Iterator[Steering]:
+    steering = Steering(place[0], context=place[1])
+    yield steering
+    steering.close()
+
+
+class Wire:
+    """A connection down to TCP, with TLS taken off by hand, so that a reset is seen as one."""
+
+    def __init__(self, steering: Steering) -> None:
+        self.tcp = steering.connect()
+        self.tls: ssl.SSLObject | None = None
+        self.data = b""
+        if steering.context is not None:
+            self._in, self._out = ssl.MemoryBIO(), ssl.MemoryBIO()
+            self.tls = steering.context.wrap_bio(self._in, self._out, server_hostname="127.0.0.1")
+            while not self._shaken():
+                self._in.write(self.tcp.recv(65536))
+
+    def _shaken(self) -> bool:
+        assert self.tls is not None
+        try:
+            self.tls.do_handshake()
+        except ssl.SSLWantReadError:
+            return False
+        finally:
+            self.tcp.sendall(self._out.read())
+        return True
+
+    def send(self, data: bytes) -> None:
+        if self.tls is not None:
+            self.tls.write(data)
+            data = self._out.read()
+        self.tcp.sendall(data)
+
+    def take(self) -> bool:
+        """Add to ``data`` what has come; False at the end of file. Raises what TCP does."""
+        raw = self.tcp.recv(65536)
+        if self.tls is None:
+            self.data += raw
+            return bool(raw)
+        self._in.write(raw)
+        try:
+            while piece := self.tls.read(65536):
+                self.data += piece
+        except ssl.SSLWantReadError:
+            return bool(raw)
+        except ssl.SSLZeroReturnError:  # the end in TLS, which TCP's follows
+            pass
+        return False
+
+    def to_the_end(self) -> str:
+        try:
+            while self.take():
+                pass
+        except ConnectionResetError:
+            return "reset"
+        except BlockingIOError:
+            return "it stays open"
+        return "end of file"
+
+    def whole_answer(self) -> None:
+        """Take one answer with a length, and nothing after it."""
+        self.until(lambda data: b"\r\n\r\n" in data and len(data) >= _length(data))
+
+    def until(self, enough: Callable[[bytes], bool]) -> None:
+        """Take what comes until it is enough."""
+        while not enough(self.data):
+            assert self.take() or enough(self.data)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.tcp.close()
+
+
+def _length(answer: bytes) -> int:
+    head = answer.partition(b"\r\n\r\n")[0]
+    return len(head) + 4 + int(head.split(b"content-length: ")[1].split(b"\r\n")[0])
+
+
+def split(answer: bytes) -> tuple[bytes, bytes]:
+    """The head, without its date, and the body."""
+    head, _, body = answer.partition(b"\r\n\r\n")
+    return re.sub(rb"date: [^\r]*\r\n", b"", head).replace(b"Transfer-Enc", b"transfer-enc"), body
+
+
+def normal(steering: Steering) -> bytes:
+    """The bytes of an answer that arrives as it should."""
+    with Wire(steering) as wire:
+        wire.send(steering.request())
+        wire.whole_answer()
+        return wire.data
+
+
+def words(data: bytes, end: str) -> str:
+    """What a socket saw, in the words of the page."""
+    head, body = split(data)
+    if not data:
+        return f"nothing, then {end}"
+    if not data.startswith(b"HTTP/1.1 200 OK\r\n"):
+        return f"bytes that are not HTTP, then {end}"
+    if b"transfer-encoding: chunked" in head:
+        return f"the head, a chunk, a chunk without a size, then {end}"
+    length = _length(data) - len(data.partition(b"\r\n\r\n")[0]) - 4
+    part = {length: "the whole answer", length // 2: "the head, half the body"}[len(body)]
+    return f"{part}, then {end}"
+
+
+def seen_by_a_socket(steering: Steering, fault: str) -> tuple[bytes, str]:
+    """What came, and how it ended. Leaves no connection open."""
+    with Wire(steering) as wire:
+        wire.send(steering.request())
+        if fault == "hang":
+            until(lambda: [entry for entry in steering.journal() if entry["fault"]], "the fault")
+            wire.tcp.setblocking(False)
+            return wire.data, wire.to_the_end()
+        if fault != "drip":
+            end = wire.to_the_end()
+            return wire.data, end
+        wire.whole_answer()
+        answer, wire.data = wire.data, b""
+        wire.send(steering.request())
+        wire.whole_answer()
+        return answer, "it stays open"
+
+
+@every_fault
+def test_a_socket_sees_exactly_this(steering: Steering, fault: str) -> None:
+    head, body = split(normal(steering))
+    half = body[: len(body) // 2]
+    steering.play({"fault": fault} | MORE.get(fault, {}))
+    data, end = seen_by_a_socket(steering, fault)
+    assert words(data, end) == ROWS[fault][0]
+    chunked = re.sub(rb"content-length: \d+", b"transfer-encoding: chunked", head)
+    assert (
+        split(data)
+        == {
+            "reset": (b"", b""),
+            "empty": (b"", b""),
+            "hang": (b"", b""),
+            "garbage": split(GARBAGE),
+            "truncate": (head, half),
+            "reset_mid_body": (head, half),
+            "malformed_chunk": (
+                chunked,
+                b"%x\r\n%b\r\nzz\r\n%b\r\n" % (len(half), half, body[:20]),
+            ),
+            "drip": (head, body),
+            "close_keep_alive": (head, body),
+        }[fault]
+    )
+
+
+def outcome(steering: Steering, fault: str) -> str:
+    """What ``httpx`` gets: a status, or an exception."""
+    steering.play({"fault": fault} | MORE.get(fault, {}))
+    timeout = _IMPATIENT if fault == "hang" else _PATIENT
+    with httpx.Client(verify=steering.verify, headers=steering.headers, timeout=timeout) as client:
+        try:
+            response = client.post(f"{steering.url}/v1/code/embed", json=BODY)
+        except httpx.TransportError as error:
+            return f"`{type(error).__name__}`"
+        assert len(response.json()["results"]) == 2
+        return str(response.status_code)
+
+
+@every_fault
+def test_httpx_sees_what_the_page_says(steering: Steering, fault: str) -> None:
+    _, plain, _, tls, _ = ROWS[fault]
+    seen = outcome(steering, fault)
+    if steering.context is None or tls == "the same":
+        assert seen == plain
+    else:  # a reset under TLS: some versions of Python read an end of file
+        assert seen in (plain, tls)
+    assert FAULTS[fault].raises is None or f"`{FAULTS[fault].raises}`" == plain
+
+
+@every_fault
+def test_the_official_sdk_raises_what_the_page_says(steering: Steering, fault: str) -> None:
+    steering.play({"fault": fault} | MORE.get(fault, {}))
+    timeout = _IMPATIENT if fault == "hang" else _PATIENT
+    with (
+        httpx.Client(verify=steering.verify) as http,
+        Relace(
+            base_url=f"{steering.url}/v1",
+            api_key=steering.key,
+            max_retries=0,
+            timeout=timeout,
+            http_client=http,
+        ) as client,
+    ):
+        try:
+            client.post("/code/embed", body=BODY, cast_to=object)
+            seen = "the answer"
+        except APIConnectionError as error:
+            seen = f"`{type(error).__name__}`"
+    assert seen == ROWS[fault][2]
+
+
+@every_fault
+def test_the_journal_has_it_and_the_next_request_is_served(steering: Steering, fault: str) -> None:
+    outcome(steering, fault)
+    entry = steering.last()
+    status = None if entry["status"] is None else str(entry["status"])
+    assert (entry["outcome"], entry["fault"], status or "none") == (
+        "faulted",
+        fault,
+        ROWS[fault][4],
+    )
+    assert (entry["rule"], entry["step"], entry["violations"]) == (0, 0, [])
+    assert steering.ask().status_code == 200
+    assert steering.last()["outcome"] == "answered"
+
+
+def test_the_page_has_every_fault() -> None:
+    assert list(ROWS) == list(FAULTS)
+
+
+@pytest.mark.parametrize("at", [0, 0.01, 0.9])
+@pytest.mark.parametrize("fault", ["truncate", "reset_mid_body"])
+def test_the_body_breaks_off_where_the_step_says(steering: Steering, fault: str, at: float) -> None:
+    _, body = split(normal(steering))
+    steering.play({"fault": fault, "at": at})
+    with Wire(steering) as wire:
+        wire.send(steering.request())
+        wire.to_the_end()
+        assert split(wire.data)[1] == body[: int(len(body) * at)]
+
+
+def test_a_reset_in_the_body_comes_after_all_that_was_sent(steering: Steering) -> None:
+    """Also where what was sent fills buffers on its way: a client that reads gets it all."""
+    body = {"model": "m", "input": ["a"] * 2000}
+    whole = len(steering.ask(body).content)
+    steering.play({"fault": "reset_mid_body", "at": 0.9})
+    with Wire(steering) as wire:
+        wire.send(steering.request(json.dumps(body).encode()))
+        assert wire.to_the_end() == "reset"
+        assert len(split(wire.data)[1]) == int(whole * 0.9)
+
+
+def test_drip_sends_the_head_at_once_and_the_body_bit_by_bit(steering: Steering) -> None:
+    """And it ends when the client goes."""
+    steering.play({"fault": "drip", "bytes_per_second": 20})
+    with Wire(steering) as wire:
+        wire.send(steering.request())
+        wire.until(lambda data: len(split(data)[1]) >= 3)
+        assert len(split(wire.data)[1]) < 20
+        (entry,) = steering.journal()
+        assert (entry["outcome"], entry["status"], entry["fault"]) == ("pending", 200, "drip")
+    assert steering.last()["outcome"] == "faulted"
+
+
+@pytest.mark.parametrize("fault", [name for name, fault in FAULTS.items() if fault.sends_head])
+def test_a_fault_that_sends_a_head_sends_the_steps_fields_too(
+    steering: Steering, fault: str
+) -> None:
+    steering.play({"fault": fault, "headers": {"X-Story": "told"}} | MORE.get(fault, {}))
+    with Wire(steering) as wire:
+        wire.send(steering.request())
+        wire.until(lambda data: b"\r\n\r\n" in data)
+        assert b"\r\nx-story: told\r\n" in wire.data
+
+
+@pytest.mark.parametrize("fault", ["reset", "truncate", "close_keep_alive", "malformed_chunk"])
+def test_a_fault_applies_to_a_refusal_as_well(steering: Steering, fault: str) -> None:
+    """It breaks off the refusal, where it sends a head at all."""
+    steering.play({"fault": fault})
+    with Wire(steering) as wire:
+        wire.send(steering.request(b"not JSON"))
+        wire.to_the_end()
+        assert wire.data.startswith(b"HTTP/1.1 400 ") or (fault, wire.data) == ("reset", b"")
+    assert steering.last()["fault"] == fault
+
+
+def test_a_pipelined_request_behind_a_fault_gets_nothing(steering: Steering) -> None:
+    """Its connection is gone; what it asks for is not played to it."""
+    steering.play({"fault": "empty"}, {"status": 500})
+    with Wire(steering) as wire:
+        wire.send(steering.request() * 2)
+        wire.to_the_end()
+        assert wire.data == b""
+
+
+DELAYS = {
+    "fixed": ("60s", "1ms"),
+    "uniform": ({"uniform": ["60s", "61s"]}, {"uniform": ["0ms", "2ms"]}),
+    "lognormal": (
+        {"lognormal": {"median": "60s", "sigma": 0.01}},
+        {"lognormal": {"median": "1ms", "sigma": 0.5}},
+    ),
+}
+
+
+@pytest.mark.parametrize("form", DELAYS)
+def test_a_delay_outlasts_an_impatient_client(steering: Steering, form: str) -> None:
+    long, _ = DELAYS[form]
+    steering.play({"delay": long})
+    with pytest.raises(httpx.ReadTimeout):
+        steering.ask(timeout=_IMPATIENT)
+    entry = steering.last()
+    assert (entry["outcome"], entry["step"], entry["fault"]) == ("client_aborted", 0, None)
+    assert steering.ask().status_code == 200, "its step is used up"
+
+
+@pytest.mark.parametrize("form", DELAYS)
+def test_a_delay_ends_with_the_answer(steering: Steering, form: str) -> None:
+    _, short = DELAYS[form]
+    steering.play({"delay": short, "status": 503})
+    assert steering.ask().status_code == 503
+
+
+def test_a_delay_comes_before_a_fault(steering: Steering) -> None:
+    steering.play({"delay": "60s", "fault": "reset"}, {"delay": "1ms", "fault": "empty"})
+    with pytest.raises(httpx.ReadTimeout):
+        steering.ask(timeout=_IMPATIENT)
+    with pytest.raises(httpx.RemoteProtocolError):
+        steering.ask()
+
+
+@pytest.mark.parametrize("chance", [0.0, 0.25, 0.5, 1 - 2**-56])
+def test_a_uniform_delay_lies_between_its_limits(chance: float) -> None:
+    assert Uniform(1, 3).draw(chance) == pytest.approx(1 + 2 * chance)
+
+
+def test_half_of_lognormal_delays_are_shorter_than_the_median() -> None:
+    delay = Lognormal(2, 0.5)
+    drawn = [delay.draw(number / 100) for number in range(101)]
+    assert drawn == sorted(drawn)
+    assert drawn[50] == pytest.approx(2)
+    assert drawn[84] == pytest.approx(2 * 2.718281828**0.5, rel=0.01), "one sigma above"
+
+
+def test_an_error_of_tcp_is_what_the_socket_sees() -> None:
+    """The words of these tests are right: a reset is told from an end of file."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        for linger, end in ((True, "reset"), (False, "end of file")):
+            steering = Steering(f"http://127.0.0.1:{server.getsockname()[1]}")
+            with Wire(steering) as wire:
+                peer, _ = server.accept()
+                if linger:
+                    peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+                peer.close()
+                assert wire.to_the_end() == end
+            steering.close()

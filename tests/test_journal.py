@@ -1,0 +1,288 @@
+"""What the journal holds, what it must not hold, and how much."""
+
+from __future__ import annotations
+
+import json
+import socket
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx
+import pytest
+
+import mock_server
+from mock_server import RunningServer
+from mock_server.namespaces import namespace_of
+from tests.conftest import KEY, Serve
+
+SECRET = "rlc-0123456789abcdef0123456789abcdef"
+BODY = {"model": "m", "input": ["a"]}
+
+
+@pytest.fixture(params=["httptools", "h11"])
+def running(request: pytest.FixtureRequest) -> Iterator[RunningServer]:
+    with mock_server.running(http=request.param, dimensions=8, max_body=1000) as server:
+        yield server
+
+
+def entries(server: RunningServer, **filters: Any) -> list[dict[str, Any]]:
+    """What the journal has, whoever asked, once all of it is complete."""
+    while True:
+        answer = httpx.get(f"{server.url}/_mock/requests", params=filters)
+        assert answer.status_code == 200, answer.text
+        requests: list[dict[str, Any]] = answer.json()["requests"]
+        if all(entry["outcome"] != "pending" for entry in requests):
+            return requests
+
+
+def ask(server: RunningServer, **given: Any) -> httpx.Response:
+    options: dict[str, Any] = {"json": BODY, "headers": KEY, **given}
+    return httpx.post(f"{server.base_url}/code/embed", **options)
+
+
+def test_an_entry_says_what_was_asked_and_what_was_answered(running: RunningServer) -> None:
+    body = json.dumps(BODY)
+    ask(running, content=body, json=None, headers=KEY | {"content-type": "application/json"})
+    (entry,) = entries(running)
+    assert entry["request"]["method"] == "POST"
+    assert entry["request"]["path"] == "/v1/code/embed"
+    assert entry["request"]["body"] == body
+    assert entry["request"]["length"] == len(body)
+    assert len(entry["request"]["sha256"]) == 64
+    assert ["content-type", "application/json"] in entry["request"]["headers"]
+    assert (entry["outcome"], entry["status"], entry["attempt"]) == ("answered", 200, 1)
+    assert entry["namespace"] == namespace_of("rlc-test")
+    assert entry["duration"] > 0
+    assert entry["violations"] == entry["near_misses"] == entry["mutations"] == []
+
+
+def test_a_refusal_says_how_the_request_broke_the_contract(running: RunningServer) -> None:
+    ask(running, json={"model": "m"})
+    (entry,) = entries(running)
+    assert (entry["outcome"], entry["status"]) == ("refused", 400)
+    assert entry["violations"] == ["input is required"]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "status"),
+    [
+        ("GET", "/v1/code/embed", b"", 405),
+        ("POST", "/v1/embeddings", b"{}", 404),
+        ("POST", "/v1/code/embed", b"x" * 1001, 413),
+    ],
+)
+def test_what_is_never_scripted_is_journalled_all_the_same(
+    running: RunningServer, method: str, path: str, body: bytes, status: int
+) -> None:
+    running.control("rlc-test").play({"steps": [{"status": 299, "body": {}, "times": "forever"}]})
+    answer = httpx.request(method, running.url + path, content=body, headers=KEY)
+    assert answer.status_code == status
+    (entry,) = entries(running)
+    assert (entry["status"], entry["outcome"], entry["step"]) == (status, "refused", None)
+
+
+def test_what_is_not_http_is_journalled_and_answered_in_the_envelope(
+    running: RunningServer,
+) -> None:
+    url = urlsplit(running.url)
+    with socket.create_connection((url.hostname, url.port), timeout=10) as connection:
+        connection.sendall(b"NOT HTTP AT ALL\r\n\r\n")
+        answer = connection.makefile("rb").read()
+    assert answer.startswith(b"HTTP/1.1 400 Bad Request\r\n")
+    (entry,) = entries(running)
+    assert (entry["status"], entry["outcome"], entry["namespace"]) == (400, "refused", "anonymous")
+    assert entry["violations"][0].startswith("Not a valid HTTP/1.1 request: ")
+
+
+def test_a_body_cut_off_is_journalled_without_an_answer(running: RunningServer) -> None:
+    url = urlsplit(running.url)
+    with socket.create_connection((url.hostname, url.port), timeout=10) as connection:
+        connection.sendall(
+            b"POST /v1/code/embed HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{"
+        )
+    (entry,) = entries(running)
+    assert (entry["status"], entry["outcome"]) == (None, "client_aborted")
+    assert (entry["request"]["length"], entry["request"]["body"]) == (1, "{")
+
+
+def test_a_client_that_leaves_before_a_late_answer_is_said_to(running: RunningServer) -> None:
+    running.control("rlc-test").play({"steps": [{"delay": "60s"}]})
+    with pytest.raises(httpx.ReadTimeout):
+        ask(running, timeout=0.05)
+    (entry,) = entries(running)
+    assert entry["outcome"] == "client_aborted"
+
+
+def test_an_entry_is_there_on_arrival_and_pending(running: RunningServer) -> None:
+    url = urlsplit(running.url)
+    with socket.create_connection((url.hostname, url.port), timeout=10) as connection:
+        connection.sendall(b"POST /v1/code/embed HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n")
+        found: list[dict[str, Any]] = []
+        while not found:
+            found = httpx.get(f"{running.url}/_mock/requests").json()["requests"]
+        assert (found[0]["outcome"], found[0]["status"]) == ("pending", None)
+
+
+def test_no_key_is_in_the_journal_wherever_a_client_puts_it(running: RunningServer) -> None:
+    ask(
+        running,
+        params={"key": SECRET},
+        json=BODY | {"input": [f"curl -H {SECRET}"], "api_key": SECRET},
+        headers={
+            "Authorization": f"Bearer {SECRET}",
+            "X-Api-Key": SECRET,
+            "Cookie": "session=abc",
+            "X-Note": f"my {SECRET}",
+        },
+    )
+    httpx.get(f"{running.url}/{SECRET}", headers={"Authorization": f"Bearer {SECRET}"})
+    httpx.get(running.url, headers={"Authorization": f"Basic {SECRET}"})
+    httpx.get(running.url, headers={"Authorization": SECRET})
+    text = json.dumps(entries(running))
+    assert SECRET not in text
+    assert "session=abc" not in text
+    assert f"<key {namespace_of(SECRET)[:8]}>" in text
+    assert text.count("the API key is in the URL, where logs keep it") == 2
+
+
+def test_no_key_is_in_the_logs_and_messages_of_a_server(serve: Serve) -> None:
+    with serve("--api-key", "rlc-known") as process:
+        url = process.base_url.removesuffix("/v1")
+        bearer = {"Authorization": f"Bearer {SECRET}"}
+        answers = [
+            httpx.post(f"{process.base_url}/code/embed", json=BODY, headers=bearer),
+            httpx.put(f"{url}/_mock/scenario", content=b"{", headers=bearer),
+            httpx.put(f"{url}/_mock/scenario", json={"name": "none"}, headers=bearer),
+            httpx.get(f"{url}/_mock/scenario", headers=bearer),
+            httpx.get(f"{url}/_mock/health", headers=bearer),
+            httpx.get(f"{url}/_mock/verdict", headers=bearer),
+        ]
+        process.popen.terminate()
+        out, errors = process.popen.communicate()
+    assert SECRET not in "".join(answer.text for answer in answers) + out + errors
+
+
+def test_the_filters_choose_and_the_limit_keeps_the_newest(running: RunningServer) -> None:
+    running.control("rlc-test").play("server-error-once")
+    for text in "abcd":
+        ask(running, json={"model": "m", "input": [text]})
+    assert [entry["status"] for entry in entries(running)] == [500, 200, 200, 200]
+    assert len(entries(running, status=500)) == 1
+    assert len(entries(running, scenario="server-error-once")) == 4
+    assert entries(running, scenario="flaky") == []
+    assert [
+        json.loads(entry["request"]["body"])["input"] for entry in entries(running, limit=2)
+    ] == [["c"], ["d"]]
+    third = entries(running)[2]["time"]
+    assert [entry["number"] for entry in entries(running, since=third)] == [3, 4]
+    assert entries(running, since="2999-01-01") == []
+
+
+@pytest.mark.parametrize(
+    "query",
+    ["status=9", "status=x", "limit=0", "since=soon", "colour=red", "limit=1&limit=2", "limit=٣"],
+)
+def test_a_bad_filter_is_refused(running: RunningServer, query: str) -> None:
+    assert httpx.get(f"{running.url}/_mock/requests?{query}").status_code == 400
+
+
+def test_near_misses_say_why_no_rule_answered(running: RunningServer) -> None:
+    rule = {"steps": [{"status": 500}]}
+    conditions: list[dict[str, Any]] = [
+        {"input_contains": "password"},
+        {"input_matches": "^b+$"},
+        {"model": "other"},
+        {"output_dtype": "binary"},
+        {"min_inputs": 2},
+        {"header": {"X-Team": "search"}},
+        {"attempt": [2, 3]},
+        {"would_be": [400, 401]},
+    ]
+    running.control("rlc-test").play({"rules": [rule | {"when": when} for when in conditions]})
+    ask(running)
+    (entry,) = entries(running)
+    assert [(miss["rule"], miss["why"]) for miss in entry["near_misses"]] == [
+        (0, "input_contains: no input contains 'password'"),
+        (1, "input_matches: '^b+$' is found in no input"),
+        (2, "model: is not 'other'"),
+        (3, "output_dtype: is not 'binary'"),
+        (4, "min_inputs: 2, and the request has another number"),
+        (5, "header: the request lacks one of {'X-Team': 'search'}"),
+        (6, "attempt: is none of 2, 3"),
+        (7, "would_be: is none of 400, 401"),
+    ]
+    ask(running, json={"model": "m", "input": ["password"]})
+    assert entries(running)[-1]["near_misses"] == []
+
+
+def test_an_entry_says_which_rule_and_step_answered_and_who_chose(running: RunningServer) -> None:
+    rules = [
+        {"when": {"model": "other"}, "steps": [{"status": 400}]},
+        {"when": {}, "steps": [{"normal": True}, {"mutate": "omit_usage"}, {"fault": "reset"}]},
+    ]
+    running.control("rlc-test").play({"name": "mine", "rules": rules})
+    ask(running)
+    ask(running)
+    with pytest.raises(httpx.ReadError):
+        ask(running)
+    ask(running, headers=KEY | {"X-Mock-Scenario": "server-error"})
+    ask(running, headers=KEY | {"Prefer": "code=401"})
+    ask(running, headers={"Authorization": "Bearer mock.bad-request.x"})
+    found = [
+        (entry["chosen_by"], entry["scenario"], entry["rule"], entry["step"], entry["status"])
+        for entry in entries(running)
+    ]
+    assert found == [
+        ("installed", "mine", 1, 0, 200),
+        ("installed", "mine", 1, 1, 200),
+        ("installed", "mine", 1, 2, None),
+        ("header", "server-error", 0, 0, 500),
+        ("prefer", None, None, None, 401),
+        ("key", "bad-request", 0, 0, 400),
+    ]
+    assert entries(running)[1]["mutations"] == ["omit_usage"]
+    assert entries(running)[2]["fault"] == "reset"
+
+
+def test_the_journal_keeps_so_many_entries_and_counts_what_it_dropped() -> None:
+    with mock_server.running(dimensions=8, journal_size=3) as server:
+        for text in "abcde":
+            ask(server, json={"model": "m", "input": [text]})
+        assert [entry["number"] for entry in entries(server)] == [3, 4, 5]
+        assert httpx.get(f"{server.url}/_mock/requests").json()["dropped"] == 2
+        assert httpx.get(f"{server.url}/_mock/health").json()["journal"]["dropped"] == 2
+
+
+def test_the_journal_keeps_so_many_bytes() -> None:
+    with mock_server.running(dimensions=8, journal_bytes=100_000) as server:
+        for number in range(8):
+            ask(server, json={"model": "m", "input": [f"{number}" * 30_000]})
+        assert 1 <= len(entries(server)) <= 3
+        assert entries(server)[-1]["number"] == 8
+
+
+def test_of_a_long_body_the_first_64_kib_are_kept_and_the_length_is_true() -> None:
+    with mock_server.running(dimensions=8) as server:
+        ask(server, json={"model": "m", "input": ["x" * 100_000]})
+        (entry,) = entries(server)
+    assert len(entry["request"]["body"]) == 65536
+    assert entry["request"]["length"] > 100_000
+
+
+def test_keys_that_were_not_used_for_longest_are_forgotten_and_counted() -> None:
+    with mock_server.running(dimensions=8, max_namespaces=2) as server:
+        server.control("rlc-one").play("server-error")
+        server.control("rlc-two").play("server-error")
+        assert ask(server, headers={"Authorization": "Bearer rlc-one"}).status_code == 500
+        server.control("rlc-three").play("server-error")  # rlc-two goes
+        assert ask(server, headers={"Authorization": "Bearer rlc-one"}).status_code == 500
+        assert ask(server, headers={"Authorization": "Bearer rlc-two"}).status_code == 200
+        health = httpx.get(f"{server.url}/_mock/health").json()
+    assert health["namespaces"] == {"kept": 2, "evicted": 2}
+
+
+def test_control_requests_are_not_in_the_journal(running: RunningServer) -> None:
+    httpx.get(f"{running.url}/_mock/health")
+    httpx.get(f"{running.url}/_mock/nothing")
+    assert entries(running) == []

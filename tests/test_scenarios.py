@@ -1,0 +1,261 @@
+"""The bundled scenarios: what each file says of itself, and what a plain client sees of it."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import json
+import math
+import re
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx
+import jsonschema_rs
+import pytest
+import yaml
+
+import mock_server
+from mock_server import RunningServer
+from mock_server.scenario.library import bundled_folder, read_file
+
+ROOT = Path(__file__).parent.parent
+FILES = sorted(bundled_folder().glob("*.yaml"))
+SCHEMA = bundled_folder() / "scenario.schema.json"
+DIMENSIONS = 16
+BODY = {"model": "relace-embed-v1", "input": ["def add(a, b): return a + b", "x", "y"]}
+
+# What one client sees, request by request, from the first on: a status with what is
+# special about it, or what httpx raises.
+STORIES = {
+    "bad-gateway": ["502 text/html", "200"],
+    "bad-request": ["400 Invalid JSON in request body"] * 3,
+    "connection-reset": ["ReadError", "200", "200"],
+    "garbage": ["RemoteProtocolError", "200"],
+    "hang": ["ReadTimeout", "200"],
+    "key-not-found": ["404 API key not found"] * 3,
+    "missing-result": ["200, but indexes 0 1"] * 2,
+    "missing-usage": ["200, but no usage"] * 2,
+    "model-drift": ["200", "200, but other vectors", "200, but other vectors"],
+    "nested-results": ["200, but nested"] * 2,
+    "not-a-number": ["200, but NaN"] * 2,
+    "ok": ["200"] * 3,
+    "outage-then-recovery": [
+        *["ReadError"] * 2,
+        *["500 Error fetching from origin server"] * 3,
+        "429 Rate limit exceeded, after 1",
+        "200",
+        "200",
+    ],
+    "rate-limited": ["429 Rate limit exceeded, after 1"] * 4,
+    "rate-limited-twice": [*["429 Rate limit exceeded, after 1"] * 2, "200", "200"],
+    "rate-limited-without-retry-after": [*["429 Rate limit exceeded"] * 2, "200"],
+    "reset-mid-body": ["ReadError", "200"],
+    "server-error": ["500 Error fetching from origin server"] * 4,
+    "server-error-once": ["500 Error fetching from origin server", "200", "200"],
+    "shuffled-results": ["200, but indexes 1 2 0"] * 2,
+    "slow": ["ReadTimeout"],
+    "slow-drip": ["200"],
+    "stale-connection": ["200"],
+    "truncated-body": ["RemoteProtocolError", "200"],
+    "unauthorized": ["401 Authorized header required"] * 3,
+    "unauthorized-once": ["401 Authorized header required", "200"],
+    "wrong-dimension": ["200, but length 8"] * 2,
+}
+# These are told in tests of their own, below.
+OTHERS = {"flaky", "rate-limit-free-tier"}
+
+
+@pytest.fixture(scope="module")
+def mock() -> Iterator[RunningServer]:
+    with mock_server.running(dimensions=DIMENSIONS) as server:
+        yield server
+
+
+@contextlib.contextmanager
+def playing(server: RunningServer, name: str, of: str = "test") -> Iterator[httpx.Client]:
+    """A client whose key chooses a scenario."""
+    headers = {"Authorization": f"Bearer mock.{name}.{of}"}
+    with httpx.Client(base_url=server.url, headers=headers) as client:
+        yield client
+
+
+def see(client: httpx.Client, timeout: float = 30, body: dict[str, Any] = BODY) -> str:
+    """What a plain client sees of one request."""
+    try:
+        answer = client.post("/v1/code/embed", json=body, timeout=timeout)
+    except httpx.TransportError as error:
+        return type(error).__name__
+    if answer.status_code == 200:
+        return f"200{lie(answer.text)}"
+    wait = answer.headers.get("retry-after")
+    kind = answer.headers["content-type"]
+    said = answer.json()["error"] if kind == "application/json" else kind
+    return f"{answer.status_code} {said}{f', after {wait}' if wait else ''}"
+
+
+def lie(text: str) -> str:
+    """In what an answer differs from the true one; nothing if it does not."""
+    answer, true = json.loads(text), json.loads(true_answer())
+    if answer == true:
+        return ""
+    if "usage" not in answer:
+        return ", but no usage"
+    if isinstance(answer["results"][0], list):
+        return ", but nested"
+    return wrong_vectors(answer["results"], [result["embedding"] for result in true["results"]])
+
+
+def wrong_vectors(given: list[dict[str, Any]], true: list[list[float]]) -> str:
+    results = {result["index"]: result["embedding"] for result in given}
+    if list(results) != [0, 1, 2]:
+        right = all(vector == true[at] for at, vector in results.items())
+        return f", but indexes {' '.join(map(str, results))}{'' if right else ' and vectors'}"
+    if any(math.isnan(number) for vector in results.values() for number in vector):
+        return ", but NaN"
+    lengths = {len(vector) for vector in results.values()}
+    if lengths != {DIMENSIONS}:
+        return f", but length {' '.join(map(str, lengths))}"
+    return ", but other vectors"
+
+
+@functools.cache
+def true_answer() -> str:
+    with httpx.Client(transport=mock_server.transport(dimensions=DIMENSIONS)) as client:
+        headers = {"Authorization": "Bearer k"}
+        return client.post("https://x/v1/code/embed", json=BODY, headers=headers).text
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_a_bundled_file_says_what_a_good_client_does_and_has_its_own_name(path: Path) -> None:
+    text = path.read_text()
+    assert re.match(r"# A good client [^\n]+\n(# [^\n]+\n)*# yaml-language-server: ", text)
+    assert f"$schema={SCHEMA.name}\nname: {path.stem}\n" in text
+    scenario = read_file(path)
+    assert scenario.name == path.stem
+    assert scenario.description.endswith(".")
+
+
+def test_the_committed_schema_is_that_of_the_model() -> None:
+    """After a change of the model: python scripts/scenario_schema.py > scenarios/scenario.schema.json."""
+    script = [sys.executable, str(ROOT / "scripts" / "scenario_schema.py")]
+    written = subprocess.run(script, capture_output=True, text=True, check=True)
+    assert SCHEMA.read_text() == written.stdout
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_a_bundled_file_is_good_by_the_schema_that_editors_use(path: Path) -> None:
+    jsonschema_rs.Draft202012Validator(json.loads(SCHEMA.read_text())).validate(
+        yaml.safe_load(path.read_text())
+    )
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"steps": [{"staus": 500}]},
+        {"steps": [{"fault": "rest"}]},
+        {"steps": [{"mutate": ["drop_results"]}]},
+        {"steps": [{"status": "500"}]},
+        {"rules": [{"steps": [{"status": 500}]}]},
+        {"steps": [{"status": 500, "delay": "2 seconds"}]},
+    ],
+    ids=["key", "fault", "mutation", "type", "missing", "unit"],
+)
+def test_the_schema_shows_a_mistake_in_the_editor(wrong: dict[str, Any]) -> None:
+    validator = jsonschema_rs.Draft202012Validator(json.loads(SCHEMA.read_text()))
+    assert not validator.is_valid(wrong)
+
+
+def test_every_bundled_scenario_has_its_story_here() -> None:
+    assert {path.stem for path in FILES} == set(STORIES) | OTHERS
+    assert not set(STORIES) & OTHERS
+
+
+@pytest.mark.parametrize("name", STORIES)
+def test_a_plain_client_sees_the_story(mock: RunningServer, name: str) -> None:
+    with playing(mock, name) as client:
+        for expected in STORIES[name]:
+            patience = 0.2 if expected == "ReadTimeout" else 30
+            assert see(client, patience) == expected
+
+
+def test_rate_limit_free_tier_counts_down_and_opens_again_after_a_minute(
+    mock: RunningServer,
+) -> None:
+    with playing(mock, "rate-limit-free-tier") as client:
+        answers = [client.post("/v1/code/embed", json=BODY) for _ in range(4)]
+        assert [answer.status_code for answer in answers] == [200, 200, 200, 429]
+        assert {answer.headers["x-ratelimit-limit"] for answer in answers} == {"3"}
+        left = [answer.headers["x-ratelimit-remaining"] for answer in answers]
+        assert left == ["2", "1", "0", "0"]
+        assert "retry-after" not in answers[-1].headers
+        client.post("/_mock/clock", json={"advance": 60}).raise_for_status()
+        assert see(client) == "200"
+
+
+def test_flaky_fails_one_request_in_five_the_same_ones_for_every_key(mock: RunningServer) -> None:
+    bodies = [BODY | {"model": f"model {number}"} for number in range(200)]
+    fates = []
+    for of in ("one", "another"):
+        with playing(mock, "flaky", of) as client:
+            fates.append([see(client, body=body)[:3] for body in bodies])
+    assert fates[0] == fates[1]
+    counts = {fate: fates[0].count(fate) for fate in set(fates[0])}
+    assert counts.keys() == {"200", "500", "Rea"}  # ReadError
+    assert 10 <= counts["500"] <= 30 and 10 <= counts["Rea"] <= 30
+
+
+def test_flaky_lets_every_body_through_in_the_end(mock: RunningServer) -> None:
+    with playing(mock, "flaky", "retries") as client:
+        for number in range(30):
+            body = BODY | {"model": f"model {number}"}
+            assert any(see(client, body=body).startswith("200") for _ in range(5))
+
+
+def test_slow_takes_two_seconds(mock: RunningServer) -> None:
+    with playing(mock, "slow", "patient") as client:
+        assert see(client) == "200"
+        (entry,) = client.get("/_mock/requests").json()["requests"]
+    assert entry["duration"] >= 1.95
+
+
+def test_outage_then_recovery_ends_with_a_slow_answer(mock: RunningServer) -> None:
+    with playing(mock, "outage-then-recovery", "slow") as client:
+        for _ in range(7):
+            see(client)
+        *_, last = client.get("/_mock/requests").json()["requests"]
+    assert last["status"] == 200 and last["duration"] >= 0.45
+
+
+def test_slow_drip_outlives_a_read_timeout_and_takes_a_second_for_2000_bytes(
+    mock: RunningServer,
+) -> None:
+    with playing(mock, "slow-drip", "drip") as client:
+        answer = client.post("/v1/code/embed", json=BODY, timeout=5)
+        (entry,) = client.get("/_mock/requests").json()["requests"]
+    assert lie(answer.text) == ""
+    # Nothing waits before the first hundred bytes.
+    assert entry["duration"] >= (len(answer.content) - 200) / 2000 * 0.9
+
+
+def test_stale_connection_closes_without_a_word(mock: RunningServer) -> None:
+    url = urlsplit(mock.url)
+    content = json.dumps(BODY).encode()
+    head = (
+        f"POST /v1/code/embed HTTP/1.1\r\nHost: x\r\nContent-Length: {len(content)}\r\n"
+        "Authorization: Bearer mock.stale-connection.raw\r\nContent-Type: application/json\r\n\r\n"
+    )
+    with socket.create_connection((url.hostname, url.port), timeout=10) as connection:
+        connection.sendall(head.encode() + content)
+        received = b""
+        while chunk := connection.recv(65536):  # ends, so the connection was closed
+            received += chunk
+    assert received.startswith(b"HTTP/1.1 200 ")
+    assert b"connection: close" not in received.lower()
+    assert lie(received.partition(b"\r\n\r\n")[2].decode()) == ""

@@ -1,0 +1,345 @@
+"""What the official Python SDK does when the service fails, told by the bundled scenarios.
+
+Every test plays one story to `relace` (2.1.0 when this was written), sync and async, and
+looks at what came out and, in the journal, at what was sent. The SDK has no method for
+embeddings: ``client.post`` returns what the JSON says, so it judges statuses and
+connections, not vectors.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import math
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import ExitStack
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from itertools import pairwise
+from typing import Any, Literal
+
+import pytest
+import relace
+from relace import AsyncRelace, Relace
+
+from mock_server import RecordedRequest, RemoteControl
+
+TEXTS = ["def add(a, b): return a + b", "def sub(a, b): return a - b", "class Stack: pass"]
+BODY = {"model": "relace-embed-v1", "input": TEXTS}
+SLACK = 0.05  # seconds by which a timer may be early
+#: Header fields of a step that let the SDK retry at once, where waiting is not the point.
+AT_ONCE = {"retry-after-ms": "1"}
+#: For a test that takes a second or more, of what both have in common.
+only_sync = pytest.mark.parametrize("sdk", ["sync"], indirect=True)
+
+Embed = Callable[[], Any]
+Sdk = Callable[..., Embed]
+
+
+@pytest.fixture(params=["sync", "async"])
+def sdk(
+    request: pytest.FixtureRequest, relace_mock: RemoteControl
+) -> Iterator[Callable[..., Embed]]:
+    """Makes a client, with options, whose one call embeds ``TEXTS``."""
+    how: Literal["sync", "async"] = request.param
+    with ExitStack() as stack:
+
+        def client(**options: Any) -> Embed:
+            settings: dict[str, Any] = {"timeout": 30} | options
+            settings |= {"base_url": relace_mock.base_url, "api_key": relace_mock.api_key}
+            if how == "sync":
+                sync = stack.enter_context(Relace(**settings))
+                return lambda: sync.post("/code/embed", body=BODY, cast_to=object)
+            runner = stack.enter_context(asyncio.Runner())
+            others = AsyncRelace(**settings)
+            stack.callback(lambda: runner.run(_closed(others)))
+            return lambda: runner.run(
+                _awaited(others.post("/code/embed", body=BODY, cast_to=object))
+            )
+
+        yield client
+
+
+async def _awaited(answer: Awaitable[object]) -> Any:
+    return await answer
+
+
+async def _closed(client: AsyncRelace) -> None:
+    await client.close()
+
+
+def gaps(requests: list[RecordedRequest]) -> list[float]:
+    """Seconds between the arrivals of requests."""
+    times = [datetime.fromisoformat(request.time).timestamp() for request in requests]
+    return [later - earlier for earlier, later in pairwise(times)]
+
+
+def statuses(mock: RemoteControl) -> list[int | None]:
+    return [request.status for request in mock.requests]
+
+
+# Retries
+
+
+def test_after_two_429s_it_succeeds_and_has_waited_as_told(
+    sdk: Sdk, relace_mock: RemoteControl
+) -> None:
+    relace_mock.play("rate-limited-twice")
+    assert len(sdk()()["results"]) == 3
+    assert statuses(relace_mock) == [429, 429, 200]
+    assert min(gaps(relace_mock.requests)) >= 1 - SLACK
+
+
+def test_without_retry_after_it_waits_by_itself_and_longer_each_time(
+    sdk: Sdk, relace_mock: RemoteControl
+) -> None:
+    """Half a second, then one, each up to a quarter shorter."""
+    relace_mock.play("rate-limited-without-retry-after")
+    sdk()()
+    first, second = gaps(relace_mock.requests)
+    assert first >= 0.375 - SLACK and second >= 0.75 - SLACK
+
+
+@pytest.mark.parametrize("scenario", ["server-error-once", "bad-gateway"])
+def test_a_5xx_is_retried(sdk: Sdk, relace_mock: RemoteControl, scenario: str) -> None:
+    relace_mock.play(scenario)
+    assert len(sdk()()["results"]) == 3
+    assert [request.attempt for request in relace_mock.requests] == [1, 2]
+
+
+@pytest.mark.parametrize(
+    ("scenario", "fault"),
+    [
+        ("connection-reset", "reset"),
+        ("garbage", "garbage"),
+        ("truncated-body", "truncate"),
+        ("reset-mid-body", "reset_mid_body"),
+    ],
+)
+def test_a_broken_connection_is_retried_and_half_an_answer_never_taken_for_one(
+    sdk: Sdk, relace_mock: RemoteControl, scenario: str, fault: str
+) -> None:
+    relace_mock.play(scenario)
+    assert len(sdk()()["results"]) == 3
+    assert [request.fault for request in relace_mock.requests] == [fault, None]
+
+
+@only_sync
+def test_a_request_that_hangs_is_given_up_and_retried(sdk: Sdk, relace_mock: RemoteControl) -> None:
+    relace_mock.play("hang")
+    assert len(sdk(timeout=1.0)()["results"]) == 3
+    assert [request.outcome for request in relace_mock.requests] == ["faulted", "answered"]
+
+
+def test_a_kept_connection_that_is_gone_is_no_error(sdk: Sdk, relace_mock: RemoteControl) -> None:
+    relace_mock.play("stale-connection")
+    embed = sdk()
+    for _ in range(3):
+        assert len(embed()["results"]) == 3
+    # Requests that met the closing connection never arrived.
+    assert statuses(relace_mock) == [200, 200, 200]
+
+
+def test_a_retry_has_the_same_body_and_counts_itself(sdk: Sdk, relace_mock: RemoteControl) -> None:
+    relace_mock.play({"steps": [{"status": 500, "headers": AT_ONCE, "times": 2}]})
+    sdk()()
+    bodies = {request.body for request in relace_mock.requests}
+    assert [json.loads(body) for body in bodies] == [BODY]
+    counts = [dict(request.headers)["x-stainless-retry-count"] for request in relace_mock.requests]
+    assert counts == ["0", "1", "2"]
+
+
+# Errors
+
+
+@pytest.mark.parametrize(
+    ("scenario", "error", "said"),
+    [
+        ("bad-request", relace.BadRequestError, "Invalid JSON in request body"),
+        ("unauthorized", relace.AuthenticationError, "Authorized header required"),
+        ("unauthorized-once", relace.AuthenticationError, "Authorized header required"),
+        ("key-not-found", relace.NotFoundError, "API key not found"),
+    ],
+)
+def test_what_a_retry_cannot_mend_is_an_error_after_one_request(
+    sdk: Sdk,
+    relace_mock: RemoteControl,
+    scenario: str,
+    error: type[relace.APIStatusError],
+    said: str,
+) -> None:
+    relace_mock.play(scenario)
+    with pytest.raises(error, match=said) as raised:
+        sdk()()
+    assert raised.value.body == {"error": said}
+    assert statuses(relace_mock) == [raised.value.status_code]
+
+
+@pytest.mark.parametrize(
+    ("step", "error"),
+    [
+        ({"status": 429, "headers": AT_ONCE}, relace.RateLimitError),
+        ({"status": 500, "headers": AT_ONCE}, relace.InternalServerError),
+        ({"status": 503, "headers": AT_ONCE}, relace.InternalServerError),
+    ],
+    ids=["429", "500", "503"],
+)
+@pytest.mark.parametrize("options", [{}, {"max_retries": 0}, {"max_retries": 5}], ids=str)
+def test_it_gives_up_after_max_retries_with_the_last_error(
+    sdk: Sdk,
+    relace_mock: RemoteControl,
+    step: dict[str, Any],
+    error: type[relace.APIStatusError],
+    options: dict[str, int],
+) -> None:
+    """Two by default."""
+    relace_mock.play({"steps": [step | {"times": "forever"}]})
+    with pytest.raises(error):
+        sdk(**options)()
+    assert statuses(relace_mock) == [step["status"]] * (options.get("max_retries", 2) + 1)
+
+
+@pytest.mark.parametrize(
+    ("fault", "error"),
+    [
+        ("reset", relace.APIConnectionError),
+        ("reset_mid_body", relace.APIConnectionError),
+        ("garbage", relace.APIConnectionError),
+        ("hang", relace.APITimeoutError),
+    ],
+)
+def test_a_connection_that_stays_broken_is_an_error_of_its_own(
+    sdk: Sdk, relace_mock: RemoteControl, fault: str, error: type[Exception]
+) -> None:
+    relace_mock.play({"steps": [{"fault": fault, "times": "forever"}]})
+    with pytest.raises(relace.APIConnectionError) as raised:
+        sdk(max_retries=1, timeout=0.3 if fault == "hang" else 30)()
+    assert type(raised.value) is error
+    assert [request.fault for request in relace_mock.requests] == [fault, fault]
+
+
+@only_sync
+def test_a_service_that_stays_down_is_an_error_with_its_message(
+    sdk: Sdk, relace_mock: RemoteControl
+) -> None:
+    relace_mock.play("server-error")
+    with pytest.raises(relace.InternalServerError, match="Error fetching from origin server"):
+        sdk(max_retries=1)()
+    assert statuses(relace_mock) == [500, 500]
+
+
+def test_an_outage_ends_calls_until_the_service_is_back(
+    sdk: Sdk, relace_mock: RemoteControl
+) -> None:
+    """With one retry a call is two requests: the third call is the first to succeed."""
+    relace_mock.play(
+        {
+            "steps": [
+                {"fault": "reset", "times": 2},
+                {"status": 500, "headers": AT_ONCE, "times": 2},
+                {"status": 429, "headers": AT_ONCE},
+            ]
+        }
+    )
+    embed = sdk(max_retries=1)
+    with pytest.raises(relace.APIConnectionError):
+        embed()
+    with pytest.raises(relace.InternalServerError):
+        embed()
+    assert len(embed()["results"]) == 3
+    assert statuses(relace_mock) == [None, None, 500, 500, 429, 200]
+
+
+def test_a_spent_quota_is_a_rate_limit_error_with_its_headers(
+    sdk: Sdk, relace_mock: RemoteControl
+) -> None:
+    relace_mock.play("rate-limit-free-tier")
+    embed = sdk(max_retries=0)
+    for _ in range(3):
+        embed()
+    with pytest.raises(relace.RateLimitError) as raised:
+        embed()
+    assert raised.value.response.headers["x-ratelimit-remaining"] == "0"
+    relace_mock.advance(60)
+    assert len(embed()["results"]) == 3
+
+
+# What the server may say about retrying
+
+
+@only_sync
+def test_an_http_date_in_retry_after_is_honoured(sdk: Sdk, relace_mock: RemoteControl) -> None:
+    until = (datetime.now(UTC) + timedelta(seconds=2)).replace(microsecond=0)
+    field = {"Retry-After": format_datetime(until, usegmt=True)}
+    relace_mock.play({"steps": [{"status": 429, "headers": field}]})
+    sdk()()
+    assert datetime.fromisoformat(relace_mock.requests[-1].time) >= until - timedelta(seconds=SLACK)
+
+
+@only_sync
+@pytest.mark.parametrize("value", ["0", "-1", "soon", "3600"])
+def test_a_retry_after_that_is_no_help_is_ignored(
+    sdk: Sdk, relace_mock: RemoteControl, value: str
+) -> None:
+    """One of more than a minute too: it then comes back too early."""
+    relace_mock.play({"steps": [{"status": 429, "headers": {"Retry-After": value}}]})
+    sdk()()
+    (gap,) = gaps(relace_mock.requests)
+    assert gap >= 0.375 - SLACK
+
+
+def test_retry_after_ms_and_x_should_retry_are_obeyed(sdk: Sdk, relace_mock: RemoteControl) -> None:
+    """Neither is documented by Relace; the SDK knows them all the same."""
+    relace_mock.play({"steps": [{"status": 500, "headers": {"retry-after-ms": "700"}}]})
+    sdk()()
+    assert gaps(relace_mock.requests)[0] >= 0.7 - SLACK  # its own wait is half a second at most
+    relace_mock.reset()
+    relace_mock.play({"steps": [{"status": 500, "headers": {"x-should-retry": "false"}}]})
+    with pytest.raises(relace.InternalServerError):
+        sdk()()
+    assert statuses(relace_mock) == [500]
+    relace_mock.reset()
+    relace_mock.play({"steps": [{"status": 400, "headers": AT_ONCE | {"x-should-retry": "true"}}]})
+    sdk()()
+    assert statuses(relace_mock) == [400, 200]
+
+
+# What it leaves to its user
+
+
+@only_sync
+def test_timeout_is_for_each_read_and_no_deadline(sdk: Sdk, relace_mock: RemoteControl) -> None:
+    """An answer that drips for longer than the timeout is waited for."""
+    relace_mock.play({"steps": [{"fault": "drip", "bytes_per_second": 64_000}]})
+    assert len(sdk(timeout=0.8, max_retries=0)()["results"]) == 3
+    (request,) = relace_mock.requests
+    assert request.duration is not None and request.duration > 1
+
+
+def test_a_200_that_lies_is_returned_as_it_is(sdk: Sdk, relace_mock: RemoteControl) -> None:
+    embed = sdk()
+
+    def seen(mutation: str) -> Any:
+        relace_mock.play({"steps": [{"mutate": mutation}]})
+        return embed()
+
+    results = seen("shuffle_results")["results"]
+    assert [result["index"] for result in results] == [1, 2, 0]  # to be sorted by index
+    assert len(seen("drop_result")["results"]) == 2
+    assert len(seen("nest_results")["results"][0]) == 3
+    assert len(seen("wrong_dimension")["results"][0]["embedding"]) == 1280
+    assert math.isnan(seen("nan_component")["results"][0]["embedding"][0])
+    assert "usage" not in seen("omit_usage")
+    assert seen("html_body").startswith("<!DOCTYPE html>")  # text, where JSON was meant
+    assert set(statuses(relace_mock)) == {200}
+
+
+@pytest.mark.parametrize("mutation", ["truncated_json", "empty_body"])
+def test_a_200_that_is_not_json_is_an_error_of_python_not_of_the_sdk(
+    sdk: Sdk, relace_mock: RemoteControl, mutation: str
+) -> None:
+    """``except relace.RelaceError`` does not catch it, and it is not retried."""
+    relace_mock.play({"steps": [{"mutate": mutation}]})
+    with pytest.raises(json.JSONDecodeError):
+        sdk()()
+    assert statuses(relace_mock) == [200]

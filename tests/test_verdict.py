@@ -1,0 +1,198 @@
+"""How a client behaved, judged from the journal: one habit a test, and its good twin."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+
+import mock_server
+from mock_server import BehaviourWarning, RemoteControl, RunningServer, Verdict
+
+BODY = {"model": "m", "input": ["a"]}
+
+
+@pytest.fixture(scope="module")
+def running() -> Iterator[RunningServer]:
+    with mock_server.running(dimensions=8, max_inputs=4) as server:
+        yield server
+
+
+@pytest.fixture
+def mock(running: RunningServer, request: pytest.FixtureRequest) -> RemoteControl:
+    return running.control(f"rlc-{request.node.name}".replace(" ", "-"))
+
+
+@pytest.fixture
+def client(mock: RemoteControl) -> Iterator[httpx.Client]:
+    key = {"Authorization": f"Bearer {mock.api_key}"}
+    with httpx.Client(base_url=mock.base_url, headers=key) as client:
+        yield client
+
+
+def ask(client: httpx.Client, body: Any = BODY) -> int:
+    return client.post("/code/embed", json=body).status_code
+
+
+def rules(verdict: Verdict) -> list[tuple[str, str]]:
+    return [(finding.rule, finding.level) for finding in verdict.findings]
+
+
+def test_a_good_client_is_told_so(client: httpx.Client, mock: RemoteControl) -> None:
+    """It waits as told, sends the same again, keeps its connection."""
+    mock.play("rate-limited-twice")
+    assert ask(client) == 429
+    mock.advance(1)
+    assert ask(client) == 429
+    mock.advance(1)
+    assert ask(client) == 200
+    verdict = mock.verdict()
+    assert (verdict.ok, verdict.requests, rules(verdict)) == (True, 3, [])
+    verdict.assert_ok()
+
+
+def test_without_a_request_nothing_was_tested(mock: RemoteControl) -> None:
+    assert not mock.verdict().ok
+    with pytest.raises(AssertionError, match="no request arrived, so nothing was tested"):
+        mock.verdict().assert_ok()
+
+
+def test_a_request_against_the_contract_fails(client: httpx.Client, mock: RemoteControl) -> None:
+    ask(client, {"model": "m", "input": []})
+    verdict = mock.verdict()
+    assert rules(verdict) == [("contract_violation", "fail")]
+    with pytest.raises(AssertionError, match="contract_violation: input must not be empty"):
+        verdict.assert_ok()
+
+
+@pytest.mark.parametrize("status", [400, 401, 404])
+def test_a_final_answer_that_is_sent_again_fails(
+    client: httpx.Client, mock: RemoteControl, status: int
+) -> None:
+    mock.play({"steps": [{"status": status}]})
+    assert [ask(client), ask(client)] == [status, 200]
+    assert rules(mock.verdict()) == [("retried_non_retryable", "fail")]
+
+
+def test_the_same_request_in_a_new_call_is_no_retry(
+    client: httpx.Client, mock: RemoteControl
+) -> None:
+    mock.play({"steps": [{"status": 401}]})
+    ask(client)
+    mock.new_call()
+    ask(client)
+    assert rules(mock.verdict()) == []
+
+
+def test_coming_back_before_retry_after_fails(client: httpx.Client, mock: RemoteControl) -> None:
+    mock.play("rate-limited-twice")
+    ask(client)
+    ask(client)
+    mock.advance(0.99)  # within the slack of 5 % and 50 ms
+    ask(client)
+    assert rules(mock.verdict()) == [("retry_after_ignored", "fail")]
+
+
+def test_retry_after_may_be_a_date(client: httpx.Client, mock: RemoteControl) -> None:
+    date = {"Retry-After": "Fri, 31 Dec 2399 23:59:59 GMT"}
+    mock.play({"steps": [{"status": 503, "headers": date}]})
+    ask(client)
+    ask(client)
+    assert rules(mock.verdict()) == [("retry_after_ignored", "fail")]
+
+
+def test_a_retry_after_that_says_nothing_is_not_held_against_the_client(
+    client: httpx.Client, mock: RemoteControl
+) -> None:
+    mock.play({"steps": [{"status": 503, "headers": {"Retry-After": "soon"}}]})
+    ask(client)
+    ask(client)
+    assert rules(mock.verdict()) == []
+
+
+def test_more_than_ten_attempts_are_a_storm(client: httpx.Client, mock: RemoteControl) -> None:
+    mock.play({"steps": [{"status": 500, "times": "forever"}]})
+    for _ in range(10):
+        ask(client)
+        mock.advance(1)
+    assert rules(mock.verdict()) == []
+    ask(client)
+    assert rules(mock.verdict()) == [("retry_storm", "fail")]
+
+
+def test_retries_without_a_pause_warn(client: httpx.Client, mock: RemoteControl) -> None:
+    mock.play({"steps": [{"status": 500, "times": 2}]})
+    assert [ask(client), ask(client), ask(client)] == [500, 500, 200]
+    verdict = mock.verdict()
+    assert rules(verdict) == [("no_backoff", "warn")]
+    assert verdict.ok
+    with pytest.warns(BehaviourWarning, match="no_backoff: retry 2 came"):
+        verdict.assert_ok()
+
+
+@pytest.mark.parametrize("status", [429, 500, 503])
+def test_to_give_up_after_one_passing_failure_warns(
+    client: httpx.Client, mock: RemoteControl, status: int
+) -> None:
+    mock.play({"steps": [{"status": status}]})
+    ask(client)
+    assert rules(mock.verdict()) == [("gave_up", "warn")]
+
+
+def test_a_retry_in_another_body_fails(client: httpx.Client, mock: RemoteControl) -> None:
+    mock.play({"steps": [{"status": 500}]})
+    ask(client)
+    ask(client, BODY | {"attempt": 2})
+    assert ("body_changed_on_retry", "fail") in rules(mock.verdict())
+
+
+def test_other_texts_after_a_failure_are_another_request(
+    client: httpx.Client, mock: RemoteControl
+) -> None:
+    mock.play({"steps": [{"status": 500}]})
+    ask(client)
+    ask(client, BODY | {"input": ["b"]})
+    assert rules(mock.verdict()) == [("gave_up", "warn")]
+
+
+def test_a_connection_for_every_request_warns(mock: RemoteControl) -> None:
+    key = {"Authorization": f"Bearer {mock.api_key}"}
+    for number in range(6):
+        body = {"model": "m", "input": [f"{number}"]}
+        httpx.post(f"{mock.base_url}/code/embed", json=body, headers=key)
+    assert rules(mock.verdict()) == [("connection_per_request", "warn")]
+
+
+def test_connections_that_the_server_broke_are_not_held_against_the_client(
+    client: httpx.Client, mock: RemoteControl
+) -> None:
+    mock.play({"steps": [{"fault": "close_keep_alive", "times": "forever"}]})
+    for number in range(8):
+        ask(client, {"model": "m", "input": [f"{number}"]})
+    assert rules(mock.verdict()) == []
+
+
+def test_a_batch_that_is_too_large_warns(client: httpx.Client, mock: RemoteControl) -> None:
+    assert ask(client, {"model": "m", "input": ["a"] * 5}) == 413
+    assert rules(mock.verdict()) == [("oversized_batch", "warn")]
+
+
+def test_the_same_text_again_and_again_warns(client: httpx.Client, mock: RemoteControl) -> None:
+    for number in range(3):
+        ask(client, {"model": "m", "input": ["the same", f"{number}"]})
+    verdict = mock.verdict()
+    assert rules(verdict) == [("duplicate_work", "warn")]
+    assert verdict.findings[0].message == "1 texts were embedded 3 times or more, as 'the same'"
+
+
+def test_one_bad_client_is_not_another_ones_fault(
+    running: RunningServer, client: httpx.Client, mock: RemoteControl
+) -> None:
+    ask(client)
+    httpx.post(f"{running.base_url}/code/embed", headers={"Authorization": "Bearer rlc-other"})
+    assert rules(mock.verdict()) == []
+    everyone = json.loads(httpx.get(f"{running.url}/_mock/verdict").text)
+    assert "contract_violation" in [finding["rule"] for finding in everyone["findings"]]
