@@ -91,7 +91,7 @@ def verify_server(
     """
     _check_url(url)
     checks = usable("contract_tests.server.verify")
-    wanted = functools.partial(checks.Wanted, url=url.rstrip("/"), options=_repeated(**settings))
+    wanted = functools.partial(checks.Wanted, url=url.rstrip("/"), options=repeated(**settings))
     return reported(
         "server",
         lambda terms, say: checks.verify(wanted(**terms), say),
@@ -134,7 +134,7 @@ def reported(
     return code
 
 
-def _repeated(*, policy: Path | None, examples: int, bad_key: str | None, **_: Any) -> str:
+def repeated(*, policy: Path | None, examples: int, bad_key: str | None = None, **_: Any) -> str:
     """The options without which a finding might not come again. No key is among them."""
     words = ["--policy", shlex.quote(str(policy))] if policy else []
     if examples != _EXAMPLES:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import hashlib
 import json
 import re
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -44,8 +45,6 @@ class Case:
     The runner's subject: it says what was noticed in passing.
     """
 
-    waited = 0.0
-
     def __init__(
         self, identity: str, settings: Settings, client: Identity, adapter: Callable[[], Adapter]
     ) -> None:
@@ -57,9 +56,17 @@ class Case:
         self._calls = 0
         self._noticed: list[tuple[str, Departure]] = []
         self._abandoned = False
+        self._waited = 0.0
+        self._waiting_since: float | None = None
         self.silent = False
 
     # What the runner asks.
+
+    @property
+    def waited(self) -> float:
+        """Seconds that were spent waiting for other checks."""
+        since = self._waiting_since
+        return self._waited + (0.0 if since is None else time.monotonic() - since)
 
     def noticed(self) -> list[tuple[str, Departure]]:
         """What was seen in passing since the last call."""
@@ -95,6 +102,14 @@ class Case:
     def claims(self, feature: str) -> bool:
         """Whether the client says that it can do this."""
         return feature in self._client.features
+
+    @contextlib.contextmanager
+    def turn_on(self, lock: threading.Lock) -> Iterator[None]:
+        """Hold a lock; waiting for it is no time of this check."""
+        self._waiting_since = time.monotonic()
+        with lock:
+            self._waited, self._waiting_since = self.waited, None
+            yield
 
     def key(self) -> str:
         """A key that no other call has; the same in every run with this seed."""

@@ -5,14 +5,15 @@ Imports nothing but ``click`` until it runs, as it is a part of a larger command
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 from typing import Any
 
 import click
 
-from contract_tests.command import kit_options, option, reported, usable
+from contract_tests.command import kit_options, option, repeated, reported, usable
 
-_TEMPLATES = {"python": "template.py", "javascript": "template.mjs", "shell": "template.sh"}
+_TEMPLATES = {"python": "template.py", "javascript": "fetch.mjs", "shell": "curl.sh"}
 
 
 @click.command("verify-client")
@@ -55,8 +56,5 @@ def verify_client(
         raise click.UsageError("one of --stdio, --command and --python must say what to check")
     ((way, client),) = ways
     checks = usable("contract_tests.client.verify")
-    return reported(
-        "client",
-        lambda terms, say: checks.verify(checks.Wanted(way=way, client=client, **terms), say),
-        **settings,
-    )
+    wanted = functools.partial(checks.Wanted, way=way, client=client, options=repeated(**settings))
+    return reported("client", lambda terms, say: checks.verify(wanted(**terms), say), **settings)

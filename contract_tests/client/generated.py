@@ -8,68 +8,23 @@ from __future__ import annotations
 import functools
 import math
 import threading
-import time
 from collections.abc import Callable
 from typing import Any
 
 from contract_tests import contract
 from contract_tests.client.case import Case
-from contract_tests.finding import Departure
+from contract_tests.properties import holds_for
 
-#: Seconds that one property may take, shrinking included.
-_PATIENCE = 20.0
-#: Hypothesis is for one thread at a time: it moves the recursion limit of the whole process.
 _ALONE = threading.Lock()
 #: What a retry script is made of; each is answered once. The last is a connection reset.
 FAILURES = (400, 401, 404, 429, 500, 503, "reset")
 
 
 def for_all(case: Case, kind: str, judge: Callable[[Any], None]) -> None:
-    """Call ``judge`` with made-up values; raise its ``Departure`` for the smallest.
-
-    The same seed tries the same values.
-    """
-    from hypothesis import HealthCheck, Phase, given, seed, settings  # noqa: PLC0415
-
-    smallest: list[tuple[int, Departure]] = []
-    mishaps: list[Exception] = []
-    began = time.monotonic()
-    end = began + _PATIENCE
-
-    @seed(case.settings.seed)
-    @settings(
-        max_examples=case.settings.examples,
-        database=None,
-        deadline=None,
-        phases=[Phase.generate, Phase.shrink],
-        suppress_health_check=list(HealthCheck),
-        report_multiple_bugs=False,
-        print_blob=False,
-    )
-    @given(_strategy(kind))
-    def attempt(value: Any) -> None:
-        if time.monotonic() > end:
-            return  # which ends the search, or the shrinking, within a moment
-        try:
-            judge(value)
-        except Departure as departure:
-            size = len(repr(value))
-            if not smallest or size <= smallest[0][0]:
-                smallest[:] = [(size, departure)]
-            raise
-        except Exception as error:
-            mishaps.append(error)
-            raise
-
-    try:
-        with _ALONE:
-            end += time.monotonic() - began
-            attempt()
-    except Exception as error:  # noqa: BLE001 - Hypothesis wraps what it cannot repeat, in more than one way
-        if not smallest:
-            raise (mishaps or [error])[0] from None
-    if smallest:
-        raise smallest[0][1] from None
+    """Call ``judge`` with made-up values; raise its ``Departure`` for the smallest."""
+    # Hypothesis is for one thread at a time: it moves the recursion limit of the process.
+    with case.turn_on(_ALONE):
+        holds_for(case.settings, _strategy(kind), judge)
 
 
 @functools.cache

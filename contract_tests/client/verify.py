@@ -45,14 +45,17 @@ class Wanted:
     strict: bool = False
     seed: int = 0
     examples: int = 20
-    timeout: float = 60.0
+    timeout: float = 30.0
     jobs: int = 6
+    #: The other options of the command that checks this client again, as they are typed.
+    options: str = ""
 
     @property
     def again(self) -> str:
         """The command, without which checks and which seed."""
         features = "".join(f" --feature {one}" for one in self.features)
-        return f"relace-mock verify-client --{self.way} {shlex.quote(self.client)}{features}"
+        client = f"--{self.way} {shlex.quote(self.client)}{features}"
+        return f"relace-mock verify-client {client} {self.options}".rstrip()
 
     def adapter(self) -> Adapter:
         """A driver of the client. Raises ``AdapterError``."""

@@ -126,7 +126,7 @@ BROKEN: dict[str, tuple[tuple[str, str], ...]] = {
     "accept-html": (('"Accept": "application/json"', '"Accept": "text/html"'),),
     "agent-missing": (('"reference-client/1.0"', '""'),),
     # Answers.
-    "order-trusted": ((_VECTOR, "vectors[vectors.index([])] = vector"),),
+    "order-trusted": both((_VECTOR, "vectors[vectors.index([])] = vector"), gone(_DUPLICATE)),
     "order-by-digits": ((_GIVEN, "return [vectors[int(place)] for place in sorted(map(str, range(count)))], tokens\n"),),
     "unknown-field-refused": ((_MISSING, f'{_MISSING}\n        _demand(answer.keys() <= {{"results", "usage"}}, "more")'),),
     "unknown-field-of-result-refused": ((_VECTOR, f'{_VECTOR}\n            _demand(len(result) == 2, "more")'),),
