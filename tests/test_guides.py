@@ -179,7 +179,10 @@ def test_every_control_request_is_in_the_guide() -> None:
     assert set(re.findall(r"^\| `([A-Z]+ /_mock/\S+)` \|", page, re.MULTILINE)) == known
 
 
-@pytest.mark.parametrize("page", [*GUIDES, "CONTRIBUTING.md"])
+PAGES = [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")]
+
+
+@pytest.mark.parametrize("page", sorted(str(page.relative_to(ROOT)) for page in PAGES))
 def test_every_link_to_a_file_leads_somewhere(page: str) -> None:
     for target in re.findall(r"\]\((?!https?:)([^)]+)\)", (ROOT / page).read_text()):
         file, _, heading = target.partition("#")
