@@ -23,8 +23,8 @@ import pytest
 from mock_server.control import document
 from mock_server.exchange import EmbedRequest, Received
 from mock_server.scenario import model
+from mock_server.scenario.compounds import Record
 from mock_server.scenario.faults import FAULTS
-from mock_server.scenario.kinds import Record
 from mock_server.scenario.library import bundled_folder, read_file
 from mock_server.scenario.model import read
 from mock_server.scenario.mutations import MUTATIONS, Mutation

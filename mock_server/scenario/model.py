@@ -14,20 +14,17 @@ from dataclasses import dataclass
 from typing import Annotated, Any, Literal, get_args
 
 from mock_server.scenario import mutations
+from mock_server.scenario.compounds import Either, Fields, ListOf, Record
 from mock_server.scenario.delays import Delay, DelayKind
 from mock_server.scenario.faults import FAULTS
 from mock_server.scenario.kinds import (
     Base64,
     Choice,
     Duration,
-    Either,
-    Fields,
     Flag,
     Fraction,
     Json,
-    ListOf,
     Positive,
-    Record,
     Regex,
     Text,
     Whole,
