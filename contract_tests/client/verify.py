@@ -163,19 +163,23 @@ class _Runs:
         self._asked = requirements.requirements("client")
         self._lock = threading.Lock()
         self._silence = 0
+        self._running: set[Case] = set()
 
     def all(self, checks: dict[str, Check]) -> tuple[Result, ...]:
         """Run them, ``jobs`` at a time."""
         with ThreadPoolExecutor(max_workers=self._wanted.jobs) as pool:
-            results = [
-                result
-                for found in pool.map(lambda item: self._one(*item), checks.items())
-                for result in found
-            ]
-        return tuple(self._joined(results))
+            try:
+                found = list(pool.map(lambda item: self._one(*item), checks.items()))
+            except BaseException:  # Ctrl-C, mostly: what runs would run on
+                pool.shutdown(wait=False, cancel_futures=True)
+                for case in list(self._running):
+                    case.abandon(threading.current_thread())
+                raise
+        return tuple(self._joined([result for results in found for result in results]))
 
     def _one(self, identity: str, check: Check) -> tuple[Result, ...]:
         case = Case(identity, self._settings, self._clients.identity, self._clients.take)
+        self._running.add(case)
         run = Run(case, self._asked, self._terms)
         given_up = self._silence >= _SILENCE
         if given_up:
@@ -186,6 +190,7 @@ class _Runs:
             if case.called and not given_up:
                 self._silence = self._silence + 1 if case.silent else 0
             self._progress(result)
+        self._running.discard(case)
         self._clients.give_back(case.release())
         return run.results([identity])
 
