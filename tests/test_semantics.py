@@ -76,6 +76,12 @@ def test_an_unknown_scenario_is_a_400_that_lists_the_known(steering: Steering, n
     assert "rate-limited-twice" in response.json()["error"]
 
 
+def test_a_long_unknown_name_is_not_repeated_in_full(steering: Steering) -> None:
+    response = steering.ask(headers={"X-Mock-Scenario": "x" * 20_000})
+    assert response.status_code == 400
+    assert len(response.json()["error"]) < 1000
+
+
 def test_a_key_may_name_no_unknown_scenario_either(server: RunningServer) -> None:
     response = named(server, "no-such").ask()
     assert (response.status_code, "no-such" in response.json()["error"]) == (400, True)

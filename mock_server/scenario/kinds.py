@@ -16,6 +16,7 @@ from typing import Any, Protocol
 from mock_server.scenario.source import Node, suggestion
 
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h)")
+_LONGEST = 366 * 86400.0
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 Schema = dict[str, Any]
 
@@ -177,6 +178,8 @@ class Duration:
         if match is None:
             node.fail(f"must be a duration such as 250ms, 2s or 1m, not {found(node)}")
         seconds = float(match[1]) * _UNITS[match[2]]
+        if seconds > _LONGEST:
+            node.fail(f"must be at most a year, not {found(node)}")
         if seconds == 0 and not self.zero:
             node.fail(f"must be longer than nothing, not {found(node)}")
         return seconds
