@@ -19,7 +19,8 @@ def tests(session: nox.Session) -> None:
     session.install("-e", ".[kit]", *groups("test"))
     if shutil.which("npm"):
         session.run("npm", "ci", "--prefix", "tests/javascript", "--silent", external=True)
-    session.run("coverage", "run", "-m", "pytest", *session.posargs)
+    workers = ("-n", "auto", "--maxprocesses", "4")
+    session.run("coverage", "run", "-m", "pytest", *workers, *session.posargs)
     session.run("coverage", "combine")
     if not session.posargs:  # a part of the tests covers a part
         session.run("coverage", "report")
@@ -34,9 +35,12 @@ def docs(session: nox.Session) -> None:
 
 @nox.session
 def proof(session: nox.Session) -> None:
-    """The contract kit tested by itself, with 20 seeds; the result goes into docs/proof.md."""
+    """What takes long: the kit tested by itself, with 20 seeds (into docs/); 500 rounds of races."""
     session.install("-e", ".[kit]", *groups("test"))
     session.run("python", "-m", "tests.kit.proof")
+    session.run("python", "-m", "tests.kit.client_proof")
+    rounds = {"RELACE_MOCK_TEST_ROUNDS": "500"}
+    session.run("pytest", "tests/test_concurrency.py", env=rounds)
 
 
 @nox.session

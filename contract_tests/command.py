@@ -5,6 +5,7 @@ Imports nothing but ``click`` until it runs, as it is a part of a larger command
 
 from __future__ import annotations
 
+import functools
 import shlex
 from collections.abc import Callable
 from importlib import import_module
@@ -82,11 +83,6 @@ def kit_options(command: _Command) -> _Command:
 @kit_options
 def verify_server(
     url: str,
-    only: tuple[str, ...],
-    reports: tuple[Path, ...],
-    known_failures: Path | None,
-    policy: Path | None,
-    timeout: float,
     **settings: Any,
 ) -> int:
     """Hold the embed endpoint of a server to the contract. URL ends in /v1.
@@ -94,7 +90,26 @@ def verify_server(
     Exit code 0: all MUSTs hold. 1: some do not. 2: it could not be tried.
     """
     _check_url(url)
-    checks = _usable("contract_tests.server.verify")
+    checks = usable("contract_tests.server.verify")
+    wanted = functools.partial(checks.Wanted, url=url.rstrip("/"), options=repeated(**settings))
+    return reported(
+        "server",
+        lambda terms, say: checks.verify(wanted(**terms), say),
+        **settings,
+    )
+
+
+def reported(
+    subject: str,
+    verify: Callable[[dict[str, Any], Callable[[str], None]], Any],
+    *,
+    reports: tuple[Path, ...],
+    known_failures: Path | None,
+    policy: Path | None,
+    only: tuple[str, ...],
+    **terms: Any,
+) -> int:
+    """Run, show and write a report. Gives the exit code; raises ``click.UsageError``."""
     from contract_tests import known_failures as failures  # noqa: PLC0415
     from contract_tests import policy as policies  # noqa: PLC0415
     from contract_tests import reports as written  # noqa: PLC0415
@@ -104,18 +119,10 @@ def verify_server(
     try:
         for path in reports:
             written.check_suffix(path)
-        known = failures.read(known_failures, "server") if known_failures else frozenset()
-        claimed = policies.read(policy, "server") if policy else None
-        request = checks.Wanted(
-            url=url.rstrip("/"),
-            only=tuple(name for names in only for name in names.replace(",", " ").split()),
-            known=known,
-            policy=claimed,
-            timeout=timeout,
-            options=_repeated(policy, **settings),
-            **settings,
-        )
-        report = checks.verify(request, lambda line: click.echo(line, err=True))
+        terms["only"] = tuple(name for names in only for name in names.replace(",", " ").split())
+        terms["known"] = failures.read(known_failures, subject) if known_failures else frozenset()
+        terms["policy"] = policies.read(policy, subject) if policy else None
+        report = verify(terms, lambda line: click.echo(line, err=True))
         text.show(report)
         for path in reports:
             written.write(report, path)
@@ -127,7 +134,7 @@ def verify_server(
     return code
 
 
-def _repeated(policy: Path | None, *, examples: int, bad_key: str | None, **_: Any) -> str:
+def repeated(*, policy: Path | None, examples: int, bad_key: str | None = None, **_: Any) -> str:
     """The options without which a finding might not come again. No key is among them."""
     words = ["--policy", shlex.quote(str(policy))] if policy else []
     if examples != _EXAMPLES:
@@ -149,7 +156,7 @@ def _check_url(url: str) -> None:
         )
 
 
-def _usable(module: str) -> Any:
+def usable(module: str) -> Any:
     """A module of the kit. Raises ``click.UsageError`` if what the extra brings is missing."""
     missing = [name for name in _EXTRA if find_spec(name) is None]
     if missing:

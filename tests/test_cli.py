@@ -108,7 +108,7 @@ def test_a_word_that_is_no_command_is_not_repeated() -> None:
     assert (done.returncode, done.stdout) == (2, b"")
     assert (
         done.stderr
-        == b"relace-mock: No such command: there are embed, scenario, serve, verify-server\n"
+        == b"relace-mock: No such command: there are embed, scenario, serve, verify-client, verify-server\n"
     )
 
 

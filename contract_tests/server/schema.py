@@ -17,9 +17,9 @@ import orjson
 
 from contract_tests import contract
 from contract_tests.finding import NotExercised
+from contract_tests.properties import holds_for
 from contract_tests.server.answers import depart, unclear
 from contract_tests.server.exchange import Exchange
-from contract_tests.server.properties import holds_for
 from contract_tests.server.reach import documented_example
 from contract_tests.server.subject import JSON, Server
 
@@ -150,7 +150,7 @@ def _fuzz(server: Server, mode: str) -> None:
 
     strategy = _operation().as_strategy(generation_mode=GenerationMode(mode))
     # Cases are cheap and few of them are telling: three for each of a property's.
-    holds_for(server, strategy, judge, size=_size, factor=3)
+    holds_for(server.settings, strategy, judge, size=_size, factor=3)
 
 
 def _size(case: Any) -> int:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Callable
 
+from contract_tests.properties import holds_for
 from contract_tests.server.answers import alike, depart, embedded, expect, vectors
-from contract_tests.server.properties import holds_for
 from contract_tests.server.subject import Server
 
 #: For each check, a text that some servers refuse, and one that they take for the same.
@@ -63,7 +63,7 @@ def distinct(server: Server) -> None:
             if change(text) != text:
                 _differ(server, text, change(text))
 
-    holds_for(server, text, judge, size=len)
+    holds_for(server.settings, text, judge, size=len)
 
 
 def _differ(server: Server, one: str, other: str) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from contract_tests.properties import holds_for
 from contract_tests.server.answers import (
     Vectors,
     alike,
@@ -14,7 +15,6 @@ from contract_tests.server.answers import (
     tokens,
     unclear,
 )
-from contract_tests.server.properties import holds_for
 from contract_tests.server.subject import Server
 
 _TEXTS = ["def add(a, b):\n    return a + b", "SELECT 1", "", "für alle", "{}" * 30]
@@ -116,7 +116,7 @@ def permuted(server: Server) -> None:
         if not alike(rows[order], moved):
             raise depart(f"texts in the order {order} got other vectors", one, other)
 
-    holds_for(server, _permutations(), judge)
+    holds_for(server.settings, _permutations(), judge)
 
 
 def permuted_tokens(server: Server) -> None:
@@ -129,7 +129,7 @@ def permuted_tokens(server: Server) -> None:
         if tokens(one) != tokens(other):
             raise depart(f"{tokens(one)} tokens, and {tokens(other)} in another order", one, other)
 
-    holds_for(server, _permutations(), judge)
+    holds_for(server.settings, _permutations(), judge)
 
 
 def _permutations() -> Any:
@@ -156,7 +156,7 @@ def split(server: Server) -> None:
         if not alike(whole, np.concatenate([left, right])):
             raise depart(f"split after {cut}, the texts got other vectors", one, two, three)
 
-    holds_for(server, _cuts(), judge)
+    holds_for(server.settings, _cuts(), judge)
 
 
 def split_tokens(server: Server) -> None:
@@ -170,7 +170,7 @@ def split_tokens(server: Server) -> None:
         if total != tokens(one):
             raise depart(f"{tokens(one)} tokens, and {total} in two parts", one, *parts)
 
-    holds_for(server, _cuts(), judge)
+    holds_for(server.settings, _cuts(), judge)
 
 
 def _cuts() -> Any:

@@ -122,6 +122,7 @@ def _refuse_size(source: str, file: str) -> None:
         if depth > DEPTH_LIMIT or number > 3 * VALUE_LIMIT + 4:
             problem = _TOO_DEEP if depth > DEPTH_LIMIT else _TOO_MANY
             mark = event.start_mark
+            assert mark is not None
             raise ScenarioError(file, mark.line + 1, mark.column + 1, "", problem)
 
 
@@ -154,10 +155,12 @@ class _Reader:
                 for index, item in enumerate(tree.value)
             ]
             return Node(items, self._file, path, at.line, at.column)
+        assert isinstance(tree, yaml.ScalarNode)
         value = self._scalar(tree, at)
         return Node(value, self._file, path, at.line, at.column, tree.value)
 
-    def _scalar(self, tree: yaml.ScalarNode, at: Node) -> Any:
+    def _scalar(self, tree: yaml.Node, at: Node) -> Any:
+        assert isinstance(tree, yaml.ScalarNode)
         try:
             value = _SCALARS.construct_object(tree)
         except (ValueError, yaml.YAMLError):
@@ -220,5 +223,5 @@ def _is_scalar(tree: yaml.Node) -> bool:
 def suggestion(word: str, known: Iterable[str]) -> str:
     """What a misspelt word should perhaps be; else all that it can be."""
     known = list(known)
-    near = difflib.get_close_matches(word, known, 1, 0.6)
+    near = difflib.get_close_matches(word[:80], known, 1, 0.6)
     return f"did you mean {near[0]}?" if near else f"there is {', '.join(known)}"

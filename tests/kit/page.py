@@ -1,4 +1,4 @@
-"""Writes the table of ``docs/verify-server.md``: ``python -m tests.kit.page``."""
+"""Writes the tables of ``docs/verify-server.md`` and its twin: ``python -m tests.kit.page``."""
 
 from __future__ import annotations
 
@@ -6,14 +6,16 @@ from pathlib import Path
 
 from contract_tests.requirements import families
 
-PAGE = Path(__file__).parents[2] / "docs" / "verify-server.md"
+DOCS = Path(__file__).parents[2] / "docs"
+PAGE = DOCS / "verify-server.md"
+CLIENT_PAGE = DOCS / "verify-client.md"
 MARK = "<!-- the table: python -m tests.kit.page -->\n"
 
 
-def table() -> str:
-    """Every requirement of a server, family by family."""
+def table(subject: str = "server") -> str:
+    """Every requirement of a server or client, family by family."""
     lines = ["", "| check | what the contract says | level | label |", "|---|---|---|---|"]
-    for family in families("server"):
+    for family in families(subject):
         lines.append(f"| **{family.id}** | **{family.title}** | | |")
         lines += [
             f"| {one.id} | {one.sentence} | {one.level} | {one.label} |"
@@ -22,11 +24,12 @@ def table() -> str:
     return "\n".join([*lines, ""])
 
 
-def current() -> str:
+def current(page: Path = PAGE) -> str:
     """The page as it should be."""
-    written, mark, _ = PAGE.read_text(encoding="utf-8").partition(MARK)
-    return written + mark + table()
+    written, mark, _ = page.read_text(encoding="utf-8").partition(MARK)
+    return written + mark + table("client" if page == CLIENT_PAGE else "server")
 
 
 if __name__ == "__main__":
-    PAGE.write_text(current(), encoding="utf-8")
+    for each in (PAGE, CLIENT_PAGE):
+        each.write_text(current(each), encoding="utf-8")

@@ -7,17 +7,28 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 from contract_tests.finding import Departure, NotExercised
-from contract_tests.server.subject import Server
 
 #: Seconds that one property may take, shrinking included; a check has a little more.
 _PATIENCE = 15.0
 
 
+class Effort(Protocol):
+    """How values are chosen, and how many."""
+
+    @property
+    def seed(self) -> int:
+        """What decides which."""
+
+    @property
+    def examples(self) -> int:
+        """How many."""
+
+
 def holds_for(
-    server: Server,
+    effort: Effort,
     strategy: Any,
     judge: Callable[[Any], None],
     *,
@@ -34,9 +45,9 @@ def holds_for(
     tried: list[None] = []
     end = time.monotonic() + _PATIENCE
 
-    @seed(server.settings.seed)
+    @seed(effort.seed)
     @settings(
-        max_examples=server.settings.examples * factor,
+        max_examples=effort.examples * factor,
         database=None,
         deadline=None,
         phases=[Phase.explicit, Phase.generate, Phase.shrink],

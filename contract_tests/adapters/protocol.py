@@ -1,0 +1,210 @@
+"""What an adapter is asked and what it says: frozen values, and how JSON becomes them.
+
+::
+
+    → {"seq":1,"cmd":"start","protocol":1}
+    ← {"seq":1,"client":"mine","version":"1.0","language":"python","features":["retry"]}
+    → {"seq":2,"cmd":"embed","base_url":"…","api_key":"…","model":"…","input":["a"],…}
+    ← {"seq":2,"outcome":"ok","embeddings":[[0.5]],"total_tokens":1}
+    ← {"seq":2,"outcome":"error","kind":"rate_limit","status":429,"message":"…"}
+    → {"seq":3,"cmd":"stop"}
+"""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+PROTOCOL = 1
+#: What a client may say that it can do; what it does not claim is not asked of it.
+FEATURES = ("retry", "retry_after", "timeout", "batch", "binary", "rate_limit")
+KINDS = (
+    "bad_request",
+    "authentication",
+    "key_not_found",
+    "rate_limit",
+    "server",
+    "connection",
+    "timeout",
+    "invalid_response",
+    "invalid_argument",
+    "other",
+)
+_SHOWN = 300  # characters of what a client said
+
+
+class AdapterError(Exception):
+    """There is no client to drive: it does not start, or not in the way of the protocol."""
+
+
+class Outcome(enum.Enum):
+    """How a call ended. The last three are an adapter's judgement, not the client's word."""
+
+    OK = "ok"
+    ERROR = "error"
+    CRASH = "crash"
+    HANG = "hang"
+    BABBLE = "babble"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """One thing that a client is asked. What is None is not said."""
+
+    base_url: str
+    api_key: str
+    input: tuple[str, ...]
+    model: str = "relace-embed-v1"
+    output_dtype: str | None = "float"
+    timeout_ms: int = 5000
+    max_retries: int = 0
+    max_batch: int | None = None
+
+    def message(self) -> dict[str, Any]:
+        """The call as JSON has it."""
+        fields = {
+            "base_url": self.base_url,
+            "api_key": self.api_key,
+            "model": self.model,
+            "input": list(self.input),
+            "output_dtype": self.output_dtype,
+            "timeout_ms": self.timeout_ms,
+            "max_retries": self.max_retries,
+            "max_batch": self.max_batch,
+        }
+        said = {name: value for name, value in fields.items() if value is not None}
+        return {"cmd": "embed", **said}
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """What a client says of itself."""
+
+    client: str
+    version: str = ""
+    language: str = ""
+    features: frozenset[str] = frozenset()
+
+    def __str__(self) -> str:
+        language = f" ({self.language})" if self.language else ""
+        return f"{self.client} {self.version}".strip() + language
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What came of a call. ``raw`` is what the adapter printed, ``errors`` its stderr."""
+
+    outcome: Outcome
+    embeddings: list[list[Any]] = field(default_factory=list)
+    total_tokens: int | None = None
+    kind: str = ""
+    status: int | None = None
+    message: str = ""
+    rate_limit: dict[str, Any] = field(default_factory=dict)
+    raw: str = ""
+    errors: str = ""
+    seconds: float = 0.0
+
+    def __str__(self) -> str:
+        match self.outcome:
+            case Outcome.OK:
+                sizes = ", ".join(str(len(vector)) for vector in self.embeddings[:8])
+                more = ", …" if len(self.embeddings) > 8 else ""
+                return f"ok, {len(self.embeddings)} vectors ({sizes}{more}), {self.total_tokens} tokens"
+            case Outcome.ERROR:
+                status = f", status {self.status}" if self.status else ""
+                return f"error, {self.kind}{status}: {cut(self.message)}"
+            case _:
+                return f"{self.outcome.value}: {cut(self.message)}"
+
+
+class Adapter(Protocol):
+    """Drives one client. Used by one thread at a time; another may ``kill`` it."""
+
+    def start(self) -> Identity:
+        """Make it ready. Raises ``AdapterError``."""
+
+    def embed(self, call: Call, limit: float) -> Said:
+        """Make a call, which is a hang after ``limit`` seconds."""
+
+    def close(self) -> None:
+        """End it in order."""
+
+    def kill(self) -> None:
+        """End it at once, in the middle of a call too."""
+
+
+def start_message() -> dict[str, Any]:
+    """The first thing that is said."""
+    return {"cmd": "start", "protocol": PROTOCOL}
+
+
+def stop_message() -> dict[str, Any]:
+    """The last thing."""
+    return {"cmd": "stop"}
+
+
+def identity(content: Any) -> Identity:
+    """The answer to ``start``. Raises ``AdapterError`` that names what is wrong in it."""
+    if not isinstance(content, dict) or not isinstance(content.get("client"), str):
+        raise AdapterError(
+            'it must answer "start" with {"client": "name", "features": […]}, '
+            f"not {cut(str(content))}"
+        )
+    features = content.get("features", [])
+    if not isinstance(features, list) or not all(isinstance(one, str) for one in features):
+        raise AdapterError(f'"features" must be a list of words: {", ".join(FEATURES)}')
+    for one in features:
+        if one not in FEATURES:
+            raise AdapterError(f"{one!r} is no feature: there are {', '.join(FEATURES)}")
+    return Identity(
+        content["client"],
+        str(content.get("version", "")),
+        str(content.get("language", "")),
+        frozenset(features),
+    )
+
+
+def understood(content: Any) -> Said:
+    """The answer to ``embed``; ``BABBLE`` for what the protocol does not know."""
+    problem = _problem(content)
+    if problem:
+        return Said(Outcome.BABBLE, message=f"{problem}: {cut(str(content))}")
+    if content["outcome"] == "ok":
+        return Said(Outcome.OK, content["embeddings"], content.get("total_tokens"))
+    limits = content.get("rate_limit")
+    return Said(
+        Outcome.ERROR,
+        kind=content["kind"],
+        status=content.get("status"),
+        message=str(content.get("message") or ""),
+        rate_limit=limits if isinstance(limits, dict) else {},
+    )
+
+
+def _problem(content: Any) -> str:
+    if not isinstance(content, dict) or content.get("outcome") not in {"ok", "error"}:
+        return 'an answer must be an object with the "outcome" "ok" or "error"'
+    if content["outcome"] == "ok":
+        rows = content.get("embeddings")
+        if not isinstance(rows, list) or not all(isinstance(row, list) for row in rows):
+            return '"embeddings" must be a list of lists'
+    elif content.get("kind") not in KINDS:
+        return f'"kind" must be one of {", ".join(KINDS)}'
+    for name in ("total_tokens", "status"):
+        if not _is_count(content.get(name)):
+            return f'"{name}" must be an integer, or null'
+    return ""
+
+
+def _is_count(value: Any) -> bool:
+    # A client in JavaScript may write a large integer as 9.007e15.
+    whole = isinstance(value, float) and value.is_integer()
+    return value is None or whole or (isinstance(value, int) and not isinstance(value, bool))
+
+
+def cut(text: str) -> str:
+    """Text as a line of a report has it."""
+    shown = " ".join(text.split())
+    return shown if len(shown) <= _SHOWN else shown[:_SHOWN] + "…"

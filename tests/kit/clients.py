@@ -1,0 +1,78 @@
+"""The clients that the kit was tried on: each by its adapter, and what it is known to fail."""
+
+from __future__ import annotations
+
+import shlex
+import shutil
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from contract_tests import known_failures
+from contract_tests.adapters import examples
+from contract_tests.adapters.protocol import Adapter
+from contract_tests.adapters.stdio import Stdio
+from contract_tests.client.verify import Wanted, verify
+from contract_tests.finding import Report
+
+EXAMPLES = Path(examples.__file__).parent
+#: Where the TypeScript SDK is installed.
+NODE_PROJECT = Path(__file__).parents[1] / "javascript"
+
+
+@dataclass(frozen=True, slots=True)
+class RealClient:
+    """A client. ``file`` is of its adapter; ``known`` the file of its known failures."""
+
+    name: str
+    file: str
+    known: str | None
+    way: Literal["stdio", "command"] = "stdio"
+    needs: tuple[str, ...] = ()
+    folder: Path | None = None
+
+    @property
+    def command(self) -> str:
+        """What a user would type."""
+        if self.file.endswith(".py"):
+            module = f"contract_tests.adapters.examples.{self.file.removesuffix('.py')}"
+            return shlex.join([sys.executable, "-m", module])
+        return shlex.join(
+            ["node" if self.file.endswith(".mjs") else "sh", str(EXAMPLES / self.file)]
+        )
+
+    @property
+    def missing(self) -> str:
+        """What of its needs is not here; empty if all is."""
+        absent = [tool for tool in self.needs if shutil.which(tool) is None]
+        if self.folder is not None and not (self.folder / "node_modules").is_dir():
+            absent.append("`npm ci` in tests/javascript")
+        return " and ".join(absent)
+
+    def verified(self, *, seed: int = 0, examples: int = 20) -> Report:
+        """The report on it, its known failures marked."""
+        known = known_failures.read(EXAMPLES / self.known, "client") if self.known else frozenset()
+        wanted = Wanted(
+            way=self.way, client=self.command, known=known, seed=seed, examples=examples
+        )
+        return verify(wanted, lambda _: None, self._adapter if self.folder else None)
+
+    def _adapter(self) -> Adapter:
+        return Stdio(self.command, self.folder)
+
+
+CLIENTS = (
+    RealClient("reference", "reference.py", None),
+    RealClient("Python SDK", "python_sdk.py", "python_sdk.known-failures.txt"),
+    RealClient("Python SDK, async", "python_sdk_async.py", "python_sdk.known-failures.txt"),
+    RealClient(
+        "TypeScript SDK",
+        "typescript_sdk.mjs",
+        "typescript_sdk.known-failures.txt",
+        needs=("node",),
+        folder=NODE_PROJECT,
+    ),
+    RealClient("plain fetch", "fetch.mjs", "fetch.known-failures.txt", needs=("node",)),
+    RealClient("curl", "curl.sh", "curl.known-failures.txt", "command", needs=("curl",)),
+)

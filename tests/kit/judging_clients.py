@@ -1,0 +1,49 @@
+"""Runs the kit against a client of the tests."""
+
+from __future__ import annotations
+
+import gc
+import shlex
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from contract_tests.adapters.in_process import InProcess
+from contract_tests.adapters.protocol import Adapter
+from contract_tests.adapters.stdio import Stdio
+from contract_tests.client.verify import Wanted, verify
+from contract_tests.finding import Report
+from contract_tests.requirements import requirements
+from tests.kit.broken_clients import BROKEN, OWN_PROCESS, broken, program
+from tests.kit.judging import found
+
+#: The checks that must catch each broken client.
+CATCHERS = {
+    name: [one.id for one in requirements("client").values() if name in one.mutants]
+    for name in BROKEN
+}
+
+
+def judged_client(name: str | None, *only: str, **wanted: Any) -> Report:
+    """The report on a broken client, or on the reference."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "client.py"
+        file.write_text(program(name), encoding="utf-8")
+        command = shlex.join([sys.executable, str(file)])
+        made = broken(name)
+
+        def adapter() -> Adapter:
+            return Stdio(command) if name in OWN_PROCESS else InProcess(made)
+
+        asked = Wanted(way="stdio", client=command, only=only, **wanted)
+        try:
+            return verify(asked, lambda _: None, adapter)
+        finally:
+            gc.collect()  # what a broken client left open complains now, not in another test
+
+
+def caught(name: str | None, *only: str, **wanted: Any) -> set[str]:
+    """The checks that find something wrong, stumbling apart."""
+    problems = found(judged_client(name, *only, **wanted))
+    return {one for one, problem in problems.items() if "could not be exercised" not in problem}

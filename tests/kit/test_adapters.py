@@ -1,0 +1,268 @@
+"""Whatever a client does wrong is said of its call, and the next call has a fresh process."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from contract_tests.adapters import process
+from contract_tests.adapters.command import Command
+from contract_tests.adapters.in_process import InProcess, load
+from contract_tests.adapters.protocol import (
+    Adapter,
+    AdapterError,
+    Call,
+    Outcome,
+    identity,
+    understood,
+)
+from contract_tests.adapters.stdio import Stdio
+from contract_tests.client.verify import Wanted, verify
+from contract_tests.finding import CannotRun
+from contract_tests.finding import Outcome as Result
+
+CALL = Call(base_url="http://127.0.0.1:9/v1", api_key="rlc-x", input=("a",))
+OK = '{"outcome": "ok", "embeddings": [[0.5]], "total_tokens": 1}'
+#: Answers `start`, then does something on the first call only: a file tells it is the second.
+_STDIO = """
+import json, os, sys, time
+def say(message, **answer):
+    print(json.dumps({{"seq": message["seq"], **answer}}), flush=True)
+first = not os.path.exists({marker!r})
+for line in sys.stdin:
+    message = json.loads(line)
+    if message["cmd"] == "start":
+        say(message, client="odd", features=[])
+    elif message["cmd"] == "embed":
+        if first:
+            open({marker!r}, "w").close()
+            first = False
+            {does}
+        say(message, outcome="ok", embeddings=[[0.5]], total_tokens=1)
+"""
+MISDEEDS = {
+    "sys.exit(3)": (Outcome.CRASH, "ended with exit code 3"),
+    "os.close(1); time.sleep(60)": (Outcome.CRASH, "closed its standard output"),
+    "time.sleep(60)": (Outcome.HANG, "said nothing for 1 seconds"),
+    "print('debugging', flush=True)": (Outcome.BABBLE, "is for the protocol, and it printed debug"),
+    "print('[1, 2]', flush=True)": (Outcome.BABBLE, 'must answer with "seq": 2'),
+    "message['seq'] = 1": (Outcome.BABBLE, 'must answer with "seq": 2'),
+    "say(message, outcome='fine')": (Outcome.BABBLE, '"outcome" "ok" or "error"'),
+    "say(message, outcome='ok', embeddings=[0.5])": (Outcome.BABBLE, "a list of lists"),
+    "say(message, outcome='error', kind='oops')": (Outcome.BABBLE, '"kind" must be one of'),
+    "say(message, outcome='error', kind='other', status='4')": (Outcome.BABBLE, '"status" must'),
+    "while True: sys.stdout.write('x' * 65536)": (Outcome.BABBLE, "does not end"),
+}
+
+
+def stdio(tmp_path: Path, does: str) -> Stdio:
+    script = _STDIO.format(marker=str(tmp_path / "called"), does=does)
+    return Stdio(shlex.join([sys.executable, "-c", script]))
+
+
+@pytest.mark.parametrize("does", MISDEEDS)
+def test_a_misdeed_is_said_of_the_call_and_the_next_one_succeeds(
+    does: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(process, "ANSWER_LIMIT", 1_000_000)
+    monkeypatch.setattr(process, "MANNERS", 0.2)
+    outcome, words = MISDEEDS[does]
+    client = stdio(tmp_path, does)
+    try:
+        assert client.start().client == "odd"
+        said = client.embed(CALL, 1.0)
+        assert said.outcome is outcome
+        assert words in said.message
+        assert client.embed(CALL, 10.0).embeddings == [[0.5]]
+    finally:
+        client.close()
+
+
+def test_what_is_printed_after_an_answer_is_told_at_the_next_call(tmp_path: Path) -> None:
+    twice = "say(message, outcome='ok', embeddings=[[0.5]], total_tokens=1)"
+    client = stdio(tmp_path, twice)
+    try:
+        client.start()
+        assert client.embed(CALL, 5.0).outcome is Outcome.OK
+        deadline = time.monotonic() + 5
+        assert client._child is not None
+        while not client._child.unasked():
+            assert time.monotonic() < deadline
+        said = client.embed(CALL, 5.0)
+        assert (said.outcome, "before it was asked" in said.message) == (Outcome.BABBLE, True)
+    finally:
+        client.close()
+
+
+def test_standard_error_belongs_to_the_call(tmp_path: Path) -> None:
+    client = stdio(tmp_path, "print('a warning', file=sys.stderr, flush=True); time.sleep(0.2)")
+    try:
+        client.start()
+        assert "a warning" in client.embed(CALL, 5.0).errors
+        assert client.embed(CALL, 5.0).errors == ""
+    finally:
+        client.close()
+
+
+@pytest.mark.parametrize(
+    ("command", "words"),
+    [
+        ("no-such-command-here", "cannot start 'no-such-command-here'"),
+        ("", "the command is empty"),
+        (f"{sys.executable} -c 'import no_such_module'", "No module named 'no_such_module'"),
+        (f"{sys.executable} -c 'print(1)'", "printed 1"),
+        (
+            f"""{sys.executable} -c 'print("{{\\"seq\\": 1}}")'""",
+            'must answer "start"',
+        ),
+    ],
+    ids=["unknown", "empty", "dies", "no protocol", "no name"],
+)
+def test_a_client_that_does_not_start_is_one_clear_line(command: str, words: str) -> None:
+    with pytest.raises(CannotRun) as caught:
+        verify(Wanted(way="stdio", client=command), lambda _: None, lambda: Stdio(command))
+    assert words in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_feature_that_is_not_known_is_refused_by_name() -> None:
+    with pytest.raises(AdapterError, match="'retries' is no feature: there are retry, "):
+        identity({"client": "x", "features": ["retries"]})
+
+
+def test_counts_may_be_written_as_javascript_writes_large_ones() -> None:
+    said = understood({"outcome": "ok", "embeddings": [], "total_tokens": 9.007199254740991e15})
+    assert said.total_tokens == 2**53 - 1
+
+
+COMMANDS: dict[str, tuple[Outcome, str]] = {
+    f"echo '{OK}'": (Outcome.OK, ""),
+    "exit 7": (Outcome.CRASH, "its exit code is 7"),
+    "sleep 60": (Outcome.HANG, "did not end within 1 seconds"),
+    "echo hello": (Outcome.BABBLE, "printed hello"),
+    "cat /dev/zero": (Outcome.BABBLE, "does not end"),
+}
+
+
+@pytest.mark.parametrize("script", COMMANDS)
+def test_a_command_is_judged_by_what_it_prints(
+    script: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(process, "ANSWER_LIMIT", 1_000_000)
+    outcome, words = COMMANDS[script]
+    client = Command(shlex.join(["sh", "-c", script]), ["retry"])
+    assert client.start().features == {"retry"}
+    said = client.embed(CALL, 1.0)
+    assert said.outcome is outcome
+    assert words in said.message
+
+
+def test_a_command_has_the_call_without_what_is_in_its_environment() -> None:
+    script = 'cat >&2; echo "$RELACE_BASE_URL $RELACE_API_KEY" >&2'
+    said = Command(shlex.join(["sh", "-c", script])).embed(CALL, 5.0)
+    assert '"input":["a"]' in said.errors and "base_url" not in said.errors
+    assert "http://127.0.0.1:9/v1 rlc-x\n" in said.errors
+
+
+def test_a_command_that_is_not_there_does_not_start() -> None:
+    with pytest.raises(AdapterError, match="there is no command 'no-such-command-here'"):
+        Command("no-such-command-here").start()
+
+
+def _raises(_: Any) -> Any:
+    raise ValueError("oh")
+
+
+def _leaves(_: Any) -> Any:
+    sys.exit(4)
+
+
+def _hangs(_: Any) -> Any:
+    time.sleep(3)
+
+
+async def _awaited(_: Any) -> Any:
+    return {"outcome": "ok", "embeddings": [], "total_tokens": 0}
+
+
+@pytest.mark.parametrize(
+    ("client", "outcome", "words"),
+    [
+        (_raises, Outcome.CRASH, "it raised ValueError: oh"),
+        (_leaves, Outcome.CRASH, "it raised SystemExit: 4"),
+        (_hangs, Outcome.HANG, "it said nothing for 0.2 seconds"),
+        (_awaited, Outcome.OK, ""),
+        (lambda _: 5, Outcome.BABBLE, "an answer must be an object"),
+    ],
+)
+def test_a_callable_is_judged_by_what_it_gives(
+    client: Callable[..., Any], outcome: Outcome, words: str
+) -> None:
+    said = InProcess(client).embed(CALL, 0.2)
+    assert said.outcome is outcome
+    assert words in said.message
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("json", "must be MODULE:NAME"),
+        ("no_such_module:x", "cannot import no_such_module:x: No module named"),
+        ("json:no_such_name", "has no attribute 'no_such_name'"),
+        ("json:__name__", "is no callable"),
+    ],
+)
+def test_a_name_that_means_no_callable_is_told(name: str, words: str) -> None:
+    with pytest.raises(AdapterError, match=words):
+        load(name)
+
+
+def test_each_thread_has_an_instance_of_a_class() -> None:
+    made: list[object] = []
+
+    class Client:
+        def __init__(self) -> None:
+            made.append(self)
+
+        def __call__(self, message: dict[str, Any]) -> dict[str, Any]:
+            return {"client": "class"} if message["cmd"] == "start" else {}
+
+    for _ in range(2):
+        client = InProcess(Client)
+        client.start()
+        client.close()
+    assert len(made) == 2
+
+
+def test_crashes_and_hangs_are_findings_and_the_run_goes_on() -> None:
+    def adapter() -> Adapter:
+        return InProcess(_dies)
+
+    report = verify(Wanted(way="python", client="x", only=("ERR",)), lambda _: None, adapter)
+    assert [one.outcome for one in report.results[:2]] == [Result.FAILS, Result.FAILS]
+    assert "crash: it raised RuntimeError" in report.results[0].findings[0].problem
+
+
+def _dies(message: dict[str, Any]) -> dict[str, Any]:
+    if message["cmd"] == "start":
+        return {"client": "dies"}
+    raise RuntimeError
+
+
+def test_a_client_that_always_hangs_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("contract_tests.client.case._LIMIT", 0.1)
+
+    def silent(message: dict[str, Any]) -> Any:
+        return {"client": "silent"} if message["cmd"] == "start" else time.sleep(1)
+
+    wanted = Wanted(way="python", client="x", only=("BAD", "ERR"), jobs=1)
+    report = verify(wanted, lambda _: None, lambda: InProcess(silent))
+    given_up = [one for one in report.results if "stopped answering" in str(one.findings)]
+    assert len(given_up) == len(report.results) - 4
+    assert report.exit_code == 1

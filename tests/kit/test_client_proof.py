@@ -1,0 +1,133 @@
+"""The kit for clients tested by itself: who is broken is caught by name, the reference is clean.
+
+This is the short form; ``nox -s proof`` takes 20 seeds, and runs every check on every client.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from contract_tests import contract
+from contract_tests.adapters.in_process import InProcess
+from contract_tests.adapters.protocol import FEATURES
+from contract_tests.client import answers, case, model, retries, verify
+from contract_tests.client.catalogue import CHECKS
+from contract_tests.client.turn import Seen
+from contract_tests.finding import Outcome
+from contract_tests.requirements import requirements
+from mock_server import RecordedRequest
+from tests.kit.broken_clients import BROKEN
+from tests.kit.judging import found
+from tests.kit.judging_clients import CATCHERS, caught, judged_client
+
+CLIENT = requirements("client")
+#: A client that crashes or hangs in this process leaves its connections open.
+pytestmark = pytest.mark.filterwarnings(
+    "ignore::pytest.PytestUnraisableExceptionWarning", "ignore::ResourceWarning"
+)
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_a_broken_client_is_caught_by_every_check_that_names_it(name: str) -> None:
+    assert set(CATCHERS[name]) <= caught(name, *CATCHERS[name])
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_nothing_is_found_in_the_reference(seed: int) -> None:
+    report = judged_client(None, seed=seed)
+    assert found(report) == {}
+    assert report.count(Outcome.HOLDS) == len(CLIENT)
+
+
+def test_every_check_names_a_broken_client_and_every_one_is_named() -> None:
+    assert len(BROKEN) >= 30
+    assert {name for one in CLIENT.values() for name in one.mutants} == set(BROKEN)
+    assert [one.id for one in CLIENT.values() if not one.mutants] == []
+    assert set(CLIENT) == set(CHECKS)
+
+
+def test_a_client_that_never_sends_a_request_fails_every_check() -> None:
+    def pretends(request: dict[str, Any]) -> dict[str, Any]:
+        if request["cmd"] == "start":
+            return {"client": "silent", "features": list(FEATURES)}
+        return {"outcome": "ok", "embeddings": [[0.5]] * len(request["input"]), "total_tokens": 1}
+
+    report = verify.verify(
+        verify.Wanted(way="python", client="silent"), lambda _: None, lambda: InProcess(pretends)
+    )
+    assert set(found(report)) == set(CLIENT)
+    assert report.exit_code == 1
+
+
+def _lost(entry: RecordedRequest, true: Any = case._seen) -> Seen:
+    seen: Seen = true(entry)
+    return Seen(seen.at, seen.method, seen.target, (), "", "", seen.answer)
+
+
+def _timeless(entry: RecordedRequest, true: Any = case._seen) -> Seen:
+    seen: Seen = true(entry)
+    return Seen(
+        0.0, seen.method, seen.target, seen.headers, seen.body, seen.digest, seen.answer
+    )  # fmt: skip
+
+
+def _stretched(entry: RecordedRequest, true: Any = case._seen) -> Seen:
+    seen: Seen = true(entry)
+    return Seen(
+        seen.at * 100, seen.method, seen.target, seen.headers, seen.body, seen.digest, seen.answer
+    )  # fmt: skip
+
+
+def _one_less(script: Any, max_retries: int, true: Any = model.predict) -> Any:
+    return true(script, max(max_retries - 1, 0))
+
+
+def _success(script: Any, max_retries: int) -> model.Prediction:
+    return model.Prediction(len(script) + 1, None, None)
+
+
+class _Agreeable:
+    """A schema that everything keeps."""
+
+    def iter_errors(self, _: Any) -> Any:
+        return iter(())
+
+
+class _Strict:
+    """A schema that nothing keeps."""
+
+    def iter_errors(self, content: Any) -> Any:
+        return contract.validator("EmbedRequest").iter_errors([content])
+
+
+def _reversed(base_url: str, texts: Any, dtype: str, true: Any = answers.truth) -> Any:
+    vectors, tokens = true(base_url, texts, dtype)
+    return vectors[::-1], tokens
+
+
+@pytest.mark.parametrize(
+    ("where", "name", "instead", "checks"),
+    [
+        (case, "_seen", _lost, ["REQ-03", "REQ-06"]),
+        (case, "_seen", _timeless, ["RET-05"]),
+        (case, "_seen", _stretched, ["RET-05"]),
+        (retries, "predict", _one_less, ["RET-11"]),
+        (retries, "predict", _success, ["RET-11"]),
+        (contract, "validator", lambda _: _Agreeable(), ["REQ-04"]),
+        (case, "truth", _reversed, ["RSP-01"]),
+    ],
+    ids=["journal", "clock stands", "clock races", "model, less", "model, more", "schema", "truth"],
+)
+def test_a_broken_harness_is_noticed(
+    where: Any, name: str, instead: Any, checks: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By the reference, which is no longer clean, or by a broken client, no longer caught."""
+    monkeypatch.setattr(where, name, instead)
+    finds_fault = bool(found(judged_client(None, *checks)))
+    broken = {one for identity in checks for one in CLIENT[identity].mutants}
+    misses = any(
+        not set(checks) & set(CATCHERS[one]) <= caught(one, *checks) for one in sorted(broken)
+    )
+    assert finds_fault or misses
