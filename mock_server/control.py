@@ -207,19 +207,15 @@ class Control:
         seconds = _body(received, "Advance")["advance"]
         key = _key(received)
         namespaces = self._script.namespaces
-
-        def advance(namespace: Namespace) -> float:
-            if key is not None:
-                namespace.advanced += seconds
-            return namespaces.now(namespace)
-
-        if key is None:
-            namespaces.advance_default(seconds)
-        now = namespaces.change(namespace_of(key), advance)
         try:
-            return {"now": datetime.fromtimestamp(now, UTC).isoformat()}
-        except (OverflowError, ValueError):
-            return {"now": "9999-12-31T23:59:59Z"}
+            if key is None:
+                namespaces.advance_default(seconds)
+                now = namespaces.time_of(ANONYMOUS)
+            else:
+                now = namespaces.advance(namespace_of(key), seconds)
+        except OverflowError as error:
+            raise _BadRequestError(str(error)) from None
+        return {"now": datetime.fromtimestamp(now, UTC).isoformat()}
 
     def _reset(self, received: Received) -> None:
         everything = bool(received.body) and _body(received, "Reset").get("all", False)

@@ -31,12 +31,20 @@ class Guard:
         if not self.loopback:
             return "off loopback the control API needs a token: start with --control-token"
         for origin in received.header(b"origin"):
-            if not is_loopback(urlsplit(origin).hostname or ""):
+            if not is_loopback(_host_of(origin)):
                 return "a web page of another origin cannot steer the mock"
         for host in received.header(b"host"):
-            if not is_loopback(urlsplit(f"//{host}").hostname or ""):
+            if not is_loopback(_host_of(f"//{host}")):
                 return "the Host must be this machine: use 127.0.0.1 or localhost"
         return None
+
+
+def _host_of(url: str) -> str:
+    """The host of a URL; empty if there is none, or none that can be read."""
+    try:
+        return urlsplit(url).hostname or ""
+    except ValueError:
+        return ""
 
 
 def is_loopback(host: str) -> bool:

@@ -24,6 +24,7 @@ from mock_server.scenario.model import Scenario
 #: Bytes of a body that are kept.
 BODY_LIMIT = 64 * 1024
 _ENTRY = 2000  # bytes of an entry beside its body, about
+_SCHEMES = (b"bearer", b"basic", b"digest", b"token", b"apikey")
 _SECRET = re.compile(rb"authorization|cookie|api-?key|token|secret", re.IGNORECASE)
 
 Outcome = Literal["pending", "answered", "refused", "faulted", "client_aborted"]
@@ -223,10 +224,11 @@ class _Redaction:
         )
 
     def _secret(self, value: bytes) -> bytes:
-        """The scheme, if there is one, and the mark."""
+        """The scheme, if it is one and not a key in its place, and the mark."""
         scheme, blank, rest = value.partition(b" ")
         mark = self._mark.encode()
-        return scheme + b" " + mark if blank and rest else mark
+        known = blank and rest and scheme.lower() in _SCHEMES
+        return scheme + b" " + mark if known else mark
 
 
 @functools.lru_cache(256)

@@ -24,6 +24,8 @@ from mock_server.scenario.model import Scenario
 ANONYMOUS = "anonymous"
 _BODIES = 4096  # different bodies whose attempts a namespace counts
 _SCRIPTS = 64  # scenarios whose positions a namespace keeps
+# Seconds that a clock can be moved in all, a thousand years: dates end with the year 9999.
+_FURTHEST = 1000 * 365.25 * 86400
 _Result = TypeVar("_Result")
 
 
@@ -146,10 +148,19 @@ class Namespaces:
             for namespace in self._followers():
                 namespace.rewind()
 
+    def advance(self, name: str, seconds: float) -> float:
+        """Move the clock of one namespace; gives the time there. Raises ``OverflowError``."""
+
+        def move(namespace: Namespace) -> float:
+            namespace.advanced = _moved(namespace.advanced, seconds)
+            return self.now(namespace)
+
+        return self.change(name, move)
+
     def advance_default(self, seconds: float) -> None:
-        """Move every clock."""
+        """Move every clock. Raises ``OverflowError``."""
         with self._lock:
-            self._advanced += seconds
+            self._advanced = _moved(self._advanced, seconds)
 
     def reset_default(self) -> list[str]:
         """Rewind those that follow the default, and the common clock; tells which."""
@@ -172,3 +183,9 @@ class Namespaces:
 
     def _followers(self) -> list[Namespace]:
         return [namespace for namespace in self._kept.values() if namespace.installed is None]
+
+
+def _moved(advanced: float, seconds: float) -> float:
+    if advanced + seconds > _FURTHEST:
+        raise OverflowError("a clock can be moved by a thousand years in all: reset it")
+    return advanced + seconds

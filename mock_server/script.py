@@ -111,7 +111,7 @@ class Script:
         self, wish: Wish | None, namespace: Namespace
     ) -> tuple[str | None, Scenario | None, str | None]:
         """Who chose, the scenario, and the name that there is not."""
-        if wish and wish.name:
+        if wish and wish.name is not None:
             scenario = self.library.get(wish.name)
             return wish.by, scenario, None if scenario else wish.name
         if wish and wish.status:

@@ -15,6 +15,7 @@ ResetForm = Literal["epoch", "iso", "seconds"]
 Http = Literal["auto", "httptools", "h11"]
 
 _RATE = re.compile(r"(\d{1,9})/(\d{1,9}(?:\.\d{1,9})?)(ms|s|m|h)")
+_LONGEST = 366 * 86400.0  # seconds
 _SIZE = re.compile(r"(\d+)\s*([kKmMgG]?)(i?)[bB]?")
 
 
@@ -146,8 +147,10 @@ def parse_rate(text: str) -> tuple[int, float]:
     match = _RATE.fullmatch(text.strip())
     requests, per, unit = match.groups() if match else ("0", "0", "s")
     seconds = float(per) * {"ms": 0.001, "s": 1, "m": 60, "h": 3600}[unit]
-    if int(requests) < 1 or seconds <= 0:
-        raise SettingsError(f"rate-limit must be as 3/60s, requests/time, not {text!r}")
+    if int(requests) < 1 or not 0 < seconds <= _LONGEST:
+        raise SettingsError(
+            f"rate-limit must be as 3/60s, requests/time of at most a year, not {text!r}"
+        )
     return int(requests), seconds
 
 

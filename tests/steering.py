@@ -8,6 +8,7 @@ import os
 import socket
 import ssl
 import time
+import weakref
 from collections.abc import Callable
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
@@ -44,6 +45,7 @@ class Steering:
         self._client = httpx.Client(
             base_url=url, headers=self.headers, verify=self.verify, timeout=60
         )
+        weakref.finalize(self, self._client.close)
 
     def control(self, method: str, path: str, **request: Any) -> httpx.Response:
         """The answer of the control API to a request of this key."""
@@ -93,7 +95,3 @@ class Steering:
             *headers,
         ]
         return "\r\n".join([*head, "", ""]).encode() + body
-
-    def close(self) -> None:
-        """Give up the connections."""
-        self._client.close()

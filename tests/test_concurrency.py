@@ -128,3 +128,48 @@ def test_clients_of_different_keys_do_not_meet(running: RunningServer) -> None:
             client.close()
 
     asyncio.run(play())
+
+
+async def at_once(server: RunningServer, key: str) -> Counter[int]:
+    """What sixteen clients get that ask for the same in the same moment."""
+    clients = await asyncio.gather(*(connect(server) for _ in range(16)))
+    statuses = await asyncio.gather(*(client.ask(key, "same") for client in clients))
+    for client in clients:
+        client.close()
+    return Counter(statuses)
+
+
+def test_a_one_shot_reset_meets_exactly_one_of_sixteen_clients(running: RunningServer) -> None:
+    for number in range(ROUNDS // 4):
+        key = f"mock.connection-reset.{number}"
+        assert asyncio.run(at_once(running, key)) == {0: 1, 200: 15}, number
+
+
+def test_a_quota_lets_through_as_many_as_it_says(running: RunningServer) -> None:
+    control = running.control("rlc-quota")
+    for _ in range(ROUNDS // 10):
+        control.play({"rate_limit": {"requests": 7, "per": "1h"}})
+        assert asyncio.run(at_once(running, control.api_key)) == {200: 7, 429: 9}
+
+
+def test_each_time_that_a_body_comes_has_its_fate(running: RunningServer) -> None:
+    """Whichever connection brings it: as many fail at 32 as at 1."""
+    rule = {"when": {}, "chance": 0.5, "steps": [{"status": 500}], "repeat": True}
+
+    async def fates(key: str, connections: int) -> Counter[int]:
+        running.control(key).play({"rules": [rule]})
+        clients = await asyncio.gather(*(connect(running) for _ in range(connections)))
+        left = ["the same"] * 200
+        found: Counter[int] = Counter()
+
+        async def work(client: Client) -> None:
+            while left:
+                found[await client.ask(key, left.pop())] += 1
+            client.close()
+
+        await asyncio.gather(*map(work, clients))
+        return found
+
+    alone = asyncio.run(fates("rlc-one", 1))
+    assert asyncio.run(fates("rlc-thirty-two", 32)) == alone
+    assert 60 < alone[500] < 140

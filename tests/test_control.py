@@ -269,3 +269,33 @@ def test_without_reload_a_file_is_read_once(serve: Serve, tmp_path: Path) -> Non
     with serve("--scenario", str(story), "--dimensions", "8") as process:
         write(story, "steps: [{status: 503, times: forever}]")
         assert status(process) == 500
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [{"Host": "["}, {"Host": "a]b"}, {"Origin": "http://["}, {"Host": ""}, {"Origin": "null"}],
+)
+def test_a_host_that_cannot_be_read_is_a_foreign_one(
+    control: httpx.Client, headers: dict[str, str]
+) -> None:
+    assert control.get("/scenario", headers=headers).status_code == 403
+
+
+@pytest.mark.parametrize("headers", [KEY, {"Authorization": ""}], ids=["a key", "the default"])
+def test_a_clock_cannot_be_moved_out_of_the_calendar(
+    running: RunningServer, headers: dict[str, str]
+) -> None:
+    """It is refused, and what has a date goes on to have one."""
+    fields = {name: value for name, value in headers.items() if value}
+    with httpx.Client(base_url=f"{running.url}/_mock", headers=fields) as control:
+        answers = [control.post("/clock", json={"advance": 3_153_600_000}) for _ in range(11)]
+        assert [answer.status_code for answer in answers] == [200] * 10 + [400]
+        assert "a thousand years in all: reset it" in answers[-1].json()["error"]
+        limit = {"rate_limit": {"requests": 1, "per": "8760h", "reset": "iso"}}
+        assert control.put("/scenario", json=limit).status_code == 200
+        body = {"model": "m", "input": ["a"]}
+        asked = httpx.post(f"{running.base_url}/code/embed", json=body, headers=KEY)
+        assert asked.headers["x-ratelimit-reset"].startswith("30")
+        assert control.get("/requests").status_code == 200
+        control.delete("/scenario")
+        control.post("/reset", json={"all": True})

@@ -84,10 +84,8 @@ def place(
 
 
 @pytest.fixture
-def steering(place: tuple[str, ssl.SSLContext | None]) -> Iterator[Steering]:
-    steering = Steering(place[0], context=place[1])
-    yield steering
-    steering.close()
+def steering(place: tuple[str, ssl.SSLContext | None]) -> Steering:
+    return Steering(place[0], context=place[1])
 
 
 class Wire:
@@ -429,4 +427,3 @@ def test_an_error_of_tcp_is_what_the_socket_sees() -> None:
                     peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
                 peer.close()
                 assert wire.to_the_end() == end
-            steering.close()

@@ -23,8 +23,8 @@ import pytest
 from mock_server.control import document
 from mock_server.exchange import EmbedRequest, Received
 from mock_server.scenario import model
+from mock_server.scenario.compounds import Record
 from mock_server.scenario.faults import FAULTS
-from mock_server.scenario.kinds import Record
 from mock_server.scenario.library import bundled_folder, read_file
 from mock_server.scenario.model import read
 from mock_server.scenario.mutations import MUTATIONS, Mutation
@@ -179,7 +179,10 @@ def test_every_control_request_is_in_the_guide() -> None:
     assert set(re.findall(r"^\| `([A-Z]+ /_mock/\S+)` \|", page, re.MULTILINE)) == known
 
 
-@pytest.mark.parametrize("page", [*GUIDES, "CONTRIBUTING.md"])
+PAGES = [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")]
+
+
+@pytest.mark.parametrize("page", sorted(str(page.relative_to(ROOT)) for page in PAGES))
 def test_every_link_to_a_file_leads_somewhere(page: str) -> None:
     for target in re.findall(r"\]\((?!https?:)([^)]+)\)", (ROOT / page).read_text()):
         file, _, heading = target.partition("#")

@@ -139,6 +139,8 @@ def test_no_key_is_in_the_journal_wherever_a_client_puts_it(running: RunningServ
     httpx.get(f"{running.url}/{SECRET}", headers={"Authorization": f"Bearer {SECRET}"})
     httpx.get(running.url, headers={"Authorization": f"Basic {SECRET}"})
     httpx.get(running.url, headers={"Authorization": SECRET})
+    for odd in (f"{SECRET} Bearer", f"{SECRET} x y", f"Bearer {SECRET} x", f"{SECRET},Bearer x"):
+        httpx.get(running.url, headers={"Authorization": odd})
     text = json.dumps(entries(running))
     assert SECRET not in text
     assert "session=abc" not in text

@@ -33,10 +33,8 @@ def server() -> Iterator[RunningServer]:
 
 
 @pytest.fixture
-def steering(server: RunningServer) -> Iterator[Steering]:
-    steering = Steering(server.url)
-    yield steering
-    steering.close()
+def steering(server: RunningServer) -> Steering:
+    return Steering(server.url)
 
 
 def vectors(answer: Answer) -> list[list[float]]:
@@ -313,7 +311,6 @@ def test_any_two_that_go_together_both_show(server: RunningServer, names: tuple[
         answers.append(
             (response.content, response.headers["content-type"], response.headers.get("vary"))
         )
-        steering.close()
     assert answers[2] not in answers[:2]
 
 

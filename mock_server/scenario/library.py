@@ -80,7 +80,7 @@ class Library:
         names = self.names()
         near = suggestion(name, names)
         hint = near if near.startswith("did") else ""
-        return f"there is no scenario {name!r}; {hint} known are {', '.join(names)}".replace(
+        return f"there is no scenario {name[:80]!r}; {hint} known are {', '.join(names)}".replace(
             "  ", " "
         )
 

@@ -14,20 +14,17 @@ from dataclasses import dataclass
 from typing import Annotated, Any, Literal, get_args
 
 from mock_server.scenario import mutations
+from mock_server.scenario.compounds import Either, Fields, ListOf, Record
 from mock_server.scenario.delays import Delay, DelayKind
 from mock_server.scenario.faults import FAULTS
 from mock_server.scenario.kinds import (
     Base64,
     Choice,
     Duration,
-    Either,
-    Fields,
     Flag,
     Fraction,
     Json,
-    ListOf,
     Positive,
-    Record,
     Regex,
     Text,
     Whole,
@@ -292,13 +289,14 @@ def read(text: bytes, file: str, default_name: str) -> Scenario:
     rules = keys.rules
     if keys.steps:
         rules = (Rule(When(), keys.steps, repeat=keys.repeat),)
+    name = keys.name or default_name
     return Scenario(
-        keys.name or default_name,
+        name,
         keys.description,
         keys.seed,
         keys.rate_limit,
         rules,
-        hashlib.sha256(text).hexdigest()[:16],
+        hashlib.sha256(name.encode() + b"\n" + text).hexdigest()[:16],
         node.plain(),
     )
 

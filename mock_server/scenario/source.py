@@ -223,5 +223,5 @@ def _is_scalar(tree: yaml.Node) -> bool:
 def suggestion(word: str, known: Iterable[str]) -> str:
     """What a misspelt word should perhaps be; else all that it can be."""
     known = list(known)
-    near = difflib.get_close_matches(word, known, 1, 0.6)
+    near = difflib.get_close_matches(word[:80], known, 1, 0.6)
     return f"did you mean {near[0]}?" if near else f"there is {', '.join(known)}"

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated
 
+from mock_server.scenario.compounds import ListOf, Record
 from mock_server.scenario.delays.fixed import Fixed
 from mock_server.scenario.delays.lognormal import Lognormal
 from mock_server.scenario.delays.uniform import Uniform
-from mock_server.scenario.kinds import Duration, ListOf, Positive, Record, Schema
+from mock_server.scenario.kinds import Duration, Positive, Schema
 from mock_server.scenario.source import Node
 
 Delay = Fixed | Uniform | Lognormal
