@@ -5,6 +5,7 @@ This is the short form; ``nox -s proof`` takes 20 seeds, and runs every check on
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -18,6 +19,7 @@ from contract_tests.client.turn import Seen
 from contract_tests.finding import Outcome
 from contract_tests.requirements import requirements
 from mock_server import RecordedRequest
+from tests.kit import client_proof
 from tests.kit.broken_clients import BROKEN
 from tests.kit.judging import found
 from tests.kit.judging_clients import CATCHERS, caught, judged_client
@@ -131,3 +133,12 @@ def test_a_broken_harness_is_noticed(
         not set(checks) & set(CATCHERS[one]) <= caught(one, *checks) for one in sorted(broken)
     )
     assert finds_fault or misses
+
+
+def test_the_proof_of_the_docs_is_of_these_clients() -> None:
+    written = client_proof.PAGE.read_text(encoding="utf-8")
+    rows = dict(re.findall(r"^\| ([\w-]+) \| ([^|]*) \|", written, re.MULTILINE))
+    proven = {name: named.split(", ") for name, named in rows.items() if name in BROKEN}
+    assert "Not so" not in written
+    assert proven == CATCHERS, "run nox -s proof"
+    assert f"{len(CLIENT)} checks" in written
