@@ -5,6 +5,7 @@ Hypothesis is imported late, as most checks do without and one should start at o
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable
 from typing import Any, Protocol
@@ -42,6 +43,7 @@ def holds_for(
     from hypothesis import HealthCheck, Phase, given, seed, settings  # noqa: PLC0415
 
     smallest: list[tuple[int, Departure]] = []
+    mishaps: list[Exception] = []
     tried: list[None] = []
     end = time.monotonic() + _PATIENCE
 
@@ -66,13 +68,16 @@ def holds_for(
             if not smallest or size(value) <= smallest[0][0]:
                 smallest[:] = [(size(value), departure)]
             raise
-
-    try:
-        attempt()
-    except Exception:  # Hypothesis wraps what it cannot repeat, in more than one way
-        if not smallest:
+        except Exception as error:
+            mishaps.append(error)
             raise
+
+    # Hypothesis wraps what it cannot repeat, in more than one way; what was raised first counts.
+    with contextlib.suppress(Exception):
+        attempt()
     if smallest:
         raise smallest[0][1] from None
+    if mishaps:
+        raise mishaps[0] from None
     if not tried:
         raise NotExercised("no example was tried")
