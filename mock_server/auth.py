@@ -12,7 +12,7 @@ from mock_server.scenario.selection import named_by
 def bearer_key(received: Received) -> str | None:
     """The key, if there is one to be read, known or not."""
     fields = received.header(b"authorization")
-    words = fields[0].split() if len(fields) == 1 else []
+    words = _words(fields[0]) if len(fields) == 1 else []
     return words[1] if len(words) == 2 and words[0].lower() == "bearer" else None
 
 
@@ -32,8 +32,7 @@ def authenticate(  # noqa: PLR0911 - one return for each way to be refused
         return authorization_required("send the header `Authorization: Bearer <key>`")
     if len(fields) > 1:
         return authorization_required("there is more than one Authorization header")
-    scheme, *credentials = fields[0].replace("\t", " ").split(" ")
-    credentials = [word for word in credentials if word]
+    scheme, *credentials = _words(fields[0]) or [""]
     if not scheme:
         return authorization_required("the Authorization header is empty")
     if scheme.lower() != "bearer":
@@ -44,3 +43,8 @@ def authenticate(  # noqa: PLR0911 - one return for each way to be refused
     if known and credentials[0] not in known and not named_by(credentials[0]):
         return unknown_key(unknown_key_status)
     return Caller(credentials[0])
+
+
+def _words(field: str) -> list[str]:
+    """What blanks and tabs divide, and nothing else: U+00A0 is a character of a key."""
+    return [word for word in field.replace("\t", " ").split(" ") if word]

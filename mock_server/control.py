@@ -26,6 +26,7 @@ from mock_server.journal import Entry
 from mock_server.namespaces import ANONYMOUS, Installed, Namespace, namespace_of
 from mock_server.pipeline import Pipeline
 from mock_server.scenario import engine
+from mock_server.scenario.kinds import Text
 from mock_server.scenario.model import Scenario, json_schema, read
 from mock_server.scenario.selection import named_by
 from mock_server.scenario.source import SIZE_LIMIT, Node, ScenarioError, parse
@@ -171,8 +172,8 @@ class Control:
         if isinstance(node.value, dict) and node.value.keys() == {"name"}:
             name: Node = node.value["name"]
             library = self._script.library
-            if not isinstance(name.value, str) or library.get(name.value) is None:
-                name.fail(library.unknown(str(name.value)))
+            if library.get(Text().read(name)) is None:
+                name.fail(library.unknown(name.value))
             return Installed(name.value, None)
         scenario = read(body, "scenario", "unnamed")
         return Installed(scenario.name, scenario)

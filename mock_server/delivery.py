@@ -42,7 +42,7 @@ class Endpoint:
         body = await read_body(scope, receive, self._pipeline.settings.max_body)
         received = head.with_body(body.content, body.length)
         if body.cut_off:
-            self._pipeline.journal.has_body(entry, received, b"", None)
+            self._pipeline.journal.has_body(entry, received, b"")
             entry.completed("client_aborted")
             return  # the client went away before it had sent all: no one to answer
         try:
@@ -50,9 +50,13 @@ class Endpoint:
         except Exception:  # noqa: BLE001 - whatever it is, the client is told in the envelope
             _LOG.exception("relace-mock failed at %s %s", received.method, entry.path)
             answer = Answer(error(500, "relace-mock itself failed: its log has the traceback"))
+            entry.status = 500
         connection = _Connection(receive, send, wire_of(scope))
-        left = await _perform(answer, connection, close=not body.ended)
-        self._pipeline.finished(entry, answer, left=left)
+        left = True
+        try:
+            left = await _perform(answer, connection, close=not body.ended)
+        finally:
+            self._pipeline.finished(entry, answer, left=left)
 
     async def _answer(self, received: Received, entry: Entry) -> Answer:
         if received.length > _BYTES_AT_ONCE:
@@ -77,7 +81,12 @@ class ControlEndpoint:
         if not body.cut_off:
             head = received_head(scope)
             received = head.with_body(body.content, body.length)
-            await deliver(self._control.answer(received), send, close=not body.ended)
+            try:
+                reply = self._control.answer(received)
+            except Exception:  # noqa: BLE001 - as above
+                _LOG.exception("relace-mock failed at %s %s", received.method, received.path)
+                reply = error(500, "relace-mock itself failed: its log has the traceback")
+            await deliver(reply, send, close=not body.ended)
 
 
 def received_head(scope: Scope) -> Received:
@@ -98,7 +107,7 @@ async def deliver(reply: Reply, send: Send, *, close: bool = False) -> None:
 
 async def _perform(answer: Answer, connection: _Connection, *, close: bool) -> bool:
     """Let the answer arrive, or not, as it should; tells whether the client left before."""
-    if answer.delay and await connection.left(answer.delay):
+    if connection.wire.is_gone() or (answer.delay and await connection.left(answer.delay)):
         return True
     if answer.fault is None:
         await deliver(answer.reply, connection.send_message, close=close)
@@ -185,7 +194,7 @@ def _client(scope: Scope) -> str:
 def _declared_length(scope: Scope) -> int:
     for name, value in scope["headers"]:
         if name == b"content-length":
-            return int(value)
+            return min(int(value), 2**53)  # h11 lets any number of digits pass
     return 0
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -9,6 +11,14 @@ from typing import Literal
 OutputDtype = Literal["float", "binary"]
 #: Names in lower case, as ASGI has them.
 Headers = Sequence[tuple[bytes, bytes]]
+
+_SECRET = re.compile(rb"authorization|cookie|key|token|secret", re.IGNORECASE)
+
+
+@functools.lru_cache(256)
+def is_secret(name: bytes) -> bool:
+    """Whether a header field or parameter of this name holds what must not be written."""
+    return _SECRET.search(name) is not None
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,11 +39,11 @@ def transport(**settings: Any) -> Any:
 class _Transport:
     def __init__(self, pipeline: Pipeline) -> None:
         self._pipeline = pipeline
-        self._control = Control(pipeline, Guard())
+        self._control = Control(pipeline, Guard(open_to_all=True))
 
     def control(self, api_key: str) -> RemoteControl:
         """Steers what this key gets: scenario, clock, journal."""
-        return RemoteControl("http://in-process/v1", api_key, self._ask_control)
+        return RemoteControl("http://in-process/v1", api_key, send=self._ask_control)
 
     def handle_request(self, request: Any) -> Any:
         exchange = _Exchange(self, request, request.read())
@@ -52,7 +52,11 @@ class _Transport:
 
     async def handle_async_request(self, request: Any) -> Any:
         exchange = _Exchange(self, request, await request.aread())
-        await anyio.sleep(exchange.seconds)
+        try:
+            await anyio.sleep(exchange.seconds)
+        except BaseException:  # cancelled, of whatever event loop
+            exchange.leave()
+            raise
         return exchange.end()
 
     def answer(self, received: Received) -> tuple[Answer, Entry | None]:
@@ -125,7 +129,7 @@ class _Exchange:
             self.seconds = patience
         elif patience is not None and self.seconds > patience:
             self.seconds, self._raises, self._left = patience, _TIMEOUT, True
-        if self._answer.fault is not None and self._answer.fault.name == "drip":
+        if not self._left and self._answer.fault is not None and self._answer.fault.name == "drip":
             self.seconds += len(self._answer.reply.body) / measure(self._answer).bytes_per_second
 
     def end(self) -> Any:
@@ -142,6 +146,10 @@ class _Exchange:
             headers=[*reply.headers, *length],
             stream=self._library.ByteStream(b"" if self._without_body else reply.body),
         )
+
+    def leave(self) -> None:
+        """The client does not wait for the end."""
+        self._end(left=True)
 
     def _end(self, *, left: bool) -> None:
         self._transport.finished(self._entry, self._answer, left=left)

@@ -7,8 +7,6 @@ a short hash stands for it, wherever in the request the client put it.
 from __future__ import annotations
 
 import base64
-import functools
-import re
 import threading
 import time
 from collections import deque
@@ -17,6 +15,7 @@ from datetime import UTC, datetime
 from typing import Any, Literal
 
 from mock_server.exchange import Headers, Received
+from mock_server.redaction import Redaction
 from mock_server.scenario.engine import NOTHING, Decision
 from mock_server.scenario.matching import why
 from mock_server.scenario.model import Scenario
@@ -24,8 +23,6 @@ from mock_server.scenario.model import Scenario
 #: Bytes of a body that are kept.
 BODY_LIMIT = 64 * 1024
 _ENTRY = 2000  # bytes of an entry beside its body, about
-_SCHEMES = (b"bearer", b"basic", b"digest", b"token", b"apikey")
-_SECRET = re.compile(rb"authorization|cookie|api-?key|token|secret", re.IGNORECASE)
 
 Outcome = Literal["pending", "answered", "refused", "faulted", "client_aborted"]
 
@@ -47,6 +44,8 @@ class Entry:
     query: str
     headers: Headers
     begun: float
+    size: int
+    kept: bool = True
     body: bytes = b""
     length: int = 0
     body_hash: bytes = b""
@@ -133,40 +132,49 @@ class Journal:
         self._lock = threading.Lock()
         self.dropped = 0
 
-    def arrived(
-        self, received: Received, *, now: float, namespace: str, key: str | None, client: str
-    ) -> Entry:
+    def arrived(self, received: Received, *, now: float, namespace: str, client: str) -> Entry:
         """Enter a request whose head has come."""
-        hidden = _Redaction(key, namespace)
+        hidden = Redaction(received, namespace)
+        path, query = hidden.line(received.path), hidden.query(received.query)
+        headers = hidden.headers(received.headers)
+        head = len(path) + len(query) + sum(len(name) + len(value) for name, value in headers)
         entry = Entry(
             0,
             now,
             namespace,
             client,
             received.method,
-            hidden.line(received.path),
-            hidden.line(received.query.decode("utf-8", "replace")),
-            hidden.headers(received.headers),
+            path,
+            query,
+            headers,
             time.monotonic(),
+            _ENTRY + head,
         )
-        if hidden.found:
+        if path != received.path or query != received.query.decode("utf-8", "replace"):
             entry.violations = ("the API key is in the URL, where logs keep it",)
         with self._lock:
             self._number += 1
             entry.number = self._number
             self._entries.append(entry)
-            self._bytes += _ENTRY
+            self._bytes += entry.size
             self._shrink()
         return entry
 
-    def has_body(self, entry: Entry, received: Received, body_hash: bytes, key: str | None) -> None:
+    def has_body(self, entry: Entry, received: Received, body_hash: bytes) -> None:
         """Keep what was sent, so far as the bounds allow."""
-        entry.body = _Redaction(key, entry.namespace).text(received.body[:BODY_LIMIT])
-        entry.length = received.length
-        entry.body_hash = body_hash
+        body = Redaction(received, entry.namespace).text(received.body[:BODY_LIMIT])
         with self._lock:
-            self._bytes += len(entry.body)
-            self._shrink()
+            entry.length = received.length
+            entry.body_hash = body_hash
+            if entry.kept:  # else its place was needed, or the journal was emptied
+                entry.body = body
+                entry.size += len(body)
+                self._bytes += len(body)
+                self._shrink()
+
+    def broke(self, entry: Entry, received: Received, message: str) -> None:
+        """Note how a request broke the contract, without a key that the message may repeat."""
+        entry.violations += (Redaction(received, entry.namespace).line(message),)
 
     def entries(self, namespace: str | None = None) -> list[Entry]:
         """Those of a namespace, or all, oldest first."""
@@ -180,60 +188,20 @@ class Journal:
     def clear(self, namespace: str | None = None) -> None:
         """Forget those of a namespace, or all."""
         with self._lock:
-            kept = [entry for entry in self._entries if namespace not in (None, entry.namespace)]
-            self._entries = deque(kept)
-            self._bytes = sum(_ENTRY + len(entry.body) for entry in kept)
+            kept: deque[Entry] = deque()
+            for entry in self._entries:
+                entry.kept = namespace not in (None, entry.namespace)
+                if entry.kept:
+                    kept.append(entry)
+            self._entries = kept
+            self._bytes = sum(entry.size for entry in kept)
 
     def _shrink(self) -> None:
         while self._entries and (len(self._entries) > self._size or self._bytes > self._byte_limit):
-            self._bytes -= _ENTRY + len(self._entries.popleft().body)
+            oldest = self._entries.popleft()
+            oldest.kept = False
+            self._bytes -= oldest.size
             self.dropped += 1
-
-
-class _Redaction:
-    """Puts a short hash in the place of a key; ``found`` tells whether a line held it.
-
-    A key of a few characters is in many words, so it is only taken out of its header field.
-    """
-
-    _SHORTEST = 8
-
-    def __init__(self, key: str | None, namespace: str) -> None:
-        self._key = key if key and len(key) >= self._SHORTEST else None
-        self._mark = f"<key {namespace[:8]}>"
-        self.found = False
-
-    def line(self, text: str) -> str:
-        if self._key is None or self._key not in text:
-            return text
-        self.found = True
-        return text.replace(self._key, self._mark)
-
-    def text(self, raw: bytes) -> bytes:
-        if self._key is None:
-            return raw
-        return raw.replace(self._key.encode(), self._mark.encode())
-
-    def headers(self, fields: Headers) -> Headers:
-        # A tuple, as thousands of entries are kept: the garbage collector passes those by.
-        return tuple(
-            [
-                (name, self._secret(value) if _is_secret(name) else self.text(value))
-                for name, value in fields
-            ]
-        )
-
-    def _secret(self, value: bytes) -> bytes:
-        """The scheme, if it is one and not a key in its place, and the mark."""
-        scheme, blank, rest = value.partition(b" ")
-        mark = self._mark.encode()
-        known = blank and rest and scheme.lower() in _SCHEMES
-        return scheme + b" " + mark if known else mark
-
-
-@functools.lru_cache(256)
-def _is_secret(name: bytes) -> bool:
-    return _SECRET.search(name) is not None
 
 
 def _text(raw: bytes) -> str:

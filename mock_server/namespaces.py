@@ -58,6 +58,7 @@ class Namespace:
 
     name: str
     installed: Installed | None = None
+    names_its_own: bool = False
     positions: OrderedDict[str, Position] = field(default_factory=OrderedDict)
     bodies: OrderedDict[bytes, Counts] = field(default_factory=OrderedDict)
     forgotten: int = 0
@@ -182,7 +183,11 @@ class Namespaces:
         return len(self._kept)
 
     def _followers(self) -> list[Namespace]:
-        return [namespace for namespace in self._kept.values() if namespace.installed is None]
+        return [
+            namespace
+            for namespace in self._kept.values()
+            if namespace.installed is None and not namespace.names_its_own
+        ]
 
 
 def _moved(advanced: float, seconds: float) -> float:

@@ -72,7 +72,7 @@ class Pipeline:
         key = bearer_key(received)
         name = namespace_of(key)
         now = self.script.namespaces.time_of(name)
-        return self.journal.arrived(received, now=now, namespace=name, key=key, client=client)
+        return self.journal.arrived(received, now=now, namespace=name, client=client)
 
     def malformed(self, problem: str, client: str) -> None:
         """Enter what was not HTTP, and was refused before it was a request."""
@@ -89,10 +89,10 @@ class Pipeline:
         """What a request gets. Takes a small part of the time that vectors take."""
         key = bearer_key(received)
         body_hash = hashlib.sha256(received.body).digest()
-        self.journal.has_body(entry, received, body_hash, key)
+        self.journal.has_body(entry, received, body_hash)
         outcome = self._outcome(received)
         if isinstance(outcome, Refusal):
-            entry.violations += (message(outcome),)
+            self.journal.broke(entry, received, message(outcome))
             entry.refusal = outcome.status
         return self.script.turn(received, outcome, entry, body_hash, key)
 
@@ -100,7 +100,8 @@ class Pipeline:
         """The answer that was decided on, with its vectors."""
         answer = Answer(self._reply(turn), turn.decision.step, turn.decision.delay)
         entry.decision = turn.decision
-        entry.natural = isinstance(turn.outcome, Refusal) and answer.step is None
+        replaced = answer.step is not None and answer.step.replaces
+        entry.natural = isinstance(turn.outcome, Refusal) and not replaced
         entry.status = answer.reply.status if not answer.fault or answer.fault.sends_head else None
         for name, value in answer.reply.headers:
             if name == b"retry-after":
@@ -117,7 +118,7 @@ class Pipeline:
         else:
             entry.completed("refused" if entry.natural else "answered")
         whole = not left and (fault is None or fault.raises is None)
-        if whole and 200 <= answer.reply.status < 300:
+        if whole and 200 <= answer.reply.status < 300 and entry.attempt is not None:
             self.script.namespaces.succeeded(entry.namespace, entry.body_hash)
 
     def _outcome(self, received: Received) -> EmbedRequest | Refusal:

@@ -7,6 +7,7 @@ never meet, and what chance decides is the same in every run.
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Generator, Iterator
 from typing import TYPE_CHECKING
 
@@ -25,6 +26,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--relace-mock-url",
         metavar="URL",
         help="use this running mock (its ready line says the URL) instead of starting one",
+    )
+    group.addoption(
+        "--relace-mock-token",
+        metavar="TOKEN",
+        help="what it was started with as --control-token (or RELACE_MOCK_CONTROL_TOKEN)",
     )
     group.addoption(
         "--relace-mock-strict",
@@ -61,7 +67,9 @@ def relace_mock(request: pytest.FixtureRequest, relace_mock_url: str) -> Iterato
     from mock_server.remote import RemoteControl  # noqa: PLC0415 - as above
 
     digest = hashlib.sha256(request.node.nodeid.encode()).hexdigest()
-    mock = RemoteControl(relace_mock_url, f"rlc-{digest[:32]}")
+    token = request.config.getoption("relace_mock_token")
+    token = token or os.environ.get("RELACE_MOCK_CONTROL_TOKEN")
+    mock = RemoteControl(relace_mock_url, f"rlc-{digest[:32]}", control_token=token)
     mock.stop()
     mock.reset()
     for marker in request.node.iter_markers("relace_scenario"):

@@ -44,7 +44,8 @@ class Quota:
 
 def charge(spent: Spent | None, limit: Limit, now: float, cost: int) -> tuple[Spent | None, Quota]:
     """Spend ``cost`` requests, 0 or 1, if that many are left."""
-    if spent is not None and now >= spent.since + limit.per:
+    # A clock that was set back opens a new window, too.
+    if spent is not None and not spent.since <= now < spent.since + limit.per:
         spent = None
     if spent is None and cost == 0:
         return None, Quota(limit, limit.requests, now + limit.per, exceeded=False)

@@ -67,12 +67,23 @@ class RecordedRequest:
 class RemoteControl:
     """One key of a mock: what it plays, what it was asked, its clock.
 
-    ``base_url`` and ``api_key`` are what the client under test gets.
+    ``base_url`` and ``api_key`` are what the client under test gets; ``control_token`` is what
+    the server was started with, if it was.
     """
 
-    def __init__(self, base_url: str, api_key: str, send: Send | None = None) -> None:
+    def __init__(
+        self,
+        base_url: str,
+        api_key: str,
+        *,
+        control_token: str | None = None,
+        send: Send | None = None,
+    ) -> None:
         self.base_url = base_url
         self.api_key = api_key
+        self._fields = {"Authorization": f"Bearer {api_key}", "Content-Type": "application/json"}
+        if control_token is not None:
+            self._fields["X-Mock-Control-Token"] = control_token
         self._send = send or _over_a_socket(base_url)
 
     def play(self, scenario: str | Path | Mapping[str, Any]) -> None:
@@ -141,20 +152,28 @@ class RemoteControl:
             time.sleep(0.005)
 
     def _ask(self, method: str, name: str, body: Any = None) -> Any:
-        fields = {"Authorization": f"Bearer {self.api_key}", "Content-Type": "application/json"}
         content = b"" if body is None else json.dumps(body).encode()
-        status, answer = self._send(method, f"/_mock/{name}", fields, content)
-        if status >= 400:
-            raise ServerError(f"the mock refused: {json.loads(answer)['error']}")
-        return json.loads(answer) if answer else None
+        status, answer = self._send(method, f"/_mock/{name}", self._fields, content)
+        try:
+            result: Any = json.loads(answer) if answer else None
+            problem = result["error"] if status >= 400 else None
+        except (ValueError, TypeError, KeyError):
+            raise ServerError(f"what answers at {self.base_url} is no relace-mock") from None
+        if problem is not None:
+            raise ServerError(f"the mock refused: {problem}")
+        return result
 
 
 def _over_a_socket(base_url: str) -> Send:
     url = urlsplit(base_url)
+    try:
+        port = url.port
+    except ValueError:
+        raise ServerError(f"{base_url} is no URL of a mock: its port is no number") from None
     kind = http.client.HTTPSConnection if url.scheme == "https" else http.client.HTTPConnection
 
     def send(method: str, path: str, fields: Mapping[str, str], body: bytes) -> tuple[int, bytes]:
-        connection = kind(url.hostname or "", url.port, timeout=30)
+        connection = kind(url.hostname or "", port, timeout=30)
         try:
             connection.request(method, path, body, dict(fields))
             response = connection.getresponse()

@@ -67,19 +67,25 @@ class Script:
 
         def take(namespace: Namespace) -> Turn:
             entry.chosen_by, scenario, unknown = self._chosen(wish, namespace)
+            namespace.names_its_own = wish is not None and wish.by == "key"
             if unknown is not None and not before_scripts:
-                return Turn(unknown_scenario(self.library.unknown(unknown)))
+                refusal = unknown_scenario(self.library.unknown(unknown))
+                now = self.namespaces.now(namespace)
+                _, spent = self._charge(namespace, None, refusal, now)
+                return Turn(refusal, fields=quota.headers(spent, now) if spent else ())
             entry.scenario = scenario
             now = self.namespaces.now(namespace)
             so_far, spent = self._charge(namespace, scenario, outcome, now)
             fields = quota.headers(spent, now) if spent else ()
             if isinstance(so_far, Refusal) and not so_far.scriptable:
                 return Turn(so_far, fields=fields, now=now)
+            if wish and wish.status:  # RFC 7240 asks for one answer; it leaves no trace
+                preferred = wish.status if isinstance(so_far, EmbedRequest) else None
+                return Turn(so_far, preferred=preferred, fields=fields, now=now)
             counts = namespace.count(body_hash)
             entry.attempt = counts.attempts
-            preferred = wish.status if wish and isinstance(so_far, EmbedRequest) else None
-            if preferred or scenario is None:
-                return Turn(so_far, preferred=preferred, fields=fields, now=now)
+            if scenario is None:
+                return Turn(so_far, fields=fields, now=now)
             request = outcome if isinstance(outcome, EmbedRequest) else None
             would_be = so_far.status if isinstance(so_far, Refusal) else 200
             exchange = Exchange(

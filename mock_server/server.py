@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
+import logging
 import os
 import signal
 import socket
@@ -12,7 +13,7 @@ import ssl
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import FrameType
 from typing import Any
 
@@ -26,6 +27,7 @@ from mock_server.scenario.library import Library
 from mock_server.settings import Http, Listening, ServerError, Settings
 from mock_server.wire import protocol_class
 
+_LOG = logging.getLogger(__name__)
 #: Seconds that answers under way have to finish when the server is told to stop.
 _GRACE = 0.4
 #: Seconds from a signal to the end of the process, whatever is still under way.
@@ -41,6 +43,7 @@ class RunningServer:
     """A server that answers. ``base_url`` is what ``RELACE_BASE_URL`` takes."""
 
     base_url: str
+    control_token: str | None = field(default=None, repr=False)
 
     @property
     def url(self) -> str:
@@ -49,7 +52,7 @@ class RunningServer:
 
     def control(self, api_key: str) -> RemoteControl:
         """Steers what this key gets: scenario, clock, journal."""
-        return RemoteControl(self.base_url, api_key)
+        return RemoteControl(self.base_url, api_key, control_token=self.control_token)
 
 
 def serve(
@@ -103,7 +106,8 @@ class _Server(uvicorn.Server):
         secure = listening.ssl_certfile is not None
         host, port = self._socket.getsockname()[:2]
         self._running = RunningServer(
-            f"{'https' if secure else 'http'}://{f'[{host}]' if ':' in host else host}:{port}/v1"
+            f"{'https' if secure else 'http'}://{f'[{host}]' if ':' in host else host}:{port}/v1",
+            settings.control_token,
         )
         pipeline = Pipeline(settings)
         guard = Guard(loopback=is_loopback(host), token=settings.control_token)
@@ -176,8 +180,11 @@ class _Server(uvicorn.Server):
 async def _reload(library: Library) -> None:
     """Read scenario files again when they change, and say so on standard error."""
     while True:
-        for line in library.refresh():
-            sys.stderr.write(f"relace-mock: {line}\n")
+        try:
+            for line in library.refresh():
+                sys.stderr.write(f"relace-mock: {line}\n")
+        except Exception:  # noqa: BLE001 - a mistake of ours must not end the looking
+            _LOG.exception("relace-mock failed to read the scenarios again")
         await asyncio.sleep(_RELOAD)
 
 

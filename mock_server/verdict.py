@@ -202,12 +202,12 @@ def _repeated_texts(by_meaning: dict[_Meaning, list[Entry]]) -> Iterator[Finding
 
 def _meaning(entry: Entry) -> _Meaning | None:
     """The model and the texts of a valid request whose whole body was kept."""
-    if entry.length > BODY_LIMIT or entry.violations:
+    if entry.attempt is None or entry.length > BODY_LIMIT or entry.violations:
         return None
     try:
         body: Any = json.loads(entry.body)
         return body["model"], tuple(body["input"])
-    except (ValueError, TypeError, KeyError):
+    except (ValueError, TypeError, KeyError, RecursionError):
         return None
 
 
@@ -221,5 +221,5 @@ def _seconds(entry: Entry) -> float | None:
         pass
     try:
         return max(parsedate_to_datetime(entry.retry_after).timestamp() - entry.ended, 0.0)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None

@@ -69,7 +69,8 @@ class Wire:
 
     def write(self, raw: bytes) -> None:
         """Write bytes past all framing."""
-        self._transport.write(raw)
+        if not self._transport.is_closing():
+            self._transport.write(raw)
 
     def close(self) -> None:
         """End the connection in order (FIN), after what was written."""
@@ -79,13 +80,15 @@ class Wire:
     def reset(self) -> None:
         """Tear the connection down (RST): linger for no time, then close."""
         self._leave_it()
+        if self._transport.is_closing():
+            return
         peer = self._transport.get_extra_info("socket")
         peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self._transport.abort()
 
     def hold(self) -> None:
         """Hold an incomplete segment back until the connection ends (Linux can)."""
-        if hasattr(socket, "TCP_CORK"):
+        if hasattr(socket, "TCP_CORK") and not self._transport.is_closing():
             peer = self._transport.get_extra_info("socket")
             peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, 1)
 
@@ -101,6 +104,8 @@ class Wire:
 
     def _unsent(self) -> int:
         """Bytes that are here, or on their way (Linux tells; elsewhere only those here)."""
+        if self._transport.is_closing():
+            return 0
         size = self._transport.get_write_buffer_size()
         if size or fcntl is None:
             return size

@@ -17,7 +17,7 @@ LAYERS = [
     ["contract"],
     ["scenario"],
     ["auth", "validation", "tokens", "words", "decimals", "draws", "embedding", "quota"],
-    ["rows", "rendering", "namespaces", "journal", "script", "verdict"],
+    ["rows", "rendering", "namespaces", "redaction", "journal", "script", "verdict"],
     ["pipeline"],
     ["guard", "control", "wire", "delivery", "remote", "in_process"],
     ["app"],

@@ -19,6 +19,8 @@ _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h)")
 _LONGEST = 366 * 86400.0
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 Schema = dict[str, Any]
+#: The largest whole number that every reader of JSON reads as it is.
+LARGEST = 2**53 - 1
 
 
 class Kind(Protocol):
@@ -70,22 +72,21 @@ class Whole:
     """A whole number from ``least`` to ``most``."""
 
     least: int
-    most: int | None = None
+    most: int = LARGEST
 
     def read(self, node: Node) -> int:
         """See ``Kind``."""
         value = node.value
-        if type(value) is not int or value < self.least or value > (self.most or value):
+        if type(value) is not int or not self.least <= value <= self.most:
             limits = f"at least {self.least}"
-            if self.most is not None:
+            if self.most != LARGEST or (type(value) is int and value > LARGEST):
                 limits = f"from {self.least} to {self.most}"
             node.fail(f"must be a whole number {limits}, not {found(node)}")
         return value
 
     def schema(self) -> Schema:
         """See ``Kind``."""
-        most = {} if self.most is None else {"maximum": self.most}
-        return {"type": "integer", "minimum": self.least} | most
+        return {"type": "integer", "minimum": self.least, "maximum": self.most}
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,17 +115,19 @@ class Fraction:
 
 @dataclass(frozen=True, slots=True)
 class Positive:
-    """A number above 0."""
+    """A number above 0, up to ``most``."""
+
+    most: float = 1e12
 
     def read(self, node: Node) -> float:
         """See ``Kind``."""
-        if type(node.value) not in (int, float) or not 0 < node.value < float("inf"):
-            node.fail(f"must be a number above 0, not {found(node)}")
+        if type(node.value) not in (int, float) or not 0 < node.value <= self.most:
+            node.fail(f"must be a number above 0, up to {self.most:g}, not {found(node)}")
         return float(node.value)
 
     def schema(self) -> Schema:
         """See ``Kind``."""
-        return {"type": "number", "exclusiveMinimum": 0}
+        return {"type": "number", "exclusiveMinimum": 0, "maximum": self.most}
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,6 +240,8 @@ class Json:
                 self._check(child)
         elif type(value) not in (str, int, float, bool, type(None)):
             node.fail(f"{found(node)} cannot be written in JSON: put it in quotes")
+        elif type(value) is int and abs(value) > LARGEST:
+            node.fail("is more than JSON can be trusted with: use body_text")
         elif isinstance(value, float) and value - value != 0:
             node.fail("NaN and infinity cannot be written in JSON: use body_text")
 

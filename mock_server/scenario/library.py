@@ -60,11 +60,13 @@ class Library:
 
     def names(self) -> list[str]:
         """All names."""
-        return sorted({*self._bundled, *(scenario.name for _, scenario in self._own.values())})
+        return sorted(
+            {*self._bundled, *(scenario.name for _, scenario in list(self._own.values()))}
+        )
 
     def get(self, name: str) -> Scenario | None:
         """The scenario of a name, in its newest good version."""
-        for _, scenario in self._own.values():
+        for _, scenario in list(self._own.values()):
             if scenario.name == name:
                 return scenario
         if name in self._bundled and name not in self._read:
@@ -92,6 +94,7 @@ class Library:
             yield from self._complain(self._folder or Path(), f"{error}; all good versions stay")
             return
         for path in [path for path in self._own if path not in paths]:
+            self._tried.clear()  # a name may be free now
             yield f"scenario {self._own.pop(path)[1].name} is gone with {path}"
         for path in paths:
             try:

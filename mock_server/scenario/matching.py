@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from mock_server.exchange import EmbedRequest, Received
+from mock_server.exchange import EmbedRequest, Received, is_secret
 from mock_server.scenario.model import ABOUT_REQUEST, When
 
 
@@ -13,7 +13,7 @@ class Exchange(NamedTuple):
 
     ``request`` is None if it was refused; ``would_be`` is the status so far. ``attempt``
     and ``arrivals`` count the requests with the same body: since the last success, and
-    since the scenario was installed. ``body_hash`` is 16 bytes.
+    since the scenario was installed. ``body_hash`` is 32 bytes.
     """
 
     received: Received
@@ -69,7 +69,11 @@ def why(when: When, condition: str) -> str:
         case "input_matches":
             return f"input_matches: {when.input_matches.pattern if when.input_matches else ''!r} is found in no input"
         case "header":
-            return f"header: the request lacks one of {dict(when.header or {})!r}"
+            shown = [
+                name if is_secret(name.encode()) else f"{name}: {value}"
+                for name, value in (when.header or {}).items()
+            ]
+            return f"header: the request has not {', '.join(shown)}"
         case "would_be" | "attempt":
             return f"{condition}: is none of {', '.join(map(str, wanted or ()))}"
         case _:

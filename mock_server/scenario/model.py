@@ -126,6 +126,11 @@ class Step:
             node.keys["delay"].fail("hang never answers, so nothing can be delayed: remove it")
 
     @property
+    def replaces(self) -> bool:
+        """Whether it gives another answer than there would be, be it late or with more fields."""
+        return self.status is not None or bool(self.fault or self.mutate)
+
+    @property
     def fixed_body(self) -> tuple[bytes, bytes] | None:
         """The body that was given and its content type; None if none was."""
         if self.body is not Absent.ABSENT:
@@ -198,6 +203,9 @@ class Rule:
                 items[number + 1].fail("is never reached: the step before it lasts forever")
             if step.times == "forever" and self.repeat:
                 node.keys["repeat"].fail("is never reached: the last step lasts forever")
+            for name in step.mutate:
+                if problem := mutations.unmet(name, self.when.max_inputs, self.when.output_dtype):
+                    items[number].keys["mutate"].fail(f"{name} {problem}")
             if step.mutate and self.when.would_be and 200 not in self.when.would_be:
                 items[number].keys["mutate"].fail("falsifies a 200, which would_be excludes")
 

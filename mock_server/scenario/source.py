@@ -168,7 +168,10 @@ class _Reader:
         if not tree.style and _JSON_NUMBER.fullmatch(tree.value):
             return float(tree.value)  # a string to YAML, unless it has a point
         if type(value) in (int, float) and not _PLAIN_NUMBER.fullmatch(tree.value):
-            at.fail(f"{tree.value[:60]} is {value!r:.60} in YAML: write that, or put it in quotes")
+            shown = (
+                f"{value!r:.60}" if isinstance(value, float) or abs(value) < 2**64 else "too large"
+            )
+            at.fail(f"{tree.value[:60]} is {shown} in YAML: write that, or put it in quotes")
         return value
 
     def _mapping(self, tree: yaml.MappingNode, at: Node, depth: int) -> Node:

@@ -18,7 +18,7 @@ Delay = Fixed | Uniform | Lognormal
 @dataclass(frozen=True, slots=True)
 class _LognormalKeys:
     median: Annotated[float, Duration(zero=False), "half of the delays are shorter"]
-    sigma: Annotated[float, Positive(), "how wide they spread; 0.5 is usual"]
+    sigma: Annotated[float, Positive(10), "how wide they spread; 0.5 is usual"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,9 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+# Seconds; whatever waits longer waits for ever.
+_LONGEST = 86400.0
+
 
 @dataclass(frozen=True, slots=True)
 class Lognormal:
@@ -18,7 +21,8 @@ class Lognormal:
         from statistics import NormalDist  # noqa: PLC0415 - slow to import, seldom needed
 
         inner = min(max(chance, 1e-6), 1 - 1e-6)  # the tails have no end
-        return self.median * math.exp(self.sigma * NormalDist().inv_cdf(inner))
+        seconds = self.median * math.exp(self.sigma * NormalDist().inv_cdf(inner))
+        return min(seconds, _LONGEST)
 
     def words(self) -> str:
         """How a person would say it."""

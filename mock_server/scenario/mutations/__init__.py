@@ -10,7 +10,7 @@ from dataclasses import replace
 from types import MappingProxyType
 
 from mock_server.exchange import EmbedRequest, Received
-from mock_server.scenario.mutations.draft import Mutation
+from mock_server.scenario.mutations.draft import Mutation, has_several, is_float
 from mock_server.scenario.mutations.drop_result import DROP_RESULT
 from mock_server.scenario.mutations.duplicate_index import DUPLICATE_INDEX
 from mock_server.scenario.mutations.empty_body import EMPTY_BODY
@@ -96,6 +96,16 @@ def conflict(names: Sequence[str]) -> str | None:
     return None
 
 
+def unmet(name: str, max_inputs: int | None, output_dtype: str | None) -> str | None:
+    """Why a mutation can never be applied to such requests, or None."""
+    applies = MUTATIONS[name].applies
+    if max_inputs == 1 and applies is has_several:
+        return "needs two inputs, which max_inputs excludes"
+    if output_dtype == "binary" and applies is is_float:
+        return "needs float, which output_dtype excludes"
+    return None
+
+
 def applicable(names: Sequence[str], request: EmbedRequest, received: Received) -> bool:
     """Whether every one of these mutations can be applied to the answer to a request.
 
@@ -108,4 +118,4 @@ def applicable(names: Sequence[str], request: EmbedRequest, received: Received) 
     )
 
 
-__all__ = ["MUTATIONS", "Mutation", "applicable", "conflict"]
+__all__ = ["MUTATIONS", "Mutation", "applicable", "conflict", "unmet"]
