@@ -21,7 +21,7 @@ _SLACK, _MOMENT = 0.05, 0.05
 #: Headers that make clients which heed either of them try again at once.
 SOON = {"Retry_After": "0", "retry_after_ms": "20"}
 #: Calls of which waits are compared; how much they must grow, and be spread.
-_CALLS, _GROWTH, _SPREAD = 10, 1.4, 0.03
+_CALLS, _GROWTH, _SPREAD = 10, 1.4, 0.04
 #: Seconds for a call whose server asks for a day of patience.
 _BOUND = 15.0
 

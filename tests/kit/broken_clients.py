@@ -181,7 +181,7 @@ BROKEN: dict[str, tuple[tuple[str, str], ...]] = {
     "body-grows": (("self._attempt(content)", 'self._attempt(content + b" " * attempt)'),),
     "retry-loses-texts": (("self._attempt(content)", 'self._attempt(content if attempt < 2 else content.replace(b"third", b""))'),),
     "wait-constant": (("2.0**attempt", "2.0"),),
-    "wait-without-jitter": (("random.uniform(0.75, 1.0)", "1.0"),),
+    "wait-without-jitter": (("random.uniform(0.75, 1.0)", "1.5"),),
     # Connections.
     "reset-untyped": (('raise EmbedError("connection", str(error)', 'raise EmbedError("other", str(error)'),),
     "cut-off-salvaged": (*pieces("lenient"), _SALVAGE),
