@@ -5,7 +5,6 @@ Hypothesis is imported late, as most checks do without and one should start at o
 
 from __future__ import annotations
 
-import contextlib
 import time
 from collections.abc import Callable
 from typing import Any, Protocol
@@ -73,11 +72,12 @@ def holds_for(
             raise
 
     # Hypothesis wraps what it cannot repeat, in more than one way; what was raised first counts.
-    with contextlib.suppress(Exception):
+    try:
         attempt()
-    if smallest:
-        raise smallest[0][1] from None
-    if mishaps:
-        raise mishaps[0] from None
+    except Exception as error:  # noqa: BLE001 - it is raised again, or what it wraps
+        mishaps.append(error)
+    raised = [departure for _, departure in smallest] + mishaps
+    if raised:
+        raise raised[0] from None
     if not tried:
         raise NotExercised("no example was tried")
