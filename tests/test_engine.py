@@ -323,7 +323,7 @@ class Plays(RuleBasedStateMachine):
         outcome = "faulted" if fault else "answered"
         if left:
             outcome = "client_aborted"
-        elif not fault and "status" not in step and shown["step"] is None and would_be != 200:
+        elif not fault and "status" not in step and would_be != 200:
             outcome = "refused"
         assert shown["outcome"] == outcome
         if status == 429 and not fault:
@@ -338,7 +338,7 @@ class Plays(RuleBasedStateMachine):
         if limit is None or natural != 200:
             return natural
         now = self.time + self.common + place.advanced
-        if place.opened is None or now >= place.opened + 60:
+        if place.opened is None or not place.opened <= now < place.opened + 60:
             place.opened, place.used = now, 0
         if place.used >= limit["requests"]:
             return 429
