@@ -6,6 +6,7 @@ What a user got wrong is one line on standard error and exit code 2.
 
 from __future__ import annotations
 
+import gc
 import io
 import os
 import sys
@@ -182,10 +183,14 @@ def serve(
     **settings: Any,
 ) -> None:
     """Answer POST /v1/code/embed until stopped."""
+    gc.disable()  # while modules load, nothing is garbage
     from mock_server.server import RunningServer
     from mock_server.server import serve as run
 
     def ready(server: RunningServer) -> None:
+        gc.enable()
+        gc.freeze()  # what is loaded stays
+        gc.set_threshold(20_000, 20, 50)  # the journal holds many objects, none in a cycle
         _write(f"relace-mock ready: {server.base_url}\n".encode())
 
     if not settings["api_keys"] and os.environ.get("RELACE_MOCK_API_KEY"):

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
 import jsonschema_rs
@@ -26,11 +26,11 @@ from mock_server.journal import Entry
 from mock_server.namespaces import ANONYMOUS, Installed, Namespace, namespace_of
 from mock_server.pipeline import Pipeline
 from mock_server.scenario import engine
-from mock_server.scenario.kinds import Text
-from mock_server.scenario.model import Scenario, json_schema, read
 from mock_server.scenario.selection import named_by
 from mock_server.scenario.source import SIZE_LIMIT, Node, ScenarioError, parse
-from mock_server.verdict import judge
+
+if TYPE_CHECKING:
+    from mock_server.scenario.model import Scenario
 
 PREFIX = "/_mock/"
 #: Bytes of a body.
@@ -58,7 +58,7 @@ class Control:
         self._routes: dict[str, dict[str, Callable[[Received], Any]]] = {
             "health": {"GET": self._health},
             "openapi.json": {"GET": lambda _: document()},
-            "scenario.schema.json": {"GET": lambda _: json_schema()},
+            "scenario.schema.json": {"GET": lambda _: _scenario_schema()},
             "scenarios": {"GET": self._list},
             "scenario": {"GET": self._show, "PUT": self._install, "DELETE": self._remove},
             "requests": {"GET": self._requests, "DELETE": self._clear},
@@ -172,9 +172,13 @@ class Control:
         if isinstance(node.value, dict) and node.value.keys() == {"name"}:
             name: Node = node.value["name"]
             library = self._script.library
-            if library.get(Text().read(name)) is None:
+            if not isinstance(name.value, str):
+                name.fail("must be a string, the name of a scenario")
+            if library.get(name.value) is None:
                 name.fail(library.unknown(name.value))
             return Installed(name.value, None)
+        from mock_server.scenario.model import read  # noqa: PLC0415 - loaded when a scenario is first played
+
         scenario = read(body, "scenario", "unnamed")
         return Installed(scenario.name, scenario)
 
@@ -195,6 +199,8 @@ class Control:
         return {"requests": [entry.shown() for entry in entries], "dropped": journal.dropped}
 
     def _verdict(self, received: Received) -> dict[str, Any]:
+        from mock_server.verdict import judge  # noqa: PLC0415 - seldom asked for
+
         key = _key(received)
         verdict = judge(self._pipeline.journal.entries(namespace_of(key) if key else None))
         findings = [asdict(finding) for finding in verdict.findings]
@@ -241,9 +247,15 @@ def document() -> dict[str, Any]:
     text = (Path(__file__).parent / "control.yaml").read_bytes()
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the fast one needs libyaml
     described: dict[str, Any] = yaml.load(text, loader)  # noqa: S506 - both are safe
-    scenario = {key: value for key, value in json_schema().items() if key != "$schema"}
+    scenario = {key: value for key, value in _scenario_schema().items() if key != "$schema"}
     described["components"]["schemas"]["Scenario"] = scenario
     return described
+
+
+def _scenario_schema() -> dict[str, Any]:
+    from mock_server.scenario.model import json_schema  # noqa: PLC0415 - loaded when a scenario is first played
+
+    return json_schema()
 
 
 def _key(received: Received) -> str | None:

@@ -12,13 +12,15 @@ import time
 from collections import deque
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from mock_server.exchange import Headers, Received
 from mock_server.redaction import Redaction
 from mock_server.scenario.engine import NOTHING, Decision
 from mock_server.scenario.matching import why
-from mock_server.scenario.model import Scenario
+
+if TYPE_CHECKING:
+    from mock_server.scenario.model import Scenario
 
 #: Bytes of a body that are kept.
 BODY_LIMIT = 64 * 1024

@@ -13,12 +13,14 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import NamedTuple, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from mock_server.clock import REAL, Clock
 from mock_server.quota import Spent
 from mock_server.scenario.engine import Position
-from mock_server.scenario.model import Scenario
+
+if TYPE_CHECKING:
+    from mock_server.scenario.model import Scenario
 
 #: The namespace of requests without a key.
 ANONYMOUS = "anonymous"

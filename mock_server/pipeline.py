@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import replace
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from mock_server import contract
 from mock_server.auth import authenticate, bearer_key
@@ -31,10 +31,12 @@ from mock_server.rendering import message, mutated, render, scripted, with_field
 from mock_server.rows import Embedder
 from mock_server.scenario.faults import FAULTS, Fault
 from mock_server.scenario.faults.connection import Measure
-from mock_server.scenario.model import Step
 from mock_server.script import Script, Turn
 from mock_server.settings import Settings
 from mock_server.validation import validate
+
+if TYPE_CHECKING:
+    from mock_server.scenario.model import Step
 
 
 class Answer(NamedTuple):

@@ -10,8 +10,6 @@ from http import HTTPStatus
 from mock_server import __version__, contract
 from mock_server.exchange import Embedded, EmbedRequest, Headers, Reply
 from mock_server.refusals import Refusal
-from mock_server.scenario.mutations import MUTATIONS
-from mock_server.scenario.mutations.draft import begin
 
 #: On every answer, so that a fake vector cannot pass for a real one unnoticed.
 MARK = (b"x-relace-mock", __version__.encode())
@@ -64,6 +62,9 @@ def mutated(
     drifted: Callable[[], Sequence[bytes]],
 ) -> Reply:
     """A 200 that lies, in each of these ways."""
+    from mock_server.scenario.mutations import MUTATIONS  # noqa: PLC0415 - loaded when a scenario is first played
+    from mock_server.scenario.mutations.draft import begin  # noqa: PLC0415 - as above
+
     draft = begin(request, embedded, drifted)
     for name, mutation in MUTATIONS.items():
         if name in names:

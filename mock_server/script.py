@@ -6,7 +6,7 @@ All that one request changes is changed in one moment, under the lock of the nam
 from __future__ import annotations
 
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from mock_server import contract, quota
 from mock_server.clock import Clock
@@ -19,9 +19,11 @@ from mock_server.scenario import engine
 from mock_server.scenario.engine import NOTHING, Decision
 from mock_server.scenario.library import SUFFIXES, Library
 from mock_server.scenario.matching import Exchange
-from mock_server.scenario.model import Scenario
 from mock_server.scenario.selection import Wish, wish_of
 from mock_server.settings import Settings, SettingsError, parse_rate
+
+if TYPE_CHECKING:
+    from mock_server.scenario.model import Scenario
 
 
 class Turn(NamedTuple):

@@ -15,17 +15,19 @@ import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from types import FrameType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import uvicorn
 
 from mock_server.app import create_app
 from mock_server.guard import Guard, is_loopback
 from mock_server.pipeline import Pipeline
-from mock_server.remote import RemoteControl
 from mock_server.scenario.library import Library
 from mock_server.settings import Http, Listening, ServerError, Settings
 from mock_server.wire import protocol_class
+
+if TYPE_CHECKING:
+    from mock_server.remote import RemoteControl
 
 _LOG = logging.getLogger(__name__)
 #: Seconds that answers under way have to finish when the server is told to stop.
@@ -52,6 +54,8 @@ class RunningServer:
 
     def control(self, api_key: str) -> RemoteControl:
         """Steers what this key gets: scenario, clock, journal."""
+        from mock_server.remote import RemoteControl  # noqa: PLC0415 - `serve` starts without
+
         return RemoteControl(self.base_url, api_key, control_token=self.control_token)
 
 

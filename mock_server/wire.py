@@ -18,8 +18,6 @@ try:
 except ImportError:  # pragma: no cover - Windows
     fcntl = None  # type: ignore[assignment]
 
-from uvicorn.protocols.http.h11_impl import H11Protocol
-
 from mock_server import rendering
 from mock_server.settings import Http
 
@@ -143,8 +141,10 @@ class _Wired:
         self.app = wired
 
 
-class _H11(_Envelope, _Wired, H11Protocol):
-    pass
+def _h11() -> type[asyncio.Protocol]:
+    from uvicorn.protocols.http.h11_impl import H11Protocol  # noqa: PLC0415 - seldom used
+
+    return type("_H11", (_Envelope, _Wired, H11Protocol), {})
 
 
 def _last_field(data: bytes) -> int:
@@ -164,7 +164,7 @@ def protocol_class(http: Http, on_malformed: Malformed) -> type[asyncio.Protocol
     ``on_malformed`` hears of what is not HTTP: what was wrong, and from which address.
     """
     h11 = http == "h11" or (http == "auto" and not importlib.util.find_spec("httptools"))
-    base = _H11 if h11 else _http_tools()
+    base = _h11() if h11 else _http_tools()
     return type(base.__name__, (base,), {"on_malformed": staticmethod(on_malformed)})
 
 

@@ -76,7 +76,7 @@ def test_schemathesis_finds_no_departure_from_the_description(
         ("PUT", "/scenario", b"", "scenario:1:1: is empty"),
         ("PUT", "/scenario", b"steps: [{statsu: 4}]", "steps[0].statsu: is not a key here; did"),
         ("PUT", "/scenario", b'{"name": "flakey"}', "there is no scenario 'flakey'; did you mean"),
-        ("PUT", "/scenario", b'{"name": 3}', "name: must be a string, not 3"),
+        ("PUT", "/scenario", b'{"name": 3}', "name: must be a string"),
         ("POST", "/clock", b"", "the body is not JSON"),
         ("POST", "/clock", b"{}", '"advance" is a required property'),
         ("POST", "/clock", b'{"advance": -1}', "advance: -1 is less than the minimum of 0"),

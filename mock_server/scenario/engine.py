@@ -8,11 +8,12 @@ neither the order of other requests nor the key changes it.
 from __future__ import annotations
 
 import hashlib
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from mock_server.scenario import mutations
 from mock_server.scenario.matching import Exchange, first_miss
-from mock_server.scenario.model import Rule, Scenario, Step
+
+if TYPE_CHECKING:
+    from mock_server.scenario.model import Rule, Scenario, Step
 
 #: Answers given so far, by rule.
 Position = tuple[int, ...]
@@ -98,6 +99,8 @@ def given(rule: Rule, answers: int) -> list[int]:
 
 
 def _can_mutate(step: Step, exchange: Exchange) -> bool:
+    from mock_server.scenario import mutations  # noqa: PLC0415 - loaded when a scenario is first played
+
     return exchange.would_be == 200 and (
         exchange.request is not None
         and mutations.applicable(step.mutate, exchange.request, exchange.received)

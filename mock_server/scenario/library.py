@@ -8,9 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from mock_server.scenario.model import Scenario, read
 from mock_server.scenario.source import SIZE_LIMIT, ScenarioError, suggestion
+
+if TYPE_CHECKING:
+    from mock_server.scenario.model import Scenario
 
 SUFFIXES = (".yaml", ".yml", ".json")
 
@@ -32,6 +35,8 @@ def read_file(path: Path) -> Scenario:
         text = path.read_bytes()
     except OSError as error:
         raise ScenarioError(str(path), 0, 0, "", f"cannot be read: {error.strerror}") from None
+    from mock_server.scenario.model import read  # noqa: PLC0415 - loaded when a scenario is first played
+
     return read(text, str(path), path.stem)
 
 

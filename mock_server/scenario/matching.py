@@ -2,10 +2,23 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from mock_server.exchange import EmbedRequest, Received, is_secret
-from mock_server.scenario.model import ABOUT_REQUEST, When
+
+if TYPE_CHECKING:
+    from mock_server.scenario.model import When
+
+
+#: Conditions that only a valid request can meet.
+ABOUT_REQUEST = (
+    "input_contains",
+    "input_matches",
+    "model",
+    "output_dtype",
+    "min_inputs",
+    "max_inputs",
+)
 
 
 class Exchange(NamedTuple):

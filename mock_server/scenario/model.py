@@ -29,6 +29,7 @@ from mock_server.scenario.kinds import (
     Text,
     Whole,
 )
+from mock_server.scenario.matching import ABOUT_REQUEST
 from mock_server.scenario.mutations import MUTATIONS
 from mock_server.scenario.source import Node, parse
 from mock_server.settings import ResetForm
@@ -36,15 +37,6 @@ from mock_server.settings import ResetForm
 #: What a request would get without a script: the documented statuses that a script can
 #: replace, and our own 415.
 OUTCOMES = (200, 400, 401, 404, 415, 429)
-#: Conditions that only a valid request can meet.
-ABOUT_REQUEST = (
-    "input_contains",
-    "input_matches",
-    "model",
-    "output_dtype",
-    "min_inputs",
-    "max_inputs",
-)
 _BODIES = ("body", "body_text", "body_base64")
 _PARTIAL = ("truncate", "reset_mid_body")
 _FRAMING = "is set by the server: to break it, use a fault such as truncate"

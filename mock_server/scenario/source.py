@@ -6,7 +6,6 @@ a key given twice, a key that is no string, a tag, an alias that multiplies.
 
 from __future__ import annotations
 
-import difflib
 import json
 import re
 from collections.abc import Iterable
@@ -225,6 +224,8 @@ def _is_scalar(tree: yaml.Node) -> bool:
 
 def suggestion(word: str, known: Iterable[str]) -> str:
     """What a misspelt word should perhaps be; else all that it can be."""
+    import difflib  # noqa: PLC0415 - for messages only
+
     known = list(known)
     near = difflib.get_close_matches(word[:80], known, 1, 0.6)
     return f"did you mean {near[0]}?" if near else f"there is {', '.join(known)}"
