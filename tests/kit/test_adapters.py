@@ -118,7 +118,7 @@ def test_standard_error_belongs_to_the_call(tmp_path: Path) -> None:
         (f"{sys.executable} -c 'import no_such_module'", "No module named 'no_such_module'"),
         (f"{sys.executable} -c 'print(1)'", "printed 1"),
         (
-            f"""{sys.executable} -c 'print("{{\\"seq\\": 1}}")'""",
+            f"""{sys.executable} -c 'input(); print("{{\\"seq\\": 1}}")'""",
             'must answer "start"',
         ),
     ],
