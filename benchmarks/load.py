@@ -19,53 +19,75 @@ class Load:
 
 
 class _Connection:
-    def __init__(self, port: int) -> None:
+    """One at work: sends a request as fast as it is taken, then receives the answer.
+
+    It never waits, as the others would wait with it: a server that computes does not read.
+    """
+
+    def __init__(self, port: int, poll: select.epoll) -> None:
         self.socket = socket.create_connection(("127.0.0.1", port))
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self.sent = 0.0
-        self.left = -1
+        self.socket.setblocking(False)
+        self._poll = poll
+        self._unsent = memoryview(b"")
+        self._left = -1
+        self._begun = 0.0
+        poll.register(self.socket, select.EPOLLIN)
 
-    def send(self, request: bytes) -> None:
-        self.sent = time.perf_counter()
-        self.left = -1
-        self.socket.sendall(request)
+    def begin(self, request: bytes) -> None:
+        """Send the next request."""
+        self._begun = time.perf_counter()
+        self._left = -1
+        self._unsent = memoryview(request)
+        if not self._sends():
+            self._poll.modify(self.socket, select.EPOLLOUT)
 
-    def receive(self, buffer: bytearray) -> bool:
-        """Take what has come; True once the answer is whole."""
+    def goes_on(self, buffer: bytearray) -> float | None:
+        """Send or take what can be; once the answer is whole, the seconds that it took."""
+        if self._unsent:
+            if self._sends():
+                self._poll.modify(self.socket, select.EPOLLIN)
+            return None
         count = self.socket.recv_into(buffer)
         if count == 0:
             raise RuntimeError("the server closed the connection")
-        if self.left < 0:
+        if self._left < 0:
             head, _, _ = bytes(buffer[:2000]).partition(b"\r\n\r\n")
             if head[9:12] != b"200":
                 raise RuntimeError(bytes(buffer[:count]).decode())
             length = head.lower().split(b"content-length:")[1].split()[0]
-            self.left = int(length) + len(head) + 4
-        self.left -= count
-        return self.left == 0
+            self._left = int(length) + len(head) + 4
+        self._left -= count
+        return time.perf_counter() - self._begun if self._left == 0 else None
+
+    def _sends(self) -> bool:
+        """Send what is taken now; tells whether that was all."""
+        try:
+            self._unsent = self._unsent[self.socket.send(self._unsent) :]
+        except BlockingIOError:
+            return False
+        return not self._unsent
 
 
 def run(port: int, bodies: Iterator[bytes], connections: int, seconds: float) -> Load:
     """Keep ``connections`` busy for a while; each sends when its last answer is whole."""
     poll = select.epoll()
     buffer = bytearray(1 << 20)
-    open_ = {}
-    for _ in range(connections):
-        connection = _Connection(port)
-        open_[connection.socket.fileno()] = connection
-        poll.register(connection.socket, select.EPOLLIN)
-    begun = time.perf_counter()
-    for connection in open_.values():
-        connection.send(_request(next(bodies)))
+    opened = [_Connection(port, poll) for _ in range(connections)]
+    by_number = {connection.socket.fileno(): connection for connection in opened}
     latencies = []
+    begun = time.perf_counter()
+    for connection in opened:
+        connection.begin(_request(next(bodies)))
     while time.perf_counter() < begun + seconds:
         for number, _ in poll.poll(1):
-            connection = open_[number]
-            if connection.receive(buffer):
-                latencies.append(time.perf_counter() - connection.sent)
-                connection.send(_request(next(bodies)))
+            connection = by_number[number]
+            latency = connection.goes_on(buffer)
+            if latency is not None:
+                latencies.append(latency)
+                connection.begin(_request(next(bodies)))
     elapsed = time.perf_counter() - begun
-    for connection in open_.values():
+    for connection in opened:
         connection.socket.close()
     latencies.sort()
     return Load(
