@@ -1,33 +1,45 @@
-"""Headers to the caller, or to the refusal that the key gets."""
+"""Headers to the caller's key, or to the refusal that it gets.
+
+The key is also the name of all state: see ``namespaces``.
+"""
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Container
 
-from mock_server.exchange import Caller, Received
+from mock_server.exchange import Received
 from mock_server.refusals import Refusal, authorization_required, unknown_key
 from mock_server.scenario.selection import named_by
 
 
 def bearer_key(received: Received) -> str | None:
     """The key, if there is one to be read, known or not."""
-    fields = received.header(b"authorization")
-    words = _words(fields[0]) if len(fields) == 1 else []
-    return words[1] if len(words) == 2 and words[0].lower() == "bearer" else None
+    key = _read(*received.header(b"authorization"))
+    return key if isinstance(key, str) else None
 
 
-def authenticate(  # noqa: PLR0911 - one return for each way to be refused
+def authenticate(
     received: Received, known: Container[str], unknown_key_status: int
-) -> Caller | Refusal:
-    """Who asks.
+) -> str | Refusal:
+    """The key of who asks.
 
     An empty ``known`` means that every key is known. One that names its scenario,
     ``mock.NAME.anything``, always is.
+    """
+    key = _read(*received.header(b"authorization"))
+    if isinstance(key, str) and known and key not in known and not named_by(key):
+        return unknown_key(unknown_key_status)
+    return key
+
+
+@functools.lru_cache(256)  # a client sends the same header with every request
+def _read(*fields: str) -> str | Refusal:
+    """The key in the Authorization header fields.
 
     RFC 9110 section 11.1: the scheme is compared without regard to case. RFC 6750 section
     2.1: one token follows it.
     """
-    fields = received.header(b"authorization")
     if not fields:
         return authorization_required("send the header `Authorization: Bearer <key>`")
     if len(fields) > 1:
@@ -40,9 +52,7 @@ def authenticate(  # noqa: PLR0911 - one return for each way to be refused
     if len(credentials) != 1:
         problem = "more than one word" if credentials else "no key"
         return authorization_required(f"{problem} after `Bearer`")
-    if known and credentials[0] not in known and not named_by(credentials[0]):
-        return unknown_key(unknown_key_status)
-    return Caller(credentials[0])
+    return credentials[0]
 
 
 def _words(field: str) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from starlette.types import Receive, Scope, Send
 
@@ -39,7 +39,7 @@ class Endpoint:
         """Answer one request."""
         head = received_head(scope)
         entry = self._pipeline.arrived(head, _client(scope))
-        body = await read_body(scope, receive, self._pipeline.settings.max_body)
+        body = await read_body(head, receive, self._pipeline.settings.max_body)
         received = head.with_body(body.content, body.length)
         if body.cut_off:
             self._pipeline.journal.has_body(entry, received, b"")
@@ -51,10 +51,9 @@ class Endpoint:
             _LOG.exception("relace-mock failed at %s %s", received.method, entry.path)
             answer = Answer(error(500, "relace-mock itself failed: its log has the traceback"))
             entry.status = 500
-        connection = _Connection(receive, send, wire_of(scope))
         left = True
         try:
-            left = await _perform(answer, connection, close=not body.ended)
+            left = await _perform(answer, receive, send, close=not body.ended)
         finally:
             self._pipeline.finished(entry, answer, left=left)
 
@@ -77,9 +76,9 @@ class ControlEndpoint:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
-        body = await read_body(scope, receive, BODY_LIMIT)
+        head = received_head(scope)
+        body = await read_body(head, receive, BODY_LIMIT)
         if not body.cut_off:
-            head = received_head(scope)
             received = head.with_body(body.content, body.length)
             try:
                 reply = self._control.answer(received)
@@ -105,15 +104,28 @@ async def deliver(reply: Reply, send: Send, *, close: bool = False) -> None:
     await send({"type": "http.response.body", "body": reply.body})
 
 
-async def _perform(answer: Answer, connection: _Connection, *, close: bool) -> bool:
+async def _perform(answer: Answer, receive: Receive, send: Send, *, close: bool) -> bool:
     """Let the answer arrive, or not, as it should; tells whether the client left before."""
-    if connection.wire.is_gone() or (answer.delay and await connection.left(answer.delay)):
+    wire = wire_of(receive)
+    if wire.is_gone() or (answer.delay and await _left(receive, answer.delay)):
         return True
-    if answer.fault is None:
-        await deliver(answer.reply, connection.send_message, close=close)
-    else:
-        await answer.fault.perform(connection, answer.reply, measure(answer))
-    return answer.fault is None and connection.wire.is_gone()
+    fault = answer.fault
+    if fault is not None:
+        await fault.perform(_Connection(receive, send, wire), answer.reply, measure(answer))
+        return False
+    await deliver(answer.reply, send, close=close)
+    return wire.is_gone()
+
+
+async def _left(receive: Receive, seconds: float | None) -> bool:
+    """Wait until the client goes away, or for so long; tells whether it went."""
+    try:
+        async with asyncio.timeout(seconds):
+            while (await receive())["type"] != "http.disconnect":
+                pass
+    except TimeoutError:
+        return False
+    return True
 
 
 class _Connection:
@@ -121,8 +133,8 @@ class _Connection:
 
     def __init__(self, receive: Receive, send: Send, wire: Wire) -> None:
         self._receive = receive
-        self.send_message = send
-        self.wire = wire
+        self._send = send
+        self._wire = wire
         self.write, self.hold = wire.write, wire.hold
         self.close, self.reset = wire.close, wire.reset
 
@@ -130,28 +142,21 @@ class _Connection:
         length = (b"content-length", b"%d" % len(reply.body))
         framing = (b"transfer-encoding", b"chunked") if chunked else length
         headers = [*reply.headers, framing]
-        await self.send_message(
+        await self._send(
             {"type": "http.response.start", "status": reply.status, "headers": headers}
         )
 
     async def send(self, piece: bytes, *, more: bool = True) -> None:
-        await self.send_message({"type": "http.response.body", "body": piece, "more_body": more})
+        await self._send({"type": "http.response.body", "body": piece, "more_body": more})
 
     async def arrived(self) -> None:
-        await self.wire.arrived()
+        await self._wire.arrived()
 
     async def left(self, seconds: float | None = None) -> bool:
-        try:
-            async with asyncio.timeout(seconds):
-                while (await self._receive())["type"] != "http.disconnect":
-                    pass
-        except TimeoutError:
-            return False
-        return True
+        return await _left(self._receive, seconds)
 
 
-@dataclass(frozen=True, slots=True)
-class Body:
+class Body(NamedTuple):
     """What came. ``content`` is empty if there was more than was wanted.
 
     ``cut_off``: the client went away before the end. ``ended`` is false too where the rest
@@ -164,10 +169,10 @@ class Body:
     cut_off: bool = False
 
 
-async def read_body(scope: Scope, receive: Receive, limit: int) -> Body:
+async def read_body(head: Received, receive: Receive, limit: int) -> Body:
     """The body, if it has at most ``limit`` bytes; else its length, about."""
-    declared = _declared_length(scope)
-    if declared > limit and _waits_for_permission(scope):
+    declared = _declared_length(head)
+    if declared > limit and _waits_for_permission(head):
         return Body(b"", declared, ended=False)
     chunks: list[bytes] = []
     length = 0
@@ -191,14 +196,11 @@ def _client(scope: Scope) -> str:
     return f"{host}:{port}"
 
 
-def _declared_length(scope: Scope) -> int:
-    for name, value in scope["headers"]:
-        if name == b"content-length":
-            return min(int(value), 2**53)  # h11 lets any number of digits pass
+def _declared_length(head: Received) -> int:
+    for value in head.header(b"content-length"):
+        return min(int(value), 2**53)  # h11 lets any number of digits pass
     return 0
 
 
-def _waits_for_permission(scope: Scope) -> bool:
-    return any(
-        name == b"expect" and value.lower() == b"100-continue" for name, value in scope["headers"]
-    )
+def _waits_for_permission(head: Received) -> bool:
+    return any(value.lower() == "100-continue" for value in head.header(b"expect"))

@@ -1,12 +1,14 @@
-"""The values that pass between the stages of the pipeline. Frozen; none knows a socket."""
+"""The values that pass between the stages of the pipeline. Frozen; none knows a socket.
+
+No frozen dataclasses, as several values are made for every request, and those take thrice as long.
+"""
 
 from __future__ import annotations
 
 import functools
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal, NamedTuple
 
 OutputDtype = Literal["float", "binary"]
 #: Names in lower case, as ASGI has them.
@@ -21,7 +23,6 @@ def is_secret(name: bytes) -> bool:
     return _SECRET.search(name) is not None
 
 
-@dataclass(frozen=True, slots=True)
 class Received:
     """A request as it came in.
 
@@ -29,31 +30,34 @@ class Received:
     empty if that is over the limit: the server does not keep what it refuses for its size.
     """
 
-    method: str
-    path: str
-    headers: Headers
-    body: bytes
-    length: int
-    query: bytes = b""
+    __slots__ = ("_by_name", "body", "headers", "length", "method", "path", "query")
+
+    def __init__(
+        self, method: str, path: str, headers: Headers, body: bytes, length: int, query: bytes = b""
+    ) -> None:
+        self.method: Final = method
+        self.path: Final = path
+        self.headers: Final = headers
+        self.body: Final = body
+        self.length: Final = length
+        self.query: Final = query
+        self._by_name = dict(headers)  # of fields with one name, the last
 
     def header(self, name: bytes) -> list[str]:
         """The values of every header field of this lower-case name, without outer blanks."""
-        return [value.decode("latin-1").strip(" \t") for key, value in self.headers if key == name]
+        if name not in self._by_name:
+            return []
+        values = [self._by_name[name]]
+        if len(self._by_name) != len(self.headers):
+            values = [value for key, value in self.headers if key == name]
+        return [value.decode("latin-1").strip(" \t") for value in values]
 
     def with_body(self, body: bytes, length: int) -> Received:
         """The same request, once its body has come."""
         return Received(self.method, self.path, self.headers, body, length, self.query)
 
 
-@dataclass(frozen=True, slots=True)
-class Caller:
-    """Who asks: the API key, which is also the namespace of all state."""
-
-    key: str
-
-
-@dataclass(frozen=True, slots=True)
-class EmbedRequest:
+class EmbedRequest(NamedTuple):
     """A valid request."""
 
     model: str
@@ -61,8 +65,7 @@ class EmbedRequest:
     output_dtype: OutputDtype
 
 
-@dataclass(frozen=True, slots=True)
-class Embedded:
+class Embedded(NamedTuple):
     """What was asked for, and the tokens it cost.
 
     ``rows`` has, for each input in order, its vector as a JSON array without the closing
@@ -73,8 +76,7 @@ class Embedded:
     total_tokens: int
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(NamedTuple):
     """An answer, complete but for the headers that every connection adds (date, length)."""
 
     status: int

@@ -1,7 +1,8 @@
 """What was asked and what was answered, in the order of arrival.
 
-Bounded in entries and in bytes; the oldest go, and are counted. No entry holds an API key:
-a short hash stands for it, wherever in the request the client put it.
+Bounded in entries and in bytes; the oldest go, and are counted. An entry keeps the request as
+it came, and hides the API key when it is read: most entries never are. A short hash stands
+for the key, wherever in the request the client put it.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal
 
-from mock_server.exchange import Headers, Received
+from mock_server.exchange import Received
 from mock_server.redaction import Redaction
 from mock_server.scenario.engine import NOTHING, Decision
 from mock_server.scenario.matching import why
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 BODY_LIMIT = 64 * 1024
 _ENTRY = 2000  # bytes of an entry beside its body, about
 
+_KEY_IN_URL = "the API key is in the URL, where logs keep it"
+
 Outcome = Literal["pending", "answered", "refused", "faulted", "client_aborted"]
 
 
@@ -33,23 +36,19 @@ Outcome = Literal["pending", "answered", "refused", "faulted", "client_aborted"]
 class Entry:
     """One request. ``time`` is its namespace's; ``duration`` is in seconds.
 
-    ``natural``: it was refused for what it is, not by a script; ``refusal`` is the status that
-    it deserved, delivered or not.
+    ``received`` is the request with its key, for nobody else to read; of its body, what
+    is kept. ``body_hash`` is of the whole body. ``natural``: it was refused for what it is, not
+    by a script; ``refusal`` is the status that it deserved, delivered or not.
     """
 
     number: int
     time: float
     namespace: str
     client: str
-    method: str
-    path: str
-    query: str
-    headers: Headers
+    received: Received
     begun: float
     size: int
     kept: bool = True
-    body: bytes = b""
-    length: int = 0
     body_hash: bytes = b""
     outcome: Outcome = "pending"
     status: int | None = None
@@ -61,7 +60,7 @@ class Entry:
     retry_after: str | None = None
     attempt: int | None = None
     duration: float | None = None
-    violations: tuple[str, ...] = ()
+    broken: tuple[str, ...] = ()
 
     def completed(self, outcome: Outcome) -> None:
         """The exchange is over."""
@@ -73,6 +72,33 @@ class Entry:
         """When it was over, on the same clock as ``time``."""
         return self.time + (self.duration or 0.0)
 
+    @property
+    def path(self) -> str:
+        """The path that was asked for."""
+        return self._hiding.line(self.received.path)
+
+    @property
+    def query(self) -> str:
+        """What followed it."""
+        return self._hiding.query(self.received.query)
+
+    @property
+    def body(self) -> bytes:
+        """What was kept of the body."""
+        return self._hiding.text(self.received.body)
+
+    @property
+    def violations(self) -> tuple[str, ...]:
+        """How the request broke the contract."""
+        received = self.received
+        bare = received.path, received.query.decode("utf-8", "replace")
+        told = (_KEY_IN_URL,) if bare != (self.path, self.query) else ()
+        return told + tuple(map(self._hiding.line, self.broken))
+
+    @property
+    def _hiding(self) -> Redaction:
+        return Redaction(self.received.headers, self.namespace)
+
     def shown(self) -> dict[str, Any]:
         """As the control API writes it."""
         decision, step = self.decision, self.decision.step
@@ -82,10 +108,13 @@ class Entry:
             "namespace": self.namespace,
             "client": self.client,
             "request": {
-                "method": self.method,
+                "method": self.received.method,
                 "path": self.path,
                 "query": self.query,
-                "headers": [[_text(name), _text(value)] for name, value in self.headers],
+                "headers": [
+                    [_text(name), _text(value)]
+                    for name, value in self._hiding.headers(self.received.headers)
+                ],
                 **self._shown_body(),
             },
             "outcome": self.outcome,
@@ -105,11 +134,12 @@ class Entry:
         }
 
     def _shown_body(self) -> dict[str, Any]:
+        body = self.body
         try:
-            text = {"body": self.body.decode()}
+            text = {"body": body.decode()}
         except UnicodeDecodeError:
-            text = {"body_base64": base64.b64encode(self.body).decode()}
-        return {**text, "length": self.length, "sha256": self.body_hash.hex()}
+            text = {"body_base64": base64.b64encode(body).decode()}
+        return {**text, "length": self.received.length, "xxh3_128": self.body_hash.hex()}
 
     def _near_misses(self) -> list[dict[str, Any]]:
         """Why no rule answered; nothing where one did."""
@@ -136,47 +166,27 @@ class Journal:
 
     def arrived(self, received: Received, *, now: float, namespace: str, client: str) -> Entry:
         """Enter a request whose head has come."""
-        hidden = Redaction(received, namespace)
-        path, query = hidden.line(received.path), hidden.query(received.query)
-        headers = hidden.headers(received.headers)
-        head = len(path) + len(query) + sum(len(name) + len(value) for name, value in headers)
-        entry = Entry(
-            0,
-            now,
-            namespace,
-            client,
-            received.method,
-            path,
-            query,
-            headers,
-            time.monotonic(),
-            _ENTRY + head,
-        )
-        if path != received.path or query != received.query.decode("utf-8", "replace"):
-            entry.violations = ("the API key is in the URL, where logs keep it",)
+        size = _ENTRY + len(received.path) + len(received.query)
+        size += sum([len(name) + len(value) for name, value in received.headers])
+        begun = time.monotonic()
         with self._lock:
             self._number += 1
-            entry.number = self._number
+            entry = Entry(self._number, now, namespace, client, received, begun, size)
             self._entries.append(entry)
-            self._bytes += entry.size
+            self._bytes += size
             self._shrink()
         return entry
 
     def has_body(self, entry: Entry, received: Received, body_hash: bytes) -> None:
         """Keep what was sent, so far as the bounds allow."""
-        body = Redaction(received, entry.namespace).text(received.body[:BODY_LIMIT])
+        kept = received.body[:BODY_LIMIT]
+        entry.body_hash = body_hash
+        entry.received = received.with_body(kept, received.length)
         with self._lock:
-            entry.length = received.length
-            entry.body_hash = body_hash
             if entry.kept:  # else its place was needed, or the journal was emptied
-                entry.body = body
-                entry.size += len(body)
-                self._bytes += len(body)
+                entry.size += len(kept)
+                self._bytes += len(kept)
                 self._shrink()
-
-    def broke(self, entry: Entry, received: Received, message: str) -> None:
-        """Note how a request broke the contract, without a key that the message may repeat."""
-        entry.violations += (Redaction(received, entry.namespace).line(message),)
 
     def entries(self, namespace: str | None = None) -> list[Entry]:
         """Those of a namespace, or all, oldest first."""

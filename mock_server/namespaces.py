@@ -31,7 +31,7 @@ _FURTHEST = 1000 * 365.25 * 86400
 _Result = TypeVar("_Result")
 
 
-@functools.lru_cache(1024)
+@functools.lru_cache(256)
 def namespace_of(key: str | None) -> str:
     """The name of a key's namespace: a hash, as keys are never written."""
     if key is None:
@@ -69,11 +69,14 @@ class Namespace:
 
     def count(self, body_hash: bytes) -> Counts:
         """Count a request with this body."""
-        counts = self.bodies.setdefault(body_hash, Counts())
-        self.bodies.move_to_end(body_hash)
-        if len(self.bodies) > _BODIES:
-            self.bodies.popitem(last=False)
-            self.forgotten += 1
+        counts = self.bodies.get(body_hash)
+        if counts is None:
+            counts = self.bodies[body_hash] = Counts()
+            if len(self.bodies) > _BODIES:
+                self.bodies.popitem(last=False)
+                self.forgotten += 1
+        else:
+            self.bodies.move_to_end(body_hash)
         counts.attempts += 1
         counts.arrivals += 1
         return counts

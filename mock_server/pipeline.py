@@ -11,9 +11,9 @@ The script sees the outcome so far, refusals included, and may replace it.
 
 from __future__ import annotations
 
-import hashlib
-from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
+
+from xxhash import xxh3_128_digest
 
 from mock_server import contract
 from mock_server.auth import authenticate, bearer_key
@@ -79,7 +79,7 @@ class Pipeline:
     def malformed(self, problem: str, client: str) -> None:
         """Enter what was not HTTP, and was refused before it was a request."""
         entry = self.arrived(Received("", "", (), b"", 0), client)
-        entry.violations += (problem,)
+        entry.broken += (problem,)
         entry.status = entry.refusal = 400
         entry.completed("refused")
 
@@ -90,11 +90,11 @@ class Pipeline:
     def decide(self, received: Received, entry: Entry) -> Turn:
         """What a request gets. Takes a small part of the time that vectors take."""
         key = bearer_key(received)
-        body_hash = hashlib.sha256(received.body).digest()
+        body_hash = xxh3_128_digest(received.body)
         self.journal.has_body(entry, received, body_hash)
         outcome = self._outcome(received)
         if isinstance(outcome, Refusal):
-            self.journal.broke(entry, received, message(outcome))
+            entry.broken += (message(outcome),)
             entry.refusal = outcome.status
         return self.script.turn(received, outcome, entry, body_hash, key)
 
@@ -126,9 +126,9 @@ class Pipeline:
     def _outcome(self, received: Received) -> EmbedRequest | Refusal:
         if refusal := self._route(received):
             return refusal
-        caller = authenticate(received, self._known_keys, self.settings.unknown_key_status)
-        if isinstance(caller, Refusal):
-            return caller
+        key = authenticate(received, self._known_keys, self.settings.unknown_key_status)
+        if isinstance(key, Refusal):
+            return key
         return validate(received, self.settings.max_inputs)
 
     def _route(self, received: Received) -> Refusal | None:
@@ -155,7 +155,7 @@ class Pipeline:
         if reply.status == 429 and not fields:
             fields = self.script.made_up_fields(turn.now)
         if fields:
-            reply = replace(reply, headers=(*reply.headers, *fields))
+            reply = reply._replace(headers=(*reply.headers, *fields))
         return with_fields(reply, step.headers) if step and step.headers else reply
 
     def _true_reply(self, outcome: EmbedRequest | Refusal, step: Step | None) -> Reply:
@@ -165,7 +165,7 @@ class Pipeline:
         embedded = self.embedder.embed(outcome)
         if step is None or not step.mutate:
             return render(embedded)
-        other = replace(outcome, model=f"{outcome.model}\ndrifted")
+        other = outcome._replace(model=f"{outcome.model}\ndrifted")
         return mutated(step.mutate, outcome, embedded, lambda: self.embedder.embed(other).rows)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from urllib.parse import unquote_to_bytes
 
-from mock_server.exchange import Headers, Received, is_secret
+from mock_server.exchange import Headers, is_secret
 
 # A key of a few characters is in many words, so it is only taken out of its header field.
 _SHORTEST = 8
@@ -16,10 +16,10 @@ _PARAMETER = re.compile(r"([^&=]+)=([^&]*)")
 class Redaction:
     """What to hide of one request: the words of its Authorization, wherever they are."""
 
-    def __init__(self, received: Received, namespace: str) -> None:
+    def __init__(self, headers: Headers, namespace: str) -> None:
         self._mark = f"<key {namespace[:8]}>"
         words: list[bytes] = []
-        for name, value in received.headers:
+        for name, value in headers:
             if name == b"authorization":
                 words += [word for word in value.split() if word.lower() not in _SCHEMES]
         self._words = [word for word in words if len(word) >= _SHORTEST]
@@ -48,13 +48,10 @@ class Redaction:
 
     def headers(self, fields: Headers) -> Headers:
         """Header fields without keys."""
-        # A tuple, as thousands of entries are kept: the garbage collector passes those by.
-        return tuple(
-            [
-                (name, self._secret(value) if is_secret(name) else self.text(value))
-                for name, value in fields
-            ]
-        )
+        return [
+            (name, self._secret(value) if is_secret(name) else self.text(value))
+            for name, value in fields
+        ]
 
     def _secret(self, value: bytes) -> bytes:
         """The scheme, if it is one and not a key in its place, and the mark."""

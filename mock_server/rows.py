@@ -46,6 +46,7 @@ class Embedder:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
+        self._key = functools.lru_cache(_SPACES)(self._new_key)
         self._space = functools.lru_cache(_SPACES)(self._new_space)
         # To compute a row of the hash space takes less time than to keep it and drop another.
         self._cache = RowCache(settings.cache_bytes, at_once=settings.embedding != "hash")
@@ -53,15 +54,8 @@ class Embedder:
 
     def embed(self, request: EmbedRequest) -> Embedded:
         """The vectors of all inputs, each computed once."""
-        settings = self._settings
-        key = space_key(
-            settings.embedding,
-            model=request.model,
-            dimensions=settings.dimensions,
-            seed=settings.seed,
-        )
-        found = self._cache.find(key, request.output_dtype, request.input)
-        missing = [text for text in dict.fromkeys(request.input) if text not in found]
+        key = self._key(request.model)
+        found, missing = self._cache.find(key, request.output_dtype, request.input)
         if missing:
             encoded = [text.encode() for text in missing]
             rows = self._rows(self._space(key), request.output_dtype, encoded)
@@ -69,7 +63,13 @@ class Embedder:
             self._cache.keep(key, request.output_dtype, made)
             found |= made
         chosen = [found[text] for text in request.input]
-        return Embedded([row.json for row in chosen], sum(row.tokens for row in chosen))
+        return Embedded([row.json for row in chosen], sum([row.tokens for row in chosen]))
+
+    def _new_key(self, model: str) -> bytes:
+        settings = self._settings
+        return space_key(
+            settings.embedding, model=model, dimensions=settings.dimensions, seed=settings.seed
+        )
 
     def _new_space(self, key: bytes) -> Space:
         return space(self._settings.embedding, key, self._settings.dimensions)
@@ -98,19 +98,23 @@ class RowCache:
         self._bytes = self._hits = self._misses = 0
         self._lock = threading.Lock()
 
-    def find(self, space: bytes, dtype: OutputDtype, texts: Sequence[str]) -> dict[str, Row]:
-        """Those of the texts that are kept."""
+    def find(
+        self, space: bytes, dtype: OutputDtype, texts: Sequence[str]
+    ) -> tuple[dict[str, Row], list[str]]:
+        """The rows that are kept, by text, and the texts whose rows are not, each once."""
         found = {}
+        missing = []
         with self._lock:
             for text in texts:
                 key = (space, dtype, text)
-                if key in self._rows:
+                if kept := self._rows.get(key):
                     self._rows.move_to_end(key)
-                    found[text], _ = self._rows[key]
-                    self._hits += 1
+                    found[text], _ = kept
                 else:
-                    self._misses += 1
-        return found
+                    missing.append(text)
+            self._misses += len(missing)
+            self._hits += len(texts) - len(missing)
+        return found, list(dict.fromkeys(missing))
 
     def keep(self, space: bytes, dtype: OutputDtype, rows: dict[str, Row]) -> None:
         """Keep rows by their texts, and drop the longest unused ones for them."""

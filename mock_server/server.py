@@ -127,6 +127,7 @@ class _Server(uvicorn.Server):
                 log_config=None,
                 access_log=False,
                 server_header=False,
+                proxy_headers=False,  # a client may send them, but it is no proxy
                 timeout_keep_alive=_KEEP_ALIVE,
                 workers=1,  # else uvicorn reads WEB_CONCURRENCY
             )

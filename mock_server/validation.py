@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import jsonschema_rs
@@ -43,11 +44,17 @@ def _outline(body: object) -> object:
     """The body as far as the schema looks: what it says nothing of may be deep and large."""
     if not isinstance(body, dict):
         return _emptied(body)
-    fields = contract.as_dict()["components"]["schemas"]["EmbedRequest"]["properties"]
-    outline = {name: _emptied(body[name]) for name in fields if name in body}
-    if isinstance(body.get("input"), list):
-        outline["input"] = [_emptied(text) for text in body["input"]]
+    outline = {name: _emptied(body[name]) for name in _known_fields() if name in body}
+    texts = body.get("input")
+    if isinstance(texts, list):
+        all_strings = set(map(type, texts)) == {str}
+        outline["input"] = texts if all_strings else [_emptied(text) for text in texts]
     return outline
+
+
+@functools.cache
+def _known_fields() -> tuple[str, ...]:
+    return tuple(contract.as_dict()["components"]["schemas"]["EmbedRequest"]["properties"])
 
 
 def _emptied(value: object) -> object:

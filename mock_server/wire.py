@@ -26,8 +26,6 @@ Malformed = Callable[[str, str], None]
 #: Bytes of a request before its body. h11 has the same limit of its own.
 HEAD_LIMIT = 1 << 16
 
-# Where a request finds its wire.
-_EXTENSION = "relace_mock.wire"
 # Seconds that the other side has to take what was written, before a reset.
 _ARRIVAL = 1.0
 _END_OF_HEAD = b"\r\n\r\n"
@@ -59,11 +57,11 @@ class _Envelope:
 
 
 class Wire:
-    """The TCP transport under one exchange."""
+    """The TCP transport under one exchange, which uvicorn calls a cycle."""
 
-    def __init__(self, transport: asyncio.Transport, cycle: Any) -> None:
-        self._transport = transport
+    def __init__(self, cycle: Any) -> None:
         self._cycle = cycle
+        self._transport: asyncio.Transport = cycle.transport
 
     def write(self, raw: bytes) -> None:
         """Write bytes past all framing."""
@@ -117,34 +115,15 @@ class Wire:
         self._cycle.disconnected = True
 
 
-def wire_of(scope: Any) -> Wire:
-    """The wire under a request."""
-    wire: Wire = scope["extensions"][_EXTENSION]
-    return wire
-
-
-class _Wired:
-    """Gives every request its wire."""
-
-    transport: asyncio.Transport
-    app: Any
-
-    def __init__(self, *args: Any, **settings: Any) -> None:
-        super().__init__(*args, **settings)
-        app = self.app
-
-        async def wired(scope: Any, receive: Any, send: Any) -> None:
-            # uvicorn's receive is a method of the exchange that it belongs to.
-            scope["extensions"] = {_EXTENSION: Wire(self.transport, receive.__self__)}
-            await app(scope, receive, send)
-
-        self.app = wired
+def wire_of(receive: Any) -> Wire:
+    """The wire under a request: uvicorn's ``receive`` is a method of the cycle."""
+    return Wire(receive.__self__)
 
 
 def _h11() -> type[asyncio.Protocol]:
     from uvicorn.protocols.http.h11_impl import H11Protocol  # noqa: PLC0415 - seldom used
 
-    return type("_H11", (_Envelope, _Wired, H11Protocol), {})
+    return type("_H11", (_Envelope, H11Protocol), {})
 
 
 def _last_field(data: bytes) -> int:
@@ -173,7 +152,7 @@ def _http_tools() -> type[asyncio.Protocol]:  # noqa: C901 - counts the methods 
         HttpToolsProtocol,
     )
 
-    class _HttpTools(_Envelope, _Wired, HttpToolsProtocol):
+    class _HttpTools(_Envelope, HttpToolsProtocol):
         """httptools, with three things that it leaves to its user.
 
         A wish to upgrade is no reason to drop the body (RFC 9110 section 7.8 lets a

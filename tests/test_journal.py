@@ -49,12 +49,19 @@ def test_an_entry_says_what_was_asked_and_what_was_answered(running: RunningServ
     assert entry["request"]["path"] == "/v1/code/embed"
     assert entry["request"]["body"] == body
     assert entry["request"]["length"] == len(body)
-    assert len(entry["request"]["sha256"]) == 64
+    assert len(entry["request"]["xxh3_128"]) == 32
     assert ["content-type", "application/json"] in entry["request"]["headers"]
     assert (entry["outcome"], entry["status"], entry["attempt"]) == ("answered", 200, 1)
     assert entry["namespace"] == namespace_of("rlc-test")
     assert entry["duration"] > 0
     assert entry["violations"] == entry["near_misses"] == entry["mutations"] == []
+
+
+def test_the_client_is_who_connected_whatever_it_says_of_itself(running: RunningServer) -> None:
+    """Connections are told apart by it, in the verdict."""
+    ask(running, headers=KEY | {"X-Forwarded-For": "192.0.2.1"})
+    (entry,) = entries(running)
+    assert entry["client"].startswith("127.0.0.1:")
 
 
 def test_a_refusal_says_how_the_request_broke_the_contract(running: RunningServer) -> None:

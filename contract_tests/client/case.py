@@ -210,7 +210,7 @@ def _seen(entry: RecordedRequest) -> Seen:
         target=f"{entry.path}?{query}" if query else entry.path,
         headers=tuple(entry.headers),
         body=entry.body,
-        digest=entry.raw["request"]["sha256"],
+        digest=entry.raw["request"]["xxh3_128"],
         answer=f"{status} ({story})" if story else status,
         problems=tuple(entry.violations),
     )

@@ -26,7 +26,7 @@ class Exchange(NamedTuple):
 
     ``request`` is None if it was refused; ``would_be`` is the status so far. ``attempt``
     and ``arrivals`` count the requests with the same body: since the last success, and
-    since the scenario was installed. ``body_hash`` is 32 bytes.
+    since the scenario was installed. ``body_hash`` is 16 bytes.
     """
 
     received: Received

@@ -6,7 +6,6 @@ Several in one step are applied in the order of the table, whatever the order in
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from types import MappingProxyType
 
 from mock_server.exchange import EmbedRequest, Received
@@ -111,7 +110,7 @@ def applicable(names: Sequence[str], request: EmbedRequest, received: Received) 
 
     What ``drop_result`` drops no other can show itself in.
     """
-    left = replace(request, input=request.input[:-1]) if "drop_result" in names else request
+    left = request._replace(input=request.input[:-1]) if "drop_result" in names else request
     return all(
         MUTATIONS[name].applies(request if name == "drop_result" else left, received)
         for name in names
