@@ -44,7 +44,7 @@ def _document(content: Callable[[], bytes], media_type: bytes) -> ASGIApp:
     class Document:  # a class, as Starlette takes plain functions for request handlers
         async def __call__(self, scope: Scope, _receive: Receive, send: Send) -> None:
             if scope["method"] in ("GET", "HEAD"):
-                reply = Reply(200, ((b"content-type", media_type), MARK), content())
+                reply = Reply(200, ((b"content-type", media_type), MARK), (content(),))
             else:
                 reply = render(method_not_allowed(scope["method"], "GET, HEAD"))
             await deliver(reply, send)

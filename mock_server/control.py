@@ -77,8 +77,8 @@ class Control:
         except ScenarioError as error:
             return rendering.error(400, str(error))
         if answer is None:
-            return Reply(204, (rendering.MARK,), b"")
-        return Reply(200, (_JSON, rendering.MARK), orjson.dumps(answer))
+            return Reply(204, (rendering.MARK,), ())
+        return Reply(200, (_JSON, rendering.MARK), (orjson.dumps(answer),))
 
     def _route(self, received: Received) -> Callable[[Received], Any]:
         methods = self._routes.get(received.path.removeprefix(PREFIX))

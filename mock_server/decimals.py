@@ -49,11 +49,11 @@ def cells(values: npt.NDArray[np.int32]) -> npt.NDArray[Any]:
     return text
 
 
-def arrays(text: npt.NDArray[Any]) -> list[bytes]:
+def arrays(text: npt.NDArray[Any]) -> list[memoryview]:
     """A JSON array for each row of cells, but for its closing bracket.
 
-    To add that would be to copy the row once more; the renderer joins rows anyway.
+    To add that would be to copy the row; each is where the cells are.
     """
     characters = text.view(np.uint8)
     characters[:, 0] = ord("[")
-    return [row.tobytes() for row in characters]
+    return [memoryview(row) for row in characters]

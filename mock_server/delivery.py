@@ -93,15 +93,18 @@ def received_head(scope: Scope) -> Received:
     return Received(scope["method"], scope["path"], scope["headers"], b"", 0, scope["query_string"])
 
 
-async def deliver(reply: Reply, send: Send, *, close: bool = False) -> None:
-    """Send a reply; ``close`` ends the connection after it."""
+async def deliver(
+    reply: Reply, send: Send, *, close: bool = False, wire: Wire | None = None
+) -> None:
+    """Send a reply, over the wire where that is faster; ``close`` ends the connection after it."""
     headers = list(reply.headers)
     if reply.status not in _WITHOUT_BODY:
-        headers.append((b"content-length", b"%d" % len(reply.body)))
+        headers.append((b"content-length", b"%d" % reply.length))
     if close:
         headers.append((b"connection", b"close"))
     await send({"type": "http.response.start", "status": reply.status, "headers": headers})
-    await send({"type": "http.response.body", "body": reply.body})
+    sent = len(reply.pieces) > 1 and wire is not None and wire.write_body(reply.pieces)
+    await send({"type": "http.response.body", "body": b"" if sent else reply.body})
 
 
 async def _perform(answer: Answer, receive: Receive, send: Send, *, close: bool) -> bool:
@@ -113,7 +116,7 @@ async def _perform(answer: Answer, receive: Receive, send: Send, *, close: bool)
     if fault is not None:
         await fault.perform(_Connection(receive, send, wire), answer.reply, measure(answer))
         return False
-    await deliver(answer.reply, send, close=close)
+    await deliver(answer.reply, send, close=close, wire=wire)
     return wire.is_gone()
 
 
@@ -139,7 +142,7 @@ class _Connection:
         self.close, self.reset = wire.close, wire.reset
 
     async def start(self, reply: Reply, *, chunked: bool = False) -> None:
-        length = (b"content-length", b"%d" % len(reply.body))
+        length = (b"content-length", b"%d" % reply.length)
         framing = (b"transfer-encoding", b"chunked") if chunked else length
         headers = [*reply.headers, framing]
         await self._send(

@@ -62,7 +62,7 @@ class Space(Protocol):
         Each vector depends on its own text only.
         """
 
-    def rows(self, texts: Sequence[bytes]) -> list[bytes]:
+    def rows(self, texts: Sequence[bytes]) -> list[memoryview]:
         """The same vectors as JSON arrays, each without its closing bracket."""
 
 
@@ -109,9 +109,9 @@ class HashSpace:
         components: Components = self._codebook[self.draw(texts)]
         return components.reshape(len(texts), -1)
 
-    def rows(self, texts: Sequence[bytes]) -> list[bytes]:
+    def rows(self, texts: Sequence[bytes]) -> list[memoryview]:
         """See ``Space``."""
-        rows: list[bytes] = []
+        rows: list[memoryview] = []
         for batch in _batches(texts, _HASH_BATCH):
             rows += arrays(self._written.take(self.draw(batch), mode="wrap"))
         return rows
@@ -147,9 +147,9 @@ class LexicalSpace:
         batches = [self._components(batch) for batch in _batches(texts, _LEXICAL_BATCH)]
         return np.concatenate(batches) if batches else np.empty((0, self._dimensions), np.int32)
 
-    def rows(self, texts: Sequence[bytes]) -> list[bytes]:
+    def rows(self, texts: Sequence[bytes]) -> list[memoryview]:
         """See ``Space``."""
-        rows: list[bytes] = []
+        rows: list[memoryview] = []
         for batch in _batches(texts, _LEXICAL_BATCH):
             rows += arrays(cells(self._components(batch)))
         return rows

@@ -13,6 +13,7 @@ from typing import Final, Literal, NamedTuple
 OutputDtype = Literal["float", "binary"]
 #: Names in lower case, as ASGI has them.
 Headers = Sequence[tuple[bytes, bytes]]
+Piece = bytes | memoryview
 
 _SECRET = re.compile(rb"authorization|cookie|key|token|secret", re.IGNORECASE)
 
@@ -69,16 +70,30 @@ class Embedded(NamedTuple):
     """What was asked for, and the tokens it cost.
 
     ``rows`` has, for each input in order, its vector as a JSON array without the closing
-    bracket: rows are long, and whoever joins them adds it for nothing.
+    bracket: rows are long, and whoever puts something between them adds it for nothing.
     """
 
-    rows: Sequence[bytes]
+    rows: Sequence[Piece]
     total_tokens: int
 
 
 class Reply(NamedTuple):
-    """An answer, complete but for the headers that every connection adds (date, length)."""
+    """An answer, complete but for the headers that every connection adds (date, length).
+
+    The body is in pieces, as a megabyte of rows takes long to join, and a socket need not
+    have them joined.
+    """
 
     status: int
     headers: Headers
-    body: bytes
+    pieces: Sequence[Piece]
+
+    @property
+    def body(self) -> bytes:
+        """The body in one piece, made anew each time."""
+        return b"".join(self.pieces)
+
+    @property
+    def length(self) -> int:
+        """Bytes of the body."""
+        return sum(map(len, self.pieces))

@@ -130,7 +130,7 @@ class _Exchange:
         elif patience is not None and self.seconds > patience:
             self.seconds, self._raises, self._left = patience, _TIMEOUT, True
         if not self._left and self._answer.fault is not None and self._answer.fault.name == "drip":
-            self.seconds += len(self._answer.reply.body) / measure(self._answer).bytes_per_second
+            self.seconds += self._answer.reply.length / measure(self._answer).bytes_per_second
 
     def end(self) -> Any:
         """The response, or the exception that stands for the fault."""
@@ -140,7 +140,7 @@ class _Exchange:
             does = "answers later than that" if self._left or fault is None else fault.does
             raise getattr(self._library, self._raises)(f"relace-mock: {does}")
         reply = self._answer.reply
-        length = [(b"content-length", b"%d" % len(reply.body))] if reply.status != 204 else []
+        length = [(b"content-length", b"%d" % reply.length)] if reply.status != 204 else []
         return self._library.Response(
             reply.status,
             headers=[*reply.headers, *length],

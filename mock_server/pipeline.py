@@ -169,4 +169,4 @@ class Pipeline:
         return mutated(step.mutate, outcome, embedded, lambda: self.embedder.embed(other).rows)
 
 
-_NEVER_SENT = Reply(0, (), b"")
+_NEVER_SENT = Reply(0, (), ())

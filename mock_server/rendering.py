@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from http import HTTPStatus
 
 from mock_server import __version__, contract
-from mock_server.exchange import Embedded, EmbedRequest, Headers, Reply
+from mock_server.exchange import Embedded, EmbedRequest, Headers, Piece, Reply
 from mock_server.refusals import Refusal
 
 #: On every answer, so that a fake vector cannot pass for a real one unnoticed.
@@ -30,9 +30,9 @@ def scripted(status: int, body: tuple[bytes, bytes] | None) -> Reply:
     """
     if body is not None:
         content, content_type = body
-        return Reply(status, ((b"content-type", content_type), MARK), content)
+        return Reply(status, ((b"content-type", content_type), MARK), (content,))
     if status < 400:
-        return Reply(status, (MARK,), b"")
+        return Reply(status, (MARK,), ())
     return error(status, contract.documented_message(status) or _name_of(status))
 
 
@@ -52,14 +52,14 @@ def with_fields(reply: Reply, fields: Mapping[str, str | None]) -> Reply:
         for name, value in fields.items()
         if value is not None
     ]
-    return Reply(reply.status, (*kept, *added), reply.body)
+    return reply._replace(headers=(*kept, *added))
 
 
 def mutated(
     names: Sequence[str],
     request: EmbedRequest,
     embedded: Embedded,
-    drifted: Callable[[], Sequence[bytes]],
+    drifted: Callable[[], Sequence[Piece]],
 ) -> Reply:
     """A 200 that lies, in each of these ways."""
     from mock_server.scenario.mutations import MUTATIONS  # noqa: PLC0415 - loaded when a scenario is first played
@@ -70,12 +70,12 @@ def mutated(
         if name in names:
             mutation.change(draft)
     headers = dict(_JSON) | draft.headers
-    return Reply(200, tuple(headers.items()), draft.text())
+    return Reply(200, tuple(headers.items()), (draft.text(),))
 
 
 def error(status: int, text: str, headers: Headers = ()) -> Reply:
     """The envelope that all errors have: ``{"error": "<message>"}`` (documented)."""
-    return Reply(status, (*_JSON, *headers), json.dumps({"error": text}).encode())
+    return Reply(status, (*_JSON, *headers), (json.dumps({"error": text}).encode(),))
 
 
 def message(refusal: Refusal) -> str:
@@ -86,12 +86,12 @@ def message(refusal: Refusal) -> str:
     return f"{documented}: {refusal.detail}" if refusal.detail else documented
 
 
-def _results(embedded: Embedded) -> bytes:
-    parts = [b'{"results":[']
+def _results(embedded: Embedded) -> list[Piece]:
+    pieces: list[Piece] = [b'{"results":[']
     for index, row in enumerate(embedded.rows):
-        parts += (_opening(index), row)
-    parts.append(b']}],"usage":{"total_tokens":%d}}' % embedded.total_tokens)
-    return b"".join(parts)
+        pieces += (_opening(index), row)
+    pieces.append(b']}],"usage":{"total_tokens":%d}}' % embedded.total_tokens)
+    return pieces
 
 
 @functools.lru_cache(4096)

@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 
 from mock_server.embedding import Space, space, space_key
-from mock_server.exchange import Embedded, EmbedRequest, OutputDtype
+from mock_server.exchange import Embedded, EmbedRequest, OutputDtype, Piece
 from mock_server.settings import Settings
 from mock_server.tokens import count_tokens
 
@@ -28,7 +28,7 @@ _REMEMBERED = 1 << 14  # texts that came once
 class Row(NamedTuple):
     """A text's vector as a JSON array without its closing bracket, and its tokens."""
 
-    json: bytes
+    json: Piece
     tokens: int
 
 
@@ -74,7 +74,7 @@ class Embedder:
     def _new_space(self, key: bytes) -> Space:
         return space(self._settings.embedding, key, self._settings.dimensions)
 
-    def _rows(self, of: Space, dtype: OutputDtype, texts: Sequence[bytes]) -> list[bytes]:
+    def _rows(self, of: Space, dtype: OutputDtype, texts: Sequence[bytes]) -> Sequence[Piece]:
         if dtype == "float":
             return of.rows(texts)
         packed = np.packbits(of.components(texts) > 0, axis=1, bitorder=self._settings.bit_order)
@@ -124,7 +124,8 @@ class RowCache:
                 key = (space, dtype, text)
                 if size > self._limit or key in self._rows or not self._is_due(hash(key)):
                     continue
-                self._rows[key] = row, size
+                # A copy, as a view would keep the batch that the row was computed in.
+                self._rows[key] = Row(bytes(row.json), row.tokens), size
                 self._bytes += size
             while self._bytes > self._limit:
                 _, (_, size) = self._rows.popitem(last=False)

@@ -9,7 +9,7 @@ import re
 import socket
 import struct
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 try:
@@ -19,6 +19,7 @@ except ImportError:  # pragma: no cover - Windows
     fcntl = None  # type: ignore[assignment]
 
 from mock_server import rendering
+from mock_server.exchange import Piece
 from mock_server.settings import Http
 
 Malformed = Callable[[str, str], None]
@@ -45,7 +46,7 @@ class _Envelope:
         reply = rendering.error(400, text)
         fields = [
             *reply.headers,
-            (b"content-length", b"%d" % len(reply.body)),
+            (b"content-length", b"%d" % reply.length),
             (b"connection", b"close"),
         ]
         head = b"".join(b"%b: %b\r\n" % field for field in fields)
@@ -67,6 +68,17 @@ class Wire:
         """Write bytes past all framing."""
         if not self._transport.is_closing():
             self._transport.write(raw)
+
+    def write_body(self, pieces: Sequence[Piece]) -> bool:
+        """Write a whole body without joining its pieces; false if uvicorn must be given it.
+
+        httptools only counts the bytes that the head promised; h11 frames each itself.
+        """
+        if not hasattr(self._cycle, "expected_content_length"):
+            return False
+        self._cycle.expected_content_length = 0
+        self._transport.writelines(pieces)
+        return True
 
     def close(self) -> None:
         """End the connection in order (FIN), after what was written."""

@@ -13,7 +13,7 @@ from mock_server.decimals import SCALE, arrays, cells
 
 def written(*values: int) -> bytes:
     (row,) = arrays(cells(np.array([values], np.int32)))
-    return row + b"]"
+    return bytes(row) + b"]"
 
 
 def test_every_number_is_written_with_eight_decimals_and_a_blank_for_plus() -> None:

@@ -184,7 +184,7 @@ def test_seed_model_dimensions_and_space_each_give_a_space_of_their_own(name: Sp
 def test_rows_are_the_components_as_json(name: SpaceName) -> None:
     texts = [text.encode() for text in [*UNRELATED, ""]]
     where = make(name)
-    rows = [json.loads(row + b"]") for row in where.rows(texts)]
+    rows = [json.loads(bytes(row) + b"]") for row in where.rows(texts)]
     assert rows == (where.components(texts) / SCALE).tolist()
 
 

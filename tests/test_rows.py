@@ -17,7 +17,7 @@ def embed(
     embedder: Embedder, *texts: str, model: str = "m", dtype: OutputDtype = "float"
 ) -> list[list[float]]:
     embedded = embedder.embed(EmbedRequest(model, texts, dtype))
-    return [json.loads(row + b"]") for row in embedded.rows]
+    return [json.loads(bytes(row) + b"]") for row in embedded.rows]
 
 
 def test_a_text_seen_before_is_not_computed_again() -> None:
@@ -33,7 +33,7 @@ def test_a_text_twice_in_a_request_is_computed_once(monkeypatch: pytest.MonkeyPa
     computed: list[bytes] = []
     compute = LexicalSpace.rows
 
-    def note(self: LexicalSpace, texts: Sequence[bytes]) -> list[bytes]:
+    def note(self: LexicalSpace, texts: Sequence[bytes]) -> list[memoryview]:
         computed.extend(texts)
         return compute(self, texts)
 

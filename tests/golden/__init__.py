@@ -65,7 +65,7 @@ def result_of(case: dict[str, Any]) -> dict[str, Any]:
     (row,) = space_of(case).rows(text)
     return {
         "first": space_of(case).components(text)[0, :8].tolist(),
-        "sha256": hashlib.sha256(row + b"]").hexdigest(),
+        "sha256": hashlib.sha256(bytes(row) + b"]").hexdigest(),
     }
 
 

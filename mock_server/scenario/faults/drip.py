@@ -11,11 +11,12 @@ _TICK = 0.05
 
 async def _perform(connection: Connection, reply: Reply, measure: Measure) -> None:
     await connection.start(reply)
+    body = reply.body
     piece = max(1, round(measure.bytes_per_second * _TICK))
-    for start in range(0, len(reply.body), piece):
+    for start in range(0, len(body), piece):
         if start and await connection.left(piece / measure.bytes_per_second):
             return
-        await connection.send(reply.body[start : start + piece])
+        await connection.send(body[start : start + piece])
     await connection.send(b"", more=False)
 
 

@@ -8,8 +8,9 @@ from mock_server.scenario.faults.connection import Connection, Fault, Measure
 
 async def _perform(connection: Connection, reply: Reply, _measure: Measure) -> None:
     await connection.start(reply, chunked=True)
-    await connection.send(reply.body[: len(reply.body) // 2])
-    connection.write(b"zz\r\n" + reply.body[:20] + b"\r\n")
+    body = reply.body
+    await connection.send(body[: len(body) // 2])
+    connection.write(b"zz\r\n" + body[:20] + b"\r\n")
     connection.close()
 
 

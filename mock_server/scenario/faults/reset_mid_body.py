@@ -8,7 +8,7 @@ from mock_server.scenario.faults.connection import Connection, Fault, Measure
 
 async def _perform(connection: Connection, reply: Reply, measure: Measure) -> None:
     await connection.start(reply)
-    await connection.send(reply.body[: int(len(reply.body) * measure.at)])
+    await connection.send(reply.body[: int(reply.length * measure.at)])
     await connection.arrived()
     connection.reset()
 

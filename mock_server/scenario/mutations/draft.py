@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 
-from mock_server.exchange import Embedded, EmbedRequest, Received
+from mock_server.exchange import Embedded, EmbedRequest, Piece, Received
 
 
 @dataclass(slots=True)
@@ -22,7 +22,7 @@ class Draft:
 
     request: EmbedRequest
     answer: dict[str, Any]
-    drifted: Callable[[], Sequence[bytes]]
+    drifted: Callable[[], Sequence[Piece]]
     body: bytes | None = None
     headers: dict[bytes, bytes] = field(default_factory=dict)
 
@@ -50,10 +50,12 @@ class Mutation:
 
 
 def begin(
-    request: EmbedRequest, embedded: Embedded, drifted: Callable[[], Sequence[bytes]]
+    request: EmbedRequest, embedded: Embedded, drifted: Callable[[], Sequence[Piece]]
 ) -> Draft:
     """The true answer, ready to be falsified."""
-    results = [{"index": index, "embedding": row + b"]"} for index, row in enumerate(embedded.rows)]
+    results = [
+        {"index": index, "embedding": bytes(row) + b"]"} for index, row in enumerate(embedded.rows)
+    ]
     usage = {"total_tokens": embedded.total_tokens}
     return Draft(request, {"results": results, "usage": usage}, drifted)
 

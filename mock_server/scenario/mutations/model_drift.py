@@ -7,7 +7,7 @@ from mock_server.scenario.mutations.draft import Draft, Mutation, has_any
 
 def _change(draft: Draft) -> None:
     for result, row in zip(draft.results, draft.drifted(), strict=True):
-        result["embedding"] = row + b"]"
+        result["embedding"] = bytes(row) + b"]"
 
 
 MODEL_DRIFT = Mutation("model_drift", "vectors come from another space", _change, has_any)
