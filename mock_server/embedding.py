@@ -90,6 +90,7 @@ class HashSpace:
         self._hash = hashlib.sha256(key)
         self._pairs = dimensions // 2
         radii = 256 * (16 * np.arange(2 * self._pairs) // self._pairs % 16)
+        radii = radii.astype(np.uint16)  # a quarter of what has to be moved
         self._rolled = np.lib.stride_tricks.sliding_window_view(radii, self._pairs)
 
     def draw(self, texts: Sequence[bytes]) -> npt.NDArray[np.intp]:
@@ -101,8 +102,9 @@ class HashSpace:
             digests.append(hasher.digest()[:16])
         seeds, rolls = np.frombuffer(b"".join(digests), "<u8").reshape(-1, 2).T
         angles = low_bytes_first(stream(seeds, -(-self._pairs // 8)))[:, : self._pairs]
-        index: npt.NDArray[np.intp] = self._rolled[rolls % self._pairs] + angles
-        return index
+        index: npt.NDArray[np.uint16] = self._rolled[rolls % self._pairs]
+        index += angles
+        return index.astype(np.intp)
 
     def components(self, texts: Sequence[bytes]) -> Components:
         """See ``Space``."""

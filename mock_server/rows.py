@@ -120,9 +120,11 @@ class RowCache:
         """Keep rows by their texts, and drop the longest unused ones for them."""
         with self._lock:
             for text, row in rows.items():
-                size = sys.getsizeof(text) + len(row.json) + _ENTRY
                 key = (space, dtype, text)
-                if size > self._limit or key in self._rows or not self._is_due(hash(key)):
+                if key in self._rows or not self._is_due(key):
+                    continue
+                size = sys.getsizeof(text) + len(row.json) + _ENTRY
+                if size > self._limit:
                     continue
                 # A copy, as a view would keep the batch that the row was computed in.
                 self._rows[key] = Row(bytes(row.json), row.tokens), size
@@ -131,8 +133,11 @@ class RowCache:
                 _, (_, size) = self._rows.popitem(last=False)
                 self._bytes -= size
 
-    def _is_due(self, number: int) -> bool:
-        if self._at_once or number in self._came_once:
+    def _is_due(self, key: tuple[bytes, OutputDtype, str]) -> bool:
+        if self._at_once:
+            return True
+        number = hash(key)
+        if number in self._came_once:
             self._came_once.discard(number)
             return True
         if len(self._came_once) >= _REMEMBERED:

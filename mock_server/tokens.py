@@ -49,7 +49,7 @@ _CLASSES = bytes(map(_class_of, range(256)))
 
 def count_tokens(texts: Sequence[bytes]) -> list[int]:
     """The tokens of each text, UTF-8; at least 1."""
-    joined = b"\n".join([b"", *texts, b""])
+    joined = b"\n".join([b"", *texts, b"", b""])
     classes = np.frombuffer(joined.translate(_CLASSES), np.uint8)
     # What the byte after forbids: a letter forbids a sign, which goes with it, and a letter,
     # a sign or a break forbids a blank. Times -2, modulo 256, the three give bits 1 and 3,
@@ -59,11 +59,9 @@ def count_tokens(texts: Sequence[bytes]) -> list[int]:
     forbidden &= np.uint8(_SIGN | _BLANK)
     forbidden |= classes[:-2] >> np.uint8(4)
     forbidden &= classes[1:-1]
-    begins = forbidden == 0
-    counts = []
-    start = 0
-    for text in texts:
-        end = start + len(text)
-        counts.append(1 + int(np.count_nonzero(begins[start:end])))
-        start = end + 1
+    begins = (forbidden == 0).view(np.uint8)
+    with_break = np.fromiter(map(len, texts), np.intp, len(texts)) + 1
+    ends = np.cumsum(with_break)
+    begins[ends - 1] = 1  # the break after a text stands for its end-of-text
+    counts: list[int] = np.add.reduceat(begins, ends - with_break, dtype=np.uint32).tolist()
     return counts
