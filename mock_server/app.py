@@ -33,11 +33,21 @@ def create_app(pipeline: Pipeline, guard: Guard) -> ASGIApp:
     pages.router.default = endpoint
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        if "://" in scope["path"]:
+            scope["path"] = _path_of(scope["path"])
         # Past Starlette's middleware and router, a tenth of the time of a small answer.
         answer = endpoint if scope["path"] == contract.EMBED_PATH else pages
         await answer(scope, receive, send)
 
     return app
+
+
+def _path_of(target: str) -> str:
+    """The path of a target that is a whole URL (RFC 9112 section 3.2.2), as h11 leaves it."""
+    if target.startswith("/"):
+        return target
+    _, _, rest = target.partition("://")
+    return "/" + rest.partition("/")[2]
 
 
 def _document(content: Callable[[], bytes], media_type: bytes) -> ASGIApp:

@@ -106,7 +106,7 @@ class _Server(uvicorn.Server):
     ) -> None:
         self._socket = _bind(listening.host, listening.port)
         self._on_ready = on_ready
-        self._last_word: threading.Timer | None = None
+        self._call_off_exit: Callable[[], object] | None = None
         secure = listening.ssl_certfile is not None
         host, port = self._socket.getsockname()[:2]
         self._running = RunningServer(
@@ -137,8 +137,8 @@ class _Server(uvicorn.Server):
         try:
             self.run(sockets=[self._socket])
         finally:
-            if self._last_word is not None:
-                self._last_word.cancel()
+            if self._call_off_exit is not None:
+                self._call_off_exit()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Let what is under way finish for a moment, then hang up."""
@@ -154,9 +154,7 @@ class _Server(uvicorn.Server):
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Stop on a signal, if need be in the middle of a computation."""
         if not self.should_exit:
-            self._last_word = threading.Timer(_PATIENCE, os._exit, (0,))
-            self._last_word.daemon = True
-            self._last_word.start()
+            self._call_off_exit = _exit_in(_PATIENCE)
         super().handle_exit(sig, frame)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -180,6 +178,19 @@ class _Server(uvicorn.Server):
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
+
+
+def _exit_in(seconds: float) -> Callable[[], object]:
+    """End the process then, whatever it does; gives what calls that off."""
+    if hasattr(signal, "setitimer"):
+        # A signal also ends what keeps every other thread waiting, as `re` does.
+        signal.signal(signal.SIGALRM, lambda *_: os._exit(0))
+        signal.setitimer(signal.ITIMER_REAL, seconds)
+        return lambda: signal.setitimer(signal.ITIMER_REAL, 0)
+    timer = threading.Timer(seconds, os._exit, (0,))  # pragma: no cover - Windows
+    timer.daemon = True  # pragma: no cover - Windows
+    timer.start()  # pragma: no cover - Windows
+    return timer.cancel  # pragma: no cover - Windows
 
 
 async def _reload(library: Library) -> None:

@@ -165,53 +165,57 @@ def _http_tools() -> type[asyncio.Protocol]:  # noqa: C901 - counts the methods 
     )
 
     class _HttpTools(_Envelope, HttpToolsProtocol):
-        """httptools, with three things that it leaves to its user.
+        """httptools, with four things that it leaves to its user.
 
         A wish to upgrade is no reason to drop the body (RFC 9110 section 7.8 lets a
         server ignore it; Java's client wishes so by default). Trailers are not headers
-        (section 6.5.1). A head has a largest size.
+        (section 6.5.1). A head has a largest size. What is not HTTP is refused after the
+        answers to the requests before it.
         """
 
         _in_head = True  # and not in a body or its trailers
         _head_size = 0  # of a head that has not ended
         _held = b""  # the end of what came of it, if that may begin a field to rename
         _left = 0  # bytes of a body whose length is known
+        _malformed: str | None = None  # what was not HTTP, while answers are under way
 
         def data_received(self, data: bytes) -> None:
-            data, self._held = self._held + data, b""
-            while data and not self.transport.is_closing():
-                data = self._head_received(data) if self._in_head else self._body_received(data)
+            if self._held:
+                data, self._held = self._held + data, b""
+            view = memoryview(data)
+            at = 0
+            while at < len(data) and self._malformed is None and not self.transport.is_closing():
+                received = self._head_received if self._in_head else self._body_received
+                at = received(data, view, at)
 
-        def _head_received(self, data: bytes) -> bytes:
-            """Feed the parser what came of a head; gives what follows it."""
-            end = data.find(_END_OF_HEAD)
+        def _head_received(self, data: bytes, view: memoryview, at: int) -> int:
+            """Feed the parser what came of a head; gives where that ends."""
+            end = data.find(_END_OF_HEAD, at)
             if end >= 0:
-                end += len(_END_OF_HEAD)
-                rest = data[end:]
+                head, end = view[at : end + len(_END_OF_HEAD)], end + len(_END_OF_HEAD)
             else:
-                end = _last_field(data)
-                rest, self._held = b"", data[end:]
-            self._head_size += end
+                piece = data[at:]
+                size = _last_field(piece)
+                head, self._held, end = memoryview(piece)[:size], piece[size:], len(data)
+            self._head_size += len(head)
             if self._head_size > HEAD_LIMIT:
                 self.send_400_response(f"the head has more than {HEAD_LIMIT} bytes")
             else:
-                super().data_received(_UPGRADE.sub(b"\r\nx-ignored-upgrade", data[:end]))
-            return rest
+                super().data_received(_UPGRADE.sub(b"\r\nx-ignored-upgrade", head))
+            return end
 
-        def _body_received(self, data: bytes) -> bytes:
-            """Feed the parser what came of a body, not beyond its end; gives the rest.
+        def _body_received(self, data: bytes, view: memoryview, at: int) -> int:
+            """Feed the parser what came of a body, not beyond its end; gives where that is.
 
             A chunked body can only end where a line does.
             """
-            end = self._left or data.find(b"\n") + 1 or len(data)
-            piece = data[:end]
-            self._left = max(0, self._left - len(piece))
-            super().data_received(piece)
-            return data[end:]
-
-        def on_header(self, name: bytes, value: bytes) -> None:
-            if self._in_head:
-                super().on_header(name, value)
+            if self._left:
+                end = min(at + self._left, len(data))
+                self._left -= end - at
+            else:
+                end = data.find(b"\n", at) + 1 or len(data)
+            super().data_received(view[at:end])  # type: ignore[arg-type]  # the parser takes any buffer
+            return end
 
         def on_headers_complete(self) -> None:
             self._in_head = False
@@ -220,9 +224,21 @@ def _http_tools() -> type[asyncio.Protocol]:  # noqa: C901 - counts the methods 
             chunked = b"transfer-encoding" in fields
             self._left = 0 if chunked else int(fields.get(b"content-length", 0))
             super().on_headers_complete()
+            self.headers = []  # for trailers, which no one reads
 
         def on_message_complete(self) -> None:
             self._in_head = True
             super().on_message_complete()
+
+        def send_400_response(self, msg: str) -> None:
+            if self._in_head and self.cycle is not None and not self.cycle.response_complete:
+                self._malformed = msg
+            else:
+                super().send_400_response(msg)
+
+        def on_response_complete(self) -> None:
+            super().on_response_complete()
+            if self._malformed is not None and not self.transport.is_closing():
+                self.send_400_response(self._malformed)
 
     return _HttpTools

@@ -270,6 +270,29 @@ def test_trailers_are_not_headers(server: RunningServer) -> None:
         assert read_head(connection).startswith(b"HTTP/1.1 401 ")
 
 
+@pytest.mark.parametrize("garbage", [b"NOT HTTP\r\n\r\n", b"X" * 70_000], ids=["short", "long"])
+def test_what_is_not_http_is_refused_after_the_answers_that_are_still_to_come(
+    server: RunningServer, garbage: bytes
+) -> None:
+    server.control("rlc-test").play({"steps": [{"delay": "100ms", "times": 2}]})
+    request = f"{HEAD}Content-Length: {len(GOOD)}\r\n\r\n".encode() + GOOD
+    with connect(server) as connection:
+        connection.sendall(request * 2 + garbage)
+        ok, bad = b"HTTP/1.1 200 OK\r\n", b"HTTP/1.1 400 Bad Request\r\n"
+        assert read_answers(connection, 3) == [ok, ok, bad]
+    server.control("rlc-test").stop()
+
+
+@pytest.mark.parametrize("scheme", ["http", "HTTP"])
+def test_a_target_may_be_a_whole_url(server: RunningServer, scheme: str) -> None:
+    """RFC 9112 section 3.2.2: as clients ask what they take for a proxy."""
+    with connect(server) as connection:
+        for method, path in (("POST", "/v1/code/embed"), ("GET", "/_mock/health")):
+            head = HEAD.replace("POST /v1/code/embed", f"{method} {scheme}://127.0.0.1{path}")
+            connection.sendall(f"{head}Content-Length: {len(GOOD)}\r\n\r\n".encode() + GOOD)
+            assert read_answers(connection, 1) == [b"HTTP/1.1 200 OK\r\n"]
+
+
 @pytest.mark.parametrize("piece", [b"A: b\r\n", b"x"], ids=["many headers", "one long header"])
 def test_a_head_without_end_is_refused(server: RunningServer, piece: bytes) -> None:
     with connect(server) as connection:

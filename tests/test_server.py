@@ -52,6 +52,19 @@ def test_it_stops_though_a_client_never_ends_its_request(serve: Serve) -> None:
     assert (process.popen.returncode, errors) == (0, "")
 
 
+def test_it_stops_in_the_middle_of_a_search_that_never_ends(serve: Serve, tmp_path: Path) -> None:
+    """A scenario's own regular expression may take for ever, and lets no other thread run."""
+    scenario = tmp_path / "runaway.yaml"
+    scenario.write_text('rules: [{when: {input_matches: "(a+)+$"}, steps: [{status: 500}]}]')
+    with serve("--scenario", str(scenario)) as process:
+        body = BODY | {"input": ["a" * 100 + "!"]}
+        with pytest.raises(httpx.ReadTimeout):
+            httpx.post(f"{process.base_url}/code/embed", json=body, headers=KEY, timeout=0.5)
+        process.popen.terminate()
+        _, errors = process.popen.communicate(timeout=60)
+    assert (process.popen.returncode, errors) == (0, "")
+
+
 def test_it_stops_in_the_middle_of_a_computation(serve: Serve) -> None:
     """With texts for many seconds under way, the process ends, with exit code 0."""
     with serve("--dimensions", "8192") as process:
