@@ -134,6 +134,8 @@ BAD: dict[str, Row] = {
     "repeat for ever": ("repeat: true\nsteps: [{status: 500, times: forever}]\n", 1, "repeat", "lasts forever"),
     "behind for ever": ("steps:\n  - {status: 500, times: forever}\n  - status: 400\n", 3, "steps[1]", "is never reached"),
     "behind a rule for all": ("rules:\n  - {when: {}, steps: [{status: 500}]}\n  - {when: {attempt: 1}, steps: [{status: 500}]}\n", 3, "rules[1]", "is never reached"),
+    "behind a rule for more outcomes": ("rules:\n  - {when: {would_be: [200, 400]}, steps: [{status: 500}]}\n  - {when: {would_be: 400}, steps: [{status: 500}]}\n", 3, "rules[1]", "is never reached"),
+    "behind a rule for all that is valid": ("rules:\n  - {when: {min_inputs: 1}, steps: [{status: 500}]}\n  - {when: {model: m}, steps: [{status: 500}]}\n", 3, "rules[1]", "is never reached"),
     "status and fault": (step("{status: 500, fault: reset}"), 2, "steps[0].fault", "one thing, and status is another"),
     "fault and mutate": (step("{mutate: zero_usage, fault: reset}"), 2, "steps[0].mutate", "one thing, and fault"),
     "body and text": (step("{status: 500, body: 1, body_text: a}"), 2, "steps[0].body_text", "there is a body already"),

@@ -10,6 +10,11 @@ if TYPE_CHECKING:
     from mock_server.scenario.model import When
 
 
+#: What a request would get without a script: the documented statuses that a script can
+#: replace, and our own 415.
+OUTCOMES = (200, 400, 401, 404, 415, 429)
+#: Of these, what a valid request would get.
+_OF_VALID = (200, 429)
 #: Conditions that only a valid request can meet.
 ABOUT_REQUEST = (
     "input_contains",
@@ -69,6 +74,24 @@ def first_miss(when: When, exchange: Exchange) -> str | None:  # noqa: C901, PLR
 def _needs_request(when: When) -> str | None:
     """The first condition that only a valid request can meet."""
     return next((key for key in ABOUT_REQUEST if getattr(when, key) is not None), None)
+
+
+def covers(when: When, other: When) -> bool:
+    """Whether every request that meets ``other`` meets ``when`` as well, so far as one can tell."""
+
+    def outcomes(of: When) -> set[int]:
+        return set(of.would_be or (OUTCOMES if _needs_request(of) is None else _OF_VALID))
+
+    same = ("input_matches", "model", "output_dtype")
+    return (
+        outcomes(other) <= outcomes(when)
+        and all(getattr(when, key) in (None, getattr(other, key)) for key in same)
+        and (not when.attempt or set() < set(other.attempt) <= set(when.attempt))
+        and (when.header or {}).items() <= (other.header or {}).items()
+        and (when.min_inputs or 1) <= (other.min_inputs or 1)
+        and (when.max_inputs is None or 0 < (other.max_inputs or 0) <= when.max_inputs)
+        and (when.input_contains is None or when.input_contains in (other.input_contains or ""))
+    )
 
 
 def why(when: When, condition: str) -> str:

@@ -29,14 +29,11 @@ from mock_server.scenario.kinds import (
     Text,
     Whole,
 )
-from mock_server.scenario.matching import ABOUT_REQUEST
+from mock_server.scenario.matching import ABOUT_REQUEST, OUTCOMES, covers
 from mock_server.scenario.mutations import MUTATIONS
 from mock_server.scenario.source import Node, parse
 from mock_server.settings import ResetForm
 
-#: What a request would get without a script: the documented statuses that a script can
-#: replace, and our own 415.
-OUTCOMES = (200, 400, 401, 404, 415, 429)
 _BODIES = ("body", "body_text", "body_base64")
 _PARTIAL = ("truncate", "reset_mid_body")
 _FRAMING = "is set by the server: to break it, use a fault such as truncate"
@@ -255,7 +252,7 @@ class _File:
             Rule(When(), self.steps, repeat=self.repeat).refuse_impossible(node)
         for number, rule in enumerate(self.rules):
             for earlier in self.rules[:number]:
-                if earlier.is_certain and earlier.when in (When(), rule.when):
+                if earlier.is_certain and covers(earlier.when, rule.when):
                     node.value["rules"].value[number].fail(
                         "is never reached: an earlier rule matches all that it does"
                     )
