@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 from itertools import product
+from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -16,22 +18,18 @@ DTYPES: tuple[OutputDtype, ...] = ("float", "binary")
 PATTERNS = (re.compile("^a"), re.compile("b"))
 
 
-def some_of(*values: int) -> st.SearchStrategy[tuple[int, ...]]:
-    return st.lists(st.sampled_from(values), max_size=3, unique=True).map(tuple)
-
-
-WHENS = st.builds(
-    When,
-    input_contains=st.sampled_from((None, "", "a", "ab")),
-    input_matches=st.sampled_from((None, *PATTERNS)),
-    model=st.sampled_from((None, "m", "n")),
-    output_dtype=st.sampled_from((None, "float", "binary")),
-    min_inputs=st.sampled_from((None, 1, 2)),
-    max_inputs=st.sampled_from((None, 1, 2)),
-    header=st.sampled_from((None, {}, {"A": "1"}, {"A": "1", "B": "2"})),
-    attempt=some_of(1, 2),
-    would_be=some_of(200, 400, 429),
-)
+VALUES: dict[str, list[Any]] = {
+    "input_contains": [None, "", "a", "ab", "ba"],
+    "input_matches": [None, *PATTERNS],
+    "model": [None, "m", "n"],
+    "output_dtype": [None, *DTYPES],
+    "min_inputs": [None, 1, 2],
+    "max_inputs": [None, 1, 2],
+    "header": [None, {}, {"A": "1"}, {"A": "1", "B": "2"}],
+    "attempt": [(), (1,), (2,), (1, 2)],
+    "would_be": [(), (200,), (400,), (200, 400), (200, 429)],
+}
+WHENS = st.builds(When, **{key: st.sampled_from(values) for key, values in VALUES.items()})
 REQUESTS = [
     EmbedRequest(model, texts, dtype)
     for model, texts, dtype in product("mn", (["ab"], ["b", "a"]), DTYPES)
@@ -45,11 +43,22 @@ EXCHANGES = [
 ]
 
 
-@given(WHENS, WHENS)
-def test_what_covers_a_condition_holds_wherever_that_does(when: When, other: When) -> None:
+def refuted(when: When, other: When) -> list[Exchange]:
+    """The requests that meet ``other`` and not ``when``."""
     meets = [exchange for exchange in EXCHANGES if first_miss(other, exchange) is None]
-    if covers(when, other):
-        assert all(first_miss(when, exchange) is None for exchange in meets)
+    return [exchange for exchange in meets if first_miss(when, exchange) is not None]
+
+
+@pytest.mark.parametrize("key", VALUES)
+def test_of_two_values_of_a_key_one_covers_the_other_as_requests_show(key: str) -> None:
+    for one, other in product(VALUES[key], repeat=2):
+        when, beside = When(**{key: one}), When(**{key: other})
+        assert not covers(when, beside) or not refuted(when, beside), (one, other)
+
+
+@given(WHENS, WHENS)
+def test_what_covers_several_conditions_holds_wherever_they_do(when: When, other: When) -> None:
+    assert not covers(when, other) or not refuted(when, other)
 
 
 @given(WHENS)
