@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal
 
-from mock_server.exchange import Received
+from mock_server.exchange import Headers, Received
 from mock_server.redaction import Redaction
 from mock_server.scenario.engine import NOTHING, Decision
 from mock_server.scenario.matching import why
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 #: Bytes of a body that are kept.
 BODY_LIMIT = 64 * 1024
-_ENTRY = 2000  # bytes of an entry beside its body, about
+_ENTRY = 700  # bytes of an entry beside what is raw in it, about
 
 _KEY_IN_URL = "the API key is in the URL, where logs keep it"
 
@@ -36,19 +36,24 @@ Outcome = Literal["pending", "answered", "refused", "faulted", "client_aborted"]
 class Entry:
     """One request. ``time`` is its namespace's; ``duration`` is in seconds.
 
-    ``received`` is the request with its key, for nobody else to read; of its body, what
-    is kept. ``body_hash`` is of the whole body. ``natural``: it was refused for what it is, not
-    by a script; ``refusal`` is the status that it deserved, delivered or not.
+    What is ``raw`` is as it came, with the key. ``length`` and ``body_hash`` are of the whole
+    body. ``natural``: it was refused for what it is, not by a script; ``refusal`` is the status
+    that it deserved, delivered or not.
     """
 
     number: int
     time: float
     namespace: str
     client: str
-    received: Received
+    method: str
+    raw_path: str
+    raw_query: bytes
+    raw_head: bytes
     begun: float
     size: int
     kept: bool = True
+    raw_body: bytes = b""
+    length: int = 0
     body_hash: bytes = b""
     outcome: Outcome = "pending"
     status: int | None = None
@@ -75,29 +80,28 @@ class Entry:
     @property
     def path(self) -> str:
         """The path that was asked for."""
-        return self._hiding.line(self.received.path)
+        return self._hiding.line(self.raw_path)
 
     @property
     def query(self) -> str:
         """What followed it."""
-        return self._hiding.query(self.received.query)
+        return self._hiding.query(self.raw_query)
 
     @property
     def body(self) -> bytes:
         """What was kept of the body."""
-        return self._hiding.text(self.received.body)
+        return self._hiding.text(self.raw_body)
 
     @property
     def violations(self) -> tuple[str, ...]:
         """How the request broke the contract."""
-        received = self.received
-        bare = received.path, received.query.decode("utf-8", "replace")
+        bare = self.raw_path, self.raw_query.decode("utf-8", "replace")
         told = (_KEY_IN_URL,) if bare != (self.path, self.query) else ()
         return told + tuple(map(self._hiding.line, self.broken))
 
     @property
     def _hiding(self) -> Redaction:
-        return Redaction(self.received.headers, self.namespace)
+        return Redaction(_unpacked(self.raw_head), self.namespace)
 
     def shown(self) -> dict[str, Any]:
         """As the control API writes it."""
@@ -108,12 +112,12 @@ class Entry:
             "namespace": self.namespace,
             "client": self.client,
             "request": {
-                "method": self.received.method,
+                "method": self.method,
                 "path": self.path,
                 "query": self.query,
                 "headers": [
                     [_text(name), _text(value)]
-                    for name, value in self._hiding.headers(self.received.headers)
+                    for name, value in self._hiding.headers(_unpacked(self.raw_head))
                 ],
                 **self._shown_body(),
             },
@@ -139,7 +143,7 @@ class Entry:
             text = {"body": body.decode()}
         except UnicodeDecodeError:
             text = {"body_base64": base64.b64encode(body).decode()}
-        return {**text, "length": self.received.length, "xxh3_128": self.body_hash.hex()}
+        return {**text, "length": self.length, "xxh3_128": self.body_hash.hex()}
 
     def _near_misses(self) -> list[dict[str, Any]]:
         """Why no rule answered; nothing where one did."""
@@ -166,12 +170,23 @@ class Journal:
 
     def arrived(self, received: Received, *, now: float, namespace: str, client: str) -> Entry:
         """Enter a request whose head has come."""
-        size = _ENTRY + len(received.path) + len(received.query)
-        size += sum([len(name) + len(value) for name, value in received.headers])
-        begun = time.monotonic()
+        head = _packed(received.headers)
+        size = _ENTRY + len(received.path) + len(received.query) + len(head)
+        entry = Entry(
+            0,
+            now,
+            namespace,
+            client,
+            received.method,
+            received.path,
+            received.query,
+            head,
+            time.monotonic(),
+            size,
+        )
         with self._lock:
             self._number += 1
-            entry = Entry(self._number, now, namespace, client, received, begun, size)
+            entry.number = self._number
             self._entries.append(entry)
             self._bytes += size
             self._shrink()
@@ -179,13 +194,14 @@ class Journal:
 
     def has_body(self, entry: Entry, received: Received, body_hash: bytes) -> None:
         """Keep what was sent, so far as the bounds allow."""
-        kept = received.body[:BODY_LIMIT]
+        body = received.body[:BODY_LIMIT]
+        entry.raw_body = body
+        entry.length = received.length
         entry.body_hash = body_hash
-        entry.received = received.with_body(kept, received.length)
         with self._lock:
             if entry.kept:  # else its place was needed, or the journal was emptied
-                entry.size += len(kept)
-                self._bytes += len(kept)
+                entry.size += len(body)
+                self._bytes += len(body)
                 self._shrink()
 
     def entries(self, namespace: str | None = None) -> list[Entry]:
@@ -214,6 +230,17 @@ class Journal:
             oldest.kept = False
             self._bytes -= oldest.size
             self.dropped += 1
+
+
+def _packed(headers: Headers) -> bytes:
+    """Header fields in one piece: thousands are kept, and each object of theirs would count."""
+    return b"\n".join([b":".join(field) for field in headers])
+
+
+def _unpacked(head: bytes) -> Headers:
+    """The fields again: a name has no colon in it, and nothing a line break."""
+    parts = [line.partition(b":") for line in head.split(b"\n")] if head else []
+    return [(name, value) for name, _, value in parts]
 
 
 def _text(raw: bytes) -> str:

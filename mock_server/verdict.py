@@ -202,7 +202,7 @@ def _repeated_texts(by_meaning: dict[_Meaning, list[Entry]]) -> Iterator[Finding
 
 def _meaning(entry: Entry) -> _Meaning | None:
     """The model and the texts of a valid request whose whole body was kept."""
-    if entry.attempt is None or entry.received.length > BODY_LIMIT or entry.violations:
+    if entry.attempt is None or entry.length > BODY_LIMIT or entry.violations:
         return None
     try:
         body: Any = json.loads(entry.body)
