@@ -11,13 +11,12 @@ import io
 import os
 import sys
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 from typing import Any, TypeVar, get_args
 
 import click
 
-from contract_tests.client.command import verify_client
-from contract_tests.command import verify_server
 from mock_server import __version__
 from mock_server.commands import option, scenario
 from mock_server.exchange import OutputDtype
@@ -39,6 +38,10 @@ from mock_server.settings import (
 # BLAS starts costs memory. Must be set before NumPy is imported.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
+_KIT = {
+    "verify-client": ("contract_tests.client.command", "verify_client"),
+    "verify-server": ("contract_tests.command", "verify_server"),
+}
 _DEFAULTS = Settings()
 _LISTENING = Listening()
 _Command = TypeVar("_Command", bound=Callable[..., Any])
@@ -59,13 +62,29 @@ class Size(click.ParamType[int]):
 
 
 class Commands(click.Group):
-    """Commands; a word that is none is not repeated, as it may be a key."""
+    """Commands; a word that is none is not repeated, as it may be a key.
+
+    Those of the kit are imported when they are asked for: `serve` starts without.
+    """
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: D102 - click documents it
+        return sorted([*super().list_commands(ctx), *_KIT])
+
+    def get_command(  # noqa: D102 - click documents it
+        self, ctx: click.Context, cmd_name: str
+    ) -> click.Command | None:
+        if cmd_name in _KIT:
+            module, name = _KIT[cmd_name]
+            command: click.Command = getattr(import_module(module), name)
+            return command
+        return super().get_command(ctx, cmd_name)
 
     def resolve_command(  # noqa: D102 - click documents it
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        if not args[0].startswith("-") and args[0] not in self.commands:
-            raise click.UsageError(f"No such command: there are {', '.join(sorted(self.commands))}")
+        known = self.list_commands(ctx)
+        if not args[0].startswith("-") and args[0] not in known:
+            raise click.UsageError(f"No such command: there are {', '.join(known)}")
         return super().resolve_command(ctx, args)
 
 
@@ -272,8 +291,6 @@ def _write(content: bytes) -> None:
 
 
 cli.add_command(scenario)
-cli.add_command(verify_server)
-cli.add_command(verify_client)
 
 
 def _argument(text: str) -> str:

@@ -26,13 +26,14 @@ def _tables() -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.uint32]]:
 
     Heads run to ``1.0000``: a component may be one.
     """
-    heads = [
-        b"%s%d.%04d" % (sign, *divmod(high, _HALF))
-        for sign in (b", ", b",-")
-        for high in range(_HALF + 1)
-    ]
-    tails = [b"%04d" % low for low in range(_HALF)]
-    return np.frombuffer(b"".join(heads), np.uint64), np.frombuffer(b"".join(tails), np.uint32)
+    places = np.array([1000, 100, 10, 1])
+    digits = (np.arange(_HALF)[:, None] // places % 10 + ord("0")).astype(np.uint8)
+    heads = np.empty((2, _HALF + 1, 8), np.uint8)
+    heads[0, :, :4] = np.frombuffer(b", 0.", np.uint8)
+    heads[1, :, :4] = np.frombuffer(b",-0.", np.uint8)
+    heads[:, :_HALF, 4:] = digits
+    heads[:, _HALF, 2:] = np.frombuffer(b"1.0000", np.uint8)
+    return heads.view(np.uint64).ravel(), digits.view(np.uint32).ravel()
 
 
 def cells(values: npt.NDArray[np.int32]) -> npt.NDArray[Any]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Sequence
-from importlib import resources
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -143,7 +143,7 @@ def weights(words: npt.NDArray[np.uint64]) -> npt.NDArray[np.int64]:
 def _weight_table() -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.int64]]:
     """The words of ``words.txt``, in the order of their identities, and their weights."""
     listed: dict[int, int] = {}
-    lines = resources.files(__package__).joinpath("words.txt").read_bytes().splitlines()
+    lines = (Path(__file__).parent / "words.txt").read_bytes().splitlines()
     for line in lines:
         if not line.startswith(b"#"):
             weight, *words = line.split()
