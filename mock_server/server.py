@@ -36,6 +36,9 @@ _GRACE = 0.4
 _PATIENCE = 0.9
 #: Seconds that an idle connection is kept: longer than clients wait between retries.
 _KEEP_ALIVE = 75
+#: Descriptors of the listening socket. uvloop accepts one connection by each in a turn of its loop,
+#: and a turn takes long while vectors are computed for those who are in already.
+_DOORS = 8
 #: Seconds between two looks at the scenario files, with ``reload``.
 _RELOAD = 0.2
 
@@ -135,7 +138,7 @@ class _Server(uvicorn.Server):
 
     def listen(self) -> None:
         try:
-            self.run(sockets=[self._socket])
+            self.run(sockets=[self._socket, *(self._socket.dup() for _ in range(_DOORS - 1))])
         finally:
             if self._call_off_exit is not None:
                 self._call_off_exit()

@@ -13,6 +13,7 @@ import pytest
 
 import mock_server
 from mock_server import RunningServer
+from tests.conftest import Serve
 
 #: Rounds; `nox -s proof` plays more.
 ROUNDS = int(os.environ.get("RELACE_MOCK_TEST_ROUNDS", "100"))
@@ -30,9 +31,9 @@ class Client:
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._reader, self._writer = reader, writer
 
-    async def ask(self, key: str, text: str) -> int:
+    async def ask(self, key: str, *texts: str) -> int:
         """The status of one answer; 0 for a connection that was reset."""
-        body = json.dumps({"model": "m", "input": [text]}).encode()
+        body = json.dumps({"model": "m", "input": texts}).encode()
         self._writer.write(
             b"POST /v1/code/embed HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %b\r\n"
             b"Content-Type: application/json\r\nContent-Length: %d\r\n\r\n%b"
@@ -173,3 +174,30 @@ def test_each_time_that_a_body_comes_has_its_fate(running: RunningServer) -> Non
     alone = asyncio.run(fates("rlc-one", 1))
     assert asyncio.run(fates("rlc-thirty-two", 32)) == alone
     assert 60 < alone[500] < 140
+
+
+async def answers_until_all_have_one(server: RunningServer, clients: int) -> list[int]:
+    """How many answers each of so many clients has when the last one gets its first."""
+    counts = [0] * clients
+    texts = [f"{number} words " * 8000 for number in range(8)]
+
+    async def ask_on(number: int) -> None:
+        client = await connect(server)
+        while not all(counts):
+            assert await client.ask("rlc-many", *texts) == 200
+            counts[number] += 1
+            if counts == [1] + [0] * (clients - 1):  # the server works: now the others come
+                others.extend(asyncio.create_task(ask_on(other)) for other in range(1, clients))
+        client.close()
+
+    others: list[asyncio.Task[None]] = []
+    await ask_on(0)
+    await asyncio.gather(*others)
+    return counts
+
+
+def test_newcomers_are_let_in_while_vectors_are_computed_for_others(serve: Serve) -> None:
+    """uvloop accepts one connection in a turn of its loop, so that the last would wait for all."""
+    with serve("--dimensions", "8", "--cache-bytes", "0") as process:
+        counts = asyncio.run(answers_until_all_have_one(RunningServer(process.base_url), 24))
+    assert max(counts) <= 6, counts
