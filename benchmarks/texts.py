@@ -50,6 +50,13 @@ def unseen(count: int) -> Iterator[bytes]:
         yield (b"%d" % number).join(template)
 
 
+def mixed(count: int, pool: int = 96) -> Iterator[bytes]:
+    """Requests of ``count`` of the same few texts, for ever; hardly a body comes twice in a row."""
+    known = list(itertools.islice(pieces(), pool))
+    chance = random.Random(2)
+    return itertools.cycle([body(chance.sample(known, count)) for _ in range(200)])
+
+
 class Pair(NamedTuple):
     """A function without its docstring, and the first paragraph of that docstring."""
 
