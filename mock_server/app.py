@@ -16,6 +16,7 @@ from mock_server.guard import Guard
 from mock_server.pipeline import Pipeline
 from mock_server.refusals import method_not_allowed
 from mock_server.rendering import MARK, render
+from mock_server.wire import wire_of
 
 
 def create_app(pipeline: Pipeline, guard: Guard) -> ASGIApp:
@@ -52,11 +53,11 @@ def _path_of(target: str) -> str:
 
 def _document(content: Callable[[], bytes], media_type: bytes) -> ASGIApp:
     class Document:  # a class, as Starlette takes plain functions for request handlers
-        async def __call__(self, scope: Scope, _receive: Receive, send: Send) -> None:
+        async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
             if scope["method"] in ("GET", "HEAD"):
                 reply = Reply(200, ((b"content-type", media_type), MARK), (content(),))
             else:
                 reply = render(method_not_allowed(scope["method"], "GET, HEAD"))
-            await deliver(reply, send)
+            await deliver(reply, send, wire_of(receive))
 
     return Document()

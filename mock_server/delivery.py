@@ -85,7 +85,7 @@ class ControlEndpoint:
             except Exception:  # noqa: BLE001 - as above
                 _LOG.exception("relace-mock failed at %s %s", received.method, received.path)
                 reply = error(500, "relace-mock itself failed: its log has the traceback")
-            await deliver(reply, send, close=not body.ended)
+            await deliver(reply, send, wire_of(receive), close=not body.ended)
 
 
 def received_head(scope: Scope) -> Received:
@@ -93,18 +93,15 @@ def received_head(scope: Scope) -> Received:
     return Received(scope["method"], scope["path"], scope["headers"], b"", 0, scope["query_string"])
 
 
-async def deliver(
-    reply: Reply, send: Send, *, close: bool = False, wire: Wire | None = None
-) -> None:
-    """Send a reply, over the wire where that is faster; ``close`` ends the connection after it."""
+async def deliver(reply: Reply, send: Send, wire: Wire, *, close: bool = False) -> None:
+    """Send a reply; ``close`` ends the connection after it."""
     headers = list(reply.headers)
     if reply.status not in _WITHOUT_BODY:
         headers.append((b"content-length", b"%d" % reply.length))
     if close:
         headers.append((b"connection", b"close"))
-    await send({"type": "http.response.start", "status": reply.status, "headers": headers})
-    sent = len(reply.pieces) > 1 and wire is not None and wire.write_body(reply.pieces)
-    await send({"type": "http.response.body", "body": b"" if sent else reply.body})
+    head = {"type": "http.response.start", "status": reply.status, "headers": headers}
+    await wire.send(send, head, reply.pieces)
 
 
 async def _perform(answer: Answer, receive: Receive, send: Send, *, close: bool) -> bool:
@@ -116,7 +113,7 @@ async def _perform(answer: Answer, receive: Receive, send: Send, *, close: bool)
     if fault is not None:
         await fault.perform(_Connection(receive, send, wire), answer.reply, measure(answer))
         return False
-    await deliver(answer.reply, send, close=close, wire=wire)
+    await deliver(answer.reply, send, wire, close=close)
     return wire.is_gone()
 
 
