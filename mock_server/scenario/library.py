@@ -56,8 +56,8 @@ class Library:
         self._bundled = {path.stem: path for path in files_in(bundled_folder())}
         self._folder = folder
         self._file = file
-        self._read: dict[str, Scenario] = {}
         self._own: dict[Path, tuple[tuple[int, int], Scenario]] = {}
+        self._read: dict[str, Scenario] = {}  # all that were read, bundled or own, by name
         self._tried: dict[Path, tuple[int, int]] = {}
         self._complaints: dict[Path, str] = {}
         for path in self._paths():
@@ -71,12 +71,10 @@ class Library:
 
     def get(self, name: str) -> Scenario | None:
         """The scenario of a name, in its newest good version."""
-        for _, scenario in list(self._own.values()):
-            if scenario.name == name:
-                return scenario
-        if name in self._bundled and name not in self._read:
-            self._read[name] = read_file(self._bundled[name])
-        return self._read.get(name)
+        scenario = self._read.get(name)
+        if scenario is None and name in self._bundled:
+            scenario = self._read[name] = read_file(self._bundled[name])
+        return scenario
 
     def name_of(self, path: Path) -> str:
         """The name of the scenario in one of the user's files."""
@@ -100,7 +98,7 @@ class Library:
             return
         for path in [path for path in self._own if path not in paths]:
             self._tried.clear()  # a name may be free now
-            yield f"scenario {self._own.pop(path)[1].name} is gone with {path}"
+            yield f"scenario {self._forget(path)} is gone with {path}"
         for path in paths:
             try:
                 stamp = _stamp(path)
@@ -138,7 +136,17 @@ class Library:
                 "name",
                 f"{scenario.name} is also in {others[scenario.name]}: rename one",
             )
+        _, before = self._own.get(path, (None, scenario))
         self._own[path] = stamp, scenario
+        self._read[scenario.name] = scenario
+        if before.name != scenario.name:
+            self._read.pop(before.name, None)
+
+    def _forget(self, path: Path) -> str:
+        """Drop the scenario of one of the user's files; gives the name that it had."""
+        _, scenario = self._own.pop(path)
+        self._read.pop(scenario.name, None)
+        return scenario.name
 
 
 def _stamp(path: Path) -> tuple[int, int]:
