@@ -63,9 +63,10 @@ def test_a_row_of_the_hash_space_is_kept_when_its_text_comes_again() -> None:
 
 
 def test_what_came_once_is_remembered_within_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rows, "_REMEMBERED", 2)
+    monkeypatch.setattr(rows, "_REMEMBERED", 1)
     embedder = Embedder(Settings(dimensions=64, embedding="hash"))
-    embed(embedder, "a", "b", "c")  # the third makes it forget the first two
+    embed(embedder, "a", "b")
+    embed(embedder, "c")  # makes it forget the others
     embed(embedder, "c")
     assert embedder.cache_state().rows == 1
     embed(embedder, "a")
@@ -93,6 +94,26 @@ def test_the_cache_stays_within_its_bytes_and_drops_what_was_used_longest_ago() 
     assert embedder.cache_state().hits == before.hits + 1
     embed(embedder, "b")
     assert embedder.cache_state().misses == before.misses + 1
+
+
+def test_what_was_used_longest_ago_goes_first_in_another_space_too() -> None:
+    embedder = Embedder(Settings(dimensions=64, cache_bytes=4000))  # about three rows
+    embed(embedder, "a", model="old")
+    embed(embedder, "a", "b")
+    embed(embedder, "c")  # the row of the old model goes
+    hits = embedder.cache_state().hits
+    embed(embedder, "a", "b", "c")
+    assert embedder.cache_state().hits == hits + 3
+    embed(embedder, "a", model="old")
+    assert embedder.cache_state().hits == hits + 3
+
+
+def test_models_that_are_asked_for_once_leave_nothing() -> None:
+    cache = RowCache(0)
+    for number in range(100):
+        cache.find(b"%d" % number, "float", ["a"])
+        cache.keep(b"%d" % number, "float", {"a": Row(b"[1", 1)})
+    assert not cache._shelves
 
 
 def test_a_text_larger_than_the_cache_is_answered_and_not_kept() -> None:
