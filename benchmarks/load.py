@@ -1,12 +1,21 @@
-"""A load generator for fixed-size answers: one thread, raw sockets, little work per request."""
+"""Load generators: our own, for answers with a length; and wrk, for those who have it.
+
+Ours is one thread on raw sockets that does little for a request, and so keeps a server that
+answers a megabyte busier than wrk does, which parses every byte of it.
+"""
 
 from __future__ import annotations
 
+import json
 import select
 import socket
+import subprocess
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import texts
 
 
 @dataclass(frozen=True)
@@ -69,8 +78,9 @@ class _Connection:
         return not self._unsent
 
 
-def run(port: int, bodies: Iterator[bytes], connections: int, seconds: float) -> Load:
+def run(port: int, templates: list[texts.Template], connections: int, seconds: float) -> Load:
     """Keep ``connections`` busy for a while; each sends when its last answer is whole."""
+    bodies = texts.bodies(templates)
     poll = select.epoll()
     buffer = bytearray(1 << 20)
     opened = [_Connection(port, poll) for _ in range(connections)]
@@ -95,6 +105,51 @@ def run(port: int, bodies: Iterator[bytes], connections: int, seconds: float) ->
         latencies[len(latencies) // 2] * 1e3,
         latencies[len(latencies) * 99 // 100] * 1e3,
     )
+
+
+_WRK = """
+local folder, first, count = "%s", %d, %d
+local templates, number = {}, first
+for i = 1, count do
+    local file = io.open(folder .. "/" .. i, "rb")
+    local parts, text = {}, file:read("*a")
+    for part in (text .. "\\0"):gmatch("([^%%z]*)%%z") do parts[#parts + 1] = part end
+    file:close()
+    templates[i] = parts
+end
+wrk.headers["Authorization"] = "Bearer rlc-benchmark"
+wrk.headers["Content-Type"] = "application/json"
+request = function()
+    number = number + 1
+    local body = table.concat(templates[number %% count + 1], tostring(number))
+    return wrk.format("POST", "/v1/code/embed", nil, body)
+end
+done = function(summary, latency)
+    local errors = summary.errors
+    print(string.format('{"requests": %%d, "us": %%d, "p50": %%f, "p99": %%f, "errors": %%d}',
+        summary.requests, summary.duration, latency:percentile(50), latency:percentile(99),
+        errors.connect + errors.read + errors.write + errors.status + errors.timeout))
+end
+"""
+
+
+def run_wrk(port: int, templates: list[texts.Template], connections: int, seconds: float) -> Load:
+    """The same by wrk (https://github.com/wg/wrk), which counts in whole seconds."""
+    with TemporaryDirectory() as folder:
+        for index, template in enumerate(templates, 1):
+            (Path(folder) / str(index)).write_bytes(b"\0".join(template))
+        script = Path(folder) / "load.lua"
+        first = next(texts.numbers) + (time.time_ns() // 1000) % 10**12 * 1000
+        script.write_text(_WRK % (folder, first, len(templates)))
+        duration = f"-d{max(1, round(seconds))}s"
+        command = ["wrk", "-t1", f"-c{connections}", duration, "-s", str(script)]
+        address = f"http://127.0.0.1:{port}"
+        out = subprocess.run([*command, address], capture_output=True, text=True, check=True).stdout
+    result = json.loads(out.splitlines()[-1])
+    if result["errors"]:
+        raise RuntimeError(out)
+    rate = result["requests"] / result["us"] * 1e6
+    return Load(rate, result["p50"] / 1e3, result["p99"] / 1e3)
 
 
 def _request(body: bytes) -> bytes:

@@ -21,7 +21,7 @@ def main() -> None:
     inputs = parser.parse_args().inputs
     servers.pin(1)
     print(servers.machine())
-    bodies = texts.unseen(BATCH)
+    bodies = texts.bodies(texts.unseen(BATCH))
     with servers.started(servers.bare(100)) as (port, process):
         servers.post(port, b"{}")
         print(f"{'bare Starlette, idle':36}{servers.resident_mb(process):>6.0f} MB")

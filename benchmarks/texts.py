@@ -38,23 +38,33 @@ def body(inputs: list[str]) -> bytes:
     ).encode()
 
 
-def unseen(count: int) -> Iterator[bytes]:
-    """Requests of ``count`` texts that never came before: each text has its number."""
+#: What comes before, between and after the places of a number that is new in each request.
+Template = list[bytes]
+
+
+def unseen(count: int) -> list[Template]:
+    """Requests of ``count`` texts that never came before: each text has the number."""
     source = pieces()
-    # A number stands where the mark was; splitting once keeps the generator fast.
-    templates = [
+    return [
         body([f"# \ue000\n{next(source)}" for _ in range(count)]).split("\ue000".encode())
         for _ in range(200)
     ]
-    for number, template in enumerate(itertools.cycle(templates)):
-        yield (b"%d" % number).join(template)
 
 
-def mixed(count: int, pool: int = 96) -> Iterator[bytes]:
-    """Requests of ``count`` of the same few texts, for ever; hardly a body comes twice in a row."""
+def mixed(count: int, pool: int = 96) -> list[Template]:
+    """Requests of ``count`` of the same few texts, no two of them alike."""
     known = list(itertools.islice(pieces(), pool))
     chance = random.Random(2)
-    return itertools.cycle([body(chance.sample(known, count)) for _ in range(200)])
+    return [[body(chance.sample(known, count))] for _ in range(200)]
+
+
+numbers = itertools.count()
+
+
+def bodies(templates: list[Template]) -> Iterator[bytes]:
+    """Requests by the templates in turn, for ever."""
+    for template in itertools.cycle(templates):
+        yield (b"%d" % next(numbers)).join(template)
 
 
 class Pair(NamedTuple):

@@ -1,6 +1,6 @@
 """Requests a second and latencies over HTTP, beside a bare Starlette application.
 
-    python benchmarks/throughput.py [--rounds 5] [--seconds 2]
+    python benchmarks/throughput.py [--rounds 5] [--seconds 2] [--wrk]
 
 The server has one core, the load generator another. In every round each subject runs once,
 so that a drift of the machine touches all alike: ratios are taken within a round.
@@ -10,9 +10,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import itertools
 import statistics
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import load
@@ -24,35 +22,26 @@ import texts
 class Subject:
     name: str
     command: list[str]
-    bodies: Callable[[], Iterator[bytes]]
+    templates: list[texts.Template]
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=2.0)
+    parser.add_argument("--wrk", action="store_true", help="wrk as the load generator")
     arguments = parser.parse_args()
     servers.pin(1)
     print(servers.machine())
-    short = texts.body(["input 1", "input 2"])
-    seen = texts.mixed(32)
+    short = [[texts.body(["input 1", "input 2"])]]
+    seen, unseen = texts.mixed(32), texts.unseen(32)
     with servers.started(servers.mock()) as (port, _):
-        small, large = len(servers.post(port, short)), len(servers.post(port, next(seen)))
-
-    unseen = texts.unseen(32)
-    next(unseen)  # makes its templates now, not while a clock runs
-
-    def fresh() -> Iterator[bytes]:
-        return unseen
-
-    def again() -> Iterator[bytes]:
-        return seen
-
+        small, large = (len(servers.post(port, next(texts.bodies(t)))) for t in (short, seen))
     compare(
         f"2 short inputs, seen before ({small:,} bytes)",
         [
-            Subject("bare Starlette", servers.bare(small), lambda: itertools.repeat(short)),
-            Subject("mock", servers.mock(), lambda: itertools.repeat(short)),
+            Subject("bare Starlette", servers.bare(small), short),
+            Subject("mock", servers.mock(), short),
         ],
         (1, 32),
         arguments,
@@ -60,10 +49,10 @@ def main() -> None:
     compare(
         f"32 inputs of {texts.LENGTH} characters of code ({large:,} bytes)",
         [
-            Subject("bare Starlette", servers.bare(large), fresh),
-            Subject("mock, lexical, never seen", servers.mock(), fresh),
-            Subject("mock, hash, never seen", servers.mock("--embedding", "hash"), fresh),
-            Subject("mock, seen before", servers.mock(), again),
+            Subject("bare Starlette", servers.bare(large), unseen),
+            Subject("mock, lexical, never seen", servers.mock(), unseen),
+            Subject("mock, hash, never seen", servers.mock("--embedding", "hash"), unseen),
+            Subject("mock, seen before", servers.mock(), seen),
         ],
         (1, 8, 32),
         arguments,
@@ -76,15 +65,16 @@ def compare(
     """Print a table: the first subject is the floor that the ratios are to."""
     print(f"\n{title}")
     print(f"{'':28}{'conns':>6}{'ratio (min-max)':>22}{'req/s':>9}{'p50 ms':>9}{'p99 ms':>9}")
+    run = load.run_wrk if arguments.wrk else load.run
     with contextlib.ExitStack() as stack:
         ports = [stack.enter_context(servers.started(s.command))[0] for s in subjects]
         for port, subject in zip(ports, subjects, strict=True):
-            load.run(port, subject.bodies(), 1, 0.3)  # warm-up
+            run(port, subject.templates, 1, 0.5)  # warm-up
         for count in connections:
             runs: list[list[load.Load]] = [[] for _ in subjects]
             for _ in range(arguments.rounds):
                 for port, subject, results in zip(ports, subjects, runs, strict=True):
-                    results.append(load.run(port, subject.bodies(), count, arguments.seconds))
+                    results.append(run(port, subject.templates, count, arguments.seconds))
             for subject, results in zip(subjects, runs, strict=True):
                 ratios = [r.rate / floor.rate for r, floor in zip(results, runs[0], strict=True)]
                 middle = statistics.median

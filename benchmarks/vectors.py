@@ -19,7 +19,7 @@ import orjson
 import servers
 import texts
 
-from mock_server import decimals, embedding, words
+from mock_server import cli, decimals, embedding, words
 from mock_server.embedding import LexicalSpace
 from mock_server.tokens import count_tokens
 
@@ -31,6 +31,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=40)
     rounds = parser.parse_args().rounds
     print(servers.machine())
+    cli._keep_memory()  # as the server does
     source = texts.pieces()
     batches = [[text.encode() for text in itertools.islice(source, BATCH)] for _ in range(rounds)]
     key = bytes(32)
