@@ -99,6 +99,7 @@ def run(port: int, templates: list[texts.Template], connections: int, seconds: f
     elapsed = time.perf_counter() - begun
     for connection in opened:
         connection.socket.close()
+    poll.close()
     latencies.sort()
     return Load(
         len(latencies) / elapsed,

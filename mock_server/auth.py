@@ -12,10 +12,12 @@ from mock_server.exchange import Received
 from mock_server.refusals import Refusal, authorization_required, unknown_key
 from mock_server.scenario.selection import named_by
 
+_REMEMBERED = 1024  # characters of a header that are remembered, at most
+
 
 def bearer_key(received: Received) -> str | None:
     """The key, if there is one to be read, known or not."""
-    key = _read(*received.header(b"authorization"))
+    key = _key(received)
     return key if isinstance(key, str) else None
 
 
@@ -27,10 +29,15 @@ def authenticate(
     An empty ``known`` means that every key is known. One that names its scenario,
     ``mock.NAME.anything``, always is.
     """
-    key = _read(*received.header(b"authorization"))
+    key = _key(received)
     if isinstance(key, str) and known and key not in known and not named_by(key):
         return unknown_key(unknown_key_status)
     return key
+
+
+def _key(received: Received) -> str | Refusal:
+    fields = received.header(b"authorization")
+    return (_read if sum(map(len, fields)) <= _REMEMBERED else _read.__wrapped__)(*fields)
 
 
 @functools.lru_cache(256)  # a client sends the same header with every request

@@ -289,6 +289,8 @@ def _keep_memory() -> None:
 
     It gives back more than it must, at several hundred page faults for each batch of texts.
     """
+    if sys.platform != "linux":
+        return
     import ctypes
 
     with contextlib.suppress(OSError, AttributeError):  # another C library, or none to be found

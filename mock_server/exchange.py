@@ -1,4 +1,4 @@
-"""The values that pass between the stages of the pipeline. Frozen; none knows a socket.
+"""The values that pass between the stages of the pipeline. None is changed; none knows a socket.
 
 No frozen dataclasses, as several values are made for every request, and those take thrice as long.
 """

@@ -11,7 +11,7 @@ import base64
 import threading
 import time
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 
 #: Bytes of a body that are kept.
 BODY_LIMIT = 64 * 1024
-_ENTRY = 700  # bytes of an entry beside what is raw in it, about
+# Bytes, about: of an entry beside what is raw in it, of a decision, of each rule passed over.
+_ENTRY, _DECISION, _MISS = 700, 200, 65
 
 _KEY_IN_URL = "the API key is in the URL, where logs keep it"
 
@@ -46,13 +47,13 @@ class Entry:
     namespace: str
     client: str
     method: str
-    raw_path: str
-    raw_query: bytes
-    raw_head: bytes
+    raw_path: str = field(repr=False)
+    raw_query: bytes = field(repr=False)
+    raw_head: bytes = field(repr=False)
     begun: float
     size: int
     kept: bool = True
-    raw_body: bytes = b""
+    raw_body: bytes = field(default=b"", repr=False)
     length: int = 0
     body_hash: bytes = b""
     outcome: Outcome = "pending"
@@ -65,7 +66,7 @@ class Entry:
     retry_after: str | None = None
     attempt: int | None = None
     duration: float | None = None
-    broken: tuple[str, ...] = ()
+    broken: tuple[str, ...] = field(default=(), repr=False)
 
     def completed(self, outcome: Outcome) -> None:
         """The exchange is over."""
@@ -95,9 +96,11 @@ class Entry:
     @property
     def violations(self) -> tuple[str, ...]:
         """How the request broke the contract."""
+        hiding = self._hiding
         bare = self.raw_path, self.raw_query.decode("utf-8", "replace")
-        told = (_KEY_IN_URL,) if bare != (self.path, self.query) else ()
-        return told + tuple(map(self._hiding.line, self.broken))
+        hidden = hiding.line(self.raw_path), hiding.query(self.raw_query)
+        told = (_KEY_IN_URL,) if bare != hidden else ()
+        return told + tuple(map(hiding.line, self.broken))
 
     @property
     def _hiding(self) -> Redaction:
@@ -194,15 +197,16 @@ class Journal:
 
     def has_body(self, entry: Entry, received: Received, body_hash: bytes) -> None:
         """Keep what was sent, so far as the bounds allow."""
-        body = received.body[:BODY_LIMIT]
-        entry.raw_body = body
+        entry.raw_body = received.body[:BODY_LIMIT]
         entry.length = received.length
         entry.body_hash = body_hash
-        with self._lock:
-            if entry.kept:  # else its place was needed, or the journal was emptied
-                entry.size += len(body)
-                self._bytes += len(body)
-                self._shrink()
+        self._grow(entry, len(entry.raw_body))
+
+    def decided(self, entry: Entry, decision: Decision) -> None:
+        """Keep what a scenario decided."""
+        entry.decision = decision
+        if decision is not NOTHING:
+            self._grow(entry, _DECISION + _MISS * len(decision.misses))
 
     def entries(self, namespace: str | None = None) -> list[Entry]:
         """Those of a namespace, or all, oldest first."""
@@ -224,6 +228,13 @@ class Journal:
             self._entries = kept
             self._bytes = sum(entry.size for entry in kept)
 
+    def _grow(self, entry: Entry, size: int) -> None:
+        with self._lock:
+            if entry.kept:  # else its place was needed, or the journal was emptied
+                entry.size += size
+                self._bytes += size
+                self._shrink()
+
     def _shrink(self) -> None:
         while self._entries and (len(self._entries) > self._size or self._bytes > self._byte_limit):
             oldest = self._entries.popleft()
@@ -234,13 +245,16 @@ class Journal:
 
 def _packed(headers: Headers) -> bytes:
     """Header fields in one piece: thousands are kept, and each object of theirs would count."""
-    return b"\n".join([b":".join(field) for field in headers])
+    head = b"\n".join([part for pair in headers for part in pair])
+    if head.count(b"\n") >= 2 * len(headers):  # no socket lets a line break pass, but httpx does
+        head = b"\n".join([part.replace(b"\n", b" ") for pair in headers for part in pair])
+    return head
 
 
 def _unpacked(head: bytes) -> Headers:
-    """The fields again: a name has no colon in it, and nothing a line break."""
-    parts = [line.partition(b":") for line in head.split(b"\n")] if head else []
-    return [(name, value) for name, _, value in parts]
+    """The fields again."""
+    parts = head.split(b"\n") if head else []
+    return list(zip(parts[::2], parts[1::2], strict=True))
 
 
 def _text(raw: bytes) -> str:

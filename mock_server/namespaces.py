@@ -25,17 +25,22 @@ if TYPE_CHECKING:
 #: The namespace of requests without a key.
 ANONYMOUS = "anonymous"
 _BODIES = 4096  # different bodies whose attempts a namespace counts
+_REMEMBERED = 1024  # characters of a key whose hash is remembered, at most
 _SCRIPTS = 64  # scenarios whose positions a namespace keeps
 # Seconds that a clock can be moved in all, a thousand years: dates end with the year 9999.
 _FURTHEST = 1000 * 365.25 * 86400
 _Result = TypeVar("_Result")
 
 
-@functools.lru_cache(256)
 def namespace_of(key: str | None) -> str:
     """The name of a key's namespace: a hash, as keys are never written."""
     if key is None:
         return ANONYMOUS
+    return (_hash_of if len(key) <= _REMEMBERED else _hash_of.__wrapped__)(key)
+
+
+@functools.lru_cache(256)
+def _hash_of(key: str) -> str:
     return hashlib.sha256(b"relace-mock namespace " + key.encode()).hexdigest()[:16]
 
 

@@ -101,7 +101,7 @@ class Pipeline:
     def complete(self, turn: Turn, entry: Entry) -> Answer:
         """The answer that was decided on, with its vectors."""
         answer = Answer(self._reply(turn), turn.decision.step, turn.decision.delay)
-        entry.decision = turn.decision
+        self.journal.decided(entry, turn.decision)
         replaced = answer.step is not None and answer.step.replaces
         entry.natural = isinstance(turn.outcome, Refusal) and not replaced
         entry.status = answer.reply.status if not answer.fault or answer.fault.sends_head else None

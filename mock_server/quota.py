@@ -51,7 +51,7 @@ def charge(spent: Spent | None, limit: Limit, now: float, cost: int) -> tuple[Sp
         return None, Quota(limit, limit.requests, now + limit.per, exceeded=False)
     spent = spent or Spent(now, 0)
     left = limit.requests - spent.requests
-    exceeded = cost > left
+    exceeded = cost > max(left, 0)  # which is less than none if the limit was lowered
     if not exceeded:
         spent = Spent(spent.since, spent.requests + cost)
     remaining = max(limit.requests - spent.requests, 0)

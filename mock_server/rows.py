@@ -10,7 +10,7 @@ import functools
 import sys
 import threading
 from collections import OrderedDict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -23,7 +23,6 @@ from mock_server.tokens import count_tokens
 _SPACES = 16  # models whose spaces are kept
 _ENTRY = 420  # bytes of an entry beside its text and its row, about
 _REMEMBERED = 1 << 14  # texts that came once
-_Shelf = tuple[bytes, OutputDtype]
 
 
 class Row(NamedTuple):
@@ -31,10 +30,6 @@ class Row(NamedTuple):
 
     json: Piece
     tokens: int
-
-
-_Rows = OrderedDict[str, tuple[Row, int]]
-_EMPTY: _Rows = OrderedDict()
 
 
 class CacheState(NamedTuple):
@@ -92,15 +87,14 @@ class Embedder:
 class RowCache:
     """Rendered rows by space, data type and text; bounded in bytes.
 
-    A row is kept ``at_once``, or else when its text comes for the second time. The longest
-    unused row goes first, of the shelf (a space and a data type) that was longest unused.
+    A row is kept ``at_once``, or else when its text comes for the second time.
     """
 
     def __init__(self, limit: int, *, at_once: bool = True) -> None:
         self._limit = limit
         self._at_once = at_once
         self._came_once: set[int] = set()
-        self._shelves: OrderedDict[_Shelf, _Rows] = OrderedDict()
+        self._rows: OrderedDict[tuple[bytes, OutputDtype, str], tuple[Row, int]] = OrderedDict()
         self._bytes = self._hits = self._misses = 0
         self._lock = threading.Lock()
 
@@ -111,12 +105,10 @@ class RowCache:
         found = {}
         missing = []
         with self._lock:
-            rows = self._shelves.get((space, dtype), _EMPTY)
-            if rows:
-                self._shelves.move_to_end((space, dtype))
             for text in texts:
-                if kept := rows.get(text):
-                    rows.move_to_end(text)
+                key = (space, dtype, text)
+                if kept := self._rows.get(key):
+                    self._rows.move_to_end(key)
                     found[text], _ = kept
                 else:
                     missing.append(text)
@@ -124,41 +116,36 @@ class RowCache:
             self._hits += len(texts) - len(missing)
         return found, list(dict.fromkeys(missing))
 
-    def keep(self, space: bytes, dtype: OutputDtype, made: dict[str, Row]) -> None:
+    def keep(self, space: bytes, dtype: OutputDtype, rows: dict[str, Row]) -> None:
         """Keep rows by their texts, and drop the longest unused ones for them."""
-        shelf = space, dtype
         with self._lock:
-            due = made if self._at_once else self._come_again(shelf, made)
-            for text in due:
-                row = made[text]
+            for text, row in rows.items():
+                key = (space, dtype, text)
+                if key in self._rows or not self._is_due(key):
+                    continue
                 size = sys.getsizeof(text) + len(row.json) + _ENTRY
-                if size <= self._limit and text not in self._shelves.get(shelf, _EMPTY):
-                    # A copy, as a view would keep the batch that the row was computed in.
-                    kept = Row(bytes(row.json), row.tokens), size
-                    self._shelves.setdefault(shelf, OrderedDict())[text] = kept
-                    self._bytes += size
+                if size > self._limit:
+                    continue
+                # A copy, as a view would keep the batch that the row was computed in.
+                self._rows[key] = Row(bytes(row.json), row.tokens), size
+                self._bytes += size
             while self._bytes > self._limit:
-                self._drop_one()
+                _, (_, size) = self._rows.popitem(last=False)
+                self._bytes -= size
 
-    def _drop_one(self) -> None:
-        shelf, rows = next(iter(self._shelves.items()))
-        _, (_, size) = rows.popitem(last=False)
-        self._bytes -= size
-        if not rows:
-            del self._shelves[shelf]
-
-    def _come_again(self, shelf: _Shelf, texts: Iterable[str]) -> list[str]:
-        """Those of the texts that came before; the others are remembered."""
-        salt = hash(shelf)
-        numbers = {text: hash(text) ^ salt for text in texts}
-        again = [text for text, number in numbers.items() if number in self._came_once]
-        if len(self._came_once) > _REMEMBERED:
+    def _is_due(self, key: tuple[bytes, OutputDtype, str]) -> bool:
+        if self._at_once:
+            return True
+        number = hash(key)
+        if number in self._came_once:
+            self._came_once.discard(number)
+            return True
+        if len(self._came_once) >= _REMEMBERED:
             self._came_once.clear()
-        self._came_once.update(numbers.values())
-        return again
+        self._came_once.add(number)
+        return False
 
     def state(self) -> CacheState:
         """Count what is kept and what was found."""
         with self._lock:
-            rows = sum(map(len, self._shelves.values()))
-            return CacheState(rows, self._bytes, self._hits, self._misses)
+            return CacheState(len(self._rows), self._bytes, self._hits, self._misses)

@@ -97,7 +97,7 @@ class Script:
             position, decision = engine.decide(scenario, before, exchange, self._seed)
             if position is not before:
                 namespace.moved(scenario, position)
-            return Turn(so_far, decision, None, fields, now)
+            return Turn(so_far, decision, fields=fields, now=now)
 
         return self.namespaces.change(entry.namespace, take)
 

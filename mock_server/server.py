@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
+import importlib.util
 import logging
 import os
 import signal
@@ -37,8 +38,9 @@ _PATIENCE = 0.9
 #: Seconds that an idle connection is kept: longer than clients wait between retries.
 _KEEP_ALIVE = 75
 #: Descriptors of the listening socket. uvloop accepts one connection by each in a turn of its loop,
-#: and a turn takes long while vectors are computed for those who are in already.
-_DOORS = 8
+#: and a turn takes long while vectors are computed for those who are in already. Other loops
+#: accept all.
+_DOORS = 8 if importlib.util.find_spec("uvloop") else 1
 #: Seconds between two looks at the scenario files, with ``reload``.
 _RELOAD = 0.2
 
@@ -186,7 +188,7 @@ class _Server(uvicorn.Server):
 def _exit_in(seconds: float) -> Callable[[], object]:
     """End the process then, whatever it does; gives what calls that off."""
     if hasattr(signal, "setitimer"):
-        # A signal also ends what keeps every other thread waiting, as `re` does.
+        # Its handler runs on this thread in the midst of what a timer's thread would wait for: `re`.
         signal.signal(signal.SIGALRM, lambda *_: os._exit(0))
         signal.setitimer(signal.ITIMER_REAL, seconds)
         return lambda: signal.setitimer(signal.ITIMER_REAL, 0)

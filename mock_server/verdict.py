@@ -96,19 +96,17 @@ def judge(entries: Iterable[Entry]) -> Verdict:
 
 
 def _of_one_key(entries: list[Entry]) -> Iterator[Finding]:
-    for entry in entries:
-        if entry.violations and entry.refusal not in (413, 429):
-            message = "; ".join(entry.violations)
-            yield Finding("contract_violation", "fail", message, [entry.number])
-        if entry.refusal == 413:
-            message = "; ".join(entry.violations)
-            yield Finding("oversized_batch", "warn", message, [entry.number])
     by_body: dict[bytes, list[Entry]] = defaultdict(list)
     by_meaning: dict[_Meaning, list[Entry]] = defaultdict(list)
     for entry in entries:
+        message = "; ".join(entry.violations)
+        if message and entry.refusal not in (413, 429):
+            yield Finding("contract_violation", "fail", message, [entry.number])
+        if entry.refusal == 413:
+            yield Finding("oversized_batch", "warn", message, [entry.number])
         if entry.attempt is not None:
             by_body[entry.body_hash].append(entry)
-        if meaning := _meaning(entry):
+        if not message and (meaning := _meaning(entry)):
             by_meaning[meaning].append(entry)
     for attempts in by_body.values():
         yield from _of_one_body(attempts)
@@ -202,7 +200,7 @@ def _repeated_texts(by_meaning: dict[_Meaning, list[Entry]]) -> Iterator[Finding
 
 def _meaning(entry: Entry) -> _Meaning | None:
     """The model and the texts of a valid request whose whole body was kept."""
-    if entry.attempt is None or entry.length > BODY_LIMIT or entry.violations:
+    if entry.attempt is None or entry.length > BODY_LIMIT:
         return None
     try:
         body: Any = json.loads(entry.body)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import collections
 import contextlib
 import importlib.util
 import re
@@ -81,7 +82,8 @@ class Wire:
     async def send(self, send: Send, head: Any, pieces: Sequence[Piece]) -> None:
         """Send a whole answer: its ASGI head, and the body that the head promises.
 
-        With httptools in one system call, with no copy of the body. h11 frames each byte.
+        With httptools in one system call, with no copy of the body, and done when the client has
+        taken nearly all of it. h11 frames each byte.
         """
         cycle = self._cycle
         if not hasattr(cycle, "expected_content_length"):
@@ -244,14 +246,15 @@ def _http_tools() -> type[asyncio.Protocol]:  # noqa: C901 - counts the methods 
             chunked = b"transfer-encoding" in fields
             self._left = 0 if chunked else int(fields.get(b"content-length", 0))
             super().on_headers_complete()
-            self.headers = []  # for trailers, which no one reads
+            self.headers = collections.deque(maxlen=0)  # type: ignore[assignment]  # drops trailers
 
         def on_message_complete(self) -> None:
             self._in_head = True
             super().on_message_complete()
 
         def send_400_response(self, msg: str) -> None:
-            if self._in_head and self.cycle is not None and not self.cycle.response_complete:
+            in_head = self._in_head and self.cycle is not None
+            if self.pipeline or (in_head and not self.cycle.response_complete):
                 self._malformed = msg
             else:
                 super().send_400_response(msg)

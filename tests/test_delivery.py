@@ -293,6 +293,62 @@ def test_a_target_may_be_a_whole_url(server: RunningServer, scheme: str) -> None
             assert read_answers(connection, 1) == [b"HTTP/1.1 200 OK\r\n"]
 
 
+def test_a_broken_body_is_refused_after_the_answer_that_is_still_to_come(
+    server: RunningServer,
+) -> None:
+    server.control("rlc-test").play({"steps": [{"delay": "100ms"}]})
+    request = f"{HEAD}Content-Length: {len(GOOD)}\r\n\r\n".encode() + GOOD
+    broken = f"{HEAD}Transfer-Encoding: chunked\r\n\r\nno number\r\n".encode()
+    with connect(server) as connection:
+        connection.sendall(request + broken)
+        lines = read_answers(connection, 2)
+    assert lines == [b"HTTP/1.1 200 OK\r\n", b"HTTP/1.1 400 Bad Request\r\n"]
+    server.control("rlc-test").stop()
+
+
+def test_trailers_are_not_kept() -> None:
+    """A body of chunks may end with any number of them, and nothing counts those."""
+    with (
+        mock_server.running(http="httptools", dimensions=8) as server,
+        connect(server) as connection,
+    ):
+        head = f"{HEAD}Transfer-Encoding: chunked\r\n\r\n".encode()
+        connection.sendall(head + b"%x\r\n%b\r\n0\r\n" % (len(GOOD), GOOD))
+        connection.sendall(b"a-trailer-of-the-test: x\r\n" * 1000)
+        connection.sendall(b"\r\n")
+        assert read_answers(connection, 1) == [b"HTTP/1.1 200 OK\r\n"]
+        protocols = [value for value in gc.get_objects() if type(value).__name__ == "_HttpTools"]
+    assert protocols
+    assert not any(protocol.headers for protocol in protocols)
+
+
+def test_with_httptools_an_answer_is_written_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By a way around uvicorn, which would otherwise be lost without a sound."""
+    heads: list[list[bytes]] = []
+
+    class Kept(wire._Kept):
+        def __init__(self) -> None:
+            super().__init__()
+            heads.append(self.written)
+
+    monkeypatch.setattr(wire, "_Kept", Kept)
+    with mock_server.running(http="httptools", dimensions=8) as server:
+        httpx.post(f"{server.base_url}/code/embed", content=GOOD, headers=KEY | JSON)
+    ((head,),) = heads
+    assert head.startswith(b"HTTP/1.1 200 OK\r\n") and head.endswith(b"\r\n\r\n")
+
+
+def test_an_answer_that_is_not_taken_was_not_delivered() -> None:
+    with mock_server.running(http="httptools", dimensions=8192) as server:
+        body = json.dumps({"model": "m", "input": [f"{n}" for n in range(200)]}).encode()
+        with connect(server) as connection:
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            connection.sendall(f"{HEAD}Content-Length: {len(body)}\r\n\r\n".encode() + body)
+            assert read_head(connection).startswith(b"HTTP/1.1 200 ")
+        (request,) = server.control("rlc-test").requests
+    assert (request.status, request.outcome) == (200, "client_aborted")
+
+
 @pytest.mark.parametrize("piece", [b"A: b\r\n", b"x"], ids=["many headers", "one long header"])
 def test_a_head_without_end_is_refused(server: RunningServer, piece: bytes) -> None:
     with connect(server) as connection:

@@ -273,3 +273,11 @@ def test_a_control_of_what_is_no_mock_says_so(running: RunningServer) -> None:
 
     with pytest.raises(ServerError, match="is no relace-mock"):
         mock_server.RemoteControl(running.base_url, "k", send=elsewhere).play("ok")
+
+
+def test_a_refusal_costs_nothing_though_more_was_spent_than_there_is_now() -> None:
+    """As when a scenario has a smaller quota than the one before it."""
+    _, state = charge(Spent(0, 5), Limit(3, 60), 1, 0)
+    assert not state.exceeded
+    _, state = charge(Spent(0, 5), Limit(3, 60), 1, 1)
+    assert state.exceeded

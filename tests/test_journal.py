@@ -13,6 +13,8 @@ import pytest
 
 import mock_server
 from mock_server import RunningServer
+from mock_server.exchange import Received
+from mock_server.journal import Journal
 from mock_server.namespaces import namespace_of
 from tests.conftest import KEY, Serve
 
@@ -153,6 +155,38 @@ def test_no_key_is_in_the_journal_wherever_a_client_puts_it(running: RunningServ
     assert "session=abc" not in text
     assert f"<key {namespace_of(SECRET)[:8]}>" in text
     assert text.count("the API key is in the URL, where logs keep it") == 2
+
+
+def test_no_key_is_in_the_journal_whatever_a_client_without_a_socket_sends() -> None:
+    transport = mock_server.transport(dimensions=8)
+    with httpx.Client(transport=transport, base_url="http://mock") as client:
+        fields = {"Authorization": f"Bearer {SECRET}\nsecond-half", "X-A:b\n": "c\nd"}
+        client.post("/v1/code/embed", json=BODY, headers=fields)
+        client.post("/v1/code/embed", json=BODY, headers={"Authorization": "Bearer k\n"})
+        text = client.get("/_mock/requests").text
+    assert SECRET not in text and "second-half" not in text
+    assert '["x-a:b ","c d"]' in text
+
+
+def test_an_entry_does_not_show_the_key_by_itself() -> None:
+    """As in the output of a failing test."""
+    headers = [(b"authorization", f"Bearer {SECRET}".encode())]
+    body = SECRET.encode()
+    received = Received("POST", f"/{SECRET}", headers, body, len(body), body)
+    journal = Journal(10, 10_000)
+    entry = journal.arrived(received, now=0, namespace="n", client="c")
+    journal.has_body(entry, received, b"")
+    entry.broken = (SECRET,)
+    assert SECRET not in repr(entry)
+
+
+def test_what_a_scenario_decided_counts_among_the_bytes() -> None:
+    rules = [{"when": {"model": f"{n}"}, "steps": [{"status": 500}]} for n in range(100)]
+    with mock_server.running(dimensions=8, journal_bytes=100_000) as server:
+        server.control("rlc-test").play({"rules": rules})
+        for text in "abcdefghijklmnopqrstuvwxyz":
+            ask(server, json={"model": "m", "input": [text]})
+        assert 5 <= len(entries(server)) <= 15  # of about 8 KB each
 
 
 def test_no_key_is_in_the_logs_and_messages_of_a_server(serve: Serve) -> None:

@@ -50,7 +50,7 @@ def refuted(when: When, other: When) -> list[Exchange]:
 
 
 @pytest.mark.parametrize("key", VALUES)
-def test_of_two_values_of_a_key_one_covers_the_other_as_requests_show(key: str) -> None:
+def test_of_two_values_of_a_key_none_is_said_to_cover_the_other_that_does_not(key: str) -> None:
     for one, other in product(VALUES[key], repeat=2):
         when, beside = When(**{key: one}), When(**{key: other})
         assert not covers(when, beside) or not refuted(when, beside), (one, other)
@@ -62,6 +62,25 @@ def test_what_covers_several_conditions_holds_wherever_they_do(when: When, other
 
 
 @given(WHENS)
-def test_every_condition_covers_itself_and_is_covered_by_none(when: When) -> None:
+def test_every_condition_covers_itself_and_no_condition_at_all_covers_it(when: When) -> None:
     assert covers(when, when)
     assert covers(When(), when)
+
+
+@pytest.mark.parametrize(
+    ("when", "other"),
+    [
+        (When(input_contains="a"), When(input_contains="ab")),
+        (When(min_inputs=1), When(min_inputs=2)),
+        (When(min_inputs=1), When(model="m")),
+        (When(max_inputs=2), When(max_inputs=1)),
+        (When(header={"A": "1"}), When(header={"B": "2", "A": "1"})),
+        (When(attempt=(2, 1)), When(attempt=(1,))),
+        (When(would_be=(400, 200)), When(would_be=(200,))),
+        (When(would_be=(200, 429)), When(output_dtype="binary")),
+        (When(model="m"), When(model="m", input_matches=PATTERNS[0])),
+    ],
+)
+def test_what_asks_for_less_covers_what_asks_for_more(when: When, other: When) -> None:
+    assert covers(when, other)
+    assert not covers(other, when)

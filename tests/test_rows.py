@@ -96,24 +96,13 @@ def test_the_cache_stays_within_its_bytes_and_drops_what_was_used_longest_ago() 
     assert embedder.cache_state().misses == before.misses + 1
 
 
-def test_what_was_used_longest_ago_goes_first_in_another_space_too() -> None:
+def test_a_row_that_is_used_stays_while_those_of_another_model_come_and_go() -> None:
     embedder = Embedder(Settings(dimensions=64, cache_bytes=4000))  # about three rows
-    embed(embedder, "a", model="old")
-    embed(embedder, "a", "b")
-    embed(embedder, "c")  # the row of the old model goes
-    hits = embedder.cache_state().hits
-    embed(embedder, "a", "b", "c")
-    assert embedder.cache_state().hits == hits + 3
-    embed(embedder, "a", model="old")
-    assert embedder.cache_state().hits == hits + 3
-
-
-def test_models_that_are_asked_for_once_leave_nothing() -> None:
-    cache = RowCache(0)
-    for number in range(100):
-        cache.find(b"%d" % number, "float", ["a"])
-        cache.keep(b"%d" % number, "float", {"a": Row(b"[1", 1)})
-    assert not cache._shelves
+    embed(embedder, "used", model="mine")
+    for number in range(20):
+        embed(embedder, f"{number}")
+        embed(embedder, "used", model="mine")
+    assert embedder.cache_state().hits == 20
 
 
 def test_a_text_larger_than_the_cache_is_answered_and_not_kept() -> None:

@@ -69,7 +69,7 @@ def decide(
         delay = step.delay.draw(_chance(seed, "delay", exchange)) if step.delay else 0.0
         if rule.chance is None:
             position = (*position[:index], before + 1, *position[index + 1 :])
-        return position, Decision(index, number, step, delay, False, tuple(misses))
+        return position, Decision(index, number, step, delay, misses=tuple(misses))
     return position, Decision(misses=tuple(misses))
 
 
