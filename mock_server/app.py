@@ -34,7 +34,7 @@ def create_app(pipeline: Pipeline, guard: Guard) -> ASGIApp:
     pages.router.default = endpoint
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
-        if "://" in scope["path"]:
+        if b"://" in scope["raw_path"]:
             scope["path"] = _path_of(scope["path"])
         # Past Starlette's middleware and router, a tenth of the time of a small answer.
         answer = endpoint if scope["path"] == contract.EMBED_PATH else pages

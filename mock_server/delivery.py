@@ -6,7 +6,7 @@ import asyncio
 import logging
 from typing import NamedTuple
 
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from mock_server.control import BODY_LIMIT, Control
 from mock_server.exchange import EmbedRequest, Received, Reply
@@ -142,12 +142,16 @@ class _Connection:
         length = (b"content-length", b"%d" % reply.length)
         framing = (b"transfer-encoding", b"chunked") if chunked else length
         headers = [*reply.headers, framing]
-        await self._send(
+        await self._unless_gone(
             {"type": "http.response.start", "status": reply.status, "headers": headers}
         )
 
     async def send(self, piece: bytes, *, more: bool = True) -> None:
-        await self._send({"type": "http.response.body", "body": piece, "more_body": more})
+        await self._unless_gone({"type": "http.response.body", "body": piece, "more_body": more})
+
+    async def _unless_gone(self, message: Message) -> None:
+        if not self._wire.is_gone():
+            await self._send(message)
 
     async def arrived(self) -> None:
         await self._wire.arrived()

@@ -28,6 +28,7 @@ BODY_LIMIT = 64 * 1024
 # Bytes, about: of an entry beside what is raw in it, of a decision, of each rule passed over.
 _ENTRY, _DECISION, _MISS = 700, 200, 65
 
+_BEYOND = 1024  # bytes that are kept beyond that, so that a key there is found whole
 _KEY_IN_URL = "the API key is in the URL, where logs keep it"
 
 Outcome = Literal["pending", "answered", "refused", "faulted", "client_aborted"]
@@ -91,7 +92,7 @@ class Entry:
     @property
     def body(self) -> bytes:
         """What was kept of the body."""
-        return self._hiding.text(self.raw_body)
+        return self._hiding.text(self.raw_body)[:BODY_LIMIT]
 
     @property
     def violations(self) -> tuple[str, ...]:
@@ -101,6 +102,10 @@ class Entry:
         hidden = hiding.line(self.raw_path), hiding.query(self.raw_query)
         told = (_KEY_IN_URL,) if bare != hidden else ()
         return told + tuple(map(hiding.line, self.broken))
+
+    def hidden(self, text: str) -> str:
+        """Text of the request without its key."""
+        return self._hiding.line(text)
 
     @property
     def _hiding(self) -> Redaction:
@@ -115,7 +120,7 @@ class Entry:
             "namespace": self.namespace,
             "client": self.client,
             "request": {
-                "method": self.method,
+                "method": self.hidden(self.method),
                 "path": self.path,
                 "query": self.query,
                 "headers": [
@@ -197,7 +202,7 @@ class Journal:
 
     def has_body(self, entry: Entry, received: Received, body_hash: bytes) -> None:
         """Keep what was sent, so far as the bounds allow."""
-        entry.raw_body = received.body[:BODY_LIMIT]
+        entry.raw_body = received.body[: BODY_LIMIT + _BEYOND]
         entry.length = received.length
         entry.body_hash = body_hash
         self._grow(entry, len(entry.raw_body))

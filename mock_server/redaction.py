@@ -10,18 +10,22 @@ from mock_server.exchange import Headers, is_secret
 # A key of a few characters is in many words, so it is only taken out of its header field.
 _SHORTEST = 8
 _SCHEMES = (b"bearer", b"basic", b"digest", b"token")
+_KEYS = (b"authorization", b"x-api-key", b"api-key")
+_PART = re.compile(rb"[^\s,;:=\"']+")  # a key in quotes, or with a comma after it
 _PARAMETER = re.compile(r"([^&=]+)=([^&]*)")
 
 
 class Redaction:
-    """What to hide of one request: the words of its Authorization, wherever they are."""
+    """What to hide of one request: the words of the fields that hold a key, wherever they are."""
 
     def __init__(self, headers: Headers, namespace: str) -> None:
         self._mark = f"<key {namespace[:8]}>"
         words: list[bytes] = []
         for name, value in headers:
-            if name == b"authorization":
-                words += [word for word in value.split() if word.lower() not in _SCHEMES]
+            if name in _KEYS:
+                words += value.split()
+                words += _PART.findall(value)
+        words = [word for word in words if word.lower() not in _SCHEMES]
         self._words = [word for word in words if len(word) >= _SHORTEST]
 
     def text(self, raw: bytes) -> bytes:
@@ -49,7 +53,7 @@ class Redaction:
     def headers(self, fields: Headers) -> Headers:
         """Header fields without keys."""
         return [
-            (name, self._secret(value) if is_secret(name) else self.text(value))
+            (self.text(name), self._secret(value) if is_secret(name) else self.text(value))
             for name, value in fields
         ]
 

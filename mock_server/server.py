@@ -157,10 +157,10 @@ class _Server(uvicorn.Server):
             connection.transport.abort()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """Stop on a signal, if need be in the middle of a computation."""
+        """Stop on a signal, if need be in the middle of a computation; on one, as that is soon."""
         if not self.should_exit:
             self._call_off_exit = _exit_in(_PATIENCE)
-        super().handle_exit(sig, frame)
+            super().handle_exit(sig, frame)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)

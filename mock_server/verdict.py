@@ -184,18 +184,18 @@ def _connections(entries: list[Entry]) -> Iterator[Finding]:
 def _repeated_texts(by_meaning: dict[_Meaning, list[Entry]]) -> Iterator[Finding]:
     """Texts whose vectors were given again and again."""
     given: Counter[str] = Counter()
-    last: dict[str, int] = {}
+    last: dict[str, Entry] = {}
     for (_, texts), alike in by_meaning.items():
-        served = [
-            entry.number for entry in alike if entry.status == 200 and entry.outcome == "answered"
-        ]
+        served = [entry for entry in alike if entry.status == 200 and entry.outcome == "answered"]
         for text in set(texts) if served else ():
             given[text] += len(served)
             last[text] = served[-1]
     again = [text for text, times in given.items() if times >= _AGAIN]
     if again:
-        message = f"{len(again)} texts were embedded {_AGAIN} times or more, as {again[0][:30]!r}"
-        yield Finding("duplicate_work", "warn", message, sorted({last[text] for text in again}))
+        shown = last[again[0]].hidden(again[0])[:30]  # JSON has more than one way to write a key
+        message = f"{len(again)} texts were embedded {_AGAIN} times or more, as {shown!r}"
+        numbers = sorted({last[text].number for text in again})
+        yield Finding("duplicate_work", "warn", message, numbers)
 
 
 def _meaning(entry: Entry) -> _Meaning | None:

@@ -86,6 +86,8 @@ class Wire:
         taken nearly all of it. h11 frames each byte.
         """
         cycle = self._cycle
+        if self.is_gone():
+            return
         if not hasattr(cycle, "expected_content_length"):
             await send(head)
             await send({"type": "http.response.body", "body": b"".join(pieces)})
@@ -96,7 +98,7 @@ class Wire:
             await send(head)
         finally:
             cycle.transport = self._transport
-        if not cycle.disconnected:
+        if not self.is_gone():
             body = () if cycle.scope["method"] == "HEAD" else pieces
             self._transport.writelines([*kept.written, *body])
         cycle.expected_content_length = 0  # of the body nothing is left to send
@@ -129,7 +131,12 @@ class Wire:
             await asyncio.sleep(0.001)
 
     def is_gone(self) -> bool:
-        """Whether the connection was lost."""
+        """Whether the connection was lost before the answer was complete.
+
+        uvicorn only tells the last of several requests that came at once.
+        """
+        if self._transport.is_closing() and not self._cycle.response_complete:
+            self._leave_it()
         return bool(self._cycle.disconnected)
 
     def _unsent(self) -> int:
@@ -240,12 +247,12 @@ def _http_tools() -> type[asyncio.Protocol]:  # noqa: C901 - counts the methods 
             return end
 
         def on_headers_complete(self) -> None:
+            super().on_headers_complete()  # or not: then it is still the head that is malformed
             self._in_head = False
             self._head_size = 0
             fields = dict(self.headers)
             chunked = b"transfer-encoding" in fields
             self._left = 0 if chunked else int(fields.get(b"content-length", 0))
-            super().on_headers_complete()
             self.headers = collections.deque(maxlen=0)  # type: ignore[assignment]  # drops trailers
 
         def on_message_complete(self) -> None:

@@ -306,6 +306,39 @@ def test_a_broken_body_is_refused_after_the_answer_that_is_still_to_come(
     server.control("rlc-test").stop()
 
 
+@pytest.mark.parametrize("refused", ["CONNECT x:80", "GET http://x"])
+def test_a_target_that_is_refused_waits_for_the_answer_that_is_still_to_come(refused: str) -> None:
+    with (
+        mock_server.running(http="httptools", dimensions=8) as server,
+        connect(server) as connection,
+    ):
+        request = f"{HEAD}Content-Length: {len(GOOD)}\r\n\r\n".encode() + GOOD
+        connection.sendall(request + f"{refused} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+        lines = read_answers(connection, 2)
+    assert lines == [b"HTTP/1.1 200 OK\r\n", b"HTTP/1.1 400 Bad Request\r\n"]
+
+
+def test_a_client_that_leaves_with_several_answers_under_way_is_no_error(
+    server: RunningServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    body = json.dumps({"model": "m", "input": [f"{n}" for n in range(64)]}).encode()
+    request = f"{HEAD}Content-Length: {len(body)}\r\n\r\n".encode() + body
+    control = server.control("rlc-test")
+    control.reset()
+    for story in ({"steps": [{"normal": True}]}, {"steps": [{"fault": "drip", "times": 3}]}):
+        control.play(story)
+        with connect(server) as connection:
+            connection.sendall(request * 3)
+            connection.recv(1)
+    control.stop()
+    assert {entry.outcome for entry in control.requests} <= {
+        "client_aborted",
+        "answered",
+        "faulted",
+    }
+    assert not caplog.records
+
+
 def test_trailers_are_not_kept() -> None:
     """A body of chunks may end with any number of them, and nothing counts those."""
     with (

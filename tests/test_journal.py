@@ -168,6 +168,41 @@ def test_no_key_is_in_the_journal_whatever_a_client_without_a_socket_sends() -> 
     assert '["x-a:b ","c d"]' in text
 
 
+def test_a_key_in_quotes_or_in_another_field_is_found_elsewhere_too(running: RunningServer) -> None:
+    for fields in (
+        {"Authorization": f'Bearer "{SECRET}"'},
+        {"Authorization": f"Bearer {SECRET}, x"},
+        {"X-Api-Key": SECRET},
+        {"Authorization": f"Bearer {SECRET}", SECRET: "as a name"},
+    ):
+        ask(running, headers=fields | {"User-Agent": SECRET})
+    text = json.dumps(entries(running))
+    assert SECRET not in text
+    assert text.count("<key ") >= 8
+
+
+def test_no_part_of_a_key_at_the_end_of_what_is_kept_is_shown() -> None:
+    bearer = {"Authorization": f"Bearer {SECRET}"}
+    with mock_server.running(dimensions=8) as server:
+        for before in range(65536 - 60, 65536 - 20):
+            ask(server, content=b" " * before + SECRET.encode(), json=None, headers=bearer)
+        bodies = [entry["request"]["body"] for entry in entries(server)]
+    assert len(bodies) == 40
+    assert not any(SECRET[:8] in body for body in bodies)
+
+
+def test_a_key_that_json_spells_otherwise_is_not_in_the_verdict() -> None:
+    spelled = "".join(f"\\u{ord(character):04x}" for character in SECRET)
+    fields = {"Authorization": f"Bearer {SECRET}", "Content-Type": "application/json"}
+    with mock_server.running(dimensions=8) as server:
+        for other in "abc":
+            body = f'{{"model": "m", "input": ["{spelled}", "{other}"]}}'
+            assert ask(server, content=body, json=None, headers=fields).status_code == 200
+        verdict = server.control(SECRET).verdict()
+    assert [finding.rule for finding in verdict.findings] == ["duplicate_work"]
+    assert SECRET not in str(verdict.findings)
+
+
 def test_an_entry_does_not_show_the_key_by_itself() -> None:
     """As in the output of a failing test."""
     headers = [(b"authorization", f"Bearer {SECRET}".encode())]

@@ -39,6 +39,21 @@ def test_a_signal_stops_it_with_exit_code_0_and_one_line_said(
     assert (rest, errors) == ("", "")
 
 
+def test_a_second_signal_changes_nothing(serve: Serve) -> None:
+    with serve() as process:
+        url = httpx.URL(process.base_url)
+        head = b"POST /v1/code/embed HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n"
+        with socket.create_connection((url.host, url.port)) as connection:
+            connection.sendall(head)
+            while httpx.get(f"{url.copy_with(path='')}/_mock/requests").json()["requests"] == []:
+                pass
+            process.popen.send_signal(signal.SIGINT)
+            while process.popen.poll() is None:
+                process.popen.send_signal(signal.SIGINT)
+            _, errors = process.popen.communicate()
+    assert (process.popen.returncode, errors) == (0, "")
+
+
 def test_it_stops_though_a_client_never_ends_its_request(serve: Serve) -> None:
     """Within the grace of half a second; a minute's patience tells that from for ever."""
     with serve() as process:
