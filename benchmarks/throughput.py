@@ -72,9 +72,11 @@ def compare(
             run(port, subject.templates, 1, 0.5)  # warm-up
         for count in connections:
             runs: list[list[load.Load]] = [[] for _ in subjects]
+            turns = list(zip(ports, subjects, runs, strict=True))
             for _ in range(arguments.rounds):
-                for port, subject, results in zip(ports, subjects, runs, strict=True):
+                for port, subject, results in turns:
                     results.append(run(port, subject.templates, count, arguments.seconds))
+                turns.reverse()  # none is always the last, when the machine may be slower
             for subject, results in zip(subjects, runs, strict=True):
                 ratios = [r.rate / floor.rate for r, floor in zip(results, runs[0], strict=True)]
                 middle = statistics.median
