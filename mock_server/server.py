@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 _LOG = logging.getLogger(__name__)
 #: Seconds that answers under way have to finish when the server is told to stop.
 _GRACE = 0.4
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 #: Seconds from a signal to the end of the process, whatever is still under way.
 _PATIENCE = 0.9
 #: Seconds that an idle connection is kept: longer than clients wait between retries.
@@ -157,7 +158,10 @@ class _Server(uvicorn.Server):
             connection.transport.abort()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """Stop on a signal, if need be in the middle of a computation; on one, as that is soon."""
+        """Stop on a signal, if need be in the middle of a computation.
+
+        It is over within a second, and another signal does not disturb that.
+        """
         if not self.should_exit:
             self._call_off_exit = _exit_in(_PATIENCE)
             super().handle_exit(sig, frame)
@@ -174,15 +178,13 @@ class _Server(uvicorn.Server):
         if threading.current_thread() is not threading.main_thread():
             yield
             return
-        before = {
-            number: signal.signal(number, self.handle_exit)
-            for number in (signal.SIGINT, signal.SIGTERM)
-        }
+        before = {number: signal.signal(number, self.handle_exit) for number in _SIGNALS}
         try:
             yield
         finally:
+            ending = self._call_off_exit is not None
             for number, handler in before.items():
-                signal.signal(number, handler)
+                signal.signal(number, signal.SIG_IGN if ending else handler)
 
 
 def _exit_in(seconds: float) -> Callable[[], object]:
