@@ -26,13 +26,13 @@ class DataHook(BuildHookInterface[Any]):
         self.copies = Path(mkdtemp())
         if version == "editable":
             return
-        for package in ("mock_server", "contract_tests"):
+        for package in ("relace_mock", "relace_contract"):
             copy = self.copies / package / CONTRACT
             copy.parent.mkdir()
             shutil.copy(Path(self.root) / CONTRACT, copy)
             build_data["force_include"][str(copy)] = f"{package}/{CONTRACT}"
         scenarios = Path(self.root) / SCENARIOS
-        build_data["force_include"][str(scenarios)] = f"mock_server/{SCENARIOS}"
+        build_data["force_include"][str(scenarios)] = f"relace_mock/{SCENARIOS}"
 
     def finalize(self, version: str, build_data: dict[str, Any], artifact_path: str) -> None:  # noqa: ARG002 - the interface
         shutil.rmtree(self.copies)

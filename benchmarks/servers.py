@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 HERE = Path(__file__).parent
-MOCK = [sys.executable, "-m", "mock_server", "serve"]
+MOCK = [sys.executable, "-m", "relace_mock", "serve"]
 
 
 def bare(size: int) -> list[str]:

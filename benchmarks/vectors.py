@@ -19,9 +19,9 @@ import orjson
 import servers
 import texts
 
-from mock_server import cli, decimals, embedding, words
-from mock_server.embedding import LexicalSpace
-from mock_server.tokens import count_tokens
+from relace_mock import cli, decimals, embedding, words
+from relace_mock.embedding import LexicalSpace
+from relace_mock.tokens import count_tokens
 
 BATCH = 32
 

@@ -1,4 +1,4 @@
-"""Write the JSON Schema of scenarios anew, after a change of ``mock_server/scenario/model.py``.
+"""Write the JSON Schema of scenarios anew, after a change of ``mock_server/relace_mock/scenario/model.py``.
 
 python scripts/scenario_schema.py > scenarios/scenario.schema.json
 """
@@ -7,6 +7,6 @@ from __future__ import annotations
 
 import json
 
-from mock_server.scenario.model import json_schema
+from relace_mock.scenario.model import json_schema
 
 print(json.dumps(json_schema(), indent=2))

@@ -14,8 +14,8 @@ import httpx
 import pytest
 from hypothesis import HealthCheck, settings
 
-import mock_server
-from mock_server import RunningServer
+import relace_mock
+from relace_mock import RunningServer
 
 pytest_plugins = ["pytester"]
 # A busy machine is no reason to fail.
@@ -32,7 +32,7 @@ class Process:
 
     def __init__(self, arguments: tuple[str, ...], environment: dict[str, str]) -> None:
         self.popen = subprocess.Popen(
-            [sys.executable, "-m", "mock_server", "serve", "--port", "0", *arguments],
+            [sys.executable, "-m", "relace_mock", "serve", "--port", "0", *arguments],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -65,7 +65,7 @@ def serve() -> Serve:
 @pytest.fixture(scope="session", params=["httptools", "h11"])
 def server(request: pytest.FixtureRequest) -> Iterator[RunningServer]:
     """A server with each of uvicorn's HTTP implementations, and small limits."""
-    with mock_server.running(
+    with relace_mock.running(
         http=request.param, max_body=1_000_000, max_inputs=64, api_keys=("rlc-test", "rlc-other")
     ) as running:
         yield running

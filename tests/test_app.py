@@ -5,13 +5,13 @@ from __future__ import annotations
 import httpx
 import yaml
 
-import mock_server
+import relace_mock
 
 
 def test_health_tells_how_the_stores_are_filled() -> None:
     body = {"model": "m", "input": ["a", "b", "a"]}
     with (
-        mock_server.running(dimensions=64, seed=5) as server,
+        relace_mock.running(dimensions=64, seed=5) as server,
         httpx.Client(headers={"Authorization": "Bearer k"}) as client,
     ):
         client.post(f"{server.base_url}/code/embed", json=body)
@@ -20,7 +20,7 @@ def test_health_tells_how_the_stores_are_filled() -> None:
     cache = health.pop("cache")
     assert health == {
         "status": "ok",
-        "version": mock_server.__version__,
+        "version": relace_mock.__version__,
         "embedding": "lexical",
         "dimensions": 64,
         "seed": 5,

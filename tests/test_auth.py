@@ -5,8 +5,8 @@ from __future__ import annotations
 import httpx
 import pytest
 
-import mock_server
-from mock_server import RunningServer
+import relace_mock
+from relace_mock import RunningServer
 
 BODY = {"model": "relace-embed-v1", "input": ["a"]}
 
@@ -59,14 +59,14 @@ def test_a_key_outside_the_list_is_a_404_with_the_documented_message(
 
 
 def test_the_status_of_an_unknown_key_is_a_setting() -> None:
-    with mock_server.running(api_keys=("rlc-known",), unknown_key_status=401) as server:
+    with relace_mock.running(api_keys=("rlc-known",), unknown_key_status=401) as server:
         response = post(server, "Bearer rlc-unknown")
     assert (response.status_code, response.json()) == (401, {"error": "API key not known"})
     assert response.headers["www-authenticate"] == "Bearer"
 
 
 def test_without_a_list_every_key_is_known() -> None:
-    with mock_server.running() as server:
+    with relace_mock.running() as server:
         assert post(server, "Bearer anything-at-all").status_code == 200
 
 

@@ -211,8 +211,8 @@ def test_of_several_faults_the_same_is_told_in_every_process() -> None:
     """Whatever the seed of Python's hashes, which orders sets."""
     body = {"model": 1, "input": 2, "output_dtype": 3}
     check = (
-        "import httpx, mock_server\n"
-        "client = httpx.Client(transport=mock_server.transport())\n"
+        "import httpx, relace_mock\n"
+        "client = httpx.Client(transport=relace_mock.transport())\n"
         "url, headers = 'http://mock/v1/code/embed', {'Authorization': 'Bearer k'}\n"
         f"for body in ({body}, {{}}, {{'input': [1, None]}}, {{'model': '', 'input': []}}):\n"
         "    print(client.post(url, json=body, headers=headers).json()['error'])"

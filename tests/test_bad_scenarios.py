@@ -15,10 +15,10 @@ from typing import Any
 import httpx
 import pytest
 
-import mock_server
-from mock_server.scenario.library import read_file
-from mock_server.scenario.model import json_schema, read
-from mock_server.scenario.source import ScenarioError
+import relace_mock
+from relace_mock.scenario.library import read_file
+from relace_mock.scenario.model import json_schema, read
+from relace_mock.scenario.source import ScenarioError
 from tests.steering import Steering
 
 Row = tuple[str | bytes, int, str, str]
@@ -233,7 +233,7 @@ def test_there_are_enough_of_them() -> None:
 
 @pytest.fixture(scope="module")
 def steering() -> Iterator[Steering]:
-    with mock_server.running(dimensions=8) as server:
+    with relace_mock.running(dimensions=8) as server:
         steering = Steering(server.url)
         steering.play({"status": 503, "times": 1000})
         assert steering.ask().status_code == 503

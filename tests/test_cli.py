@@ -13,10 +13,10 @@ import httpx
 import numpy as np
 import pytest
 
-import mock_server
+import relace_mock
 
 FULL = pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full")
-COMMAND = [sys.executable, "-m", "mock_server"]
+COMMAND = [sys.executable, "-m", "relace_mock"]
 
 
 def run(*arguments: str, stdin: bytes = b"") -> subprocess.CompletedProcess[bytes]:
@@ -29,7 +29,7 @@ def test_embed_writes_what_the_server_answers(tmp_path: Path) -> None:
     file = tmp_path / "code.py"
     file.write_text("def f(): pass\n")
     body = {"model": "m", "input": ["a", "def f(): pass\n"], "output_dtype": "binary"}
-    with mock_server.running(dimensions=64, seed=3) as server:
+    with relace_mock.running(dimensions=64, seed=3) as server:
         answer = httpx.post(
             f"{server.base_url}/code/embed", json=body, headers={"Authorization": "Bearer k"}
         )
@@ -114,7 +114,7 @@ def test_a_word_that_is_no_command_is_not_repeated() -> None:
 
 def test_help_and_version() -> None:
     assert b"serve" in run("--help").stdout
-    assert run("--version").stdout.split()[-1].decode() == mock_server.__version__
+    assert run("--version").stdout.split()[-1].decode() == relace_mock.__version__
     nothing = run()
     assert nothing.returncode == 2 and b"Usage" in nothing.stderr
 
@@ -122,18 +122,18 @@ def test_help_and_version() -> None:
 def test_public_names_stay_what_they_are_when_every_module_is_imported() -> None:
     """A module of the same name would take the place of ``transport``."""
     check = (
-        "import importlib, pkgutil, mock_server\n"
-        "for module in pkgutil.iter_modules(mock_server.__path__):\n"
+        "import importlib, pkgutil, relace_mock\n"
+        "for module in pkgutil.iter_modules(relace_mock.__path__):\n"
         "    if module.name != '__main__':\n"
-        "        importlib.import_module(f'mock_server.{module.name}')\n"
-        "print(*{type(getattr(mock_server, name)).__name__ for name in mock_server.__all__})"
+        "        importlib.import_module(f'relace_mock.{module.name}')\n"
+        "print(*{type(getattr(relace_mock, name)).__name__ for name in relace_mock.__all__})"
     )
     done = subprocess.run([sys.executable, "-c", check], capture_output=True, text=True, check=True)
     assert set(done.stdout.split()) == {"function", "str", "type"}  # and no module
 
 
 def test_public_names_are_what_the_package_exports() -> None:
-    for name in mock_server.__all__:
-        assert getattr(mock_server, name) is not None
+    for name in relace_mock.__all__:
+        assert getattr(relace_mock, name) is not None
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
-        mock_server.nothing  # noqa: B018 - the access is the test
+        relace_mock.nothing  # noqa: B018 - the access is the test

@@ -11,8 +11,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
-import mock_server
-from mock_server import RunningServer
+import relace_mock
+from relace_mock import RunningServer
 from tests.conftest import Serve
 
 #: Rounds; `nox -s proof` plays more.
@@ -21,7 +21,7 @@ ROUNDS = int(os.environ.get("RELACE_MOCK_TEST_ROUNDS", "100"))
 
 @pytest.fixture(scope="module", params=["httptools", "h11"])
 def running(request: pytest.FixtureRequest) -> Iterator[RunningServer]:
-    with mock_server.running(http=request.param, dimensions=8) as server:
+    with relace_mock.running(http=request.param, dimensions=8) as server:
         yield server
 
 

@@ -14,8 +14,8 @@ from jsonschema_rs import Draft202012Validator
 from openapi_spec_validator import validate as validate_openapi
 from schemathesis.specs.openapi import checks
 
-import contract_tests.contract
-from mock_server import RunningServer, contract, refusals, rendering
+import relace_contract.contract
+from relace_mock import RunningServer, contract, refusals, rendering
 from tests.conftest import KEY
 
 CONTRACT = contract.as_dict()
@@ -29,7 +29,7 @@ def test_it_is_valid_openapi() -> None:
 
 
 def test_both_packages_find_the_same_contract() -> None:
-    assert contract_tests.contract.path().read_bytes() == contract.as_yaml()
+    assert relace_contract.contract.path().read_bytes() == contract.as_yaml()
 
 
 def schemas(node: object, path: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
@@ -130,7 +130,7 @@ def test_the_documented_request_gets_the_documented_answer(client: httpx.Client)
     assert answer["usage"] == {"total_tokens": 8}
 
 
-SCHEMA = schemathesis.openapi.from_path(str(contract_tests.contract.path()))
+SCHEMA = schemathesis.openapi.from_path(str(relace_contract.contract.path()))
 
 
 @SCHEMA.parametrize()

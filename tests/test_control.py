@@ -13,15 +13,15 @@ import schemathesis
 from hypothesis import settings
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
-import mock_server
-from mock_server import RunningServer
-from mock_server.control import document
+import relace_mock
+from relace_mock import RunningServer
+from relace_mock.control import document
 from tests.conftest import KEY, Process, Serve
 
 
 @pytest.fixture(scope="module")
 def running() -> Iterator[RunningServer]:
-    with mock_server.running(dimensions=8) as server:
+    with relace_mock.running(dimensions=8) as server:
         yield server
 
 
@@ -172,7 +172,7 @@ def test_this_machine_may_by_any_of_its_names(control: httpx.Client, host: str) 
 
 
 def test_off_loopback_there_is_no_control_without_the_token() -> None:
-    with mock_server.running(host="0.0.0.0", dimensions=8) as server:  # noqa: S104 - what is tested
+    with relace_mock.running(host="0.0.0.0", dimensions=8) as server:  # noqa: S104 - what is tested
         url = server.url.replace("0.0.0.0", "127.0.0.1")  # noqa: S104 - as above
         for token in ({}, {"X-Mock-Control-Token": "guess"}):
             answer = httpx.get(f"{url}/_mock/requests", headers=token)
@@ -185,7 +185,7 @@ TOKEN = "s3cret-token"
 
 
 def test_the_token_opens_and_nothing_else_does() -> None:
-    with mock_server.running(control_token=TOKEN, dimensions=8) as server:
+    with relace_mock.running(control_token=TOKEN, dimensions=8) as server:
         for token, status in [(TOKEN, 200), ("s3cret", 403), ("", 403), ("ü", 403)]:
             headers = {b"X-Mock-Control-Token": token.encode()}
             answer = httpx.get(f"{server.url}/_mock/requests", headers=headers)

@@ -15,14 +15,14 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
-import mock_server
-from mock_server import RunningServer, delivery, wire
-from mock_server import server as server_module
-from mock_server.delivery import Body, read_body
-from mock_server.exchange import Received
-from mock_server.journal import Entry
-from mock_server.pipeline import Answer, Pipeline
-from mock_server.settings import Http
+import relace_mock
+from relace_mock import RunningServer, delivery, wire
+from relace_mock import server as server_module
+from relace_mock.delivery import Body, read_body
+from relace_mock.exchange import Received
+from relace_mock.journal import Entry
+from relace_mock.pipeline import Answer, Pipeline
+from relace_mock.settings import Http
 from tests.conftest import KEY
 
 HEAD = (
@@ -138,7 +138,7 @@ def test_every_answer_carries_the_mark_of_the_mock(client: httpx.Client) -> None
         client.get("/_mock/health"),
         client.delete("/openapi.yaml"),
     ):
-        assert response.headers["x-relace-mock"] == mock_server.__version__
+        assert response.headers["x-relace-mock"] == relace_mock.__version__
 
 
 @pytest.mark.parametrize(
@@ -204,7 +204,7 @@ def test_a_wish_to_upgrade_is_ignored_however_its_head_is_split(
                 super().data_received(data[start : start + size])
 
     monkeypatch.setattr(server_module, "protocol_class", lambda *_: InPieces)
-    with mock_server.running(http=http) as server, connect(server) as connection:
+    with relace_mock.running(http=http) as server, connect(server) as connection:
         connection.sendall(WHOLE + CHUNKED + WHOLE)
         assert read_answers(connection, 3) == 3 * [b"HTTP/1.1 200 OK\r\n"]
 
@@ -249,7 +249,7 @@ def test_a_head_over_the_limit_is_refused_in_however_many_pieces_it_comes(pieces
     head = HEAD.encode() + b"".join(b"A: %b\r\n" % (b"x" * 3500) for _ in range(20)) + b"\r\n"
     assert len(head) > wire.HEAD_LIMIT
     size = -(-len(head) // pieces)
-    with mock_server.running(http="httptools") as server, connect(server) as connection:
+    with relace_mock.running(http="httptools") as server, connect(server) as connection:
         with contextlib.suppress(ConnectionError):  # it may hang up on what is still sent
             for start in range(0, len(head), size):
                 connection.sendall(head[start : start + size])
@@ -309,7 +309,7 @@ def test_a_broken_body_is_refused_after_the_answer_that_is_still_to_come(
 @pytest.mark.parametrize("refused", ["CONNECT x:80", "GET http://x"])
 def test_a_target_that_is_refused_waits_for_the_answer_that_is_still_to_come(refused: str) -> None:
     with (
-        mock_server.running(http="httptools", dimensions=8) as server,
+        relace_mock.running(http="httptools", dimensions=8) as server,
         connect(server) as connection,
     ):
         request = f"{HEAD}Content-Length: {len(GOOD)}\r\n\r\n".encode() + GOOD
@@ -342,7 +342,7 @@ def test_a_client_that_leaves_with_several_answers_under_way_is_no_error(
 def test_trailers_are_not_kept() -> None:
     """A body of chunks may end with any number of them, and nothing counts those."""
     with (
-        mock_server.running(http="httptools", dimensions=8) as server,
+        relace_mock.running(http="httptools", dimensions=8) as server,
         connect(server) as connection,
     ):
         head = f"{HEAD}Transfer-Encoding: chunked\r\n\r\n".encode()
@@ -365,14 +365,14 @@ def test_with_httptools_an_answer_is_written_at_once(monkeypatch: pytest.MonkeyP
             heads.append(self.written)
 
     monkeypatch.setattr(wire, "_Kept", Kept)
-    with mock_server.running(http="httptools", dimensions=8) as server:
+    with relace_mock.running(http="httptools", dimensions=8) as server:
         httpx.post(f"{server.base_url}/code/embed", content=GOOD, headers=KEY | JSON)
     ((head,),) = heads
     assert head.startswith(b"HTTP/1.1 200 OK\r\n") and head.endswith(b"\r\n\r\n")
 
 
 def test_an_answer_that_is_not_taken_was_not_delivered() -> None:
-    with mock_server.running(http="httptools", dimensions=8192) as server:
+    with relace_mock.running(http="httptools", dimensions=8192) as server:
         body = json.dumps({"model": "m", "input": [f"{n}" for n in range(200)]}).encode()
         with connect(server) as connection:
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
@@ -426,7 +426,7 @@ def test_a_large_request_does_not_keep_others_waiting(
         return reply
 
     monkeypatch.setattr(Pipeline, stage, hold)
-    with mock_server.running() as server, concurrent.futures.ThreadPoolExecutor(1) as pool:
+    with relace_mock.running() as server, concurrent.futures.ThreadPoolExecutor(1) as pool:
         large = pool.submit(
             httpx.post,
             f"{server.base_url}/code/embed",
@@ -452,7 +452,7 @@ def test_our_own_failure_is_a_500_in_the_envelope_and_a_traceback_in_the_log(
         response = client.post("/v1/code/embed", json={"model": "m", "input": ["a"]})
     assert response.status_code == 500
     assert response.json() == {"error": "relace-mock itself failed: its log has the traceback"}
-    assert response.headers["x-relace-mock"] == mock_server.__version__
+    assert response.headers["x-relace-mock"] == relace_mock.__version__
     assert "ZeroDivisionError: a mistake of ours" in caplog.text
     assert "rlc-test" not in caplog.text
     again = client.post("/v1/code/embed", json={"model": "m", "input": ["a"]})
@@ -500,7 +500,7 @@ def exchanges_in_memory() -> int:
 @pytest.mark.parametrize("http", ["httptools", "h11"])
 def test_an_exchange_leaves_nothing_for_the_garbage_collector(http: Http) -> None:
     """Else it runs all the time, and takes a tenth of the server's."""
-    with mock_server.running(http=http, dimensions=8) as server, connect(server) as connection:
+    with relace_mock.running(http=http, dimensions=8) as server, connect(server) as connection:
         request = f"{HEAD}Content-Length: {len(GOOD)}\r\n\r\n".encode() + GOOD
         gc.collect()
         gc.disable()

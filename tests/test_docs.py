@@ -12,9 +12,9 @@ from pathlib import Path
 import click
 import pytest
 
-import mock_server
-from mock_server import Settings
-from mock_server.cli import cli
+import relace_mock
+from relace_mock import Settings
+from relace_mock.cli import cli
 from tests.conftest import Serve
 
 ROOT = Path(__file__).parent.parent
@@ -60,7 +60,7 @@ def test_the_embed_examples_of_the_readme_run() -> None:
         command, _, _ = line.removeprefix("$ relace-mock ").partition(" > ")
         command = command.replace("setup.py", "noxfile.py")
         done = subprocess.run(
-            [sys.executable, "-m", "mock_server", *shlex.split(command)],
+            [sys.executable, "-m", "relace_mock", *shlex.split(command)],
             capture_output=True,
             cwd=ROOT,
             check=False,
@@ -78,7 +78,7 @@ def test_the_verify_example_of_the_readme_finds_nothing_in_the_mock(
         command = command.replace("http://127.0.0.1:8080/v1", process.base_url)
         words = shlex.split(command.removeprefix("$ relace-mock "))
         done = subprocess.run(
-            [sys.executable, "-m", "mock_server", *words],
+            [sys.executable, "-m", "relace_mock", *words],
             capture_output=True,
             text=True,
             cwd=tmp_path,
@@ -131,4 +131,4 @@ def test_every_setting_is_an_option_on_the_page_and_has_the_same_default() -> No
 
 def test_the_changelog_has_the_version_or_what_is_unreleased() -> None:
     changelog = (ROOT / "CHANGELOG.md").read_text()
-    assert "## [Unreleased]" in changelog or f"## [{mock_server.__version__}]" in changelog
+    assert "## [Unreleased]" in changelog or f"## [{relace_mock.__version__}]" in changelog

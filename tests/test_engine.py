@@ -16,11 +16,11 @@ from typing import Any
 from hypothesis import settings, strategies
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from mock_server.control import Control
-from mock_server.exchange import Received
-from mock_server.guard import Guard
-from mock_server.pipeline import Pipeline
-from mock_server.settings import Settings
+from relace_mock.control import Control
+from relace_mock.exchange import Received
+from relace_mock.guard import Guard
+from relace_mock.pipeline import Pipeline
+from relace_mock.settings import Settings
 
 Json = dict[str, Any]
 KEYS = ["rlc-one", "rlc-two"]

@@ -19,10 +19,10 @@ import pytest
 import trustme
 from relace import APIConnectionError, Relace
 
-import mock_server
-from mock_server.scenario.delays.lognormal import Lognormal
-from mock_server.scenario.delays.uniform import Uniform
-from mock_server.scenario.faults import FAULTS
+import relace_mock
+from relace_mock.scenario.delays.lognormal import Lognormal
+from relace_mock.scenario.delays.uniform import Uniform
+from relace_mock.scenario.faults import FAULTS
 from tests.conftest import Serve
 from tests.steering import BODY, Steering, until
 
@@ -74,7 +74,7 @@ def place(
     """The URL of a server of each kind, and what a client must trust for it."""
     kind: Kind = request.param
     if not kind.tls:
-        with mock_server.running(http=kind.http, dimensions=16) as server:
+        with relace_mock.running(http=kind.http, dimensions=16) as server:
             yield server.url, None
         return
     file, context = certificate

@@ -20,14 +20,14 @@ from typing import Any
 
 import pytest
 
-from mock_server.control import document
-from mock_server.exchange import EmbedRequest, Received
-from mock_server.scenario import model
-from mock_server.scenario.compounds import Record
-from mock_server.scenario.faults import FAULTS
-from mock_server.scenario.library import bundled_folder, read_file
-from mock_server.scenario.model import read
-from mock_server.scenario.mutations import MUTATIONS, Mutation
+from relace_mock.control import document
+from relace_mock.exchange import EmbedRequest, Received
+from relace_mock.scenario import model
+from relace_mock.scenario.compounds import Record
+from relace_mock.scenario.faults import FAULTS
+from relace_mock.scenario.library import bundled_folder, read_file
+from relace_mock.scenario.model import read
+from relace_mock.scenario.mutations import MUTATIONS, Mutation
 from tests.conftest import JAVASCRIPT, Serve
 
 ROOT = Path(__file__).parent.parent

@@ -13,9 +13,9 @@ from urllib.parse import quote, urlsplit
 import httpx
 import pytest
 
-import mock_server
-from mock_server import RunningServer, ServerError
-from mock_server.quota import Limit, Spent, charge
+import relace_mock
+from relace_mock import RunningServer, ServerError
+from relace_mock.quota import Limit, Spent, charge
 from tests.conftest import KEY
 
 SECRET = "sk-secret-abcdefgh"
@@ -24,7 +24,7 @@ BODY = {"model": "m", "input": ["a"]}
 
 @pytest.fixture(scope="module", params=["httptools", "h11"])
 def running(request: pytest.FixtureRequest) -> Iterator[RunningServer]:
-    with mock_server.running(http=request.param, dimensions=8) as server:
+    with relace_mock.running(http=request.param, dimensions=8) as server:
         yield server
 
 
@@ -159,7 +159,7 @@ def test_a_no_break_space_is_a_character_of_a_key(running: RunningServer) -> Non
 
 
 def test_bytes_of_entries_that_are_gone_are_not_counted() -> None:
-    with mock_server.running(dimensions=8, journal_bytes=100_000) as server:
+    with relace_mock.running(dimensions=8, journal_bytes=100_000) as server:
         url = urlsplit(server.url)
         connections = [socket.create_connection((url.hostname, url.port)) for _ in range(6)]
         for connection in connections:
@@ -177,7 +177,7 @@ def test_bytes_of_entries_that_are_gone_are_not_counted() -> None:
 
 
 def test_a_long_head_counts_as_what_it_is() -> None:
-    with mock_server.running(dimensions=8, journal_bytes=100_000) as server:
+    with relace_mock.running(dimensions=8, journal_bytes=100_000) as server:
         for _ in range(10):
             ask(server, headers=KEY | {"X-Long": "x" * 60_000})
         assert len(entries(server, 1)) == 1
@@ -220,7 +220,7 @@ def test_a_refusal_is_refused_though_a_step_was_used_on_it(running: RunningServe
 
 
 def test_an_unknown_scenario_has_the_fields_of_the_quota_too() -> None:
-    with mock_server.running(dimensions=8, rate_limit="3/60s") as server:
+    with relace_mock.running(dimensions=8, rate_limit="3/60s") as server:
         answer = ask(server, headers=KEY | {"X-Mock-Scenario": "none"})
     assert answer.status_code == 400
     assert answer.headers["x-ratelimit-remaining"] == "3"
@@ -236,7 +236,7 @@ def test_a_preference_leaves_no_trace(running: RunningServer) -> None:
 
 
 def test_a_cancelled_wait_in_process_is_a_client_that_left() -> None:
-    transport = mock_server.transport(dimensions=8)
+    transport = relace_mock.transport(dimensions=8)
     control = transport.control("rlc-test")
     control.play({"steps": [{"delay": "60s"}]})
 
@@ -251,28 +251,28 @@ def test_a_cancelled_wait_in_process_is_a_client_that_left() -> None:
 
 
 def test_in_process_there_is_no_web_page_to_keep_out() -> None:
-    with httpx.Client(transport=mock_server.transport(), base_url="http://mock") as client:
+    with httpx.Client(transport=relace_mock.transport(), base_url="http://mock") as client:
         assert client.get("/_mock/scenario").status_code == 200
 
 
 def test_a_control_that_has_the_token_is_heard() -> None:
-    with mock_server.running(dimensions=8, control_token=SECRET) as server:
+    with relace_mock.running(dimensions=8, control_token=SECRET) as server:
         server.control("rlc-test").play("server-error")
         assert ask(server).status_code == 500
         assert SECRET not in repr(server)
         with pytest.raises(ServerError, match="send the server's token"):
-            mock_server.RemoteControl(server.base_url, "rlc-test").play("ok")
+            relace_mock.RemoteControl(server.base_url, "rlc-test").play("ok")
 
 
 def test_a_control_of_what_is_no_mock_says_so(running: RunningServer) -> None:
     with pytest.raises(ServerError, match="its port is no number"):
-        mock_server.RemoteControl("http://127.0.0.1:none/v1", "k")
+        relace_mock.RemoteControl("http://127.0.0.1:none/v1", "k")
 
     def elsewhere(*_: Any) -> tuple[int, bytes]:
         return 200, b"<html>"
 
     with pytest.raises(ServerError, match="is no relace-mock"):
-        mock_server.RemoteControl(running.base_url, "k", send=elsewhere).play("ok")
+        relace_mock.RemoteControl(running.base_url, "k", send=elsewhere).play("ok")
 
 
 def test_a_refusal_costs_nothing_though_more_was_spent_than_there_is_now() -> None:

@@ -10,8 +10,8 @@ import httpx
 import httpx2
 import pytest
 
-import mock_server
-from mock_server.scenario.faults import FAULTS
+import relace_mock
+from relace_mock.scenario.faults import FAULTS
 from tests.conftest import KEY
 
 URL = "http://in-process/v1/code/embed"
@@ -29,7 +29,7 @@ ARRIVES = {"close_keep_alive", "drip"}
 
 
 def play(step: dict[str, Any]) -> Any:
-    transport = mock_server.transport(dimensions=8)
+    transport = relace_mock.transport(dimensions=8)
     transport.control("rlc-test").play({"steps": [step]})
     return transport
 

@@ -11,11 +11,11 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
-import mock_server
-from mock_server import RunningServer
-from mock_server.exchange import Received
-from mock_server.journal import Journal
-from mock_server.namespaces import namespace_of
+import relace_mock
+from relace_mock import RunningServer
+from relace_mock.exchange import Received
+from relace_mock.journal import Journal
+from relace_mock.namespaces import namespace_of
 from tests.conftest import KEY, Serve
 
 SECRET = "rlc-0123456789abcdef0123456789abcdef"
@@ -24,7 +24,7 @@ BODY = {"model": "m", "input": ["a"]}
 
 @pytest.fixture(params=["httptools", "h11"])
 def running(request: pytest.FixtureRequest) -> Iterator[RunningServer]:
-    with mock_server.running(http=request.param, dimensions=8, max_body=1000) as server:
+    with relace_mock.running(http=request.param, dimensions=8, max_body=1000) as server:
         yield server
 
 
@@ -158,7 +158,7 @@ def test_no_key_is_in_the_journal_wherever_a_client_puts_it(running: RunningServ
 
 
 def test_no_key_is_in_the_journal_whatever_a_client_without_a_socket_sends() -> None:
-    transport = mock_server.transport(dimensions=8)
+    transport = relace_mock.transport(dimensions=8)
     with httpx.Client(transport=transport, base_url="http://mock") as client:
         fields = {"Authorization": f"Bearer {SECRET}\nsecond-half", "X-A:b\n": "c\nd"}
         client.post("/v1/code/embed", json=BODY, headers=fields)
@@ -183,7 +183,7 @@ def test_a_key_in_quotes_or_in_another_field_is_found_elsewhere_too(running: Run
 
 def test_no_part_of_a_key_at_the_end_of_what_is_kept_is_shown() -> None:
     bearer = {"Authorization": f"Bearer {SECRET}"}
-    with mock_server.running(dimensions=8) as server:
+    with relace_mock.running(dimensions=8) as server:
         for before in range(65536 - 60, 65536 - 20):
             ask(server, content=b" " * before + SECRET.encode(), json=None, headers=bearer)
         bodies = [entry["request"]["body"] for entry in entries(server)]
@@ -194,7 +194,7 @@ def test_no_part_of_a_key_at_the_end_of_what_is_kept_is_shown() -> None:
 def test_a_key_that_json_spells_otherwise_is_not_in_the_verdict() -> None:
     spelled = "".join(f"\\u{ord(character):04x}" for character in SECRET)
     fields = {"Authorization": f"Bearer {SECRET}", "Content-Type": "application/json"}
-    with mock_server.running(dimensions=8) as server:
+    with relace_mock.running(dimensions=8) as server:
         for other in "abc":
             body = f'{{"model": "m", "input": ["{spelled}", "{other}"]}}'
             assert ask(server, content=body, json=None, headers=fields).status_code == 200
@@ -217,7 +217,7 @@ def test_an_entry_does_not_show_the_key_by_itself() -> None:
 
 def test_what_a_scenario_decided_counts_among_the_bytes() -> None:
     rules = [{"when": {"model": f"{n}"}, "steps": [{"status": 500}]} for n in range(100)]
-    with mock_server.running(dimensions=8, journal_bytes=100_000) as server:
+    with relace_mock.running(dimensions=8, journal_bytes=100_000) as server:
         server.control("rlc-test").play({"rules": rules})
         for text in "abcdefghijklmnopqrstuvwxyz":
             ask(server, json={"model": "m", "input": [text]})
@@ -324,7 +324,7 @@ def test_an_entry_says_which_rule_and_step_answered_and_who_chose(running: Runni
 
 
 def test_the_journal_keeps_so_many_entries_and_counts_what_it_dropped() -> None:
-    with mock_server.running(dimensions=8, journal_size=3) as server:
+    with relace_mock.running(dimensions=8, journal_size=3) as server:
         for text in "abcde":
             ask(server, json={"model": "m", "input": [text]})
         assert [entry["number"] for entry in entries(server)] == [3, 4, 5]
@@ -333,7 +333,7 @@ def test_the_journal_keeps_so_many_entries_and_counts_what_it_dropped() -> None:
 
 
 def test_the_journal_keeps_so_many_bytes() -> None:
-    with mock_server.running(dimensions=8, journal_bytes=100_000) as server:
+    with relace_mock.running(dimensions=8, journal_bytes=100_000) as server:
         for number in range(8):
             ask(server, json={"model": "m", "input": [f"{number}" * 30_000]})
         assert 1 <= len(entries(server)) <= 3
@@ -341,7 +341,7 @@ def test_the_journal_keeps_so_many_bytes() -> None:
 
 
 def test_of_a_long_body_the_first_64_kib_are_kept_and_the_length_is_true() -> None:
-    with mock_server.running(dimensions=8) as server:
+    with relace_mock.running(dimensions=8) as server:
         ask(server, json={"model": "m", "input": ["x" * 100_000]})
         (entry,) = entries(server)
     assert len(entry["request"]["body"]) == 65536
@@ -349,7 +349,7 @@ def test_of_a_long_body_the_first_64_kib_are_kept_and_the_length_is_true() -> No
 
 
 def test_keys_that_were_not_used_for_longest_are_forgotten_and_counted() -> None:
-    with mock_server.running(dimensions=8, max_namespaces=2) as server:
+    with relace_mock.running(dimensions=8, max_namespaces=2) as server:
         server.control("rlc-one").play("server-error")
         server.control("rlc-two").play("server-error")
         assert ask(server, headers={"Authorization": "Bearer rlc-one"}).status_code == 500

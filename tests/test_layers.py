@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-import mock_server
+import relace_mock
 
 ROOT = Path(__file__).parent.parent
 # A module may import from the layers before its own, and from its own what stands before it.
@@ -44,7 +44,7 @@ def imports(path: Path) -> Iterator[str]:
 
 
 def test_every_module_has_its_layer() -> None:
-    modules = {path.stem for path in (ROOT / "mock_server").glob("[a-z]*.py")}
+    modules = {path.stem for path in (ROOT / "mock_server/relace_mock").glob("[a-z]*.py")}
     assert modules | {"__main__", "scenario"} == set(ORDER)
 
 
@@ -56,35 +56,35 @@ def test_the_page_draws_the_layers() -> None:
 @pytest.mark.parametrize("module", ORDER)
 def test_a_module_imports_only_from_the_layers_below(module: str) -> None:
     allowed = set(ORDER[: ORDER.index(module)])
-    path = ROOT / "mock_server" / module
+    path = ROOT / "mock_server/relace_mock" / module
     for file in path.rglob("*.py") if path.is_dir() else [path.with_suffix(".py")]:
         for name in imports(file):
             package, _, rest = name.partition(".")
             imported = rest.partition(".")[0]
-            if package == "mock_server" and imported in ORDER and imported != module:
+            if package == "relace_mock" and imported in ORDER and imported != module:
                 assert imported in allowed, f"{file.name} imports {imported}"
             assert package not in ONLY or module in ONLY[package], f"{file.name} imports {package}"
 
 
 def test_the_kit_does_not_share_code_with_the_server_it_judges() -> None:
-    for path in (ROOT / "contract_tests").rglob("*.py"):
-        shared = {name for name in imports(path) if name.startswith("mock_server")}
+    for path in (ROOT / "contract_tests/relace_contract").rglob("*.py"):
+        shared = {name for name in imports(path) if name.startswith("relace_mock")}
         # Clients are judged with the mock as any test has it, by its public names.
-        public = {"mock_server", *(f"mock_server.{name}" for name in mock_server.__all__)}
+        public = {"relace_mock", *(f"relace_mock.{name}" for name in relace_mock.__all__)}
         assert shared <= (public if path.parent.name == "client" else set()), path
 
 
 def test_only_the_folder_of_servers_knows_http() -> None:
     """What the kit says of a subject is the same for servers and clients."""
     neutral = [
-        *(ROOT / "contract_tests").glob("*.py"),
-        *(ROOT / "contract_tests/reports").glob("*"),
+        *(ROOT / "contract_tests/relace_contract").glob("*.py"),
+        *(ROOT / "contract_tests/relace_contract/reports").glob("*"),
     ]
     for path in neutral:
         if path.suffix == ".py":
             known = [
                 name
                 for name in imports(path)
-                if name.startswith(("contract_tests.server", "httpx"))
+                if name.startswith(("relace_contract.server", "httpx"))
             ]
             assert not known, path

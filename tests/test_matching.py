@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mock_server.exchange import EmbedRequest, OutputDtype, Received
-from mock_server.scenario.matching import OUTCOMES, Exchange, covers, first_miss
-from mock_server.scenario.model import When
+from relace_mock.exchange import EmbedRequest, OutputDtype, Received
+from relace_mock.scenario.matching import OUTCOMES, Exchange, covers, first_miss
+from relace_mock.scenario.model import When
 
 DTYPES: tuple[OutputDtype, ...] = ("float", "binary")
 PATTERNS = (re.compile("^a"), re.compile("b"))

@@ -13,9 +13,9 @@ import httpx
 import pytest
 from relace import Relace
 
-import mock_server
-from mock_server import RunningServer
-from mock_server.scenario.mutations import MUTATIONS, conflict
+import relace_mock
+from relace_mock import RunningServer
+from relace_mock.scenario.mutations import MUTATIONS, conflict
 from tests.steering import Steering
 
 TEXTS = ["alpha", "beta", "gamma", "delta"]
@@ -28,7 +28,7 @@ Seen = Callable[[Answer, Answer], bool]
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[RunningServer]:
-    with mock_server.running(dimensions=DIMENSIONS) as server:
+    with relace_mock.running(dimensions=DIMENSIONS) as server:
         yield server
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-import mock_server
+import relace_mock
 
 ASK = """
 import httpx
@@ -97,7 +97,7 @@ def test_a_test_moves_its_own_clock_instead_of_waiting(run: pytest.Pytester) -> 
 
 def test_a_running_server_is_used_again_from_the_beginning(run: pytest.Pytester) -> None:
     """The key derives from the test's id, so a second run meets what the first left."""
-    with mock_server.running(dimensions=8) as server:
+    with relace_mock.running(dimensions=8) as server:
         for _ in range(2):
             outcomes(run, QUOTA, "--relace-mock-url", server.url).assert_outcomes(passed=1)
 
@@ -161,7 +161,7 @@ def test_silent(relace_mock):
 
 def test_two_hundred_tests_in_parallel_on_one_server_do_not_meet(run: pytest.Pytester) -> None:
     """Each plays a story of its own, and sees exactly that."""
-    with mock_server.running(dimensions=8) as server:
+    with relace_mock.running(dimensions=8) as server:
         result = outcomes(
             run,
             """

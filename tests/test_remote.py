@@ -8,22 +8,22 @@ from pathlib import Path
 import httpx
 import pytest
 
-import mock_server
-from mock_server import RemoteControl, ServerError, SettingsError
+import relace_mock
+from relace_mock import RemoteControl, ServerError, SettingsError
 
 
 @pytest.fixture(params=["socket", "in process"])
 def client(request: pytest.FixtureRequest) -> Iterator[httpx.Client]:
     """A client whose ``control`` steers what it gets."""
     if request.param == "in process":
-        transport = mock_server.transport(dimensions=8)
+        transport = relace_mock.transport(dimensions=8)
         control = transport.control("rlc-remote")
         with httpx.Client(transport=transport, base_url=control.base_url) as client:
             client.control = control  # type: ignore[attr-defined]
             yield client
     else:
         with (
-            mock_server.running(dimensions=8) as server,
+            relace_mock.running(dimensions=8) as server,
             httpx.Client(base_url=server.base_url) as client,
         ):
             client.control = server.control("rlc-remote")  # type: ignore[attr-defined]
@@ -93,7 +93,7 @@ def test_a_bad_scenario_is_refused_and_the_old_one_stays(
 
 
 def test_a_mock_that_does_not_answer_is_named() -> None:
-    with mock_server.running(dimensions=8) as server:
+    with relace_mock.running(dimensions=8) as server:
         control = server.control("k")
     with pytest.raises(ServerError, match=f"no mock answers at {server.url}"):
         control.play("ok")

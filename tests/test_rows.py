@@ -7,10 +7,10 @@ from collections.abc import Sequence
 
 import pytest
 
-from mock_server import Settings, rows
-from mock_server.embedding import LexicalSpace
-from mock_server.exchange import EmbedRequest, OutputDtype
-from mock_server.rows import Embedder, Row, RowCache
+from relace_mock import Settings, rows
+from relace_mock.embedding import LexicalSpace
+from relace_mock.exchange import EmbedRequest, OutputDtype
+from relace_mock.rows import Embedder, Row, RowCache
 
 
 def embed(

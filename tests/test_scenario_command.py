@@ -11,7 +11,7 @@ import pytest
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "mock_server", *arguments],
+        [sys.executable, "-m", "relace_mock", *arguments],
         capture_output=True,
         text=True,
         timeout=60,

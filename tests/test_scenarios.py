@@ -20,9 +20,9 @@ import jsonschema_rs
 import pytest
 import yaml
 
-import mock_server
-from mock_server import RunningServer
-from mock_server.scenario.library import bundled_folder, read_file
+import relace_mock
+from relace_mock import RunningServer
+from relace_mock.scenario.library import bundled_folder, read_file
 
 ROOT = Path(__file__).parent.parent
 FILES = sorted(bundled_folder().glob("*.yaml"))
@@ -73,7 +73,7 @@ OTHERS = {"flaky", "rate-limit-free-tier"}
 
 @pytest.fixture(scope="module")
 def mock() -> Iterator[RunningServer]:
-    with mock_server.running(dimensions=DIMENSIONS) as server:
+    with relace_mock.running(dimensions=DIMENSIONS) as server:
         yield server
 
 
@@ -126,7 +126,7 @@ def wrong_vectors(given: list[dict[str, Any]], true: list[list[float]]) -> str:
 
 @functools.cache
 def true_answer() -> str:
-    with httpx.Client(transport=mock_server.transport(dimensions=DIMENSIONS)) as client:
+    with httpx.Client(transport=relace_mock.transport(dimensions=DIMENSIONS)) as client:
         headers = {"Authorization": "Bearer k"}
         return client.post("https://x/v1/code/embed", json=BODY, headers=headers).text
 

@@ -22,7 +22,7 @@ import pytest
 import relace
 from relace import AsyncRelace, Relace
 
-from mock_server import RecordedRequest, RemoteControl
+from relace_mock import RecordedRequest, RemoteControl
 
 TEXTS = ["def add(a, b): return a + b", "def sub(a, b): return a - b", "class Stack: pass"]
 BODY = {"model": "relace-embed-v1", "input": TEXTS}

@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-import mock_server
-from mock_server import RunningServer, quota
-from mock_server.quota import Limit, Spent
-from mock_server.scenario.model import read
+import relace_mock
+from relace_mock import RunningServer, quota
+from relace_mock.quota import Limit, Spent
+from relace_mock.scenario.model import read
 from tests.steering import Steering
 
 THREE = ("x-ratelimit-limit", "x-ratelimit-remaining", "x-ratelimit-reset")
@@ -21,7 +21,7 @@ THREE = ("x-ratelimit-limit", "x-ratelimit-remaining", "x-ratelimit-reset")
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[RunningServer]:
-    with mock_server.running(dimensions=8, scenario="unauthorized-once") as server:
+    with relace_mock.running(dimensions=8, scenario="unauthorized-once") as server:
         yield server
 
 
@@ -88,7 +88,7 @@ def test_a_key_may_name_no_unknown_scenario_either(server: RunningServer) -> Non
 
 
 def test_authentication_comes_before_an_unknown_scenario() -> None:
-    with mock_server.running(dimensions=8, api_keys=("rlc-known",)) as server:
+    with relace_mock.running(dimensions=8, api_keys=("rlc-known",)) as server:
         steering = Steering(server.url)
         wish = {"X-Mock-Scenario": "no-such"}
         assert steering.ask(headers=wish).status_code == 404
@@ -170,7 +170,7 @@ def test_the_seed_of_the_server_moves_chance() -> None:
     story = {"rules": [{"when": {}, "chance": 0.5, "steps": [{"status": 500}], "repeat": True}]}
     seen = []
     for seed in (0, 1, 0):
-        with mock_server.running(dimensions=8, scenario_seed=seed) as server:
+        with relace_mock.running(dimensions=8, scenario_seed=seed) as server:
             steering = Steering(server.url)
             steering.play(story)
             seen.append(fates(steering, None, 24))
@@ -374,7 +374,7 @@ def test_the_reset_is_written_in_the_form_asked_for(
 
 @pytest.mark.parametrize("form", ["epoch", "iso", "seconds"])
 def test_a_429_that_no_quota_stands_behind_has_the_three_fields(form: str) -> None:
-    with mock_server.running(dimensions=8, rate_limit_reset=form) as server:
+    with relace_mock.running(dimensions=8, rate_limit_reset=form) as server:
         steering = Steering(server.url)
         steering.play({"status": 429}, {"status": 429, "headers": {"Retry-After": "7"}})
         first, second = steering.ask(), steering.ask()
@@ -400,7 +400,7 @@ def test_a_step_may_take_a_field_away_or_set_its_own(steering: Steering) -> None
 
 
 def test_a_scenario_s_quota_beats_the_server_s() -> None:
-    with mock_server.running(dimensions=8, rate_limit="1/60s") as server:
+    with relace_mock.running(dimensions=8, rate_limit="1/60s") as server:
         steering = Steering(server.url)
         assert fates(steering, None, 2) == [200, 429]
         play_quota(steering)

@@ -18,7 +18,7 @@ import pytest
 import trustme
 from cryptography.hazmat.primitives import serialization
 
-import mock_server
+import relace_mock
 from tests.conftest import Serve
 
 BODY = {"model": "relace-embed-v1", "input": ["a"]}
@@ -194,7 +194,7 @@ def test_variables_meant_for_other_servers_do_not_matter(serve: Serve) -> None:
 def refused(*arguments: str) -> str:
     """The one line that a start with a mistake in it prints."""
     done = subprocess.run(
-        [sys.executable, "-m", "mock_server", "serve", *arguments],
+        [sys.executable, "-m", "relace_mock", "serve", *arguments],
         capture_output=True,
         text=True,
         timeout=60,
@@ -254,7 +254,7 @@ def test_a_bad_variable_is_one_line_that_names_it(monkeypatch: pytest.MonkeyPatc
 
 
 def test_running_gives_a_server_until_the_block_ends() -> None:
-    with mock_server.running(dimensions=64) as server:
+    with relace_mock.running(dimensions=64) as server:
         assert server.base_url == f"{server.url}/v1"
         response = httpx.post(f"{server.base_url}/code/embed", json=BODY, headers=KEY)
         assert response.status_code == 200
@@ -266,7 +266,7 @@ def test_running_ends_though_a_client_never_ends_its_request() -> None:
     """It hangs up after its grace; a minute's patience tells that from for ever."""
 
     def leave() -> bytes:
-        with mock_server.running() as server:
+        with relace_mock.running() as server:
             url = httpx.URL(server.url)
             connection = socket.create_connection((url.host, url.port), timeout=60)
             connection.sendall(b"POST /v1/code/embed HTTP/1.1\r\nHost: x\r\n")
@@ -299,7 +299,7 @@ def test_running_ends_though_a_client_never_ends_its_request() -> None:
     ],
 )
 def test_running_refuses_a_bad_setting(setting: dict[str, Any], words: str) -> None:
-    with pytest.raises(mock_server.SettingsError, match=words), mock_server.running(**setting):
+    with pytest.raises(relace_mock.SettingsError, match=words), relace_mock.running(**setting):
         pass
 
 
@@ -311,7 +311,7 @@ def test_a_variable_with_blanks_for_keys_is_no_open_door(monkeypatch: pytest.Mon
 def test_running_refuses_a_port_in_use() -> None:
     with (
         socket.create_server(("127.0.0.1", 0)) as taken,
-        pytest.raises(mock_server.ServerError, match="is in use"),
-        mock_server.running(port=taken.getsockname()[1]),
+        pytest.raises(relace_mock.ServerError, match="is in use"),
+        relace_mock.running(port=taken.getsockname()[1]),
     ):
         pass

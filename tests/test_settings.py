@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from mock_server import Settings, SettingsError
-from mock_server.settings import parse_size
+from relace_mock import Settings, SettingsError
+from relace_mock.settings import parse_size
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ import httpx2
 import pytest
 from relace import AsyncRelace, Relace
 
-import mock_server
+import relace_mock
 
 BODY = {"model": "relace-embed-v1", "input": ["input 1", "input 2"]}
 URL = "https://api.relace.run/v1/code/embed"
@@ -24,7 +24,7 @@ libraries = pytest.mark.parametrize("library", [httpx, httpx2], ids=lambda each:
 
 @libraries
 def test_a_client_is_answered_without_a_socket(library: ModuleType) -> None:
-    with library.Client(transport=mock_server.transport(), headers=KEY) as client:
+    with library.Client(transport=relace_mock.transport(), headers=KEY) as client:
         response = client.post(URL, json=BODY)
     assert type(response) is library.Response
     assert response.status_code == 200
@@ -34,7 +34,7 @@ def test_a_client_is_answered_without_a_socket(library: ModuleType) -> None:
 @libraries
 def test_an_async_client_is_answered_without_a_socket(library: ModuleType) -> None:
     async def ask() -> Any:
-        async with library.AsyncClient(transport=mock_server.transport(), headers=KEY) as client:
+        async with library.AsyncClient(transport=relace_mock.transport(), headers=KEY) as client:
             return await client.post(URL, json=BODY)
 
     assert asyncio.run(ask()).status_code == 200
@@ -46,7 +46,7 @@ def test_an_async_request_body_may_be_streamed() -> None:
         yield b'"input": ["a"]}'
 
     async def ask() -> httpx.Response:
-        async with httpx.AsyncClient(transport=mock_server.transport(), headers=KEY) as client:
+        async with httpx.AsyncClient(transport=relace_mock.transport(), headers=KEY) as client:
             headers = {"Content-Type": "application/json"}
             return await client.post(URL, content=pieces(), headers=headers)
 
@@ -54,7 +54,7 @@ def test_an_async_request_body_may_be_streamed() -> None:
 
 
 def test_one_transport_serves_both_libraries() -> None:
-    transport = mock_server.transport()
+    transport = relace_mock.transport()
     answers = [
         library.Client(transport=transport, headers=KEY).post(URL, json=BODY).content
         for library in (httpx, httpx2)
@@ -63,9 +63,9 @@ def test_one_transport_serves_both_libraries() -> None:
 
 
 def test_it_answers_as_the_server_does() -> None:
-    inside = httpx.Client(transport=mock_server.transport(dimensions=64), base_url="http://mock")
+    inside = httpx.Client(transport=relace_mock.transport(dimensions=64), base_url="http://mock")
     with (
-        mock_server.running(dimensions=64) as server,
+        relace_mock.running(dimensions=64) as server,
         httpx.Client(base_url=server.url) as outside,
     ):
         for method, path, headers, body in (
@@ -83,17 +83,17 @@ def test_it_answers_as_the_server_does() -> None:
 
 
 def test_a_body_over_the_limit_is_a_413() -> None:
-    client = httpx.Client(transport=mock_server.transport(max_body=10), headers=KEY)
+    client = httpx.Client(transport=relace_mock.transport(max_body=10), headers=KEY)
     assert client.post(URL, json=BODY).status_code == 413
 
 
 def test_settings_are_checked() -> None:
-    with pytest.raises(mock_server.SettingsError):
-        mock_server.transport(dimensions=1)
+    with pytest.raises(relace_mock.SettingsError):
+        relace_mock.transport(dimensions=1)
 
 
 def test_threads_may_share_a_transport() -> None:
-    client = httpx.Client(transport=mock_server.transport(cache_bytes=100_000), headers=KEY)
+    client = httpx.Client(transport=relace_mock.transport(cache_bytes=100_000), headers=KEY)
 
     def ask(number: int) -> bytes:
         body = {"model": "m", "input": [f"text {number % 7}", f"text {number % 5}"]}
@@ -105,14 +105,14 @@ def test_threads_may_share_a_transport() -> None:
 
 
 def test_the_official_sdk_takes_it() -> None:
-    sdk = Relace(api_key="rlc-x", http_client=httpx.Client(transport=mock_server.transport()))
+    sdk = Relace(api_key="rlc-x", http_client=httpx.Client(transport=relace_mock.transport()))
     answer = sdk.post("/code/embed", body=BODY, cast_to=object)
     assert isinstance(answer, dict) and len(answer["results"]) == 2
 
 
 def test_the_official_async_sdk_takes_it() -> None:
     async def ask() -> Any:
-        client = httpx.AsyncClient(transport=mock_server.transport())
+        client = httpx.AsyncClient(transport=relace_mock.transport())
         async with AsyncRelace(api_key="rlc-x", http_client=client) as sdk:
             return await sdk.post("/code/embed", body=BODY, cast_to=object)
 
@@ -121,19 +121,19 @@ def test_the_official_async_sdk_takes_it() -> None:
 
 @libraries
 def test_answers_can_be_streamed(library: ModuleType) -> None:
-    client = library.Client(transport=mock_server.transport(), headers=KEY)
+    client = library.Client(transport=relace_mock.transport(), headers=KEY)
     with client.stream("POST", URL, json=BODY) as response:
         content = b"".join(response.iter_raw())
     assert len(content) == int(response.headers["content-length"])
 
 
 def test_head_has_no_body() -> None:
-    client = httpx.Client(transport=mock_server.transport())
+    client = httpx.Client(transport=relace_mock.transport())
     assert (client.head(URL).status_code, client.head(URL).content) == (405, b"")
 
 
 def test_a_long_method_is_not_repeated_whole() -> None:
-    client = httpx.Client(transport=mock_server.transport())
+    client = httpx.Client(transport=relace_mock.transport())
     message = client.request("X" * 21, URL).json()["error"]
     assert message == f"{'X' * 20} is not allowed here: use POST"
 
@@ -142,10 +142,10 @@ def test_requests_of_a_derived_class_are_answered() -> None:
     class Request(httpx.Request):
         pass
 
-    client = httpx.Client(transport=mock_server.transport())
+    client = httpx.Client(transport=relace_mock.transport())
     assert client.send(Request("POST", URL, headers=KEY, json=BODY)).status_code == 200
     with pytest.raises(TypeError, match="no request of httpx"):
-        mock_server.transport().handle_request(Stranger())
+        relace_mock.transport().handle_request(Stranger())
 
 
 class Stranger:

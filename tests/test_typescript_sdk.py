@@ -7,13 +7,13 @@ import os
 import re
 import subprocess
 
-import mock_server
+import relace_mock
 from tests.conftest import JAVASCRIPT
 
 
 def run(*command: str) -> str:
     """What a command says that finds a mock where ``RELACE_BASE_URL`` points."""
-    with mock_server.running() as server:
+    with relace_mock.running() as server:
         done = subprocess.run(
             command,
             env=os.environ | {"RELACE_BASE_URL": server.base_url, "RELACE_API_KEY": "rlc-x"},

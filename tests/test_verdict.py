@@ -9,15 +9,15 @@ from typing import Any
 import httpx
 import pytest
 
-import mock_server
-from mock_server import BehaviourWarning, RemoteControl, RunningServer, Verdict
+import relace_mock
+from relace_mock import BehaviourWarning, RemoteControl, RunningServer, Verdict
 
 BODY = {"model": "m", "input": ["a"]}
 
 
 @pytest.fixture(scope="module")
 def running() -> Iterator[RunningServer]:
-    with mock_server.running(dimensions=8, max_inputs=4) as server:
+    with relace_mock.running(dimensions=8, max_inputs=4) as server:
         yield server
 
 

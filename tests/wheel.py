@@ -18,12 +18,12 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 DATA = [
-    *["mock_server/openapi.yaml", "mock_server/words.txt", "mock_server/control.yaml"],
-    "mock_server/scenarios/scenario.schema.json",
-    *[f"mock_server/scenarios/{path.name}" for path in (ROOT / "scenarios").glob("*.yaml")],
-    "contract_tests/openapi.yaml",
-    "contract_tests/requirements.yaml",
-    "contract_tests/reports/page.css",
+    *["relace_mock/openapi.yaml", "relace_mock/words.txt", "relace_mock/control.yaml"],
+    "relace_mock/scenarios/scenario.schema.json",
+    *[f"relace_mock/scenarios/{path.name}" for path in (ROOT / "scenarios").glob("*.yaml")],
+    "relace_contract/openapi.yaml",
+    "relace_contract/requirements.yaml",
+    "relace_contract/reports/page.css",
 ]
 
 # What the tests and noxfile.py of an unpacked sdist read.
@@ -45,7 +45,7 @@ def main(dist: Path) -> None:
     assert not absent, f"{sdist.name} lacks {absent}"
     (wheel,) = dist.glob("*.whl")
     names = zipfile.ZipFile(wheel).namelist()
-    missing = [name for name in [*DATA, "mock_server/py.typed"] if name not in names]
+    missing = [name for name in [*DATA, "relace_mock/py.typed"] if name not in names]
     assert not missing, f"{wheel.name} lacks {missing}"
     with tempfile.TemporaryDirectory() as folder:
         venv.create(folder, with_pip=True)
@@ -54,7 +54,7 @@ def main(dist: Path) -> None:
         subprocess.run(
             [python, "-m", "pip", "install", "--quiet", str(wheel.resolve())], check=True
         )
-        find = "import contract_tests.contract as c; print(c.path().read_text()[:40])"
+        find = "import relace_contract.contract as c; print(c.path().read_text()[:40])"
         subprocess.run([python, "-c", find], check=True, cwd=folder, stdout=subprocess.DEVNULL)
         list_scenarios(str(binaries / "relace-mock"), folder)
         ask(str(binaries / "relace-mock"), folder)

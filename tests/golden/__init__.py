@@ -12,8 +12,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from mock_server.embedding import Space, space, space_key
-from mock_server.settings import SpaceName
+from relace_mock.embedding import Space, space, space_key
+from relace_mock.settings import SpaceName
 
 PATH = Path(__file__).parent / "vectors.json"
 # This word and its complement have one identity, as polynomials modulo 2**64 with any odd

@@ -11,13 +11,13 @@ import types
 from pathlib import Path
 from typing import Any
 
-from contract_tests.adapters import examples
+from relace_contract.adapters import examples
 
 FOLDER = Path(examples.__file__).parent
 CLIENT = (FOLDER / "reference_client.py").read_text(encoding="utf-8")
 ADAPTER = (FOLDER / "reference.py").read_text(encoding="utf-8")
 _FUTURE = "from __future__ import annotations\n"
-_IMPORT = "from contract_tests.adapters.examples.reference_client import Client, EmbedError\n"
+_IMPORT = "from relace_contract.adapters.examples.reference_client import Client, EmbedError\n"
 
 _STATUS = "if answer.status_code != 200:"
 _SENT = "answer = await self._http.post(url, content=content, headers=headers)"

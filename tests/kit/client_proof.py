@@ -13,7 +13,7 @@ from concurrent.futures import ProcessPoolExecutor
 from importlib.metadata import version
 from pathlib import Path
 
-from contract_tests.requirements import requirements
+from relace_contract.requirements import requirements
 from tests.kit.broken_clients import BROKEN
 from tests.kit.judging import found
 from tests.kit.judging_clients import CATCHERS, caught, judged_client
@@ -27,7 +27,7 @@ _PAGE = """\
 Written by `nox -s proof` on {today}, with Hypothesis {hypothesis} and Schemathesis {schemathesis}.
 
 * {broken} broken clients ([mutants](../tests/kit/broken_clients.py)), each one line away from the
-  [reference](../contract_tests/adapters/examples/reference_client.py), or two where one guard hides
+  [reference](../contract_tests/relace_contract/adapters/examples/reference_client.py), or two where one guard hides
   that another is gone: each is caught by every check that names it.
 * The reference, {checks} checks, {seeds} seeds: no finding.
 {problems}

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from contract_tests import known_failures
-from contract_tests.adapters import examples
-from contract_tests.adapters.protocol import Adapter
-from contract_tests.adapters.stdio import Stdio
-from contract_tests.client.verify import Wanted, verify
-from contract_tests.finding import Report
+from relace_contract import known_failures
+from relace_contract.adapters import examples
+from relace_contract.adapters.protocol import Adapter
+from relace_contract.adapters.stdio import Stdio
+from relace_contract.client.verify import Wanted, verify
+from relace_contract.finding import Report
 
 EXAMPLES = Path(examples.__file__).parent
 #: Where the TypeScript SDK is installed.
@@ -36,7 +36,7 @@ class RealClient:
     def command(self) -> str:
         """What a user would type."""
         if self.file.endswith(".py"):
-            module = f"contract_tests.adapters.examples.{self.file.removesuffix('.py')}"
+            module = f"relace_contract.adapters.examples.{self.file.removesuffix('.py')}"
             return shlex.join([sys.executable, "-m", module])
         return shlex.join(
             ["node" if self.file.endswith(".mjs") else "sh", str(EXAMPLES / self.file)]

@@ -9,8 +9,8 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from contract_tests.finding import Outcome, Report, Result
-from contract_tests.requirements import families
+from relace_contract.finding import Outcome, Report, Result
+from relace_contract.requirements import families
 from tests.kit.clients import CLIENTS, EXAMPLES, RealClient
 
 PAGE = Path(__file__).parents[2] / "docs" / "clients.md"
@@ -21,7 +21,7 @@ _HEAD = """\
 
 Written by `python -m tests.kit.clients_page` on {today}, with Python {python}, {node} and
 {curl}. Every check of `relace-mock verify-client`, on each client through its adapter in
-[`contract_tests/adapters/examples/`](../contract_tests/adapters/examples): [how to test your own](verify-client.md).
+[`contract_tests/relace_contract/adapters/examples/`](../contract_tests/relace_contract/adapters/examples): [how to test your own](verify-client.md).
 
 {held} holds · {failed} a MUST does not hold · {warned} a SHOULD does not hold · {informed} a MAY does not hold ·
 {unclaimed} the client does not claim it

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from contract_tests.finding import Outcome, Report, Result
-from contract_tests.server.verify import Wanted, verify
+from relace_contract.finding import Outcome, Report, Result
+from relace_contract.server.verify import Wanted, verify
 from tests.kit.reference import KEY
 from tests.kit.running import running
 

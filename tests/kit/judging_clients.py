@@ -9,12 +9,12 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from contract_tests.adapters.in_process import InProcess
-from contract_tests.adapters.protocol import Adapter
-from contract_tests.adapters.stdio import Stdio
-from contract_tests.client.verify import Wanted, verify
-from contract_tests.finding import Report
-from contract_tests.requirements import requirements
+from relace_contract.adapters.in_process import InProcess
+from relace_contract.adapters.protocol import Adapter
+from relace_contract.adapters.stdio import Stdio
+from relace_contract.client.verify import Wanted, verify
+from relace_contract.finding import Report
+from relace_contract.requirements import requirements
 from tests.kit.broken_clients import BROKEN, OWN_PROCESS, broken, program
 from tests.kit.judging import found
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from contract_tests.requirements import families
+from relace_contract.requirements import families
 
 DOCS = Path(__file__).parents[2] / "docs"
 PAGE = DOCS / "verify-server.md"

@@ -15,10 +15,10 @@ from concurrent.futures import ProcessPoolExecutor
 from importlib.metadata import version
 from pathlib import Path
 
-import mock_server
-from contract_tests import contract
-from contract_tests.requirements import requirements
-from contract_tests.server.verify import Wanted, verify
+import relace_mock
+from relace_contract import contract
+from relace_contract.requirements import requirements
+from relace_contract.server.verify import Wanted, verify
 from tests.kit.judging import found, judged
 from tests.kit.mutants import MUTANTS
 from tests.kit.reference import KEY, Reference
@@ -86,7 +86,7 @@ def findings_in_correct(subject: tuple[str, int]) -> list[str]:
     if name == "reference":
         wrong = found(judged(Reference(), seed=seed))
     else:
-        with mock_server.running(http=("httptools", "h11")[seed % 2]) as server:
+        with relace_mock.running(http=("httptools", "h11")[seed % 2]) as server:
             wrong = found(verify(Wanted(url=server.base_url, seed=seed), lambda _: None))
     return [f"{name}, seed {seed}: {wrong}"] if wrong else []
 

@@ -1,4 +1,4 @@
-"""A correct embed server, written apart from ``mock_server`` and as plainly as it can be.
+"""A correct embed server, written apart from ``relace_mock`` and as plainly as it can be.
 
 The kit must find nothing wrong with it. ``mutants.py`` breaks it in one line each, so every
 decision is a small method or a rule with a name.

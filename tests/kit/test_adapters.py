@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from contract_tests.adapters import process
-from contract_tests.adapters.command import Command
-from contract_tests.adapters.in_process import InProcess, load
-from contract_tests.adapters.protocol import (
+from relace_contract.adapters import process
+from relace_contract.adapters.command import Command
+from relace_contract.adapters.in_process import InProcess, load
+from relace_contract.adapters.protocol import (
     Adapter,
     AdapterError,
     Call,
@@ -22,10 +22,10 @@ from contract_tests.adapters.protocol import (
     identity,
     understood,
 )
-from contract_tests.adapters.stdio import Stdio
-from contract_tests.client.verify import Wanted, verify
-from contract_tests.finding import CannotRun
-from contract_tests.finding import Outcome as Result
+from relace_contract.adapters.stdio import Stdio
+from relace_contract.client.verify import Wanted, verify
+from relace_contract.finding import CannotRun
+from relace_contract.finding import Outcome as Result
 
 CALL = Call(base_url="http://127.0.0.1:9/v1", api_key="rlc-x", input=("a",))
 OK = '{"outcome": "ok", "embeddings": [[0.5]], "total_tokens": 1}'
@@ -256,7 +256,7 @@ def _dies(message: dict[str, Any]) -> dict[str, Any]:
 
 
 def test_a_client_that_always_hangs_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("contract_tests.client.case._LIMIT", 0.1)
+    monkeypatch.setattr("relace_contract.client.case._LIMIT", 0.1)
 
     def silent(message: dict[str, Any]) -> Any:
         return {"client": "silent"} if message["cmd"] == "start" else time.sleep(1)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from contract_tests.finding import Outcome, Report
-from contract_tests.policy import Policy
+from relace_contract.finding import Outcome, Report
+from relace_contract.policy import Policy
 from tests.kit.judging import found, held, judged
 from tests.kit.mutants import MUTANTS, change
 from tests.kit.reference import Reference
@@ -16,7 +16,7 @@ def ends(report: Report) -> dict[str, Outcome]:
 
 
 def test_a_quota_that_is_claimed_and_never_met_is_red(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("contract_tests.server.limits._TOO_MANY", 120)
+    monkeypatch.setattr("relace_contract.server.limits._TOO_MANY", 120)
     unclaimed = judged(Reference(), "RL")
     claimed = judged(Reference(), "RL", policy=Policy(quota=True))
     assert set(ends(unclaimed).values()) == {Outcome.NOT_CLAIMED}

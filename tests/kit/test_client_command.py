@@ -15,9 +15,9 @@ from pathlib import Path
 import pytest
 from click import Option
 
-from contract_tests.adapters.protocol import FEATURES, KINDS
-from contract_tests.client.command import verify_client
-from contract_tests.requirements import requirements
+from relace_contract.adapters.protocol import FEATURES, KINDS
+from relace_contract.client.command import verify_client
+from relace_contract.requirements import requirements
 from tests.kit import clients_page, page
 from tests.kit.broken_clients import program
 from tests.kit.clients import CLIENTS, EXAMPLES
@@ -25,14 +25,14 @@ from tests.kit.clients import CLIENTS, EXAMPLES
 TEXT = page.CLIENT_PAGE.read_text(encoding="utf-8")
 RESULTS = clients_page.PAGE.read_text(encoding="utf-8")
 ENVIRONMENT = {name: value for name, value in os.environ.items() if "RELACE" not in name}
-REFERENCE = shlex.join([sys.executable, "-m", "contract_tests.adapters.examples.reference"])
+REFERENCE = shlex.join([sys.executable, "-m", "relace_contract.adapters.examples.reference"])
 
 
 def verify(
     *options: str, cwd: Path | None = None, **environment: str
 ) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "mock_server", "verify-client", *options],
+        [sys.executable, "-m", "relace_mock", "verify-client", *options],
         capture_output=True,
         text=True,
         timeout=120,
@@ -67,7 +67,7 @@ def test_a_finding_shows_the_conversation_and_how_to_see_it_again(trusting: str)
     assert "the client said: ok, " in done.stdout
     (again,) = re.findall(r"again: +relace-mock (verify-client .*)", done.stdout)
     repeated = subprocess.run(
-        [sys.executable, "-m", "mock_server", *shlex.split(again)],
+        [sys.executable, "-m", "relace_mock", *shlex.split(again)],
         capture_output=True,
         text=True,
         check=False,

@@ -10,15 +10,15 @@ from typing import Any
 
 import pytest
 
-from contract_tests import contract
-from contract_tests.adapters.in_process import InProcess
-from contract_tests.adapters.protocol import FEATURES
-from contract_tests.client import answers, case, model, retries, verify
-from contract_tests.client.catalogue import CHECKS
-from contract_tests.client.turn import Seen
-from contract_tests.finding import Outcome
-from contract_tests.requirements import requirements
-from mock_server import RecordedRequest
+from relace_contract import contract
+from relace_contract.adapters.in_process import InProcess
+from relace_contract.adapters.protocol import FEATURES
+from relace_contract.client import answers, case, model, retries, verify
+from relace_contract.client.catalogue import CHECKS
+from relace_contract.client.turn import Seen
+from relace_contract.finding import Outcome
+from relace_contract.requirements import requirements
+from relace_mock import RecordedRequest
 from tests.kit import client_proof
 from tests.kit.broken_clients import BROKEN
 from tests.kit.judging import found

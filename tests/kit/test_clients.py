@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-from contract_tests.finding import Outcome
+from relace_contract.finding import Outcome
 from tests.kit.clients import CLIENTS, EXAMPLES, RealClient
 
 

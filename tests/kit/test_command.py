@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
-import mock_server
-from contract_tests.requirements import requirements, select
+import relace_mock
+from relace_contract.requirements import requirements, select
 from tests.kit.mutants import MUTANTS
 from tests.kit.reference import KEY, Answer, Asked, Reference
 from tests.kit.running import running
@@ -27,7 +27,7 @@ def verify(
     url: str, *options: str, cwd: Path | None = None, **environment: str
 ) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "mock_server", "verify-server", url, *options],
+        [sys.executable, "-m", "relace_mock", "verify-server", url, *options],
         capture_output=True,
         text=True,
         timeout=120,
@@ -47,7 +47,7 @@ def broken() -> Iterator[str]:
 @pytest.fixture(scope="module")
 def mock() -> Iterator[str]:
     """The mock."""
-    with mock_server.running(dimensions=64) as server:
+    with relace_mock.running(dimensions=64) as server:
         yield server.base_url
 
 
@@ -144,7 +144,7 @@ def test_known_failures_are_forgiven_until_they_hold(broken: str, tmp_path: Path
 def test_policies_are_asked_only_where_they_are_claimed(tmp_path: Path) -> None:
     policy = tmp_path / "policy.yaml"
     policy.write_text("claims: [NORM]\nbinary_dtype: uint8\n", encoding="utf-8")
-    with mock_server.running(dimensions=64, binary_dtype="uint8", bit_order="little") as server:
+    with relace_mock.running(dimensions=64, binary_dtype="uint8", bit_order="little") as server:
         options = ("--only", "NORM", "--only", "BIN", "--policy", str(policy))
         unclaimed = verify(server.base_url, *options)
         policy.write_text("binary_dtype: uint8\nbit_order: little\n", encoding="utf-8")
@@ -288,7 +288,7 @@ def test_without_the_extra_one_line_says_how_to_install_it(mock: str) -> None:
         "import sys, importlib.util as u; find = u.find_spec;"
         "u.find_spec = lambda name, *a: None if name == 'schemathesis' else find(name, *a);"
         f"sys.argv = ['relace-mock', 'verify-server', {mock!r}];"
-        "from mock_server.cli import main; main()"
+        "from relace_mock.cli import main; main()"
     )
     done = subprocess.run([sys.executable, "-c", hide], capture_output=True, text=True, check=False)
     assert done.returncode == 2
@@ -298,7 +298,7 @@ def test_without_the_extra_one_line_says_how_to_install_it(mock: str) -> None:
 
 def test_the_command_line_starts_without_the_kits_libraries() -> None:
     heavy = ("httpx", "hypothesis", "schemathesis", "numpy", "jsonschema_rs", "pytest")
-    code = f"import sys, mock_server.cli; print([name for name in {heavy} if name in sys.modules])"
+    code = f"import sys, relace_mock.cli; print([name for name in {heavy} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
 
@@ -307,8 +307,8 @@ def suite(url: str, tmp_path: Path, *options: str) -> subprocess.CompletedProces
     """The pytest suite, from an empty folder, as a user without a checkout runs it."""
     return subprocess.run(
         [
-            *(sys.executable, "-m", "pytest", "-q", "-rA", "--pyargs", "contract_tests.server"),
-            *("--base-url", url, *options),
+            *(sys.executable, "-m", "pytest", "-q", "-rA", "-p", "relace_contract.pytest_options"),
+            *("--pyargs", "relace_contract.server", "--relace-base-url", url, *options),
         ],
         capture_output=True,
         text=True,
@@ -320,13 +320,13 @@ def suite(url: str, tmp_path: Path, *options: str) -> subprocess.CompletedProces
 
 
 def test_the_pytest_suite_passes_on_the_mock_on_two_workers(mock: str, tmp_path: Path) -> None:
-    done = suite(mock, tmp_path, "--examples", "2", "-n", "2")
+    done = suite(mock, tmp_path, "--relace-examples", "2", "-n", "2")
     assert done.returncode == 0, done.stdout
     assert "100 passed, 3 skipped" in done.stdout
 
 
 def test_the_pytest_suite_says_what_the_command_says(broken: str, tmp_path: Path) -> None:
-    done = suite(broken, tmp_path, "--api-key", KEY, "-k", "BIJ", "--contract-seed", "5")
+    done = suite(broken, tmp_path, "--relace-api-key", KEY, "-k", "BIJ", "--relace-seed", "5")
     assert done.returncode == 1
     assert "1 failed, " in done.stdout
     assert "indexes [1] for 1 texts; they should be 0 to 0" in done.stdout
@@ -336,7 +336,7 @@ def test_the_pytest_suite_says_what_the_command_says(broken: str, tmp_path: Path
 
 def test_the_pytest_suite_fails_for_what_it_noticed_in_passing(tmp_path: Path) -> None:
     with running(MUTANTS["json-as-text"]()) as url:
-        done = suite(url, tmp_path, "--api-key", KEY, "-k", "NEG-nan")
+        done = suite(url, tmp_path, "--relace-api-key", KEY, "-k", "NEG-nan")
     assert done.returncode == 1
     assert "content type 'text/plain' is not application/json" in done.stdout
 
@@ -355,4 +355,4 @@ def test_the_options_of_the_suite_are_not_forced_on_other_tests(tmp_path: Path) 
         check=True,
         cwd=tmp_path,
     )
-    assert "--base-url" not in help_text.stdout
+    assert "--relace-base-url" not in help_text.stdout

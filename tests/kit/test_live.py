@@ -11,13 +11,13 @@ from typing import Any
 
 import pytest
 
-import mock_server
-from contract_tests.finding import CannotRun, Outcome, Report
-from contract_tests.policy import Policy
-from contract_tests.requirements import requirements
-from contract_tests.server.exchange import Exchange, Request
-from contract_tests.server.pace import Pace, wait_asked_for
-from contract_tests.server.verify import Wanted, verify
+import relace_mock
+from relace_contract.finding import CannotRun, Outcome, Report
+from relace_contract.policy import Policy
+from relace_contract.requirements import requirements
+from relace_contract.server.exchange import Exchange, Request
+from relace_contract.server.pace import Pace, wait_asked_for
+from relace_contract.server.verify import Wanted, verify
 from tests.kit.judging import found, held
 from tests.kit.reference import KEY, Answer, Asked, Reference, Refused
 from tests.kit.running import running
@@ -129,7 +129,7 @@ def test_nothing_is_asked_twice() -> None:
 
 
 def test_nothing_is_found_in_the_mock_with_a_free_tier_of_three_requests_a_second() -> None:
-    with mock_server.running(rate_limit="3/1s") as server:
+    with relace_mock.running(rate_limit="3/1s") as server:
         asked = Wanted(url=server.base_url, api_key=KEY, live=True, policy=Policy())
         report = verify(asked, lambda _: None, Pace(patience=130.0, endurance=60.0))
     assert found(report) == {}

@@ -8,12 +8,12 @@ from typing import Any
 
 from click import Option
 
-from contract_tests import policy
-from contract_tests.command import verify_server
-from contract_tests.finding import Outcome
-from contract_tests.policy import Policy
-from contract_tests.requirements import requirements
-from contract_tests.server.verify import Wanted, verify
+from relace_contract import policy
+from relace_contract.command import verify_server
+from relace_contract.finding import Outcome
+from relace_contract.policy import Policy
+from relace_contract.requirements import requirements
+from relace_contract.server.verify import Wanted, verify
 from tests.kit import page, proof
 from tests.kit.mutants import MUTANTS
 from tests.kit.running import running

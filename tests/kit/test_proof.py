@@ -9,9 +9,9 @@ import json
 
 import pytest
 
-import mock_server
-from contract_tests.requirements import requirements
-from contract_tests.server.verify import Wanted, verify
+import relace_mock
+from relace_contract.requirements import requirements
+from relace_contract.server.verify import Wanted, verify
 from tests.kit.judging import found, held, judged
 from tests.kit.mutants import MUTANTS, change
 from tests.kit.reference import Reference
@@ -42,7 +42,7 @@ def test_nothing_is_found_in_the_reference_with_a_quota() -> None:
 
 
 def test_nothing_is_found_in_the_mock_with_a_quota() -> None:
-    with mock_server.running(rate_limit="100/1s") as server:
+    with relace_mock.running(rate_limit="100/1s") as server:
         report = verify(Wanted(url=server.base_url, examples=5), lambda _: None)
     assert found(report) == {}
     assert {"RL-headers", "RL-window"} <= held(report)
@@ -60,7 +60,7 @@ def test_nothing_is_found_in_the_mock_with_a_quota() -> None:
     ids=str,
 )
 def test_nothing_is_found_in_the_mock(settings: dict[str, object]) -> None:
-    with mock_server.running(**settings) as server:  # type: ignore[arg-type]
+    with relace_mock.running(**settings) as server:  # type: ignore[arg-type]
         known = "rlc-known" if "api_keys" in settings else None
         report = verify(Wanted(url=server.base_url, api_key=known), lambda _: None)
     assert found(report) == {}

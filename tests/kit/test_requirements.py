@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from contract_tests.requirements import requirements, select
-from contract_tests.server.catalogue import CHECKS
-from contract_tests.server.watch import WATCHES
+from relace_contract.requirements import requirements, select
+from relace_contract.server.catalogue import CHECKS
+from relace_contract.server.watch import WATCHES
 from tests.kit.mutants import MUTANTS
 
 SERVER = requirements("server")

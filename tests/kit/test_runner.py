@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from contract_tests import known_failures, policy
-from contract_tests.finding import Departure, Evidence, NotClaimed, Outcome, Report
-from contract_tests.policy import Policy
-from contract_tests.requirements import Label, Level, Requirement
-from contract_tests.runner import Check, Terms, run
+from relace_contract import known_failures, policy
+from relace_contract.finding import Departure, Evidence, NotClaimed, Outcome, Report
+from relace_contract.policy import Policy
+from relace_contract.requirements import Label, Level, Requirement
+from relace_contract.runner import Check, Terms, run
 
 
 class Subject:

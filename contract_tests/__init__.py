@@ -1,5 +1,0 @@
-"""The contract kit: checks that hold servers and clients to ``openapi.yaml``.
-
-Nothing that judges servers imports ``mock_server``: a judge that shares code with the judged
-cannot see the mistakes they share. ``client`` leads clients to the mock, as any test would.
-"""

@@ -1,0 +1,81 @@
+"""A client that is a command, run once for each call: a script around ``curl``, for one.
+
+``RELACE_BASE_URL`` and ``RELACE_API_KEY`` are in its environment, the rest of the call is JSON
+on its standard input; it prints the answer of the protocol, without ``seq``.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import shlex
+import shutil
+import time
+from collections.abc import Iterable
+
+import orjson
+
+from relace_contract.adapters import protocol
+from relace_contract.adapters.process import Child, Flood, Silent
+from relace_contract.adapters.protocol import AdapterError, Call, Identity, Outcome, Said, cut
+
+
+class Command:
+    """One command. It cannot say of itself what it can, so its ``features`` are given."""
+
+    def __init__(self, command: str, features: Iterable[str] = ()) -> None:
+        self._words = shlex.split(command)
+        if not self._words:
+            raise AdapterError("the command is empty")
+        self._features = list(features)
+        self._child: Child | None = None
+
+    def start(self) -> Identity:
+        """Look whether there is such a command."""
+        if shutil.which(self._words[0]) is None:
+            raise AdapterError(f"there is no command {self._words[0]!r}")
+        return protocol.identity({"client": " ".join(self._words), "features": self._features})
+
+    def embed(self, call: Call, limit: float) -> Said:
+        """Run the command."""
+        message = call.message()
+        environment = {
+            "RELACE_BASE_URL": message.pop("base_url"),
+            "RELACE_API_KEY": message.pop("api_key"),
+        }
+        begun = time.monotonic()
+        child = self._child = Child(self._words, environment)
+        try:
+            child.send(orjson.dumps(message) + b"\n")
+            child.end_input()
+            output = child.everything(begun + limit)
+            said = _understood(output, child.exit_code())
+        except Silent:
+            output = b""
+            said = Said(Outcome.HANG, message=f"it did not end within {limit:g} seconds")
+        except Flood:
+            output = b""
+            said = Said(Outcome.BABBLE, message="its answer does not end")
+        finally:
+            child.kill()
+        raw = output.decode(errors="replace") if said.outcome is not Outcome.OK else ""
+        return dataclasses.replace(
+            said, raw=raw, errors=child.errors(), seconds=time.monotonic() - begun
+        )
+
+    def close(self) -> None:
+        """Nothing is left to be ended."""
+
+    def kill(self) -> None:
+        """End a run that is under way."""
+        if self._child is not None:
+            self._child.kill()
+
+
+def _understood(output: bytes, code: int | None) -> Said:
+    if not output.strip():
+        return Said(Outcome.CRASH, message=f"it printed nothing, and its exit code is {code}")
+    try:
+        return protocol.understood(orjson.loads(output))
+    except orjson.JSONDecodeError:
+        shown = cut(output[:2000].decode(errors="replace"))
+        return Said(Outcome.BABBLE, message=f"it must print one JSON object, and printed {shown}")

@@ -1,0 +1,121 @@
+"""A client behind JSON lines on standard input and output, one process for many calls.
+
+Whatever it does wrong ends this process, is said of the call, and the next call starts a
+fresh one.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import shlex
+import time
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from relace_contract.adapters import protocol
+from relace_contract.adapters.process import Child, Ended, Flood, Silent
+from relace_contract.adapters.protocol import AdapterError, Call, Identity, Outcome, Said, cut
+
+#: Seconds that a client may take to start.
+START = 30.0
+
+
+class Stdio:
+    """One client process, in ``folder`` or the current one."""
+
+    def __init__(self, command: str, folder: Path | None = None) -> None:
+        self._folder = folder
+        self._words = shlex.split(command)
+        if not self._words:
+            raise AdapterError("the command is empty")
+        self._child: Child | None = None
+        self._seq = 0
+
+    def start(self) -> Identity:
+        """Start the process, if it does not run, and ask who it is."""
+        self.kill()
+        self._child = Child(self._words, folder=self._folder)
+        try:
+            answer = self._exchange(protocol.start_message(), START)
+            return protocol.identity(answer)
+        except AdapterError:
+            self.kill()
+            raise
+        except _Misbehaviour as wrong:
+            errors = self._child.errors()
+            self.kill()
+            raise AdapterError(
+                f"{wrong.said.message}{': ' + cut(errors) if errors else ''}"
+            ) from None
+
+    def embed(self, call: Call, limit: float) -> Said:
+        """Make a call, with a fresh process if the last one misbehaved."""
+        if self._child is None:
+            try:
+                self.start()
+            except AdapterError as error:
+                return Said(Outcome.CRASH, message=f"it did not start again: {error}")
+        assert self._child is not None
+        child, begun = self._child, time.monotonic()
+        try:
+            answer = self._exchange(call.message(), limit)
+            said = protocol.understood(answer)
+        except _Misbehaviour as wrong:
+            answer, said = None, wrong.said
+        raw = orjson.dumps(answer).decode() if said.outcome is Outcome.ERROR else ""
+        said = dataclasses.replace(
+            said, raw=raw, errors=child.errors(), seconds=time.monotonic() - begun
+        )
+        if said.outcome not in {Outcome.OK, Outcome.ERROR}:
+            self.kill()
+        return said
+
+    def close(self) -> None:
+        """Say ``stop``, and end the process if it does not."""
+        child, self._child = self._child, None
+        if child is not None:
+            child.send(orjson.dumps({"seq": self._seq + 1, **protocol.stop_message()}) + b"\n")
+            child.close()
+
+    def kill(self) -> None:
+        """End the process at once."""
+        child, self._child = self._child, None
+        if child is not None:
+            child.kill()
+
+    def _exchange(self, message: dict[str, Any], limit: float) -> dict[str, Any]:
+        child = self._child
+        assert child is not None
+        self._seq += 1
+        if unasked := child.unasked():
+            raise _babbled("before it was asked, it printed", unasked)
+        child.send(orjson.dumps({"seq": self._seq, **message}) + b"\n")
+        try:
+            line = child.line(time.monotonic() + limit)
+        except Silent:
+            raise _Misbehaviour(Outcome.HANG, f"it said nothing for {limit:g} seconds") from None
+        except Flood:
+            raise _Misbehaviour(Outcome.BABBLE, "its answer does not end") from None
+        except Ended:
+            code = child.exit_code()
+            how = "closed its standard output" if code is None else f"ended with exit code {code}"
+            raise _Misbehaviour(Outcome.CRASH, f"it {how} instead of answering") from None
+        try:
+            answer = orjson.loads(line)
+        except orjson.JSONDecodeError:
+            raise _babbled("standard output is for the protocol, and it printed", line) from None
+        if not isinstance(answer, dict) or answer.get("seq") != self._seq:
+            raise _babbled(f'it must answer with "seq": {self._seq}, and printed', line)
+        return answer
+
+
+class _Misbehaviour(Exception):  # noqa: N818 - the client's, not ours
+    def __init__(self, outcome: Outcome, message: str) -> None:
+        super().__init__(message)
+        self.said = Said(outcome, message=message)
+
+
+def _babbled(what: str, line: bytes) -> _Misbehaviour:
+    return _Misbehaviour(Outcome.BABBLE, f"{what} {cut(line[:2000].decode(errors='replace'))}")

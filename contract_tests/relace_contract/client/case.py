@@ -1,0 +1,216 @@
+"""One check's conversation with a client, and the mock that it is led to."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import hashlib
+import json
+import re
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from relace_contract.adapters.protocol import Adapter, Call, Identity, Outcome, Said
+from relace_contract.client.answers import truth
+from relace_contract.client.origin import Origin
+from relace_contract.client.turn import Seen, Turn
+from relace_contract.finding import CannotRun, Departure, NotClaimed, NotExercised
+from relace_mock import RecordedRequest, RunningServer
+
+#: Dimensions of the mock's vectors: few, as nothing here depends on their number.
+DIMENSIONS = 32
+#: Seconds that a call may take, if the check does not say.
+_LIMIT = 10.0
+Step = dict[str, Any]
+_BODY = re.compile(r'(?<="body_base64": )"([^"]*)"')
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What all checks of a run have in common. ``command`` is the run as it was asked for."""
+
+    server: RunningServer
+    command: str
+    seed: int = 0
+    examples: int = 20
+
+
+class Case:
+    """One check of one client. Every call gets a key, and so a namespace, of its own.
+
+    The runner's subject: it says what was noticed in passing.
+    """
+
+    def __init__(
+        self, identity: str, settings: Settings, client: Identity, adapter: Callable[[], Adapter]
+    ) -> None:
+        self.settings = settings
+        self._identity = identity
+        self._client = client
+        self._take = adapter
+        self._adapter: Adapter | None = None
+        self._calls = 0
+        self._noticed: list[tuple[str, Departure]] = []
+        self._abandoned = False
+        self._waited = 0.0
+        self._waiting_since: float | None = None
+        self.silent = False
+
+    # What the runner asks.
+
+    @property
+    def waited(self) -> float:
+        """Seconds that were spent waiting for other checks."""
+        since = self._waiting_since
+        return self._waited + (0.0 if since is None else time.monotonic() - since)
+
+    def noticed(self) -> list[tuple[str, Departure]]:
+        """What was seen in passing since the last call."""
+        noticed, self._noticed = self._noticed, []
+        return noticed
+
+    def command(self, identity: str) -> str:
+        """The command that runs one check again."""
+        return f"{self.settings.command} --only {identity} --seed {self.settings.seed}"
+
+    def abandon(self, thread: threading.Thread) -> None:  # noqa: ARG002 - there is one only
+        """End the client under a check that took too long."""
+        self._abandoned = True
+        if self._adapter is not None:
+            self._adapter.kill()
+
+    def release(self) -> Adapter | None:
+        """The client that was used, if another check can have it."""
+        return None if self._abandoned else self._adapter
+
+    # What the checks ask.
+
+    def needs(self, feature: str) -> None:
+        """End the check if the client does not claim a feature."""
+        if not self.claims(feature):
+            raise NotClaimed(f"the client does not claim {feature!r}")
+
+    @property
+    def called(self) -> bool:
+        """Whether the client was asked anything at all."""
+        return self._adapter is not None
+
+    def claims(self, feature: str) -> bool:
+        """Whether the client says that it can do this."""
+        return feature in self._client.features
+
+    @contextlib.contextmanager
+    def turn_on(self, lock: threading.Lock) -> Iterator[None]:
+        """Hold a lock; waiting for it is no time of this check."""
+        self._waiting_since = time.monotonic()
+        with lock:
+            self._waited, self._waiting_since = self.waited, None
+            yield
+
+    def key(self) -> str:
+        """A key that no other call has; the same in every run with this seed."""
+        self._calls += 1
+        words = f"{self._identity}/{self.settings.seed}/{self._calls}"
+        return "rlc-" + hashlib.sha256(words.encode()).hexdigest()[:32]
+
+    def play(self, texts: Sequence[str], *steps: Step, **wanted: Any) -> Turn:
+        """Make a call while the mock plays ``steps``; then, and without any, it serves.
+
+        ``wanted`` are fields of ``Call``, ``limit``, and ``base_url`` to alter the mock's.
+        """
+        return self.story(texts, {"steps": list(steps)} if steps else None, **wanted)
+
+    def story(self, texts: Sequence[str], scenario: dict[str, Any] | None, **wanted: Any) -> Turn:
+        """Make a call while the mock plays a whole scenario."""
+        return self.series([(texts, wanted)], scenario)[0]
+
+    def series(
+        self, calls: Sequence[tuple[Sequence[str], dict[str, Any]]], scenario: Any
+    ) -> list[Turn]:
+        """Make several calls with one key, while the mock plays one scenario."""
+        mock = self.settings.server.control(self.key())
+        if scenario is not None:
+            mock.play({"name": "check", **scenario})
+        turns: list[Turn] = []
+        before = 0
+        for texts, wanted in calls:
+            fields = {"base_url": mock.base_url, **wanted}
+            turn = self._call(texts, mock.api_key, _told(scenario), fields)
+            seen = tuple(map(_seen, mock.requests))
+            # That a later call did not arrive may be just what a check is about.
+            turns.append(self._judged(replace(turn, requests=seen[before:]), arrives=not turns))
+            before = len(seen)
+        return turns
+
+    def ask(self, texts: Sequence[str], origin: Origin, **wanted: Any) -> Turn:
+        """Make a call to a server of the kit's own."""
+        turn = self._call(texts, self.key(), str(origin), {"base_url": origin.base_url, **wanted})
+        return self._judged(replace(turn, requests=origin.requests))
+
+    def true(self, texts: Sequence[str], dtype: str = "float") -> tuple[list[list[float]], int]:
+        """What the mock answers about texts: vectors and tokens."""
+        return truth(self.settings.server.base_url, tuple(texts), dtype)
+
+    def _call(self, texts: Sequence[str], key: str, played: str, wanted: dict[str, Any]) -> Turn:
+        if self._abandoned:
+            raise CannotRun("this check was given up")
+        limit = wanted.pop("limit", _LIMIT)
+        call = Call(api_key=key, input=tuple(texts), **wanted)
+        if self._adapter is None:
+            self._adapter = self._take()
+        began = time.time()
+        said = self._adapter.embed(call, limit)
+        turn = Turn(call, played, began, _without_key(said, key), ())
+        for where, text in (("what it says", said.raw), ("its standard error", said.errors)):
+            if key in text:
+                self._noticed.append(("REQ-08", turn.departs(f"the API key is in {where}")))
+        return turn
+
+    def _judged(self, turn: Turn, *, arrives: bool = True) -> Turn:
+        """A turn, if the client did its part in it."""
+        said = turn.said
+        self.silent = said.outcome is Outcome.HANG
+        if said.outcome not in {Outcome.OK, Outcome.ERROR}:
+            told = f"; on standard error: {said.errors[-300:]}" if said.errors else ""
+            raise turn.departs(f"{said.outcome.value}: {said.message}{told}")
+        if arrives and turn.call.input and not turn.requests:
+            raise NotExercised("no request with this key arrived", turn.evidence())
+        return turn
+
+
+def _without_key(said: Said, key: str) -> Said:
+    return replace(
+        said,
+        message=said.message.replace(key, "<the key>"),
+        raw="",
+        errors=said.errors.replace(key, "<the key>"),
+    )
+
+
+def _told(scenario: dict[str, Any] | None) -> str:
+    if scenario is None:
+        return "normal service"
+    return _BODY.sub(
+        lambda match: repr(base64.b64decode(match[1]).decode(errors="backslashreplace")),
+        json.dumps(scenario),
+    )
+
+
+def _seen(entry: RecordedRequest) -> Seen:
+    query = entry.raw["request"]["query"]
+    story = ", ".join(filter(None, [entry.fault, *entry.mutations]))
+    status = "no answer" if entry.status is None else str(entry.status)
+    return Seen(
+        at=datetime.fromisoformat(entry.time).timestamp(),
+        method=entry.method,
+        target=f"{entry.path}?{query}" if query else entry.path,
+        headers=tuple(entry.headers),
+        body=entry.body,
+        digest=entry.raw["request"]["xxh3_128"],
+        answer=f"{status} ({story})" if story else status,
+        problems=tuple(entry.violations),
+    )

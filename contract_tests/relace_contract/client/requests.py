@@ -1,0 +1,165 @@
+"""REQ: what a client sends."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from relace_contract import contract
+from relace_contract.client.answers import content, status
+from relace_contract.client.case import Case
+from relace_contract.client.generated import for_all
+from relace_contract.client.origin import Origin, answer
+from relace_contract.client.turn import Turn
+from relace_contract.finding import NotExercised
+
+TEXTS = ("def add(a, b):\n    return a + b\n", "class Point: ...")
+#: Texts that a careless client changes, or cannot send.
+ODD_TEXTS = (
+    "",
+    " both edges ",
+    "\nline feeds\n",
+    "\r\n",
+    "\ttab",
+    "a\0b",
+    "two\u2028lines\u2029",
+    "caf\u00e9",
+    "cafe\u0301",
+    "\N{PARTY POPPER}\N{ZERO WIDTH JOINER}",
+    "\ufeffmark",
+    "</script>&amp;%20\\u0041\\",
+)
+
+
+def path(case: Case) -> None:
+    """REQ-01."""
+    for base_url in (case.settings.server.base_url, case.settings.server.base_url + "/"):
+        turn = case.play(TEXTS, base_url=base_url)
+        for seen in turn.requests:
+            if (seen.method, seen.target) != ("POST", contract.EMBED_PATH):
+                raise turn.departs(
+                    f"with the base URL {base_url} it must POST {contract.EMBED_PATH}, "
+                    f"not {seen.method} {seen.target}"
+                )
+
+
+def authorization(case: Case) -> None:
+    """REQ-02."""
+    turn = _raw(case)
+    for seen in turn.requests:
+        fields = seen.header("authorization")
+        if fields != [f"Bearer {turn.call.api_key}"]:
+            scheme = fields[0].partition(" ")[0] if fields else ""
+            found = f"{len(fields)} of them, the first with the scheme {scheme!r}"
+            raise turn.departs(
+                f"a request must have one `Authorization: Bearer KEY`, not {found}"
+                if fields
+                else "a request must have `Authorization: Bearer KEY`, and has no Authorization"
+            )
+
+
+def media_type(case: Case) -> None:
+    """REQ-03."""
+    turn = case.play(TEXTS)
+    for seen in turn.requests:
+        found = seen.header("content-type")
+        if [value.partition(";")[0].strip().lower() for value in found] != ["application/json"]:
+            raise turn.departs(f"Content-Type must be application/json, not {found}")
+
+
+def body(case: Case) -> None:
+    """REQ-04."""
+    for texts, wanted in ((TEXTS, "float"), (TEXTS[:1], "float"), (TEXTS, None)):
+        _judge_body(case.play(texts, output_dtype=wanted), wanted)
+
+
+def _judge_body(turn: Turn, dtype: str | None) -> None:
+    known = {"model", "input", "output_dtype"}
+    for seen in turn.requests:
+        sent: Any = seen.json()
+        error = next(contract.validator("EmbedRequest").iter_errors(sent), None)
+        if error is not None:
+            where = "/".join(map(str, error.instance_path)) or "the body"
+            raise turn.departs(f"the body must be as the contract says; {where}: {error.message}")
+        if unknown := sorted(sent.keys() - known):
+            raise turn.departs(f"the contract has no {', '.join(unknown)} in the body")
+        if sent["model"] != turn.call.model:
+            raise turn.departs(f"the model must be {turn.call.model!r}, not {sent['model']!r}")
+        if dtype is None and sent.get("output_dtype", "float") != "float":
+            raise turn.departs("without a wish, output_dtype must be left out, or float")
+
+
+def texts_unchanged(case: Case) -> None:
+    """REQ-05."""
+    _judge_texts(case.play(ODD_TEXTS))
+    for_all(case, "texts", lambda texts: _judge_texts(case.play(texts)))
+
+
+def _judge_texts(turn: Turn) -> None:
+    found = [text for seen in turn.requests for text in seen.texts]
+    for place, text in enumerate(turn.call.input):
+        if text not in found:
+            other = repr(found[place]) if place < len(found) else "nothing"
+            raise turn.departs(f"text {place}, {text!r}, must arrive as it is; {other} did")
+
+
+def duplicates(case: Case) -> None:
+    """REQ-06."""
+    texts = ("a", "b", "a", "a")
+    turn = case.play(texts)
+    found = [text for seen in turn.requests for text in seen.texts]
+    if sorted(found) != sorted(texts):
+        raise turn.departs(f"all 4 texts must be sent, though they be alike, not {found}")
+    turn.gives(case.true(texts)[0])
+
+
+def dtype(case: Case) -> None:
+    """REQ-07."""
+    case.needs("binary")
+    turn = case.play(TEXTS, output_dtype="binary")
+    for seen in turn.requests:
+        if (sent := (seen.json() or {}).get("output_dtype")) != "binary":
+            raise turn.departs(f"output_dtype must be binary, as was asked for, not {sent!r}")
+    turn.gives(case.true(TEXTS, "binary")[0])
+
+
+def key_hidden(case: Case) -> None:
+    """REQ-08: the URL here; the case looks at messages and standard error at every call."""
+    for step in (status(401), status(404), status(500), status(429)):
+        case.play(TEXTS, step)
+    with Origin(answer(b"", status="500 Oops")) as origin:
+        turn = case.ask(TEXTS, origin)
+    if any(turn.call.api_key in seen.target for seen in turn.requests):
+        raise turn.departs("the API key must not be in the URL, where logs keep it")
+
+
+def framing(case: Case) -> None:
+    """REQ-09."""
+    turn = _raw(case, (*TEXTS, "caf\u00e9 \N{PARTY POPPER}"))
+    for seen in turn.requests:
+        if seen.problems:
+            raise turn.departs(f"a request must be valid HTTP/1.1, but {'; '.join(seen.problems)}")
+    found = [text for seen in turn.requests for text in seen.texts]
+    if found != list(turn.call.input):
+        raise turn.departs("the body must arrive whole, as its framing says, and did not")
+
+
+def manners(case: Case) -> None:
+    """REQ-10."""
+    turn = case.play(TEXTS)
+    for seen in turn.requests:
+        accepted = ",".join(seen.header("accept")).lower()
+        if accepted and not any(one in accepted for one in ("*/*", "application/*", "/json")):
+            raise turn.departs(f"Accept must allow application/json, not {accepted!r}")
+        if not "".join(seen.header("user-agent")).strip():
+            raise turn.departs("a request must say in User-Agent who asks")
+
+
+def _raw(case: Case, texts: tuple[str, ...] = TEXTS) -> Turn:
+    """A call to a server that shows the bytes; a client may split it in as many as it likes."""
+    vectors = [[0.5, -0.25]] * len(texts)
+    with Origin(answer(json.dumps(content(*vectors)).encode())) as origin:
+        turn = case.ask(texts, origin, max_batch=len(texts))
+    if not turn.requests:
+        raise NotExercised("no request arrived", turn.evidence())
+    return turn

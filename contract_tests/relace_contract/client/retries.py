@@ -1,0 +1,184 @@
+"""RET: when a client tries again, and how often, and how soon."""
+
+from __future__ import annotations
+
+import itertools
+import statistics
+import time
+from email.utils import formatdate
+from typing import Any
+
+from relace_contract.client.answers import fault, status
+from relace_contract.client.case import Case
+from relace_contract.client.generated import for_all
+from relace_contract.client.model import predict
+from relace_contract.client.turn import Turn
+from relace_contract.finding import Departure
+
+TEXTS = ("first", "second")
+#: A wait is kept if it is not shorter than asked for by more than this part and these seconds.
+_SLACK, _MOMENT = 0.05, 0.05
+#: Headers that make clients which heed either of them try again at once.
+SOON = {"Retry_After": "0", "retry_after_ms": "20"}
+#: Calls of which waits are compared; how much they must grow, and be spread.
+_CALLS, _GROWTH, _SPREAD = 10, 1.4, 0.04
+#: Seconds for a call whose server asks for a day of patience.
+_BOUND = 15.0
+
+
+def not_retried(case: Case) -> None:
+    """RET-01."""
+    for code in (400, 401, 404):
+        turn = case.play(TEXTS, status(code), max_retries=2)
+        turn.fails()
+        turn.asked(1)
+
+
+def rate_limit_retried(case: Case) -> None:
+    """RET-02."""
+    case.needs("retry")
+    turn = case.play(TEXTS, status(429, times=1, **SOON), max_retries=2)
+    turn.gives(case.true(TEXTS)[0])
+    turn.asked(2)
+
+
+def server_error_retried(case: Case) -> None:
+    """RET-03."""
+    case.needs("retry")
+    for code in (500, 503):
+        turn = case.play(TEXTS, status(code, times=1, **SOON), max_retries=2)
+        turn.gives(case.true(TEXTS)[0])
+        turn.asked(2)
+
+
+def bounded(case: Case) -> None:
+    """RET-04."""
+    for retries, code in ((2, 500), (1, 429), (0, 500)):
+        turn = case.play(
+            TEXTS,
+            status(code, "first failure", times=1, **SOON),
+            status(code, "later failure", **SOON),
+            max_retries=retries,
+        )
+        if len(turn.requests) > retries + 1:
+            raise turn.departs(f"{retries} retries are {retries + 1} requests at most")
+        again = case.claims("retry") and retries > 0
+        if again:
+            turn.asked(retries + 1)
+        turn.fails(says="later failure" if again else "first failure")
+
+
+def seconds_kept(case: Case) -> None:
+    """RET-05."""
+    case.needs("retry_after")
+    turn = case.play(TEXTS, status(429, times=1, Retry_After="2"), max_retries=2)
+    turn.gives(case.true(TEXTS)[0])
+    _waited(turn, 2.0)
+
+
+def date_kept(case: Case) -> None:
+    """RET-06: the date is what counts, in whole seconds as it is written."""
+    case.needs("retry_after")
+    moment = int(time.time()) + 4
+    step = status(503, times=1, Retry_After=formatdate(moment, usegmt=True))
+    turn = case.play(TEXTS, step, max_retries=2)
+    turn.gives(case.true(TEXTS)[0])
+    _waited(turn, moment - turn.requests[0].at)
+
+
+def _waited(turn: Turn, seconds: float) -> None:
+    turn.asked(2)
+    if turn.gaps[0] < seconds * (1 - _SLACK) - _MOMENT:
+        raise turn.departs(
+            f"it was asked to wait {seconds:.2f} s, and came back after {turn.gaps[0]:.2f} s"
+        )
+
+
+def odd_waits(case: Case) -> None:
+    """RET-07."""
+    case.needs("retry")
+    for value in ("soon", "-1", "0", "1e999", "nan", "Thu, 01 Jan 1970 00:00:00 GMT", "Mon, 99 X"):
+        turn = case.play(TEXTS, status(429, times=1, Retry_After=value), max_retries=1)
+        if turn.said.outcome.value == "error":
+            turn.fails("rate_limit", status=429)
+        elif len(turn.requests) > 1:
+            turn.gives(case.true(TEXTS)[0])
+
+
+def huge_wait(case: Case) -> None:
+    """RET-08."""
+    case.needs("retry")
+    for value in ("86400", formatdate(time.time() + 86400, usegmt=True)):
+        step = status(429, times=1, Retry_After=value)
+        turn = case.play(TEXTS, step, max_retries=1, timeout_ms=3000, limit=_BOUND)
+        if turn.said.outcome.value == "error":
+            turn.fails("rate_limit", "timeout")
+
+
+def same_body(case: Case) -> None:
+    """RET-09."""
+    case.needs("retry")
+    texts = ("caf\u00e9", "second", "third")
+    turn = case.play(texts, status(500, times=2, **SOON), max_retries=2, max_batch=len(texts))
+    turn.asked(3)
+    for seen in turn.requests[1:]:
+        if seen.digest != turn.requests[0].digest:
+            raise turn.departs("a retried request must have the same body as the first")
+        if seen.header("content-type") != turn.requests[0].header("content-type"):
+            raise turn.departs("a retried request must have the same Content-Type as the first")
+
+
+def backoff(case: Case) -> None:
+    """RET-10."""
+    case.needs("retry")
+    turns = [case.play(TEXTS, status(500), max_retries=2) for _ in range(_CALLS)]
+    for turn in turns:
+        turn.asked(3)
+    first, second = ([turn.gaps[place] for turn in turns] for place in (0, 1))
+    if statistics.median(second) < _GROWTH * statistics.median(first):
+        raise turns[-1].departs(
+            f"waits must grow: half a second, a second; not {_spoken(first)}, then {_spoken(second)}"
+        )
+    # A busy machine makes some waits longer and none shorter: so the shorter half is looked at.
+    related = sorted(gap / statistics.median(gaps) for gaps in (first, second) for gap in gaps)
+    if related[_CALLS] - related[0] < _SPREAD:
+        raise turns[-1].departs(
+            "waits must be spread, so that clients do not return all at once; these are "
+            f"{_spoken([*first, *second])}"
+        )
+
+
+def _spoken(gaps: list[float]) -> str:
+    return " ".join(f"{gap:.2f}" for gap in gaps) + " s"
+
+
+def any_script(case: Case) -> None:
+    """RET-11."""
+    case.needs("retry")
+
+    def judge(drawn: Any) -> None:
+        retries, script = drawn
+        turn = case.play(TEXTS, *_steps(script), max_retries=retries, max_batch=len(TEXTS))
+        _as_predicted(case, turn, retries, script)
+
+    for_all(case, "scripts", judge)
+
+
+def _steps(script: list[Any]) -> list[dict[str, Any]]:
+    return [
+        {**(fault("reset") if kind == "reset" else status(kind, **SOON)), "times": len(list(group))}
+        for kind, group in itertools.groupby(script)
+    ]
+
+
+def _as_predicted(case: Case, turn: Turn, retries: int, script: list[Any]) -> None:
+    wanted = predict(script, retries)
+    try:
+        turn.asked(wanted.requests)
+        if wanted.kind is None:
+            turn.gives(case.true(TEXTS)[0])
+        else:
+            turn.fails(wanted.kind, status=wanted.status)
+    except Departure as departure:
+        told = f"max_retries {retries}, {' '.join(map(str, script))}: {departure.problem}"
+        raise Departure(told, *departure.evidence) from None

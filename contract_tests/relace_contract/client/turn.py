@@ -1,0 +1,155 @@
+"""One call of a client: what it was asked, what arrived at the server, what it said."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from relace_contract.adapters.protocol import Call, Outcome, Said, cut
+from relace_contract.finding import Departure, Evidence
+
+#: Requests that a finding shows, and characters of an answer.
+_REQUESTS = 12
+_SHOWN = 600
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A request as it arrived, and what was answered. ``at`` is Unix time in seconds.
+
+    ``digest`` is of the whole body; ``body`` may be cut.
+    """
+
+    at: float
+    method: str
+    target: str
+    headers: tuple[tuple[str, str], ...]
+    body: str
+    digest: str
+    answer: str
+    problems: tuple[str, ...] = ()
+
+    def header(self, name: str) -> list[str]:
+        """All values of a header field."""
+        return [value for field, value in self.headers if field.lower() == name]
+
+    def json(self) -> Any:
+        """The body, None where it is not JSON."""
+        try:
+            return json.loads(self.body)
+        except ValueError:
+            return None
+
+    @property
+    def texts(self) -> list[Any]:
+        """What was to be embedded."""
+        content = self.json()
+        texts = content.get("input") if isinstance(content, dict) else None
+        return texts if isinstance(texts, list) else []
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """A call and its consequences. ``played`` says what the server was to answer.
+
+    ``began`` is the Unix time of the call.
+    """
+
+    call: Call
+    played: str
+    began: float
+    said: Said
+    requests: tuple[Seen, ...]
+
+    @property
+    def embeddings(self) -> list[list[Any]]:
+        """The vectors that the client gave; fails if it gave none."""
+        if self.said.outcome is not Outcome.OK:
+            raise self.departs(f"it must succeed, and said {self.said}")
+        return self.said.embeddings
+
+    @property
+    def gaps(self) -> list[float]:
+        """Seconds between each two requests."""
+        times = [seen.at for seen in self.requests]
+        return [later - earlier for earlier, later in itertools.pairwise(times)]
+
+    def gives(self, vectors: Sequence[Sequence[Any]], tokens: int | None = None) -> None:
+        """Fail unless the client gave these, compared as binary64."""
+        if len(self.embeddings) != len(vectors):
+            raise self.departs(f"{len(vectors)} vectors must come, not {len(self.embeddings)}")
+        for place, (found, true) in enumerate(zip(self.embeddings, vectors, strict=True)):
+            if not _same(found, true):
+                other = next((n for n, row in enumerate(vectors) if _same(found, row)), None)
+                which = f"the vector of text {other}" if other is not None else _brief(found)
+                raise self.departs(f"text {place} must get {_brief(true)}, not {which}")
+        if tokens is not None and self.said.total_tokens != tokens:
+            raise self.departs(f"{tokens} tokens were used, not {self.said.total_tokens}")
+
+    def fails(self, *kinds: str, status: int | None = None, says: str = "") -> None:
+        """Fail unless the client said an error of one of these kinds, or of any."""
+        said = self.said
+        wanted = " or ".join(kinds) or "any"
+        if said.outcome is not Outcome.ERROR:
+            raise self.departs(f"it must say an error ({wanted}), and said {said.outcome.value}")
+        if kinds and said.kind not in kinds:
+            raise self.departs(f"the kind of the error must be {wanted}, not {said.kind}")
+        if status is not None and said.status != status:
+            raise self.departs(f"the status of the error must be {status}, not {said.status}")
+        if says not in said.message:
+            raise self.departs(f"its message must hold the server's, {says!r}")
+
+    def asked(self, times: int) -> None:
+        """Fail unless so many requests arrived."""
+        if len(self.requests) != times:
+            raise self.departs(f"{_requests(times)} must arrive, not {len(self.requests)}")
+
+    def departs(self, problem: str) -> Departure:
+        """What is wrong, with the whole conversation."""
+        return Departure(problem, self.evidence())
+
+    def evidence(self) -> Evidence:
+        """The conversation, as a finding shows it."""
+        message = {
+            name: value
+            for name, value in self.call.message().items()
+            if name not in {"api_key", "cmd", "base_url"}
+        }
+        shown = cut(json.dumps(message, ensure_ascii=True))
+        lines = [self._line(seen) for seen in self.requests[:_REQUESTS]]
+        if len(self.requests) > _REQUESTS:
+            lines.append(f"… {len(self.requests) - _REQUESTS} more requests")
+        end = f"{self.said.seconds:7.3f} s  the client said: {self.said}"
+        return Evidence(
+            f"embed {shown}\nthe server plays {_cut(self.played)}",
+            "\n".join([*lines, *([] if lines else ["        no request arrived"]), end]),
+        )
+
+    def _line(self, seen: Seen) -> str:
+        texts = f", {len(seen.texts)} texts" if seen.texts else ""
+        return (
+            f"{seen.at - self.began:7.3f} s  {seen.method} {seen.target}{texts} → "
+            f"{_cut(seen.answer)}{''.join(f'; {problem}' for problem in seen.problems)}"
+        )
+
+
+def _requests(count: int) -> str:
+    return "exactly one request" if count == 1 else f"{count} requests"
+
+
+def _same(found: Sequence[Any], true: Sequence[Any]) -> bool:
+    return len(found) == len(true) and all(
+        isinstance(one, (int, float)) and not isinstance(one, bool) and float(one) == float(other)
+        for one, other in zip(found, true, strict=True)
+    )
+
+
+def _brief(vector: Sequence[Any]) -> str:
+    return _cut(json.dumps(list(vector[:4]))[:-1]) + (", …]" if len(vector) > 4 else "]")
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _SHOWN else text[:_SHOWN] + "…"

@@ -1,0 +1,66 @@
+"""Where the kit finds the contract, and what of it is documented."""
+
+from __future__ import annotations
+
+import functools
+from pathlib import Path
+from typing import Any
+
+import jsonschema_rs
+import yaml
+
+EMBED_PATH = "/v1/code/embed"
+#: What describes a schema rather than constrains what it describes.
+_DESCRIPTIVE = {"description", "properties", "items", "$ref", "x-provenance"}
+
+
+def path() -> Path:
+    """``openapi.yaml``: in this package in a wheel, at the top of a checkout."""
+    package = Path(__file__).parent
+    packaged = package / "openapi.yaml"
+    return packaged if packaged.exists() else package.parents[1] / "openapi.yaml"
+
+
+@functools.cache
+def document() -> dict[str, Any]:
+    """The contract, parsed. Not to be changed."""
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the fast one needs libyaml
+    content: dict[str, Any] = yaml.load(path().read_bytes(), loader)  # noqa: S506 - both are safe
+    return content
+
+
+def responses() -> dict[str, Any]:
+    """What the endpoint may answer, by status."""
+    declared: dict[str, Any] = document()["paths"][EMBED_PATH]["post"]["responses"]
+    return declared
+
+
+def example() -> dict[str, Any]:
+    """The documented request body."""
+    media = document()["paths"][EMBED_PATH]["post"]["requestBody"]["content"]
+    body: dict[str, Any] = media["application/json"]["examples"]["documented"]["value"]
+    return body
+
+
+@functools.cache
+def validator(schema: str, *, documented: bool = False) -> jsonschema_rs.Draft202012Validator:
+    """A validator of a named schema, of all its constraints or only the documented ones."""
+    node = document()["components"]["schemas"][schema]
+    return jsonschema_rs.Draft202012Validator(_documented(node) if documented else node)
+
+
+def _documented(node: dict[str, Any]) -> dict[str, Any]:
+    """A schema without the keywords that are not documented."""
+    provenance = node["x-provenance"]
+    kept = {
+        name: value
+        for name, value in node.items()
+        if name in _DESCRIPTIVE or provenance[name].startswith("documented")
+    }
+    if "properties" in kept:
+        kept["properties"] = {
+            name: _documented(child) for name, child in kept["properties"].items()
+        }
+    if "items" in kept:
+        kept["items"] = _documented(kept["items"])
+    return kept

@@ -1,0 +1,81 @@
+"""Which of our policies a subject claims: ``--policy FILE``.
+
+::
+
+    claims: [NORM, DET, BIN-signs]   # families or ids; `all` and `none` are words too
+    binary_dtype: uint8              # what a byte of a binary vector is (int8)
+    bit_order: little                # which bit is the first dimension (big)
+    max_body: 10000000               # bytes; a larger body gets a 413 (50000000)
+    quota: true                      # there is one, so a 429 must be seen (false)
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+
+from relace_contract.requirements import Requirement, select
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What a subject claims beyond what is documented. ``claims`` of None is everything."""
+
+    claims: frozenset[str] | None = None
+    binary_dtype: Literal["int8", "uint8"] = "int8"
+    bit_order: Literal["big", "little"] = "big"
+    max_body: int = 50_000_000
+    quota: bool = False
+
+    def covers(self, requirement: Requirement) -> bool:
+        """Whether a requirement is asked of the subject: all but unclaimed policies are."""
+        return requirement.label != "policy" or self.claims is None or requirement.id in self.claims
+
+
+#: What the live service claims of our policies.
+NOTHING = Policy(claims=frozenset())
+
+
+def read(path: Path, subject: str) -> Policy:
+    """The policy in a file. Raises ``ValueError`` that names the file and what is wrong."""
+    try:
+        content = yaml.safe_load(path.read_bytes())
+    except yaml.YAMLError as error:
+        raise ValueError(f"{path} is not YAML: {' '.join(str(error).split())}") from None
+    if not isinstance(content, dict):
+        raise ValueError(  # noqa: TRY004 - it is the value of a file
+            f"{path} must be a mapping, such as `claims: [NORM, DET]`"
+        )
+    known = [field.name for field in fields(Policy)]
+    for name in content:
+        if name not in known:
+            raise ValueError(f"{path}: {name!r} is not a key: there are {', '.join(known)}")
+    return Policy(**_checked(path, content, subject))
+
+
+def _checked(path: Path, content: dict[str, Any], subject: str) -> dict[str, Any]:
+    claims = content.pop("claims", "all")
+    if claims in ("all", "none"):
+        named = None if claims == "all" else frozenset[str]()
+    elif isinstance(claims, list) and all(isinstance(name, str) for name in claims):
+        try:
+            named = frozenset(select(subject, claims)) if claims else frozenset()
+        except ValueError as error:
+            raise ValueError(f"{path}: claims: {error}") from None
+    else:
+        raise ValueError(f"{path}: claims must be a list of checks, or `all`, or `none`")
+    allowed: dict[str, object] = {
+        "binary_dtype": ("int8", "uint8"),
+        "bit_order": ("big", "little"),
+        "quota": (True, False),
+    }
+    for name, value in content.items():
+        choices = allowed.get(name)
+        if isinstance(choices, tuple) and value not in choices:
+            raise ValueError(f"{path}: {name} must be {' or '.join(map(str, choices)).lower()}")
+    if type(content.get("max_body", 1)) is not int or content.get("max_body", 1) < 1:
+        raise ValueError(f"{path}: max_body must be a number of bytes")
+    return {"claims": named, **content}

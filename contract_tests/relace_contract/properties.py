@@ -1,0 +1,83 @@
+"""Properties that hold for whatever texts: Hypothesis looks for the smallest that break one.
+
+Hypothesis is imported late, as most checks do without and one should start at once.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from relace_contract.finding import Departure, NotExercised
+
+#: Seconds that one property may take, shrinking included; a check has a little more.
+_PATIENCE = 15.0
+
+
+class Effort(Protocol):
+    """How values are chosen, and how many."""
+
+    @property
+    def seed(self) -> int:
+        """What decides which."""
+
+    @property
+    def examples(self) -> int:
+        """How many."""
+
+
+def holds_for(
+    effort: Effort,
+    strategy: Any,
+    judge: Callable[[Any], None],
+    *,
+    size: Callable[[Any], int] = lambda value: len(repr(value)),
+    factor: int = 1,
+) -> None:
+    """Call ``judge`` with values of ``strategy``; raise its ``Departure`` for the smallest.
+
+    The same seed tries the same values. ``factor`` multiplies ``--examples``.
+    """
+    from hypothesis import HealthCheck, Phase, given, seed, settings  # noqa: PLC0415
+
+    smallest: list[tuple[int, Departure]] = []
+    mishaps: list[Exception] = []
+    tried: list[None] = []
+    end = time.monotonic() + _PATIENCE
+
+    @seed(effort.seed)
+    @settings(
+        max_examples=effort.examples * factor,
+        database=None,
+        deadline=None,
+        phases=[Phase.explicit, Phase.generate, Phase.shrink],
+        suppress_health_check=list(HealthCheck),
+        report_multiple_bugs=False,
+        print_blob=False,
+    )
+    @given(strategy)
+    def attempt(value: Any) -> None:
+        if time.monotonic() > end:
+            return  # which ends the search, or the shrinking, within a moment
+        tried.append(None)
+        try:
+            judge(value)
+        except Departure as departure:
+            if not smallest or size(value) <= smallest[0][0]:
+                smallest[:] = [(size(value), departure)]
+            raise
+        except Exception as error:
+            mishaps.append(error)
+            raise
+
+    # Hypothesis wraps what it cannot repeat, in more than one way; what was raised first counts.
+    try:
+        attempt()
+    except Exception as error:  # noqa: BLE001 - it is raised again, or what it wraps
+        mishaps.append(error)
+    raised = [departure for _, departure in smallest] + mishaps
+    if raised:
+        raise raised[0] from None
+    if not tried:
+        raise NotExercised("no example was tried")

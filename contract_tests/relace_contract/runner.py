@@ -1,0 +1,206 @@
+"""Runs checks against a subject, one after the other, each within a time of its own.
+
+Knows neither HTTP nor processes: a subject is what the checks take, and says what it noticed
+in passing. The command and the pytest suites drive the same functions.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+import traceback
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from relace_contract.finding import (
+    Departure,
+    Finding,
+    NotClaimed,
+    NotExercised,
+    Outcome,
+    Report,
+    Result,
+)
+from relace_contract.policy import Policy
+from relace_contract.requirements import Requirement
+
+Check = Callable[[Any], None]
+#: Findings of one requirement that are kept: what is wrong everywhere is said once or twice.
+_FINDINGS = 2
+#: Checks in a row that ran out of time or got no answer, after which the rest is not tried.
+_SILENCE = 3
+
+
+class Subject(Protocol):
+    """What the runner needs to know of a server or client under test."""
+
+    @property
+    def waited(self) -> float:
+        """Seconds that were spent waiting because the subject asked for it."""
+
+    @property
+    def silent(self) -> bool:
+        """Whether the latest thing that was tried got no answer at all."""
+
+    def noticed(self) -> list[tuple[str, Departure]]:
+        """Departures seen in passing since the last call, each with its requirement's id."""
+
+    def command(self, identity: str) -> str:
+        """The command that runs one check again."""
+
+    def abandon(self, thread: threading.Thread) -> None:
+        """Make a check that still runs stop at its next step."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """How findings are judged."""
+
+    policy: Policy = field(default_factory=Policy)
+    known: frozenset[str] = frozenset()
+    strict: bool = False
+    #: Only what is documented may fail; the rest informs.
+    live: bool = False
+    #: Seconds that one check may take, waiting that the subject asked for apart.
+    deadline: float = 30.0
+
+    def judge(self, requirement: Requirement, findings: tuple[Finding, ...]) -> Outcome:
+        """What findings, or none, make of a requirement."""
+        known = requirement.id in self.known
+        if not findings:
+            return Outcome.STALE if known else Outcome.HOLDS
+        if known:
+            return Outcome.KNOWN
+        if requirement.level == "MAY" or (self.live and requirement.label != "documented"):
+            return Outcome.INFORMS
+        if requirement.level == "SHOULD" and not self.strict:
+            return Outcome.WARNS
+        return Outcome.FAILS
+
+
+class Run:
+    """Results as they come in."""
+
+    def __init__(self, subject: Subject, asked: Mapping[str, Requirement], terms: Terms) -> None:
+        self._subject = subject
+        self._asked = asked
+        self._terms = terms
+        self._findings: dict[str, list[Finding]] = {}
+        self._notes: dict[str, str] = {}
+        self._seconds: dict[str, float] = {}
+
+    def check(self, requirement: Requirement, check: Check) -> Result:
+        """Run one check. What was noticed in passing is kept for the end, too."""
+        started = time.monotonic()
+        if self._terms.policy.covers(requirement):
+            departure, note = self._attempt(check)
+        else:
+            departure, note = None, "a policy that this subject does not claim"
+        self._seconds[requirement.id] = time.monotonic() - started
+        if note:
+            self._notes[requirement.id] = note
+        if departure is not None:
+            self._keep(requirement.id, departure, requirement.id)
+        for identity, noticed in self._subject.noticed():
+            self._keep(identity, noticed, requirement.id)
+        return self.result(requirement)
+
+    def skip(self, requirement: Requirement, reason: str) -> Result:
+        """A check that is not run because of what went wrong before it: red all the same."""
+        self._keep(requirement.id, NotExercised(reason), requirement.id)
+        return self.result(requirement)
+
+    def result(self, requirement: Requirement) -> Result:
+        """What is known of a requirement by now."""
+        findings = tuple(self._findings.get(requirement.id, ()))
+        note = self._notes.get(requirement.id, "")
+        outcome = self._terms.judge(requirement, findings)
+        if note and not findings:
+            outcome = Outcome.NOT_CLAIMED
+        seconds = self._seconds.get(requirement.id, 0.0)
+        return Result(requirement, outcome, findings, note, seconds)
+
+    @property
+    def red(self) -> list[str]:
+        """The requirements that fail by now."""
+        return [one for one in self._findings if self.result(self._asked[one]).outcome.red]
+
+    def results(self, chosen: Iterable[str]) -> tuple[Result, ...]:
+        """Those of the chosen requirements, and of others that were noticed in passing."""
+        wanted = {*chosen, *self._findings}
+        return tuple(self.result(one) for one in self._asked.values() if one.id in wanted)
+
+    def _keep(self, identity: str, departure: Departure, seen_in: str) -> None:
+        if not self._terms.policy.covers(self._asked[identity]):
+            return
+        kept = self._findings.setdefault(identity, [])
+        said = any(finding.problem == departure.problem for finding in kept)
+        if said or len(kept) >= _FINDINGS:
+            return
+        command = self._subject.command(seen_in)
+        kept.append(Finding(identity, departure.problem, departure.evidence, command))
+
+    def _attempt(self, check: Check) -> tuple[Departure | None, str]:
+        """The departure that a check raised, or the reason why it is not claimed."""
+        ended: list[BaseException | None] = []
+
+        def attempt() -> None:
+            try:
+                check(self._subject)
+            except Exception as error:  # noqa: BLE001 - whatever it is belongs into the report
+                ended.append(error)
+            else:
+                ended.append(None)
+
+        # A thread, as a subject may keep a check busy for ever in ways that no read
+        # timeout sees; an answer that drips, for one.
+        thread = threading.Thread(target=attempt, name="check", daemon=True)
+        started = time.monotonic()
+        thread.start()
+        while thread.is_alive():
+            left = started + self._terms.deadline + self._subject.waited - time.monotonic()
+            if left <= 0:
+                self._subject.abandon(thread)
+                return NotExercised(
+                    f"it took more than {self._terms.deadline:g} seconds (--timeout)"
+                ), ""
+            thread.join(min(left, 1.0))
+        match ended[0]:
+            case None:
+                return None, ""
+            case NotClaimed() as reason:
+                return None, str(reason)
+            case Departure() as departure:
+                return departure, ""
+            case error:
+                return NotExercised(_mishap(error)), ""
+
+
+def _mishap(error: BaseException) -> str:
+    """An error of the check itself: where it happened, so that it can be mended."""
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{type(error).__name__} in {last.name}, line {last.lineno}: {error}"
+
+
+def run(
+    subject: Subject,
+    checks: Mapping[str, Check],
+    asked: Mapping[str, Requirement],
+    terms: Terms,
+    *,
+    name: str,
+    seed: int,
+    progress: Callable[[Result], None] = lambda _: None,
+) -> Report:
+    """Run ``checks``, in their order. ``asked`` has every requirement of such a subject."""
+    started = time.monotonic()
+    results = Run(subject, asked, terms)
+    silence = 0
+    for identity, check in checks.items():
+        if silence >= _SILENCE:
+            progress(results.skip(asked[identity], "the subject stopped answering before it"))
+            continue
+        progress(results.check(asked[identity], check))
+        silence = silence + 1 if subject.silent else 0
+    return Report(name, seed, results.results(checks), time.monotonic() - started)

@@ -1,0 +1,87 @@
+"""What answers hold, read as forgivingly as the check that asks can bear.
+
+One fault of a server should be one finding. So a check that is about lengths does not stumble
+over indexes: what another check is about is taken as it comes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from relace_contract.finding import Departure, NotExercised
+from relace_contract.server.exchange import Exchange
+from relace_contract.server.subject import Server
+
+Vectors = npt.NDArray[np.float64]
+#: How far apart two components may be that should be the same, as some servers compute in
+#: another order in another batch.
+TOLERANCE = 1e-5
+
+
+def depart(problem: str, *exchanges: Exchange) -> Departure:
+    """A departure whose evidence is exchanges."""
+    return Departure(problem, *(exchange.evidence() for exchange in exchanges))
+
+
+def unclear(problem: str, *exchanges: Exchange) -> NotExercised:
+    """What is raised where a check cannot see what it is about."""
+    return NotExercised(problem, *(exchange.evidence() for exchange in exchanges))
+
+
+def expect(exchange: Exchange, *statuses: int, what: str) -> Exchange:
+    """The exchange, if it ended in one of these statuses. Raises ``Departure``."""
+    if exchange.status in statuses:
+        return exchange
+    wanted = " or ".join(map(str, statuses))
+    raise depart(f"{what}: {wanted} expected, not {exchange.summary()}", exchange)
+
+
+def results(exchange: Exchange) -> list[Any]:
+    """``results`` of a 200. Raises ``NotExercised`` where there is none."""
+    body = exchange.json()
+    found = body.get("results") if isinstance(body, dict) else None
+    if exchange.status == 200 and isinstance(found, list):
+        # The documented example nests them once more, which is for SCHEMA-body to say.
+        nested = len(found) == 1 and isinstance(found[0], list)
+        return found[0] if nested else found
+    raise unclear(f"a 200 with `results` is needed, not {exchange.summary()}", exchange)
+
+
+def vectors(exchange: Exchange, count: int) -> Vectors:
+    """The ``count`` vectors of an answer, a row each, in the order of the inputs."""
+    found = [one for one in results(exchange) if isinstance(one, dict)]
+    if len(found) != count:
+        raise unclear(f"{len(found)} results for {count} texts", exchange)
+    indexes = [one.get("index") for one in found]
+    if sorted(map(str, indexes)) == sorted(map(str, range(count))):
+        found.sort(key=lambda one: int(one["index"]))
+    try:
+        rows = np.array([one.get("embedding") for one in found], dtype=np.float64)
+    except (TypeError, ValueError):
+        raise unclear("the vectors are not rows of numbers of one length", exchange) from None
+    if rows.ndim != 2:
+        raise unclear("the vectors are not rows of numbers", exchange)
+    return rows
+
+
+def embedded(server: Server, texts: Sequence[str], **fields: Any) -> tuple[Vectors, Exchange]:
+    """Ask for vectors: these, and the exchange that brought them."""
+    exchange = server.embed(texts, **fields)
+    return vectors(exchange, len(texts)), exchange
+
+
+def alike(one: Vectors, other: Vectors) -> bool:
+    """Whether vectors are the same but for rounding."""
+    return one.shape == other.shape and bool(np.allclose(one, other, rtol=0, atol=TOLERANCE))
+
+
+def tokens(exchange: Exchange) -> int:
+    """``total_tokens``. Raises ``NotExercised`` where there is no such count."""
+    count = exchange.tokens
+    if type(count) is int:
+        return count
+    raise unclear("there is no usage.total_tokens (see TOK)", exchange)

@@ -1,0 +1,83 @@
+"""AUTH and PREC: which Authorization headers are let in, and what the others get."""
+
+from __future__ import annotations
+
+from relace_contract.finding import NotClaimed
+from relace_contract.server.answers import depart, expect
+from relace_contract.server.exchange import Exchange, Headers
+from relace_contract.server.reach import DOCUMENTED
+from relace_contract.server.subject import Server
+
+
+def none(server: Server) -> None:
+    """AUTH-none."""
+    expect(_ask(server, ()), 401, what="no Authorization header")
+
+
+def empty(server: Server) -> None:
+    """AUTH-empty."""
+    expect(_ask(server, _header("")), 401, what="an empty Authorization header")
+
+
+def no_scheme(server: Server) -> None:
+    """AUTH-no-scheme."""
+    expect(_ask(server, _header(server.api_key)), 401, what="a key without a scheme")
+
+
+def other_scheme(server: Server) -> None:
+    """AUTH-other-scheme."""
+    basic = _header("Basic dXNlcjpwYXNzd29yZA==")
+    expect(_ask(server, basic), 401, what="the scheme Basic")
+    expect(_ask(server, _header(f"Token {server.api_key}")), 401, what="the scheme Token")
+
+
+def no_key(server: Server) -> None:
+    """AUTH-no-key."""
+    expect(_ask(server, _header("Bearer")), 401, what="a scheme without a key")
+
+
+def scheme_case(server: Server) -> None:
+    """AUTH-scheme-case."""
+    for scheme in ("bearer", "BEARER"):
+        exchange = _ask(server, _header(f"{scheme} {server.api_key}"))
+        expect(exchange, 200, what=f"the scheme spelt {scheme}")
+
+
+def unknown_key(server: Server) -> None:
+    """AUTH-unknown-key."""
+    exchange = _ask(server, _header(f"Bearer {server.bad_key}"))
+    if exchange.status == 200 and server.settings.bad_key is None:
+        raise NotClaimed(
+            "a made-up key is accepted: this server seems to know every key (name one that it "
+            "does not know with --bad-key)"
+        )
+    expect(exchange, 401, 404, what="a key that the server does not know")
+
+
+def key_first(server: Server) -> None:
+    """PREC-key-first."""
+    without = server.ask(b'{"model": 1}', authorization=())
+    if without.status != 401:
+        raise depart(
+            f"no key and a bad body: 401 expected, not {without.summary()}; a stranger should "
+            "not learn what a good body is",
+            without,
+        )
+    unknown = _header(f"Bearer {server.bad_key}")
+    good = _ask(server, unknown)
+    bad = server.ask(b'{"model": 1}', authorization=unknown)
+    if good.status in {401, 404} and bad.status != good.status:
+        raise depart(
+            f"an unknown key gets {good.status} with a good body, but {bad.summary()} with a "
+            "bad one",
+            good,
+            bad,
+        )
+
+
+def _ask(server: Server, authorization: Headers) -> Exchange:
+    return server.ask(DOCUMENTED, authorization=authorization)
+
+
+def _header(value: str) -> Headers:
+    return (("Authorization", value),)

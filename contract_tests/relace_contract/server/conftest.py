@@ -1,0 +1,56 @@
+"""Fixtures of the server checks as a pytest suite: the options, and the run that checks share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from relace_contract import known_failures, policy, requirements
+from relace_contract.finding import CannotRun
+from relace_contract.runner import Run
+from relace_contract.server.reach import probe
+from relace_contract.server.subject import Server
+from relace_contract.server.verify import FIRST, Wanted
+
+
+@pytest.fixture(scope="session")
+def wanted(pytestconfig: pytest.Config) -> Wanted:
+    """What the options ask for."""
+    if not pytestconfig.pluginmanager.has_plugin("relace_contract.pytest_options"):
+        raise pytest.UsageError(
+            "the options of relace_contract.server are not loaded: "
+            "add `-p relace_contract.pytest_options` to the pytest command"
+        )
+    url = pytestconfig.getoption("relace_base_url")
+    if not url:
+        raise pytest.UsageError(
+            "--relace-base-url is missing: write --relace-base-url http://127.0.0.1:8080/v1"
+        )
+    known, claimed = (
+        pytestconfig.getoption(f"relace_{name}") for name in ("known_failures", "policy")
+    )
+    return Wanted(
+        url=url.rstrip("/"),
+        api_key=pytestconfig.getoption("relace_api_key"),
+        bad_key=pytestconfig.getoption("relace_bad_key"),
+        policy=policy.read(claimed, "server") if claimed else None,
+        known=known_failures.read(known, "server") if known else frozenset(),
+        strict=pytestconfig.getoption("relace_strict"),
+        seed=pytestconfig.getoption("relace_seed"),
+        examples=pytestconfig.getoption("relace_examples"),
+        timeout=pytestconfig.getoption("relace_timeout"),
+    )
+
+
+@pytest.fixture(scope="session")
+def run(wanted: Wanted) -> Iterator[Run]:
+    """The run that all checks of a process share."""
+    with Server(wanted.settings) as server:
+        try:
+            answers = probe(server, FIRST)
+        except CannotRun as error:
+            pytest.fail(str(error), pytrace=False)
+        if not answers:
+            pytest.fail(f"{wanted.url} answers, but not as an embed endpoint", pytrace=False)
+        yield Run(server, requirements.requirements("server"), wanted.terms)

@@ -1,0 +1,159 @@
+"""What was asked of a server and what it answered, and both as people read them."""
+
+from __future__ import annotations
+
+import functools
+import re
+import shlex
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from relace_contract.finding import Evidence
+
+Headers = tuple[tuple[str, str], ...]
+#: Characters of a body that a finding shows, and bytes that a shell command takes.
+_SHOWN = 700
+_TYPED = 3000
+#: Bytes of a body that are looked at for that, and what is of no interest in them.
+_READ = 100_000
+_NUMBERS = re.compile(
+    r"((?:-?[\d.]+(?:[eE][+-]?\d+)?, ?){4})(?:-?[\d.]+(?:[eE][+-]?\d+)?(?:, ?)?){4,}"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One request, as bytes. ``recipe`` is Python for a body that is too long to be typed."""
+
+    method: str
+    url: str
+    headers: Headers
+    body: bytes
+    recipe: str = ""
+
+    def text(self) -> str:
+        """The request as it is sent, the body cut to what can be read."""
+        return _message(f"{self.method} {self.url}", self.headers, self.body)
+
+    def curl(self) -> str:
+        """A shell command that sends it; the key comes from the environment."""
+        words = ["curl", "-sS", "-i"]
+        if self.method != "POST":
+            words += ["-X", self.method]
+        words.append(shlex.quote(self.url))
+        sent = {name.lower() for name, _ in self.headers}
+        for name in ("Accept", "Content-Type"):  # which curl would add
+            if name.lower() not in sent and (self.body or name == "Accept"):
+                words += ["-H", f"'{name}:'"]
+        for name, value in self.headers:
+            words += ["-H", _quoted(f"{name}: {value}" if value else f"{name};")]
+        if not self.body:
+            return " ".join([*words, *(["-d", "''"] if self.method == "POST" else [])])
+        try:
+            typed = self.body.decode() if len(self.body) <= _TYPED else ""
+        except UnicodeDecodeError:
+            typed = ""
+        if typed and typed.isprintable():
+            return " ".join([*words, "--data-raw", shlex.quote(typed)])
+        if len(self.body) <= _TYPED:
+            source = f"printf '{_octal(self.body)}'"
+        elif self.recipe:
+            source = f"python3 -c {shlex.quote(f'print({self.recipe}, end=str())')}"
+        else:
+            return ""
+        return f"{source} | {' '.join([*words, '--data-binary', '@-'])}"
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """A request and what came of it.
+
+    ``status`` is 0 if no answer came; ``failure`` says why. ``connection`` is the local port
+    that it went through.
+    """
+
+    request: Request
+    status: int = 0
+    headers: Headers = ()
+    body: bytes = b""
+    failure: str = ""
+    connection: int = 0
+    #: Unix time of the answer.
+    at: float = 0.0
+
+    def header(self, name: str) -> str | None:
+        """The value of a header of the answer."""
+        return next((value for key, value in self.headers if key.lower() == name.lower()), None)
+
+    @property
+    def media_type(self) -> str:
+        """The content type of the answer, without parameters, in lower case."""
+        return (self.header("content-type") or "").partition(";")[0].strip().lower()
+
+    def json(self) -> Any:
+        """The answer's body, or None where it is not JSON."""
+        return _parsed(self.body)
+
+    @property
+    def tokens(self) -> Any:
+        """``usage.total_tokens`` as it was sent, None where it was not."""
+        body = self.json()
+        usage = body.get("usage") if isinstance(body, dict) else None
+        return usage.get("total_tokens") if isinstance(usage, dict) else None
+
+    def summary(self) -> str:
+        """The answer in a few words."""
+        if not self.status:
+            return self.failure
+        body = self.json()
+        if isinstance(body, dict) and isinstance(body.get("error"), str):
+            return f"{self.status} ({_cut(body['error'], 80)})"
+        return str(self.status)
+
+    def evidence(self) -> Evidence:
+        """The exchange as a finding shows it."""
+        received = (
+            _message(str(self.status), self.headers, self.body)
+            if self.status
+            else f"no answer: {self.failure}"
+        )
+        return Evidence(self.request.text(), received, self.request.curl())
+
+
+@functools.lru_cache(8)  # several checks look into one answer, which may be large
+def _parsed(body: bytes) -> Any:
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return None
+
+
+def _message(first: str, headers: Headers, body: bytes) -> str:
+    lines = [first, *(f"{name}: {value}" for name, value in headers)]
+    text = body[:_READ].decode(errors="backslashreplace")
+    text = _NUMBERS.sub(r"\1…", text)
+    if len(text) > _SHOWN:
+        text = f"{text[:_SHOWN]}… ({len(body):,} bytes)"
+    shown = "".join(
+        char if char.isprintable() or char == "\n" else repr(char)[1:-1] for char in text
+    )
+    return "\n".join([*lines, "", shown] if body else lines)
+
+
+def _cut(text: str, limit: int) -> str:
+    return text if len(text) <= limit else text[:limit] + "…"
+
+
+def _quoted(header: str) -> str:
+    if "$RELACE_" in header:
+        return f'"{header}"'
+    return shlex.quote(header)
+
+
+def _octal(body: bytes) -> str:
+    """Bytes for ``printf``: what is not plain text is escaped."""
+    return "".join(
+        chr(byte) if 32 <= byte < 127 and byte not in b"%\\'" else f"\\{byte:03o}" for byte in body
+    )

@@ -1,0 +1,291 @@
+"""The server under test, as the checks see it: something to ask."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shlex
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Any, Self
+from urllib.parse import urlsplit
+
+import httpx
+
+from relace_contract.finding import CannotRun, Departure, NotExercised
+from relace_contract.policy import Policy
+from relace_contract.server.exchange import Exchange, Headers, Request
+from relace_contract.server.pace import Pace
+from relace_contract.server.watch import WATCHES, Dimensions
+
+MODEL = "relace-embed-v1"
+JSON: Headers = (("Content-Type", "application/json"),)
+#: Seconds to connect, and to wait for the next bytes of an answer.
+_CONNECT, _READ = 3.0, 10.0
+#: Bytes of an answer, after which it is none.
+_MOST = 256_000_000
+#: Characters of a key from which on it is looked for in answers: a shorter one is a word like any
+#: other, and no key of Relace's.
+_SECRET = 8
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """How a server is reached, and how it is looked at. ``base_url`` ends in ``/v1``."""
+
+    base_url: str
+    #: Secret if it was given; else one is made up, which is not.
+    api_key: str | None = field(default=None, repr=False)
+    bad_key: str | None = field(default=None, repr=False)
+    seed: int = 0
+    #: Examples that Hypothesis tries for each property.
+    examples: int = 20
+    policy: Policy = field(default_factory=Policy)
+    live: bool = False
+    #: The other options of the command that checks this server again, as they are typed.
+    options: str = ""
+
+    @property
+    def words(self) -> str:
+        """The command that checks this server again, but for ``--only``."""
+        live = "--live" if self.live else ""
+        words = ["relace-mock", "verify-server", shlex.quote(self.base_url), live, self.options]
+        return " ".join(word for word in words if word)
+
+
+class Server:
+    """Asks, and looks at every answer. Safe to use from several threads."""
+
+    def __init__(self, settings: Settings, pace: Pace | None = None) -> None:
+        self.settings = settings
+        self.pace = pace or Pace()
+        self.silent = False
+        made_up = hashlib.sha256(b"%d" % settings.seed).hexdigest()[:32]
+        self.api_key = settings.api_key or f"rlc-kit{made_up[3:]}"
+        self.bad_key = settings.bad_key or f"rlc-bad{made_up[3:]}"
+        self._secrets = [
+            (secret.encode(), name)
+            for secret, name in (
+                (settings.api_key, b"$RELACE_API_KEY"),
+                (settings.bad_key, b"$RELACE_BAD_KEY"),
+            )
+            if secret and len(secret) >= _SECRET
+        ]
+        self._client = self._connect()
+        self._noticed: list[tuple[str, Departure]] = []
+        self._said: set[tuple[str, str]] = set()
+        self._dimensions = Dimensions()
+        self._abandoned: set[threading.Thread] = set()
+        self._answers: dict[Request, Exchange] = {}
+        #: What ``limits`` saw while it spent the quota, which is done once.
+        self.counted: list[Exchange] = []
+
+    def _connect(self) -> httpx.Client:
+        host = urlsplit(self.settings.base_url).hostname or ""
+        return httpx.Client(
+            timeout=httpx.Timeout(_READ, connect=_CONNECT),
+            # A proxy is for the world, not for this machine.
+            trust_env=host not in {"127.0.0.1", "::1", "localhost"},
+            limits=httpx.Limits(max_connections=None, max_keepalive_connections=20),
+        )
+
+    @property
+    def authorization(self) -> Headers:
+        """The header of a good key."""
+        return (("Authorization", f"Bearer {self.api_key}"),)
+
+    @property
+    def waited(self) -> float:
+        """Seconds spent waiting for the sake of 429s."""
+        return self.pace.waited
+
+    def noticed(self) -> list[tuple[str, Departure]]:
+        """What was wrong with answers, whoever asked for them, since the last call."""
+        noticed, self._noticed = self._noticed, []
+        return noticed
+
+    def command(self, identity: str) -> str:
+        """The command that runs one check again."""
+        return f"{self.settings.words} --only {identity} --seed {self.settings.seed}"
+
+    def abandon(self, thread: threading.Thread) -> None:
+        """Let a check that takes too long end at its next request."""
+        self._abandoned.add(thread)
+        self.silent = True
+        self._client.close()
+        self._client = self._connect()
+
+    def embed(self, texts: Sequence[str], *, fresh: bool = False, **fields: Any) -> Exchange:
+        """Ask for vectors as a well-behaved client does."""
+        body = {"model": MODEL, "input": list(texts), **fields}
+        return self.ask(json.dumps(body, ensure_ascii=False).encode(), fresh=fresh)
+
+    def ask(
+        self,
+        body: bytes = b"",
+        *,
+        method: str = "POST",
+        path: str = "/code/embed",
+        authorization: Headers | None = None,
+        headers: Headers = (*JSON, ("Accept", "*/*")),
+        recipe: str = "",
+        fresh: bool = False,
+    ) -> Exchange:
+        """Send a request and return what came of it; nothing is raised for a bad answer.
+
+        ``fresh`` asks again what was asked before; otherwise the live service is asked
+        everything but once.
+        """
+        sent = self.authorization if authorization is None else authorization
+        url = self.settings.base_url + path
+        request = Request(method, url, (*sent, *headers), body, recipe)
+        if self.settings.live and not fresh and request in self._answers:
+            return self._answers[request]
+        exchange = self._answered(request)
+        if self.settings.live:
+            self._answers[request] = exchange
+        self.silent = not exchange.status
+        if method == "POST" and path == "/code/embed" and exchange.status:
+            self.look_at(exchange)
+        return exchange
+
+    def _answered(self, request: Request) -> Exchange:
+        """The answer to a request; a 429 is waited out, and the request repeated."""
+        self.pace.before()
+        for _ in range(self.pace.attempts):
+            exchange = self._send(request)
+            if exchange.status != 429:
+                return exchange
+            self.look_at(exchange)
+            if not self.pace.after_429(exchange):
+                raise NotExercised(
+                    "the server asks for a longer wait than this run has time for: verify it "
+                    "with a larger quota, or with --live",
+                    exchange.evidence(),
+                )
+        return exchange
+
+    def once(self, request: Request) -> Exchange:
+        """Send a request, whatever the quota says of it."""
+        exchange = self._send(request)
+        if exchange.status:
+            self.look_at(exchange)
+        return exchange
+
+    def _send(self, request: Request) -> Exchange:
+        if threading.current_thread() in self._abandoned:
+            raise CannotRun("this check ran out of time")
+        failure = ""
+        for _ in range(2):  # the first may have met a connection that was just closed
+            # Not the client's `post`, which adds headers of its own.
+            asked = httpx.Request(
+                request.method,
+                request.url,
+                headers=[(name.encode(), value.encode()) for name, value in request.headers],
+                content=request.body,
+            )
+            try:
+                answer = self._client.send(asked, stream=True)
+                connection = _local_port(answer)
+                body = _read(answer)
+            except (httpx.RemoteProtocolError, httpx.ReadError, httpx.WriteError) as error:
+                failure = str(error) or "the connection was closed"
+            except httpx.TimeoutException as error:
+                kind = type(error).__name__.removesuffix("Timeout").lower()
+                return self._redacted(request, failure=f"timed out ({kind})")
+            except (
+                _EndlessError,
+                httpx.TransportError,
+                httpx.DecodingError,
+                httpx.InvalidURL,
+            ) as error:
+                return self._redacted(request, failure=str(error) or type(error).__name__)
+            else:
+                return self._redacted(
+                    request,
+                    status=answer.status_code,
+                    headers=tuple(answer.headers.multi_items()),
+                    body=body,
+                    connection=connection,
+                )
+        return self._redacted(request, failure=failure)
+
+    def _redacted(self, request: Request, **answer: Any) -> Exchange:
+        """An exchange in which no secret is left, wherever a server may have repeated it."""
+        headers = tuple((name, self._hide_key(name, value)) for name, value in request.headers)
+        shown = Request(request.method, request.url, headers, request.body, request.recipe)
+        if "headers" in answer:
+            answer["headers"] = tuple((name, self._hide(text)) for name, text in answer["headers"])
+            for secret, name in self._secrets:
+                answer["body"] = answer["body"].replace(secret, name)
+        elif "failure" in answer:
+            answer["failure"] = self._hide(answer["failure"])
+        return Exchange(shown, at=time.time(), **answer)
+
+    def _hide_key(self, name: str, value: str) -> str:
+        """A header of a request, where even a short key does not stay."""
+        given = self.settings.api_key
+        if name == "Authorization" and given:
+            value = value.replace(given, "$RELACE_API_KEY")
+        return self._hide(value)
+
+    def _hide(self, text: str) -> str:
+        for secret, name in self._secrets:
+            text = text.replace(secret.decode(), name.decode())
+        return text
+
+    def look_at(self, exchange: Exchange, *only: str) -> None:
+        """Hold an answer to what every answer is held to; ``only`` names some of it."""
+        for identity, watch in WATCHES.items():
+            if (not only or identity in only) and (problem := watch(exchange)):
+                self._notice(identity, problem, exchange)
+        if exchange.status == 200 and not only and (found := self._dimensions.look(exchange)):
+            problem, earlier = found
+            self._notice("DIM-one", problem, earlier, exchange)
+
+    def _notice(self, identity: str, problem: str, *exchanges: Exchange) -> None:
+        """Keep what is wrong, unless it has been said."""
+        if (identity, problem) not in self._said:
+            self._said.add((identity, problem))
+            evidence = (exchange.evidence() for exchange in exchanges)
+            self._noticed.append((identity, Departure(problem, *evidence)))
+
+    def close(self) -> None:
+        """Close every connection."""
+        self._client.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+class _EndlessError(Exception):
+    """An answer that is too long."""
+
+
+def _read(answer: httpx.Response) -> bytes:
+    """The body of an answer. Raises ``_EndlessError``."""
+    body = bytearray()
+    for chunk in answer.iter_bytes():
+        body += chunk
+        if len(body) > _MOST:
+            answer.close()
+            raise _EndlessError(f"an answer of more than {_MOST:,} bytes")
+    return bytes(body)
+
+
+def _local_port(answer: httpx.Response) -> int:
+    """The port that a request went through: which connection it used. 0 if it is not known."""
+    stream = answer.extensions.get("network_stream")
+    address = stream.get_extra_info("client_addr") if stream is not None else None
+    return int(address[1]) if address else 0

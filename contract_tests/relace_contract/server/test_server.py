@@ -1,0 +1,39 @@
+"""The checks of servers as a test suite; ``conftest.py`` has its options."""
+
+from __future__ import annotations
+
+import warnings
+
+import pytest
+
+from relace_contract.finding import Outcome
+from relace_contract.reports.text import finding_lines
+from relace_contract.requirements import requirements
+from relace_contract.runner import Run
+from relace_contract.server.catalogue import CHECKS
+
+
+class DepartureWarning(UserWarning):
+    """A SHOULD that does not hold."""
+
+
+@pytest.mark.parametrize("identity", CHECKS)
+def test_server(identity: str, run: Run) -> None:
+    """The server keeps the requirement, and all that is noticed on the way."""
+    before = set(run.red)
+    result = run.check(requirements("server")[identity], CHECKS[identity])
+    lines = "\n".join(finding_lines(result))
+    if result.outcome is Outcome.NOT_CLAIMED:
+        pytest.skip(result.note)
+    if result.outcome is Outcome.KNOWN:
+        pytest.xfail(lines)
+    if result.outcome in {Outcome.WARNS, Outcome.INFORMS}:
+        warnings.warn(f"{identity}\n{lines}", DepartureWarning, stacklevel=1)
+    # What was noticed belongs to another check, which may run in another process.
+    noticed = [one for one in run.red if one not in before and one != identity]
+    for other in noticed:
+        lines += f"\n{other}\n" + "\n".join(
+            finding_lines(run.result(requirements("server")[other]))
+        )
+    if result.outcome.red or noticed:
+        pytest.fail(f"{identity}\n{lines}", pytrace=False)

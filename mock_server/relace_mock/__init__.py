@@ -1,0 +1,59 @@
+"""A local fake of Relace's code-embedding API.
+
+    with relace_mock.running() as server:
+        client = Relace(base_url=server.base_url, api_key="rlc-anything")
+
+``transport`` gives the same without a socket, to an ``httpx`` or ``httpx2`` client.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from relace_mock.in_process import transport
+    from relace_mock.remote import RecordedRequest, RemoteControl
+    from relace_mock.server import RunningServer, running
+    from relace_mock.settings import ServerError, Settings, SettingsError
+    from relace_mock.verdict import BehaviourWarning, Finding, Verdict
+
+__all__ = [
+    "BehaviourWarning",
+    "Finding",
+    "RecordedRequest",
+    "RemoteControl",
+    "RunningServer",
+    "ServerError",
+    "Settings",
+    "SettingsError",
+    "Verdict",
+    "__version__",
+    "running",
+    "transport",
+]
+
+__version__ = "0.1.0"
+
+# Imported on first use, so that `relace-mock --help` need not wait for NumPy.
+_HOMES = {
+    "BehaviourWarning": "verdict",
+    "Finding": "verdict",
+    "RecordedRequest": "remote",
+    "RemoteControl": "remote",
+    "RunningServer": "server",
+    "ServerError": "settings",
+    "Settings": "settings",
+    "SettingsError": "settings",
+    "Verdict": "verdict",
+    "running": "server",
+    "transport": "in_process",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    globals()[name] = value
+    return value

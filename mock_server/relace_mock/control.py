@@ -1,0 +1,346 @@
+"""The control API: scenarios, journal and clock, under ``/_mock/``.
+
+``control.yaml`` describes it and holds the schemas. A request acts on the namespace of its
+own key; without one, on the server's default.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl
+
+import jsonschema_rs
+import orjson
+import yaml
+
+from relace_mock import __version__, rendering
+from relace_mock.auth import bearer_key
+from relace_mock.exchange import Headers, Received, Reply
+from relace_mock.guard import Guard
+from relace_mock.journal import Entry
+from relace_mock.namespaces import ANONYMOUS, Installed, Namespace, namespace_of
+from relace_mock.pipeline import Pipeline
+from relace_mock.scenario import engine
+from relace_mock.scenario.selection import named_by
+from relace_mock.scenario.source import SIZE_LIMIT, Node, ScenarioError, parse
+
+if TYPE_CHECKING:
+    from relace_mock.scenario.model import Scenario
+
+PREFIX = "/_mock/"
+#: Bytes of a body.
+BODY_LIMIT = SIZE_LIMIT
+_JSON = (b"content-type", b"application/json")
+_FILTERS = ("status", "scenario", "since", "limit")
+
+
+class _BadRequestError(Exception):
+    """A control request that cannot be honoured."""
+
+    def __init__(self, problem: str, status: int = 400, headers: Headers = ()) -> None:
+        super().__init__(problem)
+        self.status = status
+        self.headers = headers
+
+
+class Control:
+    """Answers control requests. Safe to use from several threads."""
+
+    def __init__(self, pipeline: Pipeline, guard: Guard) -> None:
+        self._pipeline = pipeline
+        self._script = pipeline.script
+        self._guard = guard
+        self._routes: dict[str, dict[str, Callable[[Received], Any]]] = {
+            "health": {"GET": self._health},
+            "openapi.json": {"GET": lambda _: document()},
+            "scenario.schema.json": {"GET": lambda _: _scenario_schema()},
+            "scenarios": {"GET": self._list},
+            "scenario": {"GET": self._show, "PUT": self._install, "DELETE": self._remove},
+            "requests": {"GET": self._requests, "DELETE": self._clear},
+            "verdict": {"GET": self._verdict},
+            "clock": {"POST": self._advance},
+            "reset": {"POST": self._reset},
+            "new-call": {"POST": self._new_call},
+        }
+
+    def answer(self, received: Received) -> Reply:
+        """The reply to a request whose path begins with ``PREFIX``."""
+        try:
+            answer = self._route(received)(received)
+        except _BadRequestError as error:
+            return rendering.error(error.status, str(error), error.headers)
+        except ScenarioError as error:
+            return rendering.error(400, str(error))
+        if answer is None:
+            return Reply(204, (rendering.MARK,), ())
+        return Reply(200, (_JSON, rendering.MARK), (orjson.dumps(answer),))
+
+    def _route(self, received: Received) -> Callable[[Received], Any]:
+        methods = self._routes.get(received.path.removeprefix(PREFIX))
+        if methods is None:
+            known = ", ".join(PREFIX + name for name in self._routes)
+            raise _BadRequestError(f"there is nothing here; there is {known}", 404)
+        method = "GET" if received.method == "HEAD" else received.method
+        if method not in methods:
+            allowed = ", ".join([*methods, *(["HEAD"] if "GET" in methods else [])])
+            raise _BadRequestError(
+                f"{received.method[:20]} is not allowed here: use {allowed}",
+                405,
+                ((b"allow", allowed.encode()),),
+            )
+        public = ("health", "openapi.json", "scenario.schema.json")
+        if received.path.removeprefix(PREFIX) not in public:
+            if problem := self._guard.problem(received):
+                raise _BadRequestError(problem, 403)
+            if received.length > BODY_LIMIT:
+                raise _BadRequestError(
+                    f"the body has {received.length} bytes; {BODY_LIMIT} are taken here", 413
+                )
+        return methods[method]
+
+    def _health(self, _: Received) -> dict[str, Any]:
+        settings = self._pipeline.settings
+        journal, namespaces = self._pipeline.journal, self._script.namespaces
+        return {
+            "status": "ok",
+            "version": __version__,
+            "embedding": settings.embedding,
+            "dimensions": settings.dimensions,
+            "seed": settings.seed,
+            "cache": self._pipeline.embedder.cache_state()._asdict(),
+            "journal": {"entries": len(journal.entries()), "dropped": journal.dropped},
+            "namespaces": {"kept": len(namespaces), "evicted": namespaces.evicted},
+        }
+
+    def _list(self, _: Received) -> dict[str, Any]:
+        library = self._script.library
+        found = [(name, library.get(name)) for name in library.names()]
+        return {
+            "scenarios": [
+                {"name": name, "description": scenario.description}
+                for name, scenario in found
+                if scenario
+            ]
+        }
+
+    def _show(self, received: Received) -> dict[str, Any]:
+        key = _key(received)
+
+        def show(namespace: Namespace) -> dict[str, Any]:
+            by, scenario = self._script.playing(namespace, named_by(key))
+            return {
+                "chosen_by": by,
+                "name": scenario.name if scenario else None,
+                "scenario": scenario.source if scenario else None,
+                "position": _position(scenario, namespace) if scenario else [],
+                "forgotten": namespace.forgotten,
+            }
+
+        return self._script.namespaces.change(namespace_of(key), show)
+
+    def _install(self, received: Received) -> dict[str, Any]:
+        key = _key(received)
+        if named_by(key):
+            raise _BadRequestError(
+                "this key names its scenario itself (mock.NAME.anything): use another key", 409
+            )
+        self._play(key, self._installed(received.body))
+        return self._show(received)
+
+    def _remove(self, received: Received) -> dict[str, Any]:
+        self._play(_key(received), None)
+        return self._show(received)
+
+    def _play(self, key: str | None, installed: Installed | None) -> None:
+        if key is None:
+            self._script.namespaces.install_default(installed)
+            return
+
+        def play(namespace: Namespace) -> None:
+            namespace.installed = installed
+            namespace.rewind()
+
+        self._script.namespaces.change(namespace_of(key), play)
+
+    def _installed(self, body: bytes) -> Installed:
+        node = parse(body, "scenario")
+        if isinstance(node.value, dict) and node.value.keys() == {"name"}:
+            name: Node = node.value["name"]
+            library = self._script.library
+            if not isinstance(name.value, str):
+                name.fail("must be a string, the name of a scenario")
+            if library.get(name.value) is None:
+                name.fail(library.unknown(name.value))
+            return Installed(name.value, None)
+        from relace_mock.scenario.model import read  # noqa: PLC0415 - loaded when a scenario is first played
+
+        scenario = read(body, "scenario", "unnamed")
+        return Installed(scenario.name, scenario)
+
+    def _requests(self, received: Received) -> dict[str, Any]:
+        key = _key(received)
+        journal = self._pipeline.journal
+        entries = journal.entries(namespace_of(key) if key else None)
+        wanted = _filters(received.query)
+        if "status" in wanted:
+            entries = [entry for entry in entries if entry.status == wanted["status"]]
+        if "scenario" in wanted:
+            entries = [entry for entry in entries if _name(entry) == wanted["scenario"]]
+        if "since" in wanted:
+            since = wanted["since"] - 1e-6  # times are shown in microseconds
+            entries = [entry for entry in entries if entry.time >= since]
+        if "limit" in wanted:
+            entries = entries[-wanted["limit"] :]
+        return {"requests": [entry.shown() for entry in entries], "dropped": journal.dropped}
+
+    def _verdict(self, received: Received) -> dict[str, Any]:
+        from relace_mock.verdict import judge  # noqa: PLC0415 - seldom asked for
+
+        key = _key(received)
+        verdict = judge(self._pipeline.journal.entries(namespace_of(key) if key else None))
+        findings = [asdict(finding) for finding in verdict.findings]
+        return {"ok": verdict.ok, "requests": verdict.requests, "findings": findings}
+
+    def _clear(self, received: Received) -> None:
+        key = _key(received)
+        self._pipeline.journal.clear(namespace_of(key) if key else None)
+
+    def _advance(self, received: Received) -> dict[str, Any]:
+        seconds = _body(received, "Advance")["advance"]
+        key = _key(received)
+        namespaces = self._script.namespaces
+        try:
+            if key is None:
+                namespaces.advance_default(seconds)
+                now = namespaces.time_of(ANONYMOUS)
+            else:
+                now = namespaces.advance(namespace_of(key), seconds)
+        except OverflowError as error:
+            raise _BadRequestError(str(error)) from None
+        return {"now": datetime.fromtimestamp(now, UTC).isoformat()}
+
+    def _reset(self, received: Received) -> None:
+        everything = bool(received.body) and _body(received, "Reset").get("all", False)
+        key = _key(received)
+        if everything:
+            self._script.namespaces.reset_all()
+            self._pipeline.journal.clear()
+        elif key is None:
+            for name in [*self._script.namespaces.reset_default(), ANONYMOUS]:
+                self._pipeline.journal.clear(name)
+        else:
+            self._script.namespaces.change(namespace_of(key), Namespace.reset)
+            self._pipeline.journal.clear(namespace_of(key))
+
+    def _new_call(self, received: Received) -> None:
+        self._script.namespaces.change(namespace_of(_key(received)), Namespace.new_call)
+
+
+@functools.cache
+def document() -> dict[str, Any]:
+    """The description of this API, with the schema of a scenario in it."""
+    text = (Path(__file__).parent / "control.yaml").read_bytes()
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the fast one needs libyaml
+    described: dict[str, Any] = yaml.load(text, loader)  # noqa: S506 - both are safe
+    scenario = {key: value for key, value in _scenario_schema().items() if key != "$schema"}
+    described["components"]["schemas"]["Scenario"] = scenario
+    return described
+
+
+def _scenario_schema() -> dict[str, Any]:
+    from relace_mock.scenario.model import json_schema  # noqa: PLC0415 - loaded when a scenario is first played
+
+    return json_schema()
+
+
+def _key(received: Received) -> str | None:
+    key = bearer_key(received)
+    if key is None and received.header(b"authorization"):
+        raise _BadRequestError("Authorization must be `Bearer KEY`, or not there")
+    return key
+
+
+def _body(received: Received, schema: str) -> dict[str, Any]:
+    try:
+        body: dict[str, Any] = orjson.loads(received.body)
+    except orjson.JSONDecodeError as error:
+        raise _BadRequestError(f"the body is not JSON: {error}") from None
+    try:
+        _validator(schema).validate(body)
+    except jsonschema_rs.ValidationError as error:
+        where = "/".join(map(str, error.instance_path)) or "the body"
+        raise _BadRequestError(f"{where}: {error.message}") from None
+    return body
+
+
+@functools.cache
+def _validator(schema: str) -> jsonschema_rs.Draft202012Validator:
+    return jsonschema_rs.Draft202012Validator(document()["components"]["schemas"][schema])
+
+
+def _filters(query: bytes) -> dict[str, Any]:
+    wanted: dict[str, Any] = {}
+    for name, value in parse_qsl(query.decode("latin-1"), keep_blank_values=True):
+        if name not in _FILTERS:
+            raise _BadRequestError(f"{name[:40]!r} is no filter; there is {', '.join(_FILTERS)}")
+        if name in wanted:
+            raise _BadRequestError(f"{name} is there twice")
+        try:
+            wanted[name] = _FILTER_KINDS[name](value)
+        except ValueError as error:
+            raise _BadRequestError(f"{name} must be {error}, not {value[:40]!r}") from None
+    return wanted
+
+
+def _status(value: str) -> int:
+    if not value.isdecimal() or not value.isascii() or int(value[:4]) not in range(100, 600):
+        raise ValueError("a status from 100 to 599")
+    return int(value)
+
+
+def _limit(value: str) -> int:
+    if not value.isdecimal() or not value.isascii() or len(value) > 9 or int(value) < 1:
+        raise ValueError("a whole number, at least 1")
+    return int(value)
+
+
+def _since(value: str) -> float:
+    try:
+        if value.replace(".", "", 1).isdecimal():
+            return float(value)
+        moment = datetime.fromisoformat(value)
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+    except (ValueError, OverflowError):
+        raise ValueError("seconds since 1970, or a time as 2026-01-01T00:00:00Z") from None
+
+
+_FILTER_KINDS: dict[str, Callable[[str], Any]] = {
+    "status": _status,
+    "scenario": str,
+    "since": _since,
+    "limit": _limit,
+}
+
+
+def _name(entry: Entry) -> str | None:
+    return entry.scenario.name if entry.scenario else None
+
+
+def _position(scenario: Scenario, namespace: Namespace) -> list[dict[str, Any]]:
+    position = namespace.positions.get(scenario.digest) or engine.start(scenario)
+    return [
+        {
+            "rule": index,
+            "steps": [
+                {"given": given, "times": step.times}
+                for step, given in zip(rule.steps, engine.given(rule, answers), strict=True)
+            ],
+        }
+        for index, (rule, answers) in enumerate(zip(scenario.rules, position, strict=True))
+        if rule.chance is None
+    ]

@@ -1,0 +1,164 @@
+"""The pipeline as a transport for ``httpx`` and ``httpx2`` clients: no socket, no thread."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Any, Self
+
+import anyio
+
+from relace_mock.control import PREFIX, Control
+from relace_mock.exchange import Received
+from relace_mock.guard import Guard
+from relace_mock.journal import Entry
+from relace_mock.pipeline import Answer, Pipeline, measure
+from relace_mock.remote import RemoteControl
+from relace_mock.settings import Settings
+
+# What stands for an answer that does not come in time.
+_TIMEOUT = "ReadTimeout"
+
+
+def transport(**settings: Any) -> Any:
+    """What ``httpx.Client(transport=…)``, ``AsyncClient`` and their ``httpx2`` twins take.
+
+    It answers as the endpoint, the control API and every unknown path do, and raises what
+    those clients raise where a scenario breaks the connection. Its ``control(api_key)`` is a
+    ``RemoteControl``. ``settings`` are the fields of ``Settings``. One transport may serve
+    several clients, of both libraries, at once. The result has no common type, as the two
+    libraries' base classes are unrelated and neither is needed to install this package.
+
+    Raises ``SettingsError`` for a bad setting.
+    """
+    return _Transport(Pipeline(Settings(**settings)))
+
+
+class _Transport:
+    def __init__(self, pipeline: Pipeline) -> None:
+        self._pipeline = pipeline
+        self._control = Control(pipeline, Guard(open_to_all=True))
+
+    def control(self, api_key: str) -> RemoteControl:
+        """Steers what this key gets: scenario, clock, journal."""
+        return RemoteControl("http://in-process/v1", api_key, send=self._ask_control)
+
+    def handle_request(self, request: Any) -> Any:
+        exchange = _Exchange(self, request, request.read())
+        time.sleep(exchange.seconds)
+        return exchange.end()
+
+    async def handle_async_request(self, request: Any) -> Any:
+        exchange = _Exchange(self, request, await request.aread())
+        try:
+            await anyio.sleep(exchange.seconds)
+        except BaseException:  # cancelled, of whatever event loop
+            exchange.leave()
+            raise
+        return exchange.end()
+
+    def answer(self, received: Received) -> tuple[Answer, Entry | None]:
+        """The answer, and its entry in the journal if it has one."""
+        if received.path.startswith(PREFIX):
+            return Answer(self._control.answer(received)), None
+        entry = self._pipeline.arrived(received, "in process")
+        return self._pipeline.answer(received, entry), entry
+
+    def finished(self, entry: Entry | None, answer: Answer, *, left: bool) -> None:
+        if entry is not None:
+            self._pipeline.finished(entry, answer, left=left)
+
+    def _ask_control(
+        self, method: str, path: str, fields: Mapping[str, str], body: bytes
+    ) -> tuple[int, bytes]:
+        headers = [(name.lower().encode(), value.encode()) for name, value in fields.items()]
+        reply = self._control.answer(Received(method, path, headers, body, len(body)))
+        return reply.status, reply.body
+
+    def close(self) -> None: ...
+
+    async def aclose(self) -> None: ...
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None: ...
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None: ...
+
+
+class _Exchange:
+    """One request: how long its answer takes, in ``seconds``, and how it then ends."""
+
+    def __init__(self, transport: _Transport, request: Any, body: bytes) -> None:
+        self._transport = transport
+        self._library = _library_of(request)
+        self._without_body = request.method == "HEAD"
+        received = Received(
+            request.method,
+            request.url.path,
+            [(name.lower(), value) for name, value in request.headers.raw],
+            body,
+            len(body),
+            request.url.query,
+        )
+        self._answer, self._entry = transport.answer(received)
+        self.seconds = self._answer.delay
+        self._raises = self._answer.fault.raises if self._answer.fault else None
+        self._left = False
+        patience = request.extensions.get("timeout", {}).get("read")
+        if self._raises == _TIMEOUT:
+            if patience is None:
+                self._end(left=False)
+                raise ValueError("a hang never ends without a read timeout: give the client one")
+            self.seconds = patience
+        elif patience is not None and self.seconds > patience:
+            self.seconds, self._raises, self._left = patience, _TIMEOUT, True
+        if not self._left and self._answer.fault is not None and self._answer.fault.name == "drip":
+            self.seconds += self._answer.reply.length / measure(self._answer).bytes_per_second
+
+    def end(self) -> Any:
+        """The response, or the exception that stands for the fault."""
+        self._end(left=self._left)
+        if self._raises is not None:
+            fault = self._answer.fault
+            does = "answers later than that" if self._left or fault is None else fault.does
+            raise getattr(self._library, self._raises)(f"relace-mock: {does}")
+        reply = self._answer.reply
+        length = [(b"content-length", b"%d" % reply.length)] if reply.status != 204 else []
+        return self._library.Response(
+            reply.status,
+            headers=[*reply.headers, *length],
+            stream=self._library.ByteStream(b"" if self._without_body else reply.body),
+        )
+
+    def leave(self) -> None:
+        """The client does not wait for the end."""
+        self._end(left=True)
+
+    def _end(self, *, left: bool) -> None:
+        self._transport.finished(self._entry, self._answer, left=left)
+
+
+def _library_of(request: Any) -> Any:
+    """The library of a request, which may be of a class derived from the library's."""
+    for base in type(request).__mro__:
+        package = base.__module__.partition(".")[0]
+        if package in ("httpx", "httpx2"):
+            return sys.modules[package]
+    raise TypeError(f"{type(request)} is no request of httpx or httpx2")

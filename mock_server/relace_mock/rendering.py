@@ -1,0 +1,99 @@
+"""An outcome to the bytes that answer it. How they travel is not known here."""
+
+from __future__ import annotations
+
+import functools
+import json
+from collections.abc import Callable, Mapping, Sequence
+from http import HTTPStatus
+
+from relace_mock import __version__, contract
+from relace_mock.exchange import Embedded, EmbedRequest, Headers, Piece, Reply
+from relace_mock.refusals import Refusal
+
+#: On every answer, so that a fake vector cannot pass for a real one unnoticed.
+MARK = (b"x-relace-mock", __version__.encode())
+_JSON: Headers = ((b"content-type", b"application/json"), MARK)
+
+
+def render(outcome: Embedded | Refusal) -> Reply:
+    """The reply to a request whose outcome is known."""
+    if isinstance(outcome, Embedded):
+        return Reply(200, _JSON, _results(outcome))
+    return error(outcome.status, message(outcome), outcome.headers)
+
+
+def scripted(status: int, body: tuple[bytes, bytes] | None) -> Reply:
+    """A status that a scenario asks for: its body and content type, or the documented message.
+
+    A status that has no message of its own gets its name in the envelope (policy).
+    """
+    if body is not None:
+        content, content_type = body
+        return Reply(status, ((b"content-type", content_type), MARK), (content,))
+    if status < 400:
+        return Reply(status, (MARK,), ())
+    return error(status, contract.documented_message(status) or _name_of(status))
+
+
+def _name_of(status: int) -> str:
+    try:
+        return HTTPStatus(status).phrase
+    except ValueError:
+        return f"Status {status}"
+
+
+def with_fields(reply: Reply, fields: Mapping[str, str | None]) -> Reply:
+    """A reply with these header fields in the place of its own of the same names."""
+    changed = {name.lower().encode() for name in fields}
+    kept = [field for field in reply.headers if field[0] not in changed]
+    added = [
+        (name.lower().encode(), value.encode("latin-1"))
+        for name, value in fields.items()
+        if value is not None
+    ]
+    return reply._replace(headers=(*kept, *added))
+
+
+def mutated(
+    names: Sequence[str],
+    request: EmbedRequest,
+    embedded: Embedded,
+    drifted: Callable[[], Sequence[Piece]],
+) -> Reply:
+    """A 200 that lies, in each of these ways."""
+    from relace_mock.scenario.mutations import MUTATIONS  # noqa: PLC0415 - loaded when a scenario is first played
+    from relace_mock.scenario.mutations.draft import begin  # noqa: PLC0415 - as above
+
+    draft = begin(request, embedded, drifted)
+    for name, mutation in MUTATIONS.items():
+        if name in names:
+            mutation.change(draft)
+    headers = dict(_JSON) | draft.headers
+    return Reply(200, tuple(headers.items()), (draft.text(),))
+
+
+def error(status: int, text: str, headers: Headers = ()) -> Reply:
+    """The envelope that all errors have: ``{"error": "<message>"}`` (documented)."""
+    return Reply(status, (*_JSON, *headers), (json.dumps({"error": text}).encode(),))
+
+
+def message(refusal: Refusal) -> str:
+    """The documented message where it is true, then the detail; else the detail alone."""
+    if refusal.example is None:
+        return refusal.detail
+    documented = contract.message(refusal.status, refusal.example)
+    return f"{documented}: {refusal.detail}" if refusal.detail else documented
+
+
+def _results(embedded: Embedded) -> list[Piece]:
+    pieces: list[Piece] = [b'{"results":[']
+    for index, row in enumerate(embedded.rows):
+        pieces += (_opening(index), row)
+    pieces.append(b']}],"usage":{"total_tokens":%d}}' % embedded.total_tokens)
+    return pieces
+
+
+@functools.lru_cache(4096)
+def _opening(index: int) -> bytes:
+    return b'%b{"index":%d,"embedding":' % (b"]}," if index else b"", index)

@@ -1,0 +1,151 @@
+"""Texts to rendered vectors and token counts, and the cache of those that come again.
+
+In CI the same texts come again and again, so what was rendered is kept, least recently
+used first to go, up to a number of bytes.
+"""
+
+from __future__ import annotations
+
+import functools
+import sys
+import threading
+from collections import OrderedDict
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from relace_mock.embedding import Space, space, space_key
+from relace_mock.exchange import Embedded, EmbedRequest, OutputDtype, Piece
+from relace_mock.settings import Settings
+from relace_mock.tokens import count_tokens
+
+_SPACES = 16  # models whose spaces are kept
+_ENTRY = 420  # bytes of an entry beside its text and its row, about
+_REMEMBERED = 1 << 14  # texts that came once
+
+
+class Row(NamedTuple):
+    """A text's vector as a JSON array without its closing bracket, and its tokens."""
+
+    json: Piece
+    tokens: int
+
+
+class CacheState(NamedTuple):
+    """How the cache fares. ``hits`` and ``misses`` count texts."""
+
+    rows: int
+    bytes: int
+    hits: int
+    misses: int
+
+
+class Embedder:
+    """The embed stage. Safe to use from several threads."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._key = functools.lru_cache(_SPACES)(self._new_key)
+        self._space = functools.lru_cache(_SPACES)(self._new_space)
+        # To compute a row of the hash space takes less time than to keep it and drop another.
+        self._cache = RowCache(settings.cache_bytes, at_once=settings.embedding != "hash")
+        self.cache_state = self._cache.state
+
+    def embed(self, request: EmbedRequest) -> Embedded:
+        """The vectors of all inputs, each computed once."""
+        key = self._key(request.model)
+        found, missing = self._cache.find(key, request.output_dtype, request.input)
+        if missing:
+            encoded = [text.encode() for text in missing]
+            rows = self._rows(self._space(key), request.output_dtype, encoded)
+            made = dict(zip(missing, map(Row, rows, count_tokens(encoded)), strict=True))
+            self._cache.keep(key, request.output_dtype, made)
+            found |= made
+        chosen = [found[text] for text in request.input]
+        return Embedded([row.json for row in chosen], sum([row.tokens for row in chosen]))
+
+    def _new_key(self, model: str) -> bytes:
+        settings = self._settings
+        return space_key(
+            settings.embedding, model=model, dimensions=settings.dimensions, seed=settings.seed
+        )
+
+    def _new_space(self, key: bytes) -> Space:
+        return space(self._settings.embedding, key, self._settings.dimensions)
+
+    def _rows(self, of: Space, dtype: OutputDtype, texts: Sequence[bytes]) -> Sequence[Piece]:
+        if dtype == "float":
+            return of.rows(texts)
+        packed = np.packbits(of.components(texts) > 0, axis=1, bitorder=self._settings.bit_order)
+        return [
+            b"[%b" % ",".join(map(str, row)).encode()
+            for row in packed.view(self._settings.binary_dtype).tolist()
+        ]
+
+
+class RowCache:
+    """Rendered rows by space, data type and text; bounded in bytes.
+
+    A row is kept ``at_once``, or else when its text comes for the second time.
+    """
+
+    def __init__(self, limit: int, *, at_once: bool = True) -> None:
+        self._limit = limit
+        self._at_once = at_once
+        self._came_once: set[int] = set()
+        self._rows: OrderedDict[tuple[bytes, OutputDtype, str], tuple[Row, int]] = OrderedDict()
+        self._bytes = self._hits = self._misses = 0
+        self._lock = threading.Lock()
+
+    def find(
+        self, space: bytes, dtype: OutputDtype, texts: Sequence[str]
+    ) -> tuple[dict[str, Row], list[str]]:
+        """The rows that are kept, by text, and the texts whose rows are not, each once."""
+        found = {}
+        missing = []
+        with self._lock:
+            for text in texts:
+                key = (space, dtype, text)
+                if kept := self._rows.get(key):
+                    self._rows.move_to_end(key)
+                    found[text], _ = kept
+                else:
+                    missing.append(text)
+            self._misses += len(missing)
+            self._hits += len(texts) - len(missing)
+        return found, list(dict.fromkeys(missing))
+
+    def keep(self, space: bytes, dtype: OutputDtype, rows: dict[str, Row]) -> None:
+        """Keep rows by their texts, and drop the longest unused ones for them."""
+        with self._lock:
+            for text, row in rows.items():
+                key = (space, dtype, text)
+                if key in self._rows or not self._is_due(key):
+                    continue
+                size = sys.getsizeof(text) + len(row.json) + _ENTRY
+                if size > self._limit:
+                    continue
+                # A copy, as a view would keep the batch that the row was computed in.
+                self._rows[key] = Row(bytes(row.json), row.tokens), size
+                self._bytes += size
+            while self._bytes > self._limit:
+                _, (_, size) = self._rows.popitem(last=False)
+                self._bytes -= size
+
+    def _is_due(self, key: tuple[bytes, OutputDtype, str]) -> bool:
+        if self._at_once:
+            return True
+        number = hash(key)
+        if number in self._came_once:
+            self._came_once.discard(number)
+            return True
+        if len(self._came_once) >= _REMEMBERED:
+            self._came_once.clear()
+        self._came_once.add(number)
+        return False
+
+    def state(self) -> CacheState:
+        """Count what is kept and what was found."""
+        with self._lock:
+            return CacheState(len(self._rows), self._bytes, self._hits, self._misses)

@@ -1,0 +1,116 @@
+"""A scenario in words, step by step."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from http import HTTPStatus
+
+from relace_mock.scenario.faults import FAULTS
+from relace_mock.scenario.model import Absent, Rule, Scenario, Step, When
+from relace_mock.scenario.mutations import MUTATIONS
+
+
+def describe(scenario: Scenario) -> str:
+    """Lines that say what a scenario does."""
+    return "\n".join(_lines(scenario))
+
+
+def _lines(scenario: Scenario) -> Iterator[str]:
+    yield f"{scenario.name}: {scenario.description}".rstrip(": ")
+    if limit := scenario.rate_limit:
+        wait = ", and Retry-After says how long to wait" if limit.retry_after else ""
+        yield f"  quota: {limit.requests} requests in {limit.per:g} s, then 429{wait}"
+    alone = len(scenario.rules) == 1 and scenario.rules[0].when == When()
+    for number, rule in enumerate(scenario.rules):
+        if not alone or rule.chance is not None:
+            yield f"  rule {number}: {_condition(rule)}"
+        indent = "  " if alone and rule.chance is None else "    "
+        for position, step in enumerate(rule.steps):
+            yield f"{indent}step {position}: {_times(step)}{_action(step)}{_more(step)}"
+        yield indent + _end(rule)
+    if scenario.rules and not alone:
+        yield "  any other request: normal service"
+
+
+_CONDITIONS = {
+    "input_contains": "an input contains {!r}",
+    "input_matches": "an input matches {!r}",
+    "model": "the model is {!r}",
+    "output_dtype": "output_dtype is {}",
+    "min_inputs": "there are {} inputs or more",
+    "max_inputs": "there are {} inputs or fewer",
+    "header": "the request has {}",
+    "attempt": "it is attempt {}",
+    "would_be": "the answer would be {}",
+}
+
+
+def _condition(rule: Rule) -> str:
+    parts = []
+    for key, words in _CONDITIONS.items():
+        value = getattr(rule.when, key)
+        if value is None or value == ():
+            continue
+        if key == "header":
+            value = " and ".join(f"{name}: {wanted}" for name, wanted in value.items())
+        elif isinstance(value, tuple):
+            value = " or ".join(map(str, value))
+        elif isinstance(value, re.Pattern):
+            value = value.pattern
+        parts.append(words.format(value))
+    condition = f"if {' and '.join(parts)}" if parts else "every request"
+    if rule.chance is not None:
+        condition += f", with a chance of {rule.chance:g} (drawn by body)"
+    return condition
+
+
+def _times(step: Step) -> str:
+    if step.times == "forever":
+        return "always: "
+    return "once: " if step.times == 1 else f"{step.times} times: "
+
+
+def _action(step: Step) -> str:
+    if step.status is not None:
+        body = "its documented message"
+        if step.body is not Absent.ABSENT:
+            body = f"the body {step.body!r:.60}"
+        elif step.fixed_body is not None:
+            body = f"a body of {len(step.fixed_body[0])} bytes"
+        elif step.status < 400:
+            body = "no body"
+        return f"answers {step.status}{_phrase(step.status)} with {body}"
+    if step.fault is not None:
+        return FAULTS[step.fault].does
+    if step.mutate:
+        return "a 200 that lies: " + "; ".join(MUTATIONS[name].does for name in step.mutate)
+    return "normal service"
+
+
+def _phrase(status: int) -> str:
+    try:
+        return f" {HTTPStatus(status).phrase}"
+    except ValueError:
+        return ""
+
+
+def _more(step: Step) -> str:
+    parts = []
+    if step.delay is not None:
+        parts.append(f"after {step.delay.words()}")
+    if step.at is not None:
+        parts.append(f"at {step.at:.0%} of the body")
+    if step.bytes_per_second is not None:
+        parts.append(f"{step.bytes_per_second:g} bytes a second")
+    for name, value in (step.headers or {}).items():
+        parts.append(f"without {name}" if value is None else f"with {name}: {value}")
+    return "".join(f", {part}" for part in parts)
+
+
+def _end(rule: Rule) -> str:
+    if rule.repeat:
+        return "then again from step 0"
+    if rule.steps[-1].times == "forever":
+        return "and never anything else"
+    return "then normal service"

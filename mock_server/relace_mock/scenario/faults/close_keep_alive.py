@@ -1,0 +1,22 @@
+"""A good answer on a connection that is closed right after, unannounced: an idle timeout."""
+
+from __future__ import annotations
+
+from relace_mock.exchange import Reply
+from relace_mock.scenario.faults.connection import Connection, Fault, Measure
+
+
+async def _perform(connection: Connection, reply: Reply, _measure: Measure) -> None:
+    connection.hold()  # else a quick client asks again before it can know
+    await connection.start(reply)
+    await connection.send(reply.body, more=False)
+    connection.close()
+
+
+CLOSE_KEEP_ALIVE = Fault(
+    name="close_keep_alive",
+    does="answers well, then closes the connection that it kept alive",
+    sends_head=True,
+    raises=None,
+    perform=_perform,
+)

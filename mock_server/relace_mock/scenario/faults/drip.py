@@ -1,0 +1,29 @@
+"""A body so slow that only an overall deadline ends it: read timeouts never strike."""
+
+from __future__ import annotations
+
+from relace_mock.exchange import Reply
+from relace_mock.scenario.faults.connection import Connection, Fault, Measure
+
+# Seconds between two pieces, if they are a byte or more.
+_TICK = 0.05
+
+
+async def _perform(connection: Connection, reply: Reply, measure: Measure) -> None:
+    await connection.start(reply)
+    body = reply.body
+    piece = max(1, round(measure.bytes_per_second * _TICK))
+    for start in range(0, len(body), piece):
+        if start and await connection.left(piece / measure.bytes_per_second):
+            return
+        await connection.send(body[start : start + piece])
+    await connection.send(b"", more=False)
+
+
+DRIP = Fault(
+    name="drip",
+    does="sends the body slowly, at bytes_per_second",
+    sends_head=True,
+    raises=None,
+    perform=_perform,
+)

@@ -1,0 +1,19 @@
+"""A connection closed in order before the answer: a server that restarts."""
+
+from __future__ import annotations
+
+from relace_mock.exchange import Reply
+from relace_mock.scenario.faults.connection import Connection, Fault, Measure
+
+
+async def _perform(connection: Connection, _reply: Reply, _measure: Measure) -> None:
+    connection.close()
+
+
+EMPTY = Fault(
+    name="empty",
+    does="closes the connection without an answer",
+    sends_head=False,
+    raises="RemoteProtocolError",
+    perform=_perform,
+)

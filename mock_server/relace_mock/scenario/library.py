@@ -1,0 +1,158 @@
+"""The scenarios that can be asked for by name: the bundled ones, and the user's.
+
+A bundled file is read when it is first asked for, a user's file at once. A file that is
+edited badly while the server runs keeps its last good version, and the fault is told.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from relace_mock.scenario.source import SIZE_LIMIT, ScenarioError, suggestion
+
+if TYPE_CHECKING:
+    from relace_mock.scenario.model import Scenario
+
+SUFFIXES = (".yaml", ".yml", ".json")
+
+
+def bundled_folder() -> Path:
+    """Where the bundled scenarios are: in the package of a wheel, at the top of a checkout."""
+    package = Path(__file__).parent.parent
+    packaged = package / "scenarios"
+    return packaged if packaged.exists() else package.parents[1] / "scenarios"
+
+
+def read_file(path: Path) -> Scenario:
+    """The scenario in a file. Raises ``ScenarioError``."""
+    try:
+        if path.stat().st_size > SIZE_LIMIT:
+            raise ScenarioError(
+                str(path), 0, 0, "", f"is larger than {SIZE_LIMIT} bytes, too large for a scenario"
+            )
+        text = path.read_bytes()
+    except OSError as error:
+        raise ScenarioError(str(path), 0, 0, "", f"cannot be read: {error.strerror}") from None
+    from relace_mock.scenario.model import read  # noqa: PLC0415 - loaded when a scenario is first played
+
+    return read(text, str(path), path.stem)
+
+
+def files_in(folder: Path) -> list[Path]:
+    """The scenario files of a folder, by name. Raises ``ScenarioError``."""
+    try:
+        files = sorted(path for path in folder.iterdir() if path.suffix in SUFFIXES)
+    except OSError as error:
+        raise ScenarioError(str(folder), 0, 0, "", f"cannot be read: {error.strerror}") from None
+    return [path for path in files if not path.name.endswith(".schema.json")]
+
+
+class Library:
+    """Scenarios by name. Raises ``ScenarioError`` for a bad one of the user's."""
+
+    def __init__(self, folder: Path | None = None, file: Path | None = None) -> None:
+        self._bundled = {path.stem: path for path in files_in(bundled_folder())}
+        self._folder = folder
+        self._file = file
+        self._own: dict[Path, tuple[tuple[int, int], Scenario]] = {}
+        self._read: dict[str, Scenario] = {}  # all that were read, bundled or own, by name
+        self._tried: dict[Path, tuple[int, int]] = {}
+        self._complaints: dict[Path, str] = {}
+        for path in self._paths():
+            self._add(path)
+
+    def names(self) -> list[str]:
+        """All names."""
+        return sorted(
+            {*self._bundled, *(scenario.name for _, scenario in list(self._own.values()))}
+        )
+
+    def get(self, name: str) -> Scenario | None:
+        """The scenario of a name, in its newest good version."""
+        scenario = self._read.get(name)
+        if scenario is None and name in self._bundled:
+            scenario = self._read[name] = read_file(self._bundled[name])
+        return scenario
+
+    def name_of(self, path: Path) -> str:
+        """The name of the scenario in one of the user's files."""
+        return self._own[path][1].name
+
+    def unknown(self, name: str) -> str:
+        """What to say of a name that there is not; it lists those that there are."""
+        names = self.names()
+        near = suggestion(name, names)
+        hint = near if near.startswith("did") else ""
+        return f"there is no scenario {name[:80]!r}; {hint} known are {', '.join(names)}".replace(
+            "  ", " "
+        )
+
+    def refresh(self) -> Iterator[str]:
+        """Read again what has changed, and tell it: what is bad keeps its last good version."""
+        try:
+            paths = self._paths()
+        except ScenarioError as error:
+            yield from self._complain(self._folder or Path(), f"{error}; all good versions stay")
+            return
+        for path in [path for path in self._own if path not in paths]:
+            self._tried.clear()  # a name may be free now
+            yield f"scenario {self._forget(path)} is gone with {path}"
+        for path in paths:
+            try:
+                stamp = _stamp(path)
+                if stamp in (self._own.get(path, (None,))[0], self._tried.get(path)):
+                    continue
+                self._tried[path] = stamp
+                self._add(path)
+                self._complaints.pop(path, None)
+                yield f"scenario {self.name_of(path)} read again from {path}"
+            except ScenarioError as error:
+                if path == self._file or path.exists():  # else it is gone, as will be told
+                    stays = "; the last good version stays" if path in self._own else ""
+                    yield from self._complain(path, f"{error}{stays}")
+
+    def _complain(self, path: Path, problem: str) -> Iterator[str]:
+        """Tell a problem once, not at every look."""
+        if self._complaints.get(path) != problem:
+            self._complaints[path] = problem
+            yield problem
+
+    def _paths(self) -> list[Path]:
+        files = files_in(self._folder) if self._folder else []
+        return [*files, self._file] if self._file and self._file not in files else files
+
+    def _add(self, path: Path) -> None:
+        stamp = _stamp(path)
+        scenario = read_file(path)
+        others = {other.name: at for at, (_, other) in self._own.items() if at != path}
+        others |= {name: at for name, at in self._bundled.items() if at.resolve() != path.resolve()}
+        if scenario.name in others:
+            raise ScenarioError(
+                str(path),
+                0,
+                0,
+                "name",
+                f"{scenario.name} is also in {others[scenario.name]}: rename one",
+            )
+        _, before = self._own.get(path, (None, scenario))
+        self._own[path] = stamp, scenario
+        self._read[scenario.name] = scenario
+        if before.name != scenario.name:
+            self._read.pop(before.name, None)
+
+    def _forget(self, path: Path) -> str:
+        """Drop the scenario of one of the user's files; gives the name that it had."""
+        _, scenario = self._own.pop(path)
+        self._read.pop(scenario.name, None)
+        return scenario.name
+
+
+def _stamp(path: Path) -> tuple[int, int]:
+    """What changes with a file's content."""
+    try:
+        status = path.stat()
+    except OSError as error:
+        raise ScenarioError(str(path), 0, 0, "", f"cannot be read: {error.strerror}") from None
+    return status.st_mtime_ns, status.st_size

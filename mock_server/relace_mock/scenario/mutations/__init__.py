@@ -1,0 +1,120 @@
+"""The mutations, answers of 200 that lie: one a file, and this table of all of them.
+
+Several in one step are applied in the order of the table, whatever the order in the file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from types import MappingProxyType
+
+from relace_mock.exchange import EmbedRequest, Received
+from relace_mock.scenario.mutations.draft import Mutation, has_several, is_float
+from relace_mock.scenario.mutations.drop_result import DROP_RESULT
+from relace_mock.scenario.mutations.duplicate_index import DUPLICATE_INDEX
+from relace_mock.scenario.mutations.empty_body import EMPTY_BODY
+from relace_mock.scenario.mutations.extra_fields import EXTRA_FIELDS
+from relace_mock.scenario.mutations.extra_result import EXTRA_RESULT
+from relace_mock.scenario.mutations.gzip import GZIP
+from relace_mock.scenario.mutations.html_body import HTML_BODY
+from relace_mock.scenario.mutations.index_out_of_range import INDEX_OUT_OF_RANGE
+from relace_mock.scenario.mutations.integer_components import INTEGER_COMPONENTS
+from relace_mock.scenario.mutations.model_drift import MODEL_DRIFT
+from relace_mock.scenario.mutations.nan_component import NAN_COMPONENT
+from relace_mock.scenario.mutations.nest_results import NEST_RESULTS
+from relace_mock.scenario.mutations.null_component import NULL_COMPONENT
+from relace_mock.scenario.mutations.omit_usage import OMIT_USAGE
+from relace_mock.scenario.mutations.ragged_dimensions import RAGGED_DIMENSIONS
+from relace_mock.scenario.mutations.reordered_keys import REORDERED_KEYS
+from relace_mock.scenario.mutations.shuffle_results import SHUFFLE_RESULTS
+from relace_mock.scenario.mutations.string_index import STRING_INDEX
+from relace_mock.scenario.mutations.swap_vectors import SWAP_VECTORS
+from relace_mock.scenario.mutations.truncated_json import TRUNCATED_JSON
+from relace_mock.scenario.mutations.unnormalised import UNNORMALISED
+from relace_mock.scenario.mutations.wrong_content_type import WRONG_CONTENT_TYPE
+from relace_mock.scenario.mutations.wrong_dimension import WRONG_DIMENSION
+from relace_mock.scenario.mutations.zero_usage import ZERO_USAGE
+from relace_mock.scenario.mutations.zero_vector import ZERO_VECTOR
+
+MUTATIONS = MappingProxyType(
+    {
+        mutation.name: mutation
+        for mutation in (
+            MODEL_DRIFT,
+            DROP_RESULT,
+            SWAP_VECTORS,
+            INTEGER_COMPONENTS,
+            UNNORMALISED,
+            ZERO_VECTOR,
+            WRONG_DIMENSION,
+            RAGGED_DIMENSIONS,
+            NULL_COMPONENT,
+            NAN_COMPONENT,
+            DUPLICATE_INDEX,
+            INDEX_OUT_OF_RANGE,
+            EXTRA_RESULT,
+            STRING_INDEX,
+            EXTRA_FIELDS,
+            REORDERED_KEYS,
+            SHUFFLE_RESULTS,
+            OMIT_USAGE,
+            ZERO_USAGE,
+            NEST_RESULTS,
+            TRUNCATED_JSON,
+            HTML_BODY,
+            EMPTY_BODY,
+            WRONG_CONTENT_TYPE,
+            GZIP,
+        )
+    }
+)
+
+# Of each group an answer can show one.
+_EXCLUSIVE = (
+    {"omit_usage", "zero_usage"},
+    {"drop_result", "extra_result"},
+    {"html_body", "wrong_content_type"},
+    {"integer_components", "unnormalised"},
+    {"null_component", "nan_component"},
+)
+# Nothing of the JSON is left to be read beside these.
+_HIDING = ("truncated_json", "html_body", "empty_body")
+_BESIDE_HIDING = {"wrong_content_type", "gzip"}
+
+
+def conflict(names: Sequence[str]) -> str | None:
+    """Why these do not go together, or None."""
+    for group in _EXCLUSIVE:
+        if len(both := sorted(group.intersection(names))) > 1:
+            return f"{both[0]} and {both[1]} exclude each other: keep one"
+    for name in _HIDING:
+        if name not in names:
+            continue
+        if hidden := set(names) - {name} - _BESIDE_HIDING:
+            return f"{name} would hide {min(hidden)}: keep one"
+    return None
+
+
+def unmet(name: str, max_inputs: int | None, output_dtype: str | None) -> str | None:
+    """Why a mutation can never be applied to such requests, or None."""
+    applies = MUTATIONS[name].applies
+    if max_inputs == 1 and applies is has_several:
+        return "needs two inputs, which max_inputs excludes"
+    if output_dtype == "binary" and applies is is_float:
+        return "needs float, which output_dtype excludes"
+    return None
+
+
+def applicable(names: Sequence[str], request: EmbedRequest, received: Received) -> bool:
+    """Whether every one of these mutations can be applied to the answer to a request.
+
+    What ``drop_result`` drops no other can show itself in.
+    """
+    left = request._replace(input=request.input[:-1]) if "drop_result" in names else request
+    return all(
+        MUTATIONS[name].applies(request if name == "drop_result" else left, received)
+        for name in names
+    )
+
+
+__all__ = ["MUTATIONS", "Mutation", "applicable", "conflict", "unmet"]

@@ -1,0 +1,85 @@
+"""A 200 that is being falsified, and what a mutation is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+
+from relace_mock.exchange import Embedded, EmbedRequest, Piece, Received
+
+
+@dataclass(slots=True)
+class Draft:
+    """The answer as it will be written.
+
+    ``answer`` is what JSON will say; in it each ``embedding`` is the text of a JSON array.
+    ``body``, once set, stands in for it. ``drifted`` gives the rows of the same texts in
+    another space.
+    """
+
+    request: EmbedRequest
+    answer: dict[str, Any]
+    drifted: Callable[[], Sequence[Piece]]
+    body: bytes | None = None
+    headers: dict[bytes, bytes] = field(default_factory=dict)
+
+    @property
+    def results(self) -> list[dict[str, Any]]:
+        """One for each input, in order, until a mutation changes that."""
+        results: list[dict[str, Any]] = self.answer["results"]
+        return results
+
+    def text(self) -> bytes:
+        """The body."""
+        if self.body is not None:
+            return self.body
+        return orjson.dumps(self.answer, default=orjson.Fragment)
+
+
+@dataclass(frozen=True, slots=True)
+class Mutation:
+    """A way in which a 200 lies. ``applies`` tells whether it can, to this request."""
+
+    name: str
+    does: str
+    change: Callable[[Draft], None]
+    applies: Callable[[EmbedRequest, Received], bool] = lambda _request, _received: True
+
+
+def begin(
+    request: EmbedRequest, embedded: Embedded, drifted: Callable[[], Sequence[Piece]]
+) -> Draft:
+    """The true answer, ready to be falsified."""
+    results = [
+        {"index": index, "embedding": bytes(row) + b"]"} for index, row in enumerate(embedded.rows)
+    ]
+    usage = {"total_tokens": embedded.total_tokens}
+    return Draft(request, {"results": results, "usage": usage}, drifted)
+
+
+def numbers(vector: bytes) -> list[bytes]:
+    """The numbers of an array, as they are written."""
+    return vector[1:-1].split(b",")
+
+
+def array(components: Sequence[bytes]) -> bytes:
+    """Numbers as an array."""
+    return b"[%b]" % b",".join(components)
+
+
+def has_any(request: EmbedRequest, _received: Received) -> bool:
+    """Whether there is a result: ``drop_result`` may have taken the only one."""
+    return bool(request.input)
+
+
+def has_several(request: EmbedRequest, _received: Received) -> bool:
+    """Whether there are two results or more."""
+    return len(request.input) > 1
+
+
+def is_float(request: EmbedRequest, _received: Received) -> bool:
+    """Whether there are components that are numbers, not packed signs."""
+    return request.output_dtype == "float" and bool(request.input)

@@ -1,0 +1,13 @@
+"""The same model name, another space: what was stored no longer fits."""
+
+from __future__ import annotations
+
+from relace_mock.scenario.mutations.draft import Draft, Mutation, has_any
+
+
+def _change(draft: Draft) -> None:
+    for result, row in zip(draft.results, draft.drifted(), strict=True):
+        result["embedding"] = bytes(row) + b"]"
+
+
+MODEL_DRIFT = Mutation("model_drift", "vectors come from another space", _change, has_any)

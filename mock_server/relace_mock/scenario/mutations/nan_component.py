@@ -1,0 +1,13 @@
+"""A component that is NaN, which JSON does not have."""
+
+from __future__ import annotations
+
+from relace_mock.scenario.mutations.draft import Draft, Mutation, array, is_float, numbers
+
+
+def _change(draft: Draft) -> None:
+    _, *others = numbers(draft.results[0]["embedding"])
+    draft.results[0]["embedding"] = array([b"NaN", *others])
+
+
+NAN_COMPONENT = Mutation("nan_component", "the first component is NaN", _change, is_float)

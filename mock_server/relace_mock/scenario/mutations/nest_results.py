@@ -1,0 +1,12 @@
+"""`results` one array deeper: what the documented example shows against its own schema."""
+
+from __future__ import annotations
+
+from relace_mock.scenario.mutations.draft import Draft, Mutation
+
+
+def _change(draft: Draft) -> None:
+    draft.answer["results"] = [draft.results]
+
+
+NEST_RESULTS = Mutation("nest_results", "results are nested one array deeper", _change)

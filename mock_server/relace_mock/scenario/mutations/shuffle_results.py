@@ -1,0 +1,19 @@
+"""Results out of order, each with its right index: allowed by the contract, and what breaks clients that trust the order."""
+
+from __future__ import annotations
+
+from hashlib import blake2b
+
+from relace_mock.scenario.mutations.draft import Draft, Mutation, has_several
+
+
+def _change(draft: Draft) -> None:
+    order = sorted(range(len(draft.results)), key=lambda index: blake2b(b"%d" % index).digest())
+    if order == sorted(order):
+        order.reverse()
+    draft.answer["results"] = [draft.results[index] for index in order]
+
+
+SHUFFLE_RESULTS = Mutation(
+    "shuffle_results", "results out of order, indexes right", _change, has_several
+)

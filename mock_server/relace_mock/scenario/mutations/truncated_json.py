@@ -1,0 +1,13 @@
+"""A body cut in the middle, with a length that fits: nothing but JSON tells."""
+
+from __future__ import annotations
+
+from relace_mock.scenario.mutations.draft import Draft, Mutation
+
+
+def _change(draft: Draft) -> None:
+    text = draft.text()
+    draft.body = text[: len(text) // 2]
+
+
+TRUNCATED_JSON = Mutation("truncated_json", "the JSON ends in the middle", _change)

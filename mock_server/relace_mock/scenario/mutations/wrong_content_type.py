@@ -1,0 +1,12 @@
+"""JSON that says it is plain text."""
+
+from __future__ import annotations
+
+from relace_mock.scenario.mutations.draft import Draft, Mutation
+
+
+def _change(draft: Draft) -> None:
+    draft.headers[b"content-type"] = b"text/plain; charset=utf-8"
+
+
+WRONG_CONTENT_TYPE = Mutation("wrong_content_type", "the content type is text/plain", _change)

@@ -1,0 +1,16 @@
+"""Vectors of another length, all alike: another model behind the same name."""
+
+from __future__ import annotations
+
+from relace_mock.scenario.mutations.draft import Draft, Mutation, array, has_any, numbers
+
+
+def _change(draft: Draft) -> None:
+    for result in draft.results:
+        components = numbers(result["embedding"])
+        result["embedding"] = array(components[: len(components) // 2] or components * 2)
+
+
+WRONG_DIMENSION = Mutation(
+    "wrong_dimension", "vectors have half their components", _change, has_any
+)

@@ -1,0 +1,13 @@
+"""A vector of zeros, which no cosine can be taken of."""
+
+from __future__ import annotations
+
+from relace_mock.scenario.mutations.draft import Draft, Mutation, array, is_float, numbers
+
+
+def _change(draft: Draft) -> None:
+    zeros = [b"0.00000000" for _ in numbers(draft.results[0]["embedding"])]
+    draft.results[0]["embedding"] = array(zeros)
+
+
+ZERO_VECTOR = Mutation("zero_vector", "the first vector is all zeros", _change, is_float)

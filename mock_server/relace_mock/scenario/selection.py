@@ -1,0 +1,43 @@
+"""Which scenario answers a request.
+
+Strongest first: the header ``X-Mock-Scenario``; the header ``Prefer: code=…``; the key
+itself, ``mock.NAME.anything``; the one installed for the key; the server's default.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from relace_mock.exchange import Received
+
+_CODE = re.compile(r'\s*code\s*=\s*"?(\d{3})"?\s*', re.IGNORECASE)
+_KEY = re.compile(r"mock\.([A-Za-z0-9_-]+)\..+")
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What a request asks for itself: a scenario by name, or one status."""
+
+    by: str
+    name: str | None = None
+    status: int | None = None
+
+
+def wish_of(received: Received, key: str | None, documented: frozenset[int]) -> Wish | None:
+    """The strongest wish of a request; a code that is not ``documented`` is none (RFC 7240)."""
+    for field in received.header(b"x-mock-scenario"):
+        return Wish("header", name=field)
+    for field in received.header(b"prefer"):
+        for preference in field.split(","):
+            match = _CODE.fullmatch(preference.partition(";")[0])
+            if match and int(match[1]) in documented:
+                return Wish("prefer", status=int(match[1]))
+    name = named_by(key)
+    return Wish("key", name=name) if name else None
+
+
+def named_by(key: str | None) -> str | None:
+    """The scenario that a key names itself, if it does."""
+    match = _KEY.fullmatch(key or "")
+    return match[1] if match else None

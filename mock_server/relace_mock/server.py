@@ -1,0 +1,247 @@
+"""The server: a socket, uvicorn and its signals, in this process or in a thread."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import importlib.util
+import logging
+import os
+import signal
+import socket
+import ssl
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from types import FrameType
+from typing import TYPE_CHECKING, Any
+
+import uvicorn
+
+from relace_mock.app import create_app
+from relace_mock.guard import Guard, is_loopback
+from relace_mock.pipeline import Pipeline
+from relace_mock.scenario.library import Library
+from relace_mock.settings import Http, Listening, ServerError, Settings
+from relace_mock.wire import protocol_class
+
+if TYPE_CHECKING:
+    from relace_mock.remote import RemoteControl
+
+_LOG = logging.getLogger(__name__)
+#: Seconds that answers under way have to finish when the server is told to stop.
+_GRACE = 0.4
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+#: Seconds from a signal to the end of the process, whatever is still under way.
+_PATIENCE = 0.9
+#: Seconds that an idle connection is kept: longer than clients wait between retries.
+_KEEP_ALIVE = 75
+#: Descriptors of the listening socket. uvloop accepts one connection by each in a turn of its loop,
+#: and a turn takes long while vectors are computed for those who are in already. Other loops
+#: accept all.
+_DOORS = 8 if importlib.util.find_spec("uvloop") else 1
+#: Seconds between two looks at the scenario files, with ``reload``.
+_RELOAD = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class RunningServer:
+    """A server that answers. ``base_url`` is what ``RELACE_BASE_URL`` takes."""
+
+    base_url: str
+    control_token: str | None = field(default=None, repr=False)
+
+    @property
+    def url(self) -> str:
+        """The server itself, where ``/openapi.json`` and ``/_mock/`` are."""
+        return self.base_url.removesuffix("/v1")
+
+    def control(self, api_key: str) -> RemoteControl:
+        """Steers what this key gets: scenario, clock, journal."""
+        from relace_mock.remote import RemoteControl  # noqa: PLC0415 - `serve` starts without
+
+        return RemoteControl(self.base_url, api_key, control_token=self.control_token)
+
+
+def serve(
+    settings: Settings, listening: Listening, on_ready: Callable[[RunningServer], None]
+) -> None:
+    """Serve until SIGTERM or SIGINT. Raises ``ServerError``."""
+    _Server(settings, listening, on_ready).listen()
+
+
+@contextlib.contextmanager
+def running(
+    *, host: str = "127.0.0.1", port: int = 0, http: Http = "auto", **settings: Any
+) -> Iterator[RunningServer]:
+    """A server in a thread of this process, on any free port, until the block ends.
+
+    ``settings`` are the fields of ``Settings``. Raises ``SettingsError`` for a bad one and
+    ``ServerError`` if the server cannot listen.
+    """
+    ready = threading.Event()
+    started: list[RunningServer] = []
+
+    def on_ready(running: RunningServer) -> None:
+        started.append(running)
+        ready.set()
+
+    server = _Server(Settings(**settings), Listening(host=host, port=port, http=http), on_ready)
+    thread = threading.Thread(target=server.listen, name="relace-mock", daemon=True)
+    thread.start()
+    while not ready.wait(0.05):
+        if not thread.is_alive():  # pragma: no cover - its own traceback was printed
+            raise ServerError("the server thread ended before it was ready")
+    try:
+        yield started[0]
+    finally:
+        server.should_exit = True
+        thread.join()
+
+
+class _Server(uvicorn.Server):
+    """uvicorn, with the port bound at once and with our own manners at the end."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        listening: Listening,
+        on_ready: Callable[[RunningServer], None],
+    ) -> None:
+        self._socket = _bind(listening.host, listening.port)
+        self._on_ready = on_ready
+        self._call_off_exit: Callable[[], object] | None = None
+        secure = listening.ssl_certfile is not None
+        host, port = self._socket.getsockname()[:2]
+        self._running = RunningServer(
+            f"{'https' if secure else 'http'}://{f'[{host}]' if ':' in host else host}:{port}/v1",
+            settings.control_token,
+        )
+        pipeline = Pipeline(settings)
+        guard = Guard(loopback=is_loopback(host), token=settings.control_token)
+        self._library = pipeline.script.library if settings.reload else None
+        self._reloading: asyncio.Task[None] | None = None
+        super().__init__(
+            uvicorn.Config(
+                create_app(pipeline, guard),
+                http=protocol_class(listening.http, pipeline.malformed),
+                ssl_context_factory=_tls(listening) if secure else None,
+                ws="none",
+                lifespan="off",
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                proxy_headers=False,  # a client may send them, but it is no proxy
+                timeout_keep_alive=_KEEP_ALIVE,
+                workers=1,  # else uvicorn reads WEB_CONCURRENCY
+            )
+        )
+
+    def listen(self) -> None:
+        try:
+            self.run(sockets=[self._socket, *(self._socket.dup() for _ in range(_DOORS - 1))])
+        finally:
+            if self._call_off_exit is not None:
+                self._call_off_exit()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Let what is under way finish for a moment, then hang up."""
+        asyncio.get_running_loop().call_later(_GRACE, self._hang_up)
+        if self._reloading is not None:
+            self._reloading.cancel()
+        await super().shutdown(sockets)
+
+    def _hang_up(self) -> None:
+        for connection in list(self.server_state.connections):
+            connection.transport.abort()
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Stop on a signal, if need be in the middle of a computation.
+
+        It is over within a second, and another signal does not disturb that.
+        """
+        if not self.should_exit:
+            self._call_off_exit = _exit_in(_PATIENCE)
+            super().handle_exit(sig, frame)
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self._library is not None:
+            self._reloading = asyncio.create_task(_reload(self._library))
+        self._on_ready(self._running)
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Stop on a signal as on any other wish: uvicorn's own raises it again at the end."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        before = {number: signal.signal(number, self.handle_exit) for number in _SIGNALS}
+        try:
+            yield
+        finally:
+            ending = self._call_off_exit is not None
+            for number, handler in before.items():
+                signal.signal(number, signal.SIG_IGN if ending else handler)
+
+
+def _exit_in(seconds: float) -> Callable[[], object]:
+    """End the process then, whatever it does; gives what calls that off."""
+    if hasattr(signal, "setitimer"):
+        # Its handler runs on this thread in the midst of what a timer's thread would wait for: `re`.
+        signal.signal(signal.SIGALRM, lambda *_: os._exit(0))
+        signal.setitimer(signal.ITIMER_REAL, seconds)
+        return lambda: signal.setitimer(signal.ITIMER_REAL, 0)
+    timer = threading.Timer(seconds, os._exit, (0,))  # pragma: no cover - Windows
+    timer.daemon = True  # pragma: no cover - Windows
+    timer.start()  # pragma: no cover - Windows
+    return timer.cancel  # pragma: no cover - Windows
+
+
+async def _reload(library: Library) -> None:
+    """Read scenario files again when they change, and say so on standard error."""
+    while True:
+        try:
+            for line in library.refresh():
+                sys.stderr.write(f"relace-mock: {line}\n")
+        except Exception:  # noqa: BLE001 - a mistake of ours must not end the looking
+            _LOG.exception("relace-mock failed to read the scenarios again")
+        await asyncio.sleep(_RELOAD)
+
+
+def _bind(host: str, port: int) -> socket.socket:
+    try:
+        family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        return socket.create_server(address[:2], family=family, backlog=2048)
+    except (socket.gaierror, UnicodeError):  # the latter for what IDNA cannot spell
+        raise ServerError(f"host {host!r} is not known: use an address such as 127.0.0.1") from None
+    except OSError as error:
+        remedies = {
+            errno.EADDRINUSE: f"port {port} is in use: choose another, or --port 0 for any free one",
+            errno.EACCES: f"port {port} needs more rights: choose one above 1023",
+            errno.EADDRNOTAVAIL: f"{host} is not an address of this machine: try 127.0.0.1",
+        }
+        reason = remedies.get(error.errno or 0, error.strerror)
+        raise ServerError(f"cannot listen on {host} port {port}: {reason}") from None
+
+
+def _tls(listening: Listening) -> Callable[..., ssl.SSLContext]:
+    assert listening.ssl_certfile is not None
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    try:
+        context.load_cert_chain(listening.ssl_certfile, listening.ssl_keyfile, _no_password)
+    except (OSError, ssl.SSLError) as error:
+        files = " and ".join(
+            str(file) for file in (listening.ssl_certfile, listening.ssl_keyfile) if file
+        )
+        raise ServerError(
+            f"cannot use the certificate {files}: {error.strerror or error}; "
+            "give PEM files with --ssl-certfile and --ssl-keyfile"
+        ) from None
+    return lambda *_: context
+
+
+def _no_password() -> str:
+    raise ServerError("the key is encrypted: decrypt it first, with `openssl pkey`")

@@ -1,0 +1,274 @@
+"""uvicorn's protocols, taught our manners: the only code that touches the TCP transport."""
+
+from __future__ import annotations
+
+import asyncio
+import collections
+import contextlib
+import importlib.util
+import re
+import socket
+import struct
+import sys
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
+
+try:
+    import fcntl
+    import termios
+except ImportError:  # pragma: no cover - Windows
+    fcntl = None  # type: ignore[assignment]
+
+from relace_mock import rendering
+from relace_mock.exchange import Piece
+from relace_mock.settings import Http
+
+Malformed = Callable[[str, str], None]
+Send = Callable[[Any], Awaitable[None]]
+
+#: Bytes of a request before its body. h11 has the same limit of its own.
+HEAD_LIMIT = 1 << 16
+
+# Seconds that the other side has to take what was written, before a reset.
+_ARRIVAL = 1.0
+_END_OF_HEAD = b"\r\n\r\n"
+_UPGRADE = re.compile(rb"(?i)\r\nupgrade(?=[ \t]*:)")
+
+
+class _Envelope:
+    """Answers what is not HTTP as everything else is refused: as ``{"error": …}``."""
+
+    transport: asyncio.Transport
+    on_malformed: Malformed
+
+    def send_400_response(self, msg: str) -> None:
+        text = f"Not a valid HTTP/1.1 request: {msg}"
+        host, port, *_ = self.transport.get_extra_info("peername") or ("", 0)
+        self.on_malformed(text, f"{host}:{port}")
+        reply = rendering.error(400, text)
+        fields = [
+            *reply.headers,
+            (b"content-length", b"%d" % reply.length),
+            (b"connection", b"close"),
+        ]
+        head = b"".join(b"%b: %b\r\n" % field for field in fields)
+        self.transport.write(b"HTTP/1.1 400 Bad Request\r\n%b\r\n%b" % (head, reply.body))
+        self.transport.close()
+
+    def _unsupported_upgrade_warning(self) -> None:
+        """Say nothing: to ignore a wish to upgrade is not worth a warning."""
+
+
+class _Kept:
+    """Stands for a transport while the head is written, and keeps it."""
+
+    def __init__(self) -> None:
+        self.written: list[bytes] = []
+        self.write = self.written.append
+
+
+class Wire:
+    """The TCP transport under one exchange, which uvicorn calls a cycle."""
+
+    def __init__(self, cycle: Any) -> None:
+        self._cycle = cycle
+        self._transport: asyncio.Transport = cycle.transport
+
+    def write(self, raw: bytes) -> None:
+        """Write bytes past all framing."""
+        if not self._transport.is_closing():
+            self._transport.write(raw)
+
+    async def send(self, send: Send, head: Any, pieces: Sequence[Piece]) -> None:
+        """Send a whole answer: its ASGI head, and the body that the head promises.
+
+        With httptools in one system call, with no copy of the body, and done when the client has
+        taken nearly all of it. h11 frames each byte.
+        """
+        cycle = self._cycle
+        if self.is_gone():
+            return
+        if not hasattr(cycle, "expected_content_length"):
+            await send(head)
+            await send({"type": "http.response.body", "body": b"".join(pieces)})
+            return
+        kept = _Kept()
+        cycle.transport = kept
+        try:
+            await send(head)
+        finally:
+            cycle.transport = self._transport
+        if not self.is_gone():
+            body = () if cycle.scope["method"] == "HEAD" else pieces
+            self._transport.writelines([*kept.written, *body])
+        cycle.expected_content_length = 0  # of the body nothing is left to send
+        await send({"type": "http.response.body", "body": b""})
+
+    def close(self) -> None:
+        """End the connection in order (FIN), after what was written."""
+        self._leave_it()
+        self._transport.close()
+
+    def reset(self) -> None:
+        """Tear the connection down (RST): linger for no time, then close."""
+        self._leave_it()
+        if self._transport.is_closing():
+            return
+        peer = self._transport.get_extra_info("socket")
+        peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self._transport.abort()
+
+    def hold(self) -> None:
+        """Hold an incomplete segment back until the connection ends (Linux can)."""
+        if hasattr(socket, "TCP_CORK") and not self._transport.is_closing():
+            peer = self._transport.get_extra_info("socket")
+            peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, 1)
+
+    async def arrived(self) -> None:
+        """Wait until the other side has what was written, for a second at most."""
+        deadline = asyncio.get_running_loop().time() + _ARRIVAL
+        while self._unsent() and asyncio.get_running_loop().time() < deadline:  # noqa: ASYNC110 - no event tells what the kernel sent
+            await asyncio.sleep(0.001)
+
+    def is_gone(self) -> bool:
+        """Whether the connection was lost before the answer was complete.
+
+        uvicorn only tells the last of several requests that came at once.
+        """
+        if self._transport.is_closing() and not self._cycle.response_complete:
+            self._leave_it()
+        return bool(self._cycle.disconnected)
+
+    def _unsent(self) -> int:
+        """Bytes that are here, or on their way (Linux tells; elsewhere only those here)."""
+        if self._transport.is_closing():
+            return 0
+        size = self._transport.get_write_buffer_size()
+        if size or fcntl is None:
+            return size
+        count = bytearray(4)
+        with contextlib.suppress(OSError):
+            fcntl.ioctl(self._transport.get_extra_info("socket").fileno(), termios.TIOCOUTQ, count)
+        return int.from_bytes(count, sys.byteorder)
+
+    def _leave_it(self) -> None:
+        """Tell uvicorn that the answer, as it is, is all."""
+        self._cycle.disconnected = True
+
+
+def wire_of(receive: Any) -> Wire:
+    """The wire under a request: uvicorn's ``receive`` is a method of the cycle."""
+    return Wire(receive.__self__)
+
+
+def _h11() -> type[asyncio.Protocol]:
+    from uvicorn.protocols.http.h11_impl import H11Protocol  # noqa: PLC0415 - seldom used
+
+    return type("_H11", (_Envelope, H11Protocol), {})
+
+
+def _last_field(data: bytes) -> int:
+    """Where the last header field begins if it may be one to rename, else the end.
+
+    It begins with the line break before it.
+    """
+    start = data.rfind(b"\r\n")
+    if start >= 0 and len(data) - start < len(b"\r\nupgrade:"):
+        return start
+    return len(data) - data.endswith(b"\r")
+
+
+def protocol_class(http: Http, on_malformed: Malformed) -> type[asyncio.Protocol]:
+    """Give the protocol of an implementation; ``auto`` prefers the faster one.
+
+    ``on_malformed`` hears of what is not HTTP: what was wrong, and from which address.
+    """
+    h11 = http == "h11" or (http == "auto" and not importlib.util.find_spec("httptools"))
+    base = _h11() if h11 else _http_tools()
+    return type(base.__name__, (base,), {"on_malformed": staticmethod(on_malformed)})
+
+
+def _http_tools() -> type[asyncio.Protocol]:  # noqa: C901 - counts the methods as branches
+    from uvicorn.protocols.http.httptools_impl import (  # noqa: PLC0415 - may be absent
+        HttpToolsProtocol,
+    )
+
+    class _HttpTools(_Envelope, HttpToolsProtocol):
+        """httptools, with four things that it leaves to its user.
+
+        A wish to upgrade is no reason to drop the body (RFC 9110 section 7.8 lets a
+        server ignore it; Java's client wishes so by default). Trailers are not headers
+        (section 6.5.1). A head has a largest size. What is not HTTP is refused after the
+        answers to the requests before it.
+        """
+
+        _in_head = True  # and not in a body or its trailers
+        _head_size = 0  # of a head that has not ended
+        _held = b""  # the end of what came of it, if that may begin a field to rename
+        _left = 0  # bytes of a body whose length is known
+        _malformed: str | None = None  # what was not HTTP, while answers are under way
+
+        def data_received(self, data: bytes) -> None:
+            if self._held:
+                data, self._held = self._held + data, b""
+            view = memoryview(data)
+            at = 0
+            while at < len(data) and self._malformed is None and not self.transport.is_closing():
+                received = self._head_received if self._in_head else self._body_received
+                at = received(data, view, at)
+
+        def _head_received(self, data: bytes, view: memoryview, at: int) -> int:
+            """Feed the parser what came of a head; gives where that ends."""
+            end = data.find(_END_OF_HEAD, at)
+            if end >= 0:
+                head, end = view[at : end + len(_END_OF_HEAD)], end + len(_END_OF_HEAD)
+            else:
+                piece = data[at:]
+                size = _last_field(piece)
+                head, self._held, end = memoryview(piece)[:size], piece[size:], len(data)
+            self._head_size += len(head)
+            if self._head_size > HEAD_LIMIT:
+                self.send_400_response(f"the head has more than {HEAD_LIMIT} bytes")
+            else:
+                super().data_received(_UPGRADE.sub(b"\r\nx-ignored-upgrade", head))
+            return end
+
+        def _body_received(self, data: bytes, view: memoryview, at: int) -> int:
+            """Feed the parser what came of a body, not beyond its end; gives where that is.
+
+            A chunked body can only end where a line does.
+            """
+            if self._left:
+                end = min(at + self._left, len(data))
+                self._left -= end - at
+            else:
+                end = data.find(b"\n", at) + 1 or len(data)
+            super().data_received(view[at:end])  # type: ignore[arg-type]  # the parser takes any buffer
+            return end
+
+        def on_headers_complete(self) -> None:
+            super().on_headers_complete()  # or not: then it is still the head that is malformed
+            self._in_head = False
+            self._head_size = 0
+            fields = dict(self.headers)
+            chunked = b"transfer-encoding" in fields
+            self._left = 0 if chunked else int(fields.get(b"content-length", 0))
+            self.headers = collections.deque(maxlen=0)  # type: ignore[assignment]  # drops trailers
+
+        def on_message_complete(self) -> None:
+            self._in_head = True
+            super().on_message_complete()
+
+        def send_400_response(self, msg: str) -> None:
+            in_head = self._in_head and self.cycle is not None
+            if self.pipeline or (in_head and not self.cycle.response_complete):
+                self._malformed = msg
+            else:
+                super().send_400_response(msg)
+
+        def on_response_complete(self) -> None:
+            super().on_response_complete()
+            if self._malformed is not None and not self.transport.is_closing():
+                self.send_400_response(self._malformed)
+
+    return _HttpTools
