@@ -5,8 +5,11 @@ Hypothesis is imported late, as most checks do without and one should start at o
 
 from __future__ import annotations
 
+import functools
+import os
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, Protocol
 
 from relace_contract.finding import Departure, NotExercised
@@ -27,6 +30,19 @@ class Effort(Protocol):
         """How many."""
 
 
+@functools.cache
+def leave_no_files() -> None:
+    """Keep Hypothesis from writing ``.hypothesis/`` into the current folder.
+
+    Its caches of constants and characters ignore ``database=None``. No folder can exist below a
+    file, so Hypothesis does without them. Call this before Hypothesis or Schemathesis draws.
+    """
+    from hypothesis.configuration import set_hypothesis_home_dir  # noqa: PLC0415
+
+    if "HYPOTHESIS_STORAGE_DIRECTORY" not in os.environ:
+        set_hypothesis_home_dir(Path(__file__) / "nowhere")
+
+
 def holds_for(
     effort: Effort,
     strategy: Any,
@@ -41,6 +57,7 @@ def holds_for(
     """
     from hypothesis import HealthCheck, Phase, given, seed, settings  # noqa: PLC0415
 
+    leave_no_files()
     smallest: list[tuple[int, Departure]] = []
     mishaps: list[Exception] = []
     tried: list[None] = []

@@ -17,7 +17,7 @@ import orjson
 
 from relace_contract import contract
 from relace_contract.finding import NotExercised
-from relace_contract.properties import holds_for
+from relace_contract.properties import holds_for, leave_no_files
 from relace_contract.server.answers import depart, unclear
 from relace_contract.server.exchange import Exchange
 from relace_contract.server.reach import documented_example
@@ -96,6 +96,7 @@ def _operation() -> Any:
     """The endpoint as Schemathesis has it: imported late, as it takes a moment."""
     import schemathesis  # noqa: PLC0415
 
+    leave_no_files()
     schema = schemathesis.openapi.from_dict(contract.document())
     return schema["/v1/code/embed"]["POST"]
 
