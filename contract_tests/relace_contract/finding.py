@@ -8,12 +8,14 @@ A check returns if the subject keeps the requirement, and raises otherwise:
 
 * ``Departure``: it does not, and here is the evidence;
 * ``NotExercised``: it could not be seen, which counts as a departure;
-* ``NotClaimed``: the subject does not claim what is asked, which counts as nothing.
+* ``NotClaimed``: the subject does not claim what is asked, which counts as nothing;
+* ``Remark``: the subject does one of several things that are all right, and here is which.
 """
 
 from __future__ import annotations
 
 import enum
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from relace_contract.requirements import Requirement
@@ -54,6 +56,10 @@ class NotClaimed(Exception):  # noqa: N818 - not an error either
     """What is asked is not claimed by this subject; the text says why."""
 
 
+class Remark(Exception):  # noqa: N818 - good news, or none
+    """The subject may do either of several things; the text says which of them it does."""
+
+
 class CannotRun(Exception):  # noqa: N818 - says it all
     """There is no subject to check, or not one that can be; one line says why."""
 
@@ -83,11 +89,12 @@ class Outcome(enum.Enum):
     KNOWN = "known failure"
     STALE = "stale known failure"
     NOT_CLAIMED = "not claimed"
+    NOT_RUN = "not run"
 
     @property
     def red(self) -> bool:
         """Whether it makes the run fail."""
-        return self in {Outcome.FAILS, Outcome.STALE}
+        return self in {Outcome.FAILS, Outcome.STALE, Outcome.NOT_RUN}
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,13 +110,17 @@ class Result:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """A whole run. ``subject`` is a URL or a command, ``facts`` further lines to print."""
+    """A run. ``subject`` is a URL or a command, ``facts`` further lines to print.
+
+    ``incomplete`` says why the run did not come to its end; it is empty if the run did.
+    """
 
     subject: str
     seed: int
     results: tuple[Result, ...]
     seconds: float
     facts: tuple[str, ...] = ()
+    incomplete: str = ""
 
     def count(self, outcome: Outcome) -> int:
         """How many requirements ended so."""
@@ -117,5 +128,20 @@ class Report:
 
     @property
     def exit_code(self) -> int:
-        """0 if nothing is red, else 1."""
+        """0 if nothing is red, 1 if something is, 2 if the run is incomplete."""
+        if self.incomplete:
+            return 2
         return int(any(result.outcome.red for result in self.results))
+
+
+def not_run(
+    subject: str, seed: int, asked: Iterable[Requirement], reason: str, done: Iterable[Result] = ()
+) -> Report:
+    """An incomplete report: the results that there are, and ``reason`` for all other checks."""
+    results = {result.requirement.id: result for result in done}
+    whole = [
+        results.get(one.id, Result(one, Outcome.NOT_RUN, note=f"not run: {reason}"))
+        for one in asked
+    ]
+    seconds = sum(result.seconds for result in results.values())
+    return Report(subject, seed, tuple(whole), seconds, incomplete=reason)

@@ -2,7 +2,7 @@
 
 One id or family of checks a line; what follows ``#`` says why::
 
-    NEG-input-string   # we embed a lone string, as OpenAI does
+    NEG-dtype-case     # our framework ignores case
     TOK                # no token count yet
 """
 
@@ -16,7 +16,11 @@ from relace_contract.requirements import select
 def read(path: Path, subject: str) -> frozenset[str]:
     """The ids in a file. Raises ``ValueError``, naming the line, for one that is not known."""
     known: set[str] = set()
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path} is not UTF-8 at byte {error.start}") from None
+    for number, line in enumerate(text.splitlines(), 1):
         name = line.partition("#")[0].strip()
         if not name:
             continue

@@ -28,6 +28,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="a key that the server knows (default: RELACE_API_KEY)",
     )
     group.addoption("--relace-bad-key", metavar="KEY", help="a key that the server does not know")
+    group.addoption(
+        "--relace-cacert", type=Path, metavar="FILE", help="certificates to trust, as PEM"
+    )
     group.addoption("--relace-policy", type=Path, metavar="FILE", help="policies it claims")
     group.addoption(
         "--relace-known-failures",

@@ -19,8 +19,10 @@ from relace_contract.finding import (
     NotClaimed,
     NotExercised,
     Outcome,
+    Remark,
     Report,
     Result,
+    not_run,
 )
 from relace_contract.policy import Policy
 from relace_contract.requirements import Requirement
@@ -28,6 +30,8 @@ from relace_contract.requirements import Requirement
 Check = Callable[[Any], None]
 #: Findings of one requirement that are kept: what is wrong everywhere is said once or twice.
 _FINDINGS = 2
+#: Why the report of a run is incomplete that someone ended.
+STOPPED = "the run was stopped"
 #: Checks in a row that ran out of time or got no answer, after which the rest is not tried.
 _SILENCE = 3
 
@@ -74,7 +78,8 @@ class Terms:
             return Outcome.KNOWN
         if requirement.level == "MAY" or (self.live and requirement.label != "documented"):
             return Outcome.INFORMS
-        if requirement.level == "SHOULD" and not self.strict:
+        unseen = any(finding.stumbled for finding in findings)
+        if requirement.level == "SHOULD" and not self.strict and not unseen:
             return Outcome.WARNS
         return Outcome.FAILS
 
@@ -87,21 +92,21 @@ class Run:
         self._asked = asked
         self._terms = terms
         self._findings: dict[str, list[Finding]] = {}
-        self._notes: dict[str, str] = {}
+        self._notes: dict[str, NotClaimed | Remark] = {}
         self._seconds: dict[str, float] = {}
 
     def check(self, requirement: Requirement, check: Check) -> Result:
         """Run one check. What was noticed in passing is kept for the end, too."""
         started = time.monotonic()
         if self._terms.policy.covers(requirement):
-            departure, note = self._attempt(check)
+            said = self._attempt(check)
         else:
-            departure, note = None, "a policy that this subject does not claim"
+            said = NotClaimed("a policy that this subject does not claim")
         self._seconds[requirement.id] = time.monotonic() - started
-        if note:
-            self._notes[requirement.id] = note
-        if departure is not None:
-            self._keep(requirement.id, departure, requirement.id)
+        if isinstance(said, Departure):
+            self._keep(requirement.id, said, requirement.id)
+        elif said is not None:
+            self._notes[requirement.id] = said
         for identity, noticed in self._subject.noticed():
             self._keep(identity, noticed, requirement.id)
         return self.result(requirement)
@@ -114,12 +119,12 @@ class Run:
     def result(self, requirement: Requirement) -> Result:
         """What is known of a requirement by now."""
         findings = tuple(self._findings.get(requirement.id, ()))
-        note = self._notes.get(requirement.id, "")
+        note = self._notes.get(requirement.id)
         outcome = self._terms.judge(requirement, findings)
-        if note and not findings:
-            outcome = Outcome.NOT_CLAIMED
+        if note is not None and not findings:
+            outcome = Outcome.INFORMS if isinstance(note, Remark) else Outcome.NOT_CLAIMED
         seconds = self._seconds.get(requirement.id, 0.0)
-        return Result(requirement, outcome, findings, note, seconds)
+        return Result(requirement, outcome, findings, str(note or ""), seconds)
 
     @property
     def red(self) -> list[str]:
@@ -141,8 +146,8 @@ class Run:
         command = self._subject.command(seen_in)
         kept.append(Finding(identity, departure.problem, departure.evidence, command))
 
-    def _attempt(self, check: Check) -> tuple[Departure | None, str]:
-        """The departure that a check raised, or the reason why it is not claimed."""
+    def _attempt(self, check: Check) -> Departure | NotClaimed | Remark | None:
+        """What a check said by raising it."""
         ended: list[BaseException | None] = []
 
         def attempt() -> None:
@@ -164,17 +169,13 @@ class Run:
                 self._subject.abandon(thread)
                 return NotExercised(
                     f"it took more than {self._terms.deadline:g} seconds (--timeout)"
-                ), ""
+                )
             thread.join(min(left, 1.0))
         match ended[0]:
-            case None:
-                return None, ""
-            case NotClaimed() as reason:
-                return None, str(reason)
-            case Departure() as departure:
-                return departure, ""
+            case None | Departure() | NotClaimed() | Remark() as said:
+                return said
             case error:
-                return NotExercised(_mishap(error)), ""
+                return NotExercised(_mishap(error))
 
 
 def _mishap(error: BaseException) -> str:
@@ -193,14 +194,26 @@ def run(
     seed: int,
     progress: Callable[[Result], None] = lambda _: None,
 ) -> Report:
-    """Run ``checks``, in their order. ``asked`` has every requirement of such a subject."""
+    """Run ``checks``, in their order. ``asked`` has every requirement of such a subject.
+
+    Ctrl-C ends the run; its report is incomplete.
+    """
     started = time.monotonic()
     results = Run(subject, asked, terms)
     silence = 0
-    for identity, check in checks.items():
-        if silence >= _SILENCE:
-            progress(results.skip(asked[identity], "the subject stopped answering before it"))
-            continue
-        progress(results.check(asked[identity], check))
-        silence = silence + 1 if subject.silent else 0
+    ended: list[str] = []
+    try:
+        for identity, check in checks.items():
+            if silence >= _SILENCE:
+                reason = "the subject stopped answering before it"
+                progress(results.skip(asked[identity], reason))
+            else:
+                progress(results.check(asked[identity], check))
+                silence = silence + 1 if subject.silent else 0
+            ended.append(identity)
+    except KeyboardInterrupt:
+        done = results.results(ended)
+        wanted = {*checks, *(result.requirement.id for result in done)}
+        named = [one for one in asked.values() if one.id in wanted]
+        return not_run(name, seed, named, STOPPED, done)
     return Report(name, seed, results.results(checks), time.monotonic() - started)

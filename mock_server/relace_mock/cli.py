@@ -34,6 +34,7 @@ from relace_mock.settings import (
     UnknownKeyStatus,
     parse_size,
 )
+from relace_mock.streams import accept_any_text, complain, discard
 
 # One core is enough for products of 64 x 64 matrices, and each further thread that NumPy's
 # BLAS starts costs memory. Must be set before NumPy is imported.
@@ -86,6 +87,8 @@ class Commands(click.Group):
         known = self.list_commands(ctx)
         if not args[0].startswith("-") and args[0] not in known:
             raise click.UsageError(f"No such command: there are {', '.join(known)}")
+        if sys.stdout is None and args[0] not in _KIT:  # the kit writes its reports without
+            raise click.UsageError("standard output is closed")
         return super().resolve_command(ctx, args)
 
 
@@ -304,7 +307,7 @@ def _write(content: bytes) -> None:
         sys.stdout.buffer.write(content)
         sys.stdout.buffer.flush()
     except OSError as error:
-        sys.stdout = None  # so that Python does not try to flush it again
+        discard(sys.stdout)
         raise click.ClickException(f"cannot write: {error.strerror}") from None
 
 
@@ -315,6 +318,8 @@ def _argument(text: str) -> str:
     try:
         text.encode()
     except UnicodeEncodeError:
+        with contextlib.suppress(UnicodeError):  # the locale is not UTF-8, but the bytes may be
+            return os.fsencode(text).decode()
         raise click.UsageError("an argument is not UTF-8; a TEXT may come from a file") from None
     return text
 
@@ -335,23 +340,21 @@ def _decoded(content: bytes, name: str) -> str:
 
 def main() -> None:
     """The entry point: runs a command and turns what went wrong into one line."""
+    accept_any_text()
     try:
-        if sys.stdout is None:
-            raise click.UsageError("standard output is closed")
-        sys.exit(cli.main(standalone_mode=False))
+        code = cli.main(standalone_mode=False)
+        if sys.stdout is not None:
+            sys.stdout.flush()
+        sys.exit(code)
     except click.exceptions.NoArgsIsHelpError as error:
         click.echo(error.format_message(), err=True)
     except click.ClickException as error:
-        _complain(error.format_message())
+        complain(error.format_message())
     except (SettingsError, ServerError) as error:
-        _complain(str(error))
+        complain(str(error))
     except OSError as error:
-        _complain(str(error))
-        sys.stdout = None  # it may be what failed: Python need not flush it again
+        discard(sys.stdout)  # it may be what failed
+        complain(str(error))
     except (click.Abort, KeyboardInterrupt):
-        _complain("stopped")
+        complain("stopped")
     sys.exit(2)
-
-
-def _complain(message: str) -> None:
-    click.echo(f"relace-mock: {' '.join(message.splitlines())}", err=True)

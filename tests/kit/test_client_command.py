@@ -153,7 +153,7 @@ def test_every_option_is_on_the_page_and_has_its_environment_variable() -> None:
     assert set(re.findall(r"^\| `(--[\w-]+)` \|", TEXT, re.MULTILINE)) == set(options)
     for name, option in options.items():
         if name != "--template":  # which checks nothing
-            variable = f"RELACE_MOCK_{name.removeprefix('--').replace('-', '_').upper()}"
+            variable = f"RELACE_VERIFY_{name.removeprefix('--').replace('-', '_').upper()}"
             assert variable == option.envvar
 
 

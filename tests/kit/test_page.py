@@ -30,7 +30,7 @@ def test_every_option_is_on_the_page_and_has_its_environment_variable() -> None:
     options = {one.opts[-1]: one for one in verify_server.params if isinstance(one, Option)}
     assert set(re.findall(r"^\| `(--[\w-]+)` \|", TEXT, re.MULTILINE)) == set(options)
     for name, option in options.items():
-        variable = f"RELACE_MOCK_{name.removeprefix('--').replace('-', '_').upper()}"
+        variable = f"RELACE_VERIFY_{name.removeprefix('--').replace('-', '_').upper()}"
         assert variable == option.envvar or variable in (option.envvar or ())
 
 

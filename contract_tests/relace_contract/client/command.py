@@ -29,7 +29,7 @@ _TEMPLATES = {"python": "template.py", "javascript": "fetch.mjs", "shell": "curl
     "binary, rate_limit; repeatable.",
 )
 @option("--jobs", type=click.IntRange(min=1), default=6, help="Checks that run at a time.")
-@click.option(
+@option(
     "--template",
     type=click.Choice(list(_TEMPLATES)),
     help="Print an adapter to begin with, and end.",
@@ -48,7 +48,7 @@ def verify_client(
     """
     if template is not None:
         folder = Path(__file__).parent.parent / "adapters" / "examples"
-        click.echo((folder / _TEMPLATES[template]).read_text(encoding="utf-8"), nl=False)
+        click.echo((folder / _TEMPLATES[template]).read_bytes(), nl=False)
         return 0
     given = {"stdio": stdio, "command": command, "python": python}
     ways = [(way, client) for way, client in given.items() if client is not None]
@@ -57,4 +57,6 @@ def verify_client(
     ((way, client),) = ways
     checks = usable("relace_contract.client.verify")
     wanted = functools.partial(checks.Wanted, way=way, client=client, options=repeated(**settings))
-    return reported("client", lambda terms, say: checks.verify(wanted(**terms), say), **settings)
+    return reported(
+        "client", client, lambda terms, say: checks.verify(wanted(**terms), say), **settings
+    )

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import queue
 import shlex
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -21,11 +20,11 @@ from relace_contract.adapters.protocol import Adapter, AdapterError, Identity
 from relace_contract.adapters.stdio import Stdio
 from relace_contract.client.case import DIMENSIONS, Case, Settings
 from relace_contract.client.catalogue import Check, chosen
-from relace_contract.finding import CannotRun, Finding, Report, Result
+from relace_contract.finding import CannotRun, Finding, Report, Result, not_run
 from relace_contract.policy import Policy
 from relace_contract.reports.text import Progress
-from relace_contract.requirements import Requirement
-from relace_contract.runner import Run, Terms
+from relace_contract.requirements import Requirement, select
+from relace_contract.runner import STOPPED, Run, Terms
 
 #: Checks in a row whose client hung, after which the rest is not tried.
 _SILENCE = 4
@@ -94,9 +93,15 @@ def verify(
         settings = Settings(
             server=server, command=wanted.again, seed=wanted.seed, examples=wanted.examples
         )
-        progress = Progress(len(checks), moving=sys.stderr.isatty())
+        progress = Progress(len(checks))
         stack.callback(progress.end)
-        results = _Runs(clients, settings, wanted, progress).all(checks)
+        runs = _Runs(clients, settings, wanted, progress)
+        complete = runs.all(checks)
+    results = runs.results()
+    if not complete:
+        asked = requirements.requirements("client")
+        named = [asked[one] for one in select("client", wanted.only)]
+        return not_run(wanted.client, wanted.seed, named, STOPPED, results)
     facts = (f"client: {clients.identity}; claims {_spoken(clients.identity.features)}",)
     return Report(wanted.client, wanted.seed, results, time.monotonic() - started, facts)
 
@@ -164,20 +169,28 @@ class _Runs:
         self._lock = threading.Lock()
         self._silence = 0
         self._running: set[Case] = set()
+        self._found: list[Result] = []
+        self._stopped = False
 
-    def all(self, checks: dict[str, Check]) -> tuple[Result, ...]:
-        """Run them, ``jobs`` at a time."""
+    def all(self, checks: dict[str, Check]) -> bool:
+        """Run them, ``jobs`` at a time. False if Ctrl-C ended that before its end."""
         with ThreadPoolExecutor(max_workers=self._wanted.jobs) as pool:
             try:
-                found = list(pool.map(lambda item: self._one(*item), checks.items()))
-            except BaseException:  # Ctrl-C, mostly: what runs would run on
+                list(pool.map(lambda item: self._one(*item), checks.items()))
+            except BaseException as error:  # what runs would run on
+                self._stopped = True
                 pool.shutdown(wait=False, cancel_futures=True)
                 for case in list(self._running):
                     case.abandon(threading.current_thread())
-                raise
-        return tuple(self._joined([result for results in found for result in results]))
+                if not isinstance(error, KeyboardInterrupt):
+                    raise
+        return not self._stopped
 
-    def _one(self, identity: str, check: Check) -> tuple[Result, ...]:
+    def results(self) -> tuple[Result, ...]:
+        """What was found by now, a result for each requirement."""
+        return tuple(self._joined(self._found))
+
+    def _one(self, identity: str, check: Check) -> None:
         case = Case(identity, self._settings, self._clients.identity, self._clients.take)
         self._running.add(case)
         run = Run(case, self._asked, self._terms)
@@ -190,9 +203,10 @@ class _Runs:
             if case.called and not given_up:
                 self._silence = self._silence + 1 if case.silent else 0
             self._progress(result)
+            if not self._stopped:  # a check that was cut off has nothing to say
+                self._found += run.results([identity])
         self._running.discard(case)
         self._clients.give_back(case.release())
-        return run.results([identity])
 
     def _joined(self, results: list[Result]) -> Iterator[Result]:
         """One result for each requirement: what others noticed in passing is added to its own."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from relace_contract.finding import Report
@@ -15,6 +15,10 @@ FORMATS: dict[str, Callable[[Report], str]] = {
 }
 
 
+class CannotWrite(Exception):  # noqa: N818 - says it all
+    """A report cannot be written; one line says which, and why."""
+
+
 def check_suffix(path: Path) -> None:
     """Raise ``ValueError`` for a file of a form that is not known."""
     if path.suffix.lower() not in FORMATS:
@@ -23,7 +27,14 @@ def check_suffix(path: Path) -> None:
         )
 
 
-def write(report: Report, path: Path) -> None:
-    """Write a report. Raises ``OSError``."""
-    content = FORMATS[path.suffix.lower()](report)
-    path.write_text(content, encoding="utf-8", errors="backslashreplace")
+def save(paths: Iterable[Path], report: Report) -> None:
+    """Write a report to every path. Raises ``CannotWrite`` at the end if one was impossible."""
+    problems: list[str] = []
+    for path in paths:
+        content = FORMATS[path.suffix.lower()](report)
+        try:
+            path.write_text(content, encoding="utf-8")
+        except OSError as error:
+            problems.append(f"cannot write the report {path}: {error.strerror}")
+    if problems:
+        raise CannotWrite("; ".join(problems))

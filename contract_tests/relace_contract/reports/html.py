@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
+import html
 from collections.abc import Iterator
-from html import escape
 from itertools import groupby
 from pathlib import Path
 
 from relace_contract.finding import Evidence, Finding, Outcome, Report, Result
+from relace_contract.reports.characters import printable
 from relace_contract.requirements import families
 
 _FOOTER = (
@@ -38,11 +39,22 @@ def render(report: Report) -> str:
     )
 
 
+def escape(text: str) -> str:
+    """Foreign text for a page: markup in it is text, and every character can be shown."""
+    return html.escape(printable(text))
+
+
 def _top(report: Report) -> Iterator[str]:
     count = len(report.results)
     red = sum(result.outcome.red for result in report.results)
     warned = report.count(Outcome.WARNS)
     verdict = f"{red} of {count} checks fail." if red else f"Nothing fails in {count} checks."
+    if report.incomplete:
+        unseen = report.count(Outcome.NOT_RUN)
+        verdict = (
+            f"Incomplete: {escape(report.incomplete)}; "
+            f"{unseen} of {count} checks were not run, {red - unseen} fail."
+        )
     tone = "fails" if red else "warning" if warned else "holds"
     yield f"<h1>{escape(report.subject)}</h1>"
     yield (
@@ -66,7 +78,11 @@ def _tone(outcome: Outcome) -> str:
 
 def _findings(report: Report) -> Iterator[str]:
     order = [Outcome.FAILS, Outcome.STALE, Outcome.WARNS, Outcome.KNOWN, Outcome.INFORMS]
-    found = [result for result in report.results if result.outcome in order]
+    found = [
+        result
+        for result in report.results
+        if result.outcome in order and (result.findings or result.outcome is Outcome.STALE)
+    ]
     if found:
         yield "<h2>Findings</h2>"
     for result in sorted(found, key=lambda one: order.index(one.outcome)):

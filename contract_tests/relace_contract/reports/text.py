@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from itertools import groupby
 
 import click
 
 from relace_contract.finding import Finding, Outcome, Report, Result
+from relace_contract.reports.characters import on_one_line, printable
+from relace_contract.reports.terminal import write
 
 #: Ids that a line of the summary lists; more are counted.
 _LISTED = 8
@@ -19,15 +22,16 @@ _COLOURS = {
     Outcome.INFORMS: "cyan",
     Outcome.KNOWN: "yellow",
     Outcome.NOT_CLAIMED: "bright_black",
+    Outcome.NOT_RUN: "red",
 }
 
 
 class Progress:
     """Says on standard error how far a run is: one moving line, or a line for each family."""
 
-    def __init__(self, total: int, *, moving: bool) -> None:
+    def __init__(self, total: int) -> None:
         self._total = total
-        self._moving = moving
+        self._moving = sys.stderr is not None and sys.stderr.isatty()
         self._done = 0
         self._family: list[Result] = []
 
@@ -36,7 +40,7 @@ class Progress:
         self._done += 1
         if self._moving:
             line = f"[{self._done}/{self._total}] {result.requirement.id}"
-            click.echo(f"\r{line:<40}", err=True, nl=False)
+            write(f"\r{line:<40}", err=True, nl=False)
             return
         if self._family and self._family[0].requirement.family != result.requirement.family:
             self._say()
@@ -45,13 +49,13 @@ class Progress:
     def end(self) -> None:
         """Leave the terminal as it was."""
         if self._moving:
-            click.echo(f"\r{'':<40}\r", err=True, nl=False)
+            write(f"\r{'':<40}\r", err=True, nl=False)
         elif self._family:
             self._say()
 
     def _say(self) -> None:
         family = self._family[0].requirement.family
-        click.echo(f"[{self._done}/{self._total}] {family}: {_tally(self._family)}", err=True)
+        write(f"[{self._done}/{self._total}] {family}: {_tally(self._family)}", err=True)
         self._family = []
 
 
@@ -75,7 +79,7 @@ def _amount(outcome: Outcome, count: int) -> str:
 def show(report: Report) -> None:
     """Print the findings, the worst last and so nearest to the summary, and the summary."""
     order = list(Outcome)
-    found = [result for result in report.results if result.findings or result.outcome.red]
+    found = [result for result in report.results if _is_found(result)]
     found.sort(key=lambda one: order.index(one.outcome), reverse=True)
     stumbled = [one for one in found if one.findings and one.findings[0].stumbled]
     _show_stumbled(stumbled)
@@ -84,10 +88,10 @@ def show(report: Report) -> None:
             continue
         asked = result.requirement
         title = f"{result.outcome.value.upper()}  {asked.id}  ({asked.level}, {asked.label})"
-        click.secho(title, fg=_COLOURS[result.outcome], bold=True)
-        click.echo("\n".join(finding_lines(result)) + "\n")
+        write(click.style(title, fg=_COLOURS[result.outcome], bold=True))
+        write("\n".join(finding_lines(result)) + "\n")
     for line in summary(report, _coloured):
-        click.echo(line)
+        write(line)
 
 
 def _show_stumbled(results: list[Result]) -> None:
@@ -96,8 +100,13 @@ def _show_stumbled(results: list[Result]) -> None:
     for result in results:
         by_problem.setdefault(result.findings[0].problem, []).append(result.requirement.id)
     for problem, ids in by_problem.items():
-        click.secho(", ".join(ids), fg="red", bold=True)
-        click.echo(f"  {problem}\n")
+        write(click.style(", ".join(ids), fg="red", bold=True))
+        write(f"  {printable(problem)}\n")
+
+
+def _is_found(result: Result) -> bool:
+    """Whether there is more to say of a check than its outcome."""
+    return bool(result.findings) or result.outcome is Outcome.STALE
 
 
 def finding_lines(result: Result) -> Iterator[str]:
@@ -106,13 +115,13 @@ def finding_lines(result: Result) -> Iterator[str]:
     if result.outcome is Outcome.STALE:
         yield "  found:     it holds now: take it off the list of known failures"
     for finding in result.findings:
-        yield f"  found:     {finding.problem}"
+        yield f"  found:     {on_one_line(finding.problem)}"
         for evidence in finding.evidence:
             yield from _block("sent", evidence.sent)
             yield from _block("came back", evidence.received)
-        yield f"  again:     {finding.command}"
+        yield f"  again:     {printable(finding.command)}"
         if by_hand := _by_hand(finding):
-            yield f"  by hand:   {by_hand}"
+            yield f"  by hand:   {printable(by_hand)}"
 
 
 def _by_hand(finding: Finding) -> str:
@@ -121,7 +130,7 @@ def _by_hand(finding: Finding) -> str:
 
 
 def _block(title: str, text: str) -> Iterator[str]:
-    first, *rest = text.splitlines() or [""]
+    first, *rest = printable(text).split("\n")
     yield f"  {title + ':':<10} {first}"
     yield from (f"             {line}" if line else "" for line in rest)
 
@@ -142,22 +151,31 @@ def summary(
         ]
         which = ", ".join(named) if len(named) <= _LISTED else f"{len(named)} checks"
         yield f"{family:<7} {marks}  {which}".rstrip()
-    notes: dict[str, list[str]] = {}
+    notes: dict[tuple[Outcome, str], list[str]] = {}
     for result in report.results:
-        if result.outcome is Outcome.NOT_CLAIMED:
-            notes.setdefault(result.note, []).append(result.requirement.id)
-    for note, ids in notes.items():
+        if result.note and result.outcome in {Outcome.NOT_CLAIMED, Outcome.INFORMS}:
+            notes.setdefault((result.outcome, result.note), []).append(result.requirement.id)
+    for (outcome, note), ids in notes.items():
         which = ", ".join(ids) if len(ids) <= _LISTED else f"{len(ids)} checks"
-        yield f"not claimed: {which}: {note}"
-    yield from report.facts
+        yield f"{outcome.value}: {which}: {on_one_line(note)}"
+    yield from map(on_one_line, report.facts)
+    if report.incomplete:
+        yield paint(f"INCOMPLETE: {on_one_line(report.incomplete)}", Outcome.NOT_RUN)
     counted = ", ".join(
         paint(_amount(outcome, report.count(outcome)), outcome)
         for outcome in Outcome
         if report.count(outcome)
     )
-    yield f"{report.subject}: {counted}; seed {report.seed}, {report.seconds:.1f} s"
+    yield f"{on_one_line(report.subject)}: {counted}; seed {report.seed}, {report.seconds:.1f} s"
 
 
 def _mark(outcome: Outcome) -> str:
-    marks = {Outcome.HOLDS: "·", Outcome.NOT_CLAIMED: "-", Outcome.INFORMS: "i", Outcome.WARNS: "!"}
-    return marks.get(outcome, "K" if outcome is Outcome.KNOWN else "✗")
+    marks = {
+        Outcome.HOLDS: "·",
+        Outcome.NOT_CLAIMED: "-",
+        Outcome.INFORMS: "i",
+        Outcome.WARNS: "!",
+        Outcome.KNOWN: "K",
+        Outcome.NOT_RUN: "?",
+    }
+    return marks.get(outcome, "✗")

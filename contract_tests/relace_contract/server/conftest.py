@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 
 import pytest
 
 from relace_contract import known_failures, policy, requirements
+from relace_contract.address import base_url
 from relace_contract.finding import CannotRun
 from relace_contract.runner import Run
 from relace_contract.server.reach import probe
@@ -30,8 +32,12 @@ def wanted(pytestconfig: pytest.Config) -> Wanted:
     known, claimed = (
         pytestconfig.getoption(f"relace_{name}") for name in ("known_failures", "policy")
     )
+    try:
+        url = base_url(url)
+    except ValueError as error:
+        raise pytest.UsageError(f"--relace-base-url: {error}") from None
     return Wanted(
-        url=url.rstrip("/"),
+        url=url,
         api_key=pytestconfig.getoption("relace_api_key"),
         bad_key=pytestconfig.getoption("relace_bad_key"),
         policy=policy.read(claimed, "server") if claimed else None,
@@ -40,14 +46,16 @@ def wanted(pytestconfig: pytest.Config) -> Wanted:
         seed=pytestconfig.getoption("relace_seed"),
         examples=pytestconfig.getoption("relace_examples"),
         timeout=pytestconfig.getoption("relace_timeout"),
+        cacert=pytestconfig.getoption("relace_cacert"),
     )
 
 
 @pytest.fixture(scope="session")
 def run(wanted: Wanted) -> Iterator[Run]:
     """The run that all checks of a process share."""
-    with Server(wanted.settings) as server:
+    with contextlib.ExitStack() as stack:
         try:
+            server = stack.enter_context(Server(wanted.settings))
             answers = probe(server, FIRST)
         except CannotRun as error:
             pytest.fail(str(error), pytrace=False)

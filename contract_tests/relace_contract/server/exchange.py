@@ -25,13 +25,17 @@ _NUMBERS = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One request, as bytes. ``recipe`` is Python for a body that is too long to be typed."""
+    """One request, as bytes. ``recipe`` is Python for a body that is too long to be typed.
+
+    ``cacert`` is the file that the certificate of the server is checked with, if not the usual.
+    """
 
     method: str
     url: str
     headers: Headers
     body: bytes
     recipe: str = ""
+    cacert: str = ""
 
     def text(self) -> str:
         """The request as it is sent, the body cut to what can be read."""
@@ -39,10 +43,7 @@ class Request:
 
     def curl(self) -> str:
         """A shell command that sends it; the key comes from the environment."""
-        words = ["curl", "-sS", "-i"]
-        if self.method != "POST":
-            words += ["-X", self.method]
-        words.append(shlex.quote(self.url))
+        words = ["curl", "-sS", "-i", *self._target()]
         sent = {name.lower() for name, _ in self.headers}
         for name in ("Accept", "Content-Type"):  # which curl would add
             if name.lower() not in sent and (self.body or name == "Accept"):
@@ -64,6 +65,11 @@ class Request:
         else:
             return ""
         return f"{source} | {' '.join([*words, '--data-binary', '@-'])}"
+
+    def _target(self) -> list[str]:
+        method = [] if self.method == "POST" else ["-X", self.method]
+        trusted = ["--cacert", shlex.quote(self.cacert)] if self.cacert else []
+        return [*method, *trusted, shlex.quote(self.url)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from relace_contract.server.answers import depart, expect
+from relace_contract.finding import Remark
+from relace_contract.server.answers import depart, expect, results
 from relace_contract.server.exchange import Headers
 from relace_contract.server.subject import JSON, MODEL, Server
 
@@ -49,7 +50,6 @@ FAULTS: dict[str, Fault] = {
     "NEG-model-array": _with("`model` is an array", model=[MODEL]),
     "NEG-empty-model": _with("`model` is an empty string", model=""),
     "NEG-input-null": _with("`input` is null", input=None),
-    "NEG-input-string": _with("`input` is a string", input="a"),
     "NEG-input-object": _with("`input` is an object", input={"0": "a"}),
     "NEG-empty-input": _with("`input` is an empty list", input=[]),
     "NEG-item-null": _with("a text is null", input=[None]),
@@ -108,6 +108,18 @@ def _check(fault: Fault) -> Callable[[Server], None]:
     return check
 
 
+def lone_string(server: Server) -> None:
+    """NEG-input-string: refused, as documented, or answered like a list of one, as observed."""
+    exchange = server.ask(json.dumps({**_GOOD, "input": "a lone string"}).encode())
+    expect(exchange, 200, 400, what="`input` is a lone string")
+    if exchange.status == 400:
+        raise Remark("a lone string as `input` is refused, as the documentation has it")
+    count = len(results(exchange))
+    if count != 1:
+        raise depart(f"a lone string as `input` is one text, and got {count} results", exchange)
+    raise Remark("a lone string as `input` is answered like a list of one, as observed")
+
+
 def too_large(server: Server) -> None:
     """NEG-too-large: one byte more than the server says it takes, in one text."""
     limit = server.settings.policy.max_body
@@ -128,5 +140,6 @@ def too_large(server: Server) -> None:
 
 CHECKS: dict[str, Callable[[Server], None]] = {
     **{identity: _check(fault) for identity, fault in FAULTS.items()},
+    "NEG-input-string": lone_string,
     "NEG-too-large": too_large,
 }

@@ -7,6 +7,7 @@ import threading
 
 from relace_contract import contract
 from relace_contract.finding import CannotRun
+from relace_contract.server import tls
 from relace_contract.server.answers import depart
 from relace_contract.server.exchange import Exchange
 from relace_contract.server.subject import Server
@@ -37,10 +38,8 @@ def probe(server: Server, deadline: float) -> bool:
     exchange = _within(server, deadline)
     url = exchange.request.url
     if not exchange.status:
-        raise CannotRun(
-            f"{url} does not answer: {exchange.failure}; is a server running there, and does "
-            "the URL end in /v1?"
-        )
+        advice = tls.hint(exchange.failure, server.settings.cacert) or "is a server running there?"
+        raise CannotRun(f"{url} does not answer: {exchange.failure}; {advice}")
     body = exchange.json()
     named = isinstance(body, dict) and isinstance(body.get("error"), str)
     if exchange.status in {401, 403, 404} and named and _about_the_key(server, exchange):

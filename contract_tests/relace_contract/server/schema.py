@@ -18,7 +18,7 @@ import orjson
 from relace_contract import contract
 from relace_contract.finding import NotExercised
 from relace_contract.properties import holds_for, leave_no_files
-from relace_contract.server.answers import depart, unclear
+from relace_contract.server.answers import depart, results, unclear
 from relace_contract.server.exchange import Exchange
 from relace_contract.server.reach import documented_example
 from relace_contract.server.subject import JSON, Server
@@ -193,6 +193,10 @@ def _judged(exchange: Exchange) -> str | None:
 
 def _judged_by_body(exchange: Exchange) -> str | None:
     fault = _fault(exchange.request.body)
+    if exchange.status == 200 and _is_lone_string(exchange.request.body):
+        count = len(results(exchange))
+        if count != 1:
+            return f"a lone string as `input` is one text, and got {count} results"
     if fault is None and exchange.status != 200:
         return f"a valid body is refused: {exchange.summary()}"
     if fault and exchange.status < 400:
@@ -203,14 +207,26 @@ def _judged_by_body(exchange: Exchange) -> str | None:
 def _fault(body: bytes) -> str | None:
     """What is wrong with a body, None if nothing is.
 
-    The empty string is for what only our policies call wrong: it may be answered either way.
+    The empty string is for what may be answered either way: what only our policies call wrong,
+    and a lone string as ``input``, which is documented to be wrong and observed to be right.
     """
     try:
         content = orjson.loads(body)
     except orjson.JSONDecodeError as error:
         return f"it is not JSON: {error}"
+    lone = _is_lone_string(body)
+    if lone:
+        content = {**content, "input": [content["input"]]}
     try:
         contract.validator("EmbedRequest", documented=True).validate(content)
     except jsonschema_rs.ValidationError as error:
         return f"{'/'.join(map(str, error.instance_path)) or 'the body'}: {error.message[:120]}"
-    return None if contract.validator("EmbedRequest").is_valid(content) else ""
+    return "" if lone or not contract.validator("EmbedRequest").is_valid(content) else None
+
+
+def _is_lone_string(body: bytes) -> bool:
+    try:
+        content = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return False
+    return isinstance(content, dict) and isinstance(content.get("input"), str)

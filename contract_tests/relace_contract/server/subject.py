@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 import shlex
@@ -9,6 +10,7 @@ import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import urlsplit
@@ -19,6 +21,7 @@ from relace_contract.finding import CannotRun, Departure, NotExercised
 from relace_contract.policy import Policy
 from relace_contract.server.exchange import Exchange, Headers, Request
 from relace_contract.server.pace import Pace
+from relace_contract.server.tls import context
 from relace_contract.server.watch import WATCHES, Dimensions
 
 MODEL = "relace-embed-v1"
@@ -45,6 +48,8 @@ class Settings:
     examples: int = 20
     policy: Policy = field(default_factory=Policy)
     live: bool = False
+    #: A file of certificates to trust instead of those of this machine.
+    cacert: Path | None = None
     #: The other options of the command that checks this server again, as they are typed.
     options: str = ""
 
@@ -74,6 +79,7 @@ class Server:
             )
             if secret and len(secret) >= _SECRET
         ]
+        self._tls = context(settings.base_url, settings.cacert)
         self._client = self._connect()
         self._noticed: list[tuple[str, Departure]] = []
         self._said: set[tuple[str, str]] = set()
@@ -89,6 +95,7 @@ class Server:
             timeout=httpx.Timeout(_READ, connect=_CONNECT),
             # A proxy is for the world, not for this machine.
             trust_env=host not in {"127.0.0.1", "::1", "localhost"},
+            verify=self._tls,
             limits=httpx.Limits(max_connections=None, max_keepalive_connections=20),
         )
 
@@ -216,7 +223,8 @@ class Server:
     def _redacted(self, request: Request, **answer: Any) -> Exchange:
         """An exchange in which no secret is left, wherever a server may have repeated it."""
         headers = tuple((name, self._hide_key(name, value)) for name, value in request.headers)
-        shown = Request(request.method, request.url, headers, request.body, request.recipe)
+        cacert = str(self.settings.cacert or "")
+        shown = dataclasses.replace(request, headers=headers, cacert=cacert)
         if "headers" in answer:
             answer["headers"] = tuple((name, self._hide(text)) for name, text in answer["headers"])
             for secret, name in self._secrets:

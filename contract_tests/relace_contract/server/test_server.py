@@ -27,7 +27,9 @@ def test_server(identity: str, run: Run) -> None:
         pytest.skip(result.note)
     if result.outcome is Outcome.KNOWN:
         pytest.xfail(lines)
-    if result.outcome in {Outcome.WARNS, Outcome.INFORMS}:
+    if result.outcome is Outcome.INFORMS:
+        print(f"{identity}\n{lines}\n{result.note}")  # noqa: T201 - shown by -rP, fails nothing
+    if result.outcome is Outcome.WARNS:
         warnings.warn(f"{identity}\n{lines}", DepartureWarning, stacklevel=1)
     # What was noticed belongs to another check, which may run in another process.
     noticed = [one for one in run.red if one not in before and one != identity]

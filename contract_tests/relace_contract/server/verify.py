@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from relace_contract import requirements
 from relace_contract.finding import CannotRun, Report
@@ -34,6 +34,7 @@ class Wanted:
     policy: Policy | None = None
     strict: bool = False
     live: bool = False
+    cacert: Path | None = None
     seed: int = 0
     examples: int = 20
     timeout: float = 30.0
@@ -51,6 +52,7 @@ class Wanted:
             examples=self.examples,
             policy=self._claimed,
             live=self.live,
+            cacert=self.cacert,
             options=self.options,
         )
 
@@ -88,7 +90,7 @@ def verify(wanted: Wanted, say: Callable[[str], None], pace: Pace | None = None)
         if not reach.probe(server, first):
             say(f"{wanted.url} answers, but not as an embed endpoint: nothing else is tried")
             checks = {"REACH-200": reach.reached}
-        progress = Progress(len(checks), moving=sys.stderr.isatty())
+        progress = Progress(len(checks))
         try:
             return run(
                 server,

@@ -1,0 +1,32 @@
+"""The address of a server, as users write it."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+_EXAMPLE = "http://127.0.0.1:8080/v1"
+
+
+def base_url(url: str) -> str:
+    """The URL that clients take as base: it ends in ``/v1``, whether or not ``url`` does.
+
+    Raises ``ValueError`` that says what is wrong; it never repeats a password.
+    """
+    try:
+        parts = urlsplit(url)
+        _ = parts.port  # is looked at only now
+    except ValueError as error:
+        raise ValueError(f"URL must be like {_EXAMPLE}: {error}") from None
+    if "@" in parts.netloc:
+        raise ValueError("URL must not hold a user or a password: use --api-key")
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise ValueError(f"URL must be like {_EXAMPLE}, not {url!r}")
+    if parts.query or parts.fragment or not url.isprintable() or " " in url:
+        raise ValueError(f"URL must end with its path, without ?, # or blanks, as {_EXAMPLE}")
+    path = parts.path.rstrip("/")
+    if path.endswith("/code/embed"):
+        base = path.removesuffix("/code/embed")
+        raise ValueError(
+            f"URL must be the base, without /code/embed: {parts.scheme}://{parts.netloc}{base}"
+        )
+    return f"{parts.scheme}://{parts.netloc}{path.removesuffix('/v1')}/v1"
