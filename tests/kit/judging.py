@@ -25,6 +25,7 @@ def found(report: Report) -> dict[str, str]:
         result.requirement.id: problem(result)
         for result in report.results
         if result.outcome not in {Outcome.HOLDS, Outcome.NOT_CLAIMED}
+        and not (result.outcome is Outcome.INFORMS and result.note)
     }
 
 

@@ -54,11 +54,11 @@ def mock() -> Iterator[str]:
 def test_a_clean_server_is_exit_code_0_with_a_summary(mock: str) -> None:
     done = verify(mock, "--examples", "3")
     assert done.returncode == 0, done.stdout
-    *families, _, _, last = done.stdout.splitlines()
+    *families, _, _, _, last = done.stdout.splitlines()
     assert [line.split()[0] for line in families] == list(
         dict.fromkeys(one.family for one in requirements("server").values())
     )
-    assert last.startswith(f"{mock}: 100 hold, 3 not claimed; seed 0, ")
+    assert last.startswith(f"{mock}: 99 hold, 1 information, 3 not claimed; seed 0, ")
     # Progress goes to standard error, a line for each family.
     assert f"[{len(requirements('server'))}/" in done.stderr.splitlines()[-1]
 

@@ -9,6 +9,7 @@ import sys
 
 import pytest
 
+from relace_contract.address import base_url
 from tests.kit.impostors import MANNERS, impostor
 from tests.kit.judging import found, judged, problem
 from tests.kit.reference import Answer, Asked, Reference
@@ -88,8 +89,17 @@ def test_a_closed_port_is_one_line() -> None:
     ("url", "words"),
     [
         ("127.0.0.1:8080/v1", "URL must be like http://127.0.0.1:8080/v1"),
-        ("http://127.0.0.1:8080", "URL must end in /v1, as RELACE_BASE_URL does"),
-        ("http://127.0.0.1:8080/v1?a=b", "URL must end in /v1"),
+        ("http://127.0.0.1:8080/v1?a=b", "URL must end with its path, without ?, # or blanks"),
+        ("http://127.0.0.1:8080/v1#a", "URL must end with its path, without ?, # or blanks"),
+        ("http://127.0.0.1:8080/v1\x1b", "URL must end with its path, without ?, # or blanks"),
+        ("http://127.0.0.1:80800/v1", "URL must be like http://127.0.0.1:8080/v1: Port out of"),
+        ("http://[::1/v1", "URL must be like http://127.0.0.1:8080/v1: Invalid IPv6 URL"),
+        ("ftp://127.0.0.1/v1", "URL must be like http://127.0.0.1:8080/v1, not 'ftp:"),
+        ("ftp://me:secret@127.0.0.1/v1", "URL must not hold a user or a password"),
+        (
+            "http://127.0.0.1:8080/v1/code/embed",
+            "URL must be the base, without /code/embed: http://127.0.0.1:8080/v1",
+        ),
         ("http://me:secret@127.0.0.1:8080/v1", "URL must not hold a user or a password"),
     ],
 )
@@ -99,3 +109,18 @@ def test_a_bad_url_is_one_line(url: str, words: str) -> None:
     (line,) = done.stderr.splitlines()
     assert words in line
     assert "secret" not in line
+
+
+@pytest.mark.parametrize(
+    ("url", "base"),
+    [
+        ("http://127.0.0.1:8080", "http://127.0.0.1:8080/v1"),
+        ("http://127.0.0.1:8080/", "http://127.0.0.1:8080/v1"),
+        ("http://127.0.0.1:8080/v1", "http://127.0.0.1:8080/v1"),
+        ("http://127.0.0.1:8080/v1/", "http://127.0.0.1:8080/v1"),
+        ("https://[::1]/proxy//", "https://[::1]/proxy/v1"),
+        ("https://embeddings.endpoint.relace.run", "https://embeddings.endpoint.relace.run/v1"),
+    ],
+)
+def test_an_address_is_taken_with_and_without_v1(url: str, base: str) -> None:
+    assert base_url(url) == base

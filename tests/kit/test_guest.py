@@ -1,0 +1,87 @@
+"""The kit is a guest: it leaves no file, and no setting of the mock is one of its own."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from click import Option
+
+import relace_mock
+from relace_contract.client.command import verify_client
+from relace_contract.command import verify_server
+from tests.kit.test_command import ENVIRONMENT, suite, verify
+
+REFERENCE = shlex.join([sys.executable, "-m", "relace_contract.adapters.examples.reference"])
+
+
+@pytest.mark.parametrize("kind", ["server", "client", "suite"])
+def test_the_folder_of_a_run_stays_empty(kind: str, tmp_path: Path) -> None:
+    with relace_mock.running(dimensions=64) as server:
+        if kind == "server":
+            done = verify(server.base_url, "--only", "SCHEMA,UNI,PERM", cwd=tmp_path)
+        elif kind == "suite":
+            options = ("-k", "SCHEMA or PERM", "-p", "no:cacheprovider")
+            done = suite(server.base_url, tmp_path, *options)
+        else:
+            words = ["verify-client", "--stdio", REFERENCE, "--only", "REQ-05,RSP-11,RET-11"]
+            done = subprocess.run(
+                [sys.executable, "-m", "relace_mock", *words, "--examples", "3"],
+                capture_output=True,
+                text=True,
+                cwd=tmp_path,
+                env=ENVIRONMENT,
+                check=False,
+            )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.parametrize("command", [verify_server, verify_client], ids=["server", "client"])
+def test_every_option_has_a_variable_of_the_kit_and_none_of_the_mock(command: object) -> None:
+    for option in command.params:  # type: ignore[attr-defined]
+        if isinstance(option, Option):
+            named = [option.envvar] if isinstance(option.envvar, str) else option.envvar or []
+            word = option.opts[-1].removeprefix("--").replace("-", "_").upper()
+            assert named[0] == f"RELACE_VERIFY_{word}"
+            assert not any(one.startswith("RELACE_MOCK") for one in named)
+
+
+def test_a_variable_of_the_mock_sets_nothing_here_and_one_of_the_kit_does(tmp_path: Path) -> None:
+    mock = {"RELACE_MOCK_SEED": "5", "RELACE_MOCK_ONLY": "NO-SUCH", "RELACE_MOCK_STRICT": "1"}
+    with relace_mock.running(dimensions=64) as server:
+        untouched = verify(server.base_url, "--only", "BIJ", **mock)
+        kit = {
+            "RELACE_VERIFY_SEED": "7",
+            "RELACE_VERIFY_ONLY": "BIJ,DUP NEG-nan",
+            "RELACE_VERIFY_REPORT": os.pathsep.join(["a.json", "b.xml"]),
+            "RELACE_API_KEY": "schlüssel",  # the one beside it is stronger
+            "RELACE_VERIFY_API_KEY": "rlc-one",
+        }
+        done = verify(server.base_url, cwd=tmp_path, **kit)
+    assert untouched.returncode == 0
+    assert "1 hold; seed 0" in untouched.stdout or "1 holds; seed 0" in untouched.stdout
+    assert done.returncode == 0, done.stderr
+    assert "3 hold; seed 7" in done.stdout
+    assert sorted(os.listdir(tmp_path)) == ["a.json", "b.xml"]
+
+
+@pytest.mark.parametrize("only", [",", " ", ""])
+def test_a_choice_of_no_check_is_no_choice_of_all(only: str) -> None:
+    done = verify("http://127.0.0.1:9", "--only", only)
+    assert done.returncode == 2
+    assert done.stderr.startswith("relace-mock: --only names no check: write --only NEG")
+
+
+def test_a_run_that_checked_nothing_is_not_green(tmp_path: Path) -> None:
+    policy = tmp_path / "policy.yaml"
+    policy.write_text("claims: none\n", encoding="utf-8")
+    with relace_mock.running(dimensions=64) as server:
+        done = verify(server.base_url, "--only", "NORM", "--policy", str(policy))
+    assert done.returncode == 2
+    assert "not claimed: NORM-finite, NORM-unit" in done.stdout
+    assert "nothing was checked: the subject claims none of these checks" in done.stderr

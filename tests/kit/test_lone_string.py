@@ -1,0 +1,104 @@
+"""A lone string as ``input``: documented to be wrong, observed to be right, so either is no fault."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from relace_contract.finding import Outcome, Report
+from relace_contract.server.exchange import Exchange, Request
+from relace_contract.server.schema import _judged
+from relace_contract.server.subject import JSON
+from tests.kit.judging import found, judged
+from tests.kit.mutants import MUTANTS, without
+from tests.kit.reference import Answer, Asked, Reference
+
+
+async def _wrapped(self: Reference, body: dict[str, Any]) -> Any:
+    texts = [body["input"]] if isinstance(body["input"], str) else body["input"]
+    return await Reference.taken(self, {**body, "input": texts})
+
+
+ACCEPTS = without("input-string", taken=_wrapped)
+
+
+def noted(report: Report) -> tuple[Outcome, str]:
+    (result,) = (one for one in report.results if one.requirement.id == "NEG-input-string")
+    assert result.findings == ()
+    return result.outcome, result.note
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize(
+    ("app", "words"),
+    [(Reference, "is refused, as the documentation has it"), (ACCEPTS, "as observed")],
+    ids=["refuses", "accepts"],
+)
+def test_whether_it_is_accepted_or_refused_the_run_is_clean_and_says_which(
+    app: type[Reference], words: str, seed: int
+) -> None:
+    report = judged(app(), "NEG", "SCHEMA", seed=seed, strict=True)
+    assert report.exit_code == 0
+    assert found(report) == {}
+    outcome, note = noted(report)
+    assert outcome is Outcome.INFORMS
+    assert words in note
+
+
+def test_a_known_failure_of_either_does_not_go_stale() -> None:
+    for app in (Reference, ACCEPTS):
+        report = judged(app(), "NEG-input-string", known=frozenset({"NEG-input-string"}))
+        assert noted(report)[0] is Outcome.INFORMS
+        assert report.exit_code == 0
+
+
+class _Refuses422(Reference):
+    def refused(self, asked: Asked, answer: Answer) -> Answer:
+        lone = b'"input": "' in asked.body
+        return Answer(422, answer.content) if lone else answer
+
+
+@pytest.mark.parametrize(
+    ("app", "problem"),
+    [
+        (MUTANTS["input-string-spelt"], "is one text, and got 13 results"),
+        (MUTANTS["input-string-fails"], "200 or 400 expected, not 500"),
+        (_Refuses422, "200 or 400 expected, not 422"),
+    ],
+    ids=["spelt", "500", "422"],
+)
+def test_any_other_answer_is_a_finding_that_informs(app: type[Reference], problem: str) -> None:
+    report = judged(app(), "NEG-input-string")
+    assert problem in found(report)["NEG-input-string"]
+    (result,) = (one for one in report.results if one.requirement.id == "NEG-input-string")
+    assert result.outcome is Outcome.INFORMS
+
+
+@pytest.mark.parametrize("mutant", ["input-string-spelt", "input-string-fails"])
+def test_the_check_of_all_bodies_fails_for_an_answer_that_is_neither(mutant: str) -> None:
+    assert "SCHEMA-coverage" in found(judged(MUTANTS[mutant](), "SCHEMA-coverage"))
+
+
+def answered(body: Any, status: int, results: int = 1) -> str | None:
+    """What the kit says of this answer to a body that Schemathesis made up."""
+    content = {"results": [{}] * results} if status == 200 else {"error": "no"}
+    request = Request("POST", "http://h/v1/code/embed", JSON, json.dumps(body).encode())
+    return _judged(Exchange(request, status, body=json.dumps(content).encode()))
+
+
+@pytest.mark.parametrize("text", ["", "a", "two words", "\0", "é", "0" * 5000])
+@pytest.mark.parametrize("more", [{}, {"output_dtype": "binary"}, {"unknown": [1]}], ids=str)
+def test_a_made_up_body_whose_one_difference_it_is_may_be_answered_either_way(
+    text: str, more: dict[str, Any]
+) -> None:
+    body = {"model": "m", "input": text, **more}
+    assert answered(body, 200) is answered(body, 400) is None
+    assert "is one text, and got 0 results" in str(answered(body, 200, results=0))
+    assert "the server must not fail" in str(answered(body, 500))
+
+
+def test_a_second_fault_beside_it_is_still_a_fault() -> None:
+    for fault in ({"model": 5}, {"output_dtype": None}, {"model": "m", "output_dtype": "int8"}):
+        assert "an invalid body is accepted" in str(answered({"input": "a", **fault}, 200))
