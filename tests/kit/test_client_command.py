@@ -152,9 +152,8 @@ def test_every_option_is_on_the_page_and_has_its_environment_variable() -> None:
     options = {one.opts[-1]: one for one in verify_client.params if isinstance(one, Option)}
     assert set(re.findall(r"^\| `(--[\w-]+)` \|", TEXT, re.MULTILINE)) == set(options)
     for name, option in options.items():
-        if name != "--template":  # which checks nothing
-            variable = f"RELACE_VERIFY_{name.removeprefix('--').replace('-', '_').upper()}"
-            assert variable == option.envvar
+        variable = f"RELACE_VERIFY_{name.removeprefix('--').replace('-', '_').upper()}"
+        assert variable == option.envvar
 
 
 def test_the_page_knows_every_feature_and_every_kind() -> None:

@@ -38,7 +38,7 @@ def test_the_folder_of_a_run_stays_empty(kind: str, tmp_path: Path) -> None:
                 check=False,
             )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert os.listdir(tmp_path) == []
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("command", [verify_server, verify_client], ids=["server", "client"])
@@ -54,7 +54,7 @@ def test_every_option_has_a_variable_of_the_kit_and_none_of_the_mock(command: ob
 def test_a_variable_of_the_mock_sets_nothing_here_and_one_of_the_kit_does(tmp_path: Path) -> None:
     mock = {"RELACE_MOCK_SEED": "5", "RELACE_MOCK_ONLY": "NO-SUCH", "RELACE_MOCK_STRICT": "1"}
     with relace_mock.running(dimensions=64) as server:
-        untouched = verify(server.base_url, "--only", "BIJ", **mock)
+        untouched = verify(server.base_url, "--only", "BIJ", cwd=None, **mock)
         kit = {
             "RELACE_VERIFY_SEED": "7",
             "RELACE_VERIFY_ONLY": "BIJ,DUP NEG-nan",
@@ -67,7 +67,7 @@ def test_a_variable_of_the_mock_sets_nothing_here_and_one_of_the_kit_does(tmp_pa
     assert "1 hold; seed 0" in untouched.stdout or "1 holds; seed 0" in untouched.stdout
     assert done.returncode == 0, done.stderr
     assert "3 hold; seed 7" in done.stdout
-    assert sorted(os.listdir(tmp_path)) == ["a.json", "b.xml"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.json", "b.xml"]
 
 
 @pytest.mark.parametrize("only", [",", " ", ""])

@@ -83,7 +83,7 @@ def test_the_check_of_all_bodies_fails_for_an_answer_that_is_neither(mutant: str
 
 def answered(body: Any, status: int, results: int = 1) -> str | None:
     """What the kit says of this answer to a body that Schemathesis made up."""
-    content = {"results": [{}] * results} if status == 200 else {"error": "no"}
+    content: Any = {"results": [{}] * results} if status == 200 else {"error": "no"}
     request = Request("POST", "http://h/v1/code/embed", JSON, json.dumps(body).encode())
     return _judged(Exchange(request, status, body=json.dumps(content).encode()))
 

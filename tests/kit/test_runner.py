@@ -8,7 +8,15 @@ from pathlib import Path
 import pytest
 
 from relace_contract import known_failures, policy
-from relace_contract.finding import Departure, Evidence, NotClaimed, Outcome, Report
+from relace_contract.finding import (
+    Departure,
+    Evidence,
+    NotClaimed,
+    NotExercised,
+    Outcome,
+    Remark,
+    Report,
+)
 from relace_contract.policy import Policy
 from relace_contract.requirements import Label, Level, Requirement
 from relace_contract.runner import Check, Terms, run
@@ -75,6 +83,23 @@ def test_a_must_fails_a_should_warns_and_a_may_informs() -> None:
     strict = ran(departs, *asked, terms=Terms(strict=True))
     assert outcomes(strict) == [Outcome.FAILS, Outcome.FAILS, Outcome.INFORMS]
     assert outcomes(ran(holds, *asked)) == [Outcome.HOLDS] * 3
+
+
+def test_a_should_that_could_not_be_seen_fails_and_a_may_informs() -> None:
+    def unseen(_: Subject) -> None:
+        raise NotExercised("no request arrived")
+
+    asked = [requirement("A-2", level="SHOULD"), requirement("A-3", level="MAY")]
+    assert outcomes(ran(unseen, *asked)) == [Outcome.FAILS, Outcome.INFORMS]
+
+
+def test_a_remark_informs_whatever_is_known_and_is_no_finding() -> None:
+    def remark(_: Subject) -> None:
+        raise Remark("it is blue")
+
+    terms = Terms(known=frozenset({"A-1"}), strict=True)
+    (result,) = ran(remark, requirement("A-1"), terms=terms).results
+    assert (result.outcome, result.note, result.findings) == (Outcome.INFORMS, "it is blue", ())
 
 
 def test_only_failures_make_the_exit_code_1() -> None:

@@ -52,7 +52,7 @@ def test_with_the_issuer_it_is_verified(end: str, secure: Secure) -> None:
 
 def test_the_environment_can_name_the_issuer(secure: Secure) -> None:
     for variable in ("SSL_CERT_FILE", "RELACE_VERIFY_CACERT"):
-        done = verify(secure.url, "--only", "BIJ", **{variable: secure.issuer})
+        done = verify(secure.url, "--only", "BIJ", cwd=None, **{variable: secure.issuer})
         assert done.returncode == 0, done.stdout + done.stderr
 
 
