@@ -22,7 +22,7 @@ LAYERS = [
     ["guard", "control", "wire", "delivery", "remote", "in_process"],
     ["app"],
     ["server"],
-    ["commands", "cli", "pytest_plugin"],
+    ["streams", "commands", "cli", "pytest_plugin"],
     ["__main__"],
 ]
 ORDER = [module for layer in LAYERS for module in layer]

@@ -49,3 +49,10 @@ def test_a_server_whose_wait_is_too_long_is_told_what_to_do() -> None:
     report = judged(change(quota=3, per=60.0)(), "DUP", "BIJ")
     assert report.exit_code == 1
     assert "verify it with a larger quota, or with --live" in found(report)["BIJ-indexes"]
+
+
+def test_what_only_warns_fails_nothing_by_being_absent() -> None:
+    """Without a 405 there is no Allow to look at, and METH-405 is a SHOULD."""
+    report = judged(MUTANTS["method-is-404"](), "METH-405", "METH-allow", "METH-envelope")
+    assert ends(report)["METH-allow"] is Outcome.WARNS
+    assert Outcome.FAILS not in (ends(report)[one] for one in ("METH-405", "METH-envelope"))
