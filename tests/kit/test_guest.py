@@ -20,7 +20,10 @@ REFERENCE = shlex.join([sys.executable, "-m", "relace_contract.adapters.examples
 
 
 @pytest.mark.parametrize("kind", ["server", "client", "suite"])
-def test_the_folder_of_a_run_stays_empty(kind: str, tmp_path: Path) -> None:
+def test_the_folder_of_a_run_stays_empty(
+    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delitem(ENVIRONMENT, "HYPOTHESIS_STORAGE_DIRECTORY")
     with relace_mock.running(dimensions=64) as server:
         if kind == "server":
             done = verify(server.base_url, "--only", "SCHEMA,UNI,PERM", cwd=tmp_path)
