@@ -44,6 +44,13 @@ def test_the_folder_of_a_run_stays_empty(
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_configuration_of_schemathesis_in_the_folder_changes_nothing(tmp_path: Path) -> None:
+    (tmp_path / "schemathesis.toml").write_text('[generation]\nmodes = ["nonsense"]\n')
+    with relace_mock.running(dimensions=64) as server:
+        done = verify(server.base_url, "--only", "SCHEMA", "--examples", "3", cwd=tmp_path)
+    assert done.returncode == 0, done.stdout
+
+
 @pytest.mark.parametrize("command", [verify_server, verify_client], ids=["server", "client"])
 def test_every_option_has_a_variable_of_the_kit_and_none_of_the_mock(command: object) -> None:
     for option in command.params:  # type: ignore[attr-defined]

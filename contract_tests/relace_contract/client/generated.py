@@ -82,9 +82,9 @@ def _by_schema(name: str) -> Any:
         "info": {"title": name, "version": "1"},
         "paths": {"/": {"post": operation}},
     }
-    return schemathesis.openapi.from_dict(document)["/"]["POST"].as_strategy().map(
-        lambda drawn: drawn.body
-    )  # fmt: skip
+    # Without a configuration it would read a `schemathesis.toml` of the user's.
+    api = schemathesis.openapi.from_dict(document, config=schemathesis.Config())
+    return api["/"]["POST"].as_strategy().map(lambda drawn: drawn.body)
 
 
 def _plain(node: Any) -> Any:

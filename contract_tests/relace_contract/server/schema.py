@@ -97,7 +97,8 @@ def _operation() -> Any:
     import schemathesis  # noqa: PLC0415
 
     leave_no_files()
-    schema = schemathesis.openapi.from_dict(contract.document())
+    # Without a configuration it would read a `schemathesis.toml` of the user's.
+    schema = schemathesis.openapi.from_dict(contract.document(), config=schemathesis.Config())
     return schema["/v1/code/embed"]["POST"]
 
 
