@@ -5,8 +5,11 @@ Hypothesis is imported late, as most checks do without and one should start at o
 
 from __future__ import annotations
 
+import contextlib
+import os
+import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, Protocol
 
 from relace_contract.finding import Departure, NotExercised
@@ -25,6 +28,26 @@ class Effort(Protocol):
     @property
     def examples(self) -> int:
         """How many."""
+
+
+@contextlib.contextmanager
+def storage_apart() -> Iterator[None]:
+    """Keep Hypothesis from making a folder ``.hypothesis`` in the working directory.
+
+    Its caches go to a temporary folder instead, or where ``HYPOTHESIS_STORAGE_DIRECTORY`` says.
+    Afterwards its setting is as before, for tests that may share the process.
+    """
+    from hypothesis import configuration  # noqa: PLC0415
+
+    if "HYPOTHESIS_STORAGE_DIRECTORY" in os.environ:
+        yield
+        return
+    with tempfile.TemporaryDirectory(prefix="relace-mock-", ignore_cleanup_errors=True) as folder:
+        configuration.set_hypothesis_home_dir(folder)
+        try:
+            yield
+        finally:
+            configuration.set_hypothesis_home_dir(None)
 
 
 def holds_for(
@@ -73,7 +96,8 @@ def holds_for(
 
     # Hypothesis wraps what it cannot repeat, in more than one way; what was raised first counts.
     try:
-        attempt()
+        with storage_apart():
+            attempt()
     except Exception as error:  # noqa: BLE001 - it is raised again, or what it wraps
         mishaps.append(error)
     raised = [departure for _, departure in smallest] + mishaps

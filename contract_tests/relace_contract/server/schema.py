@@ -17,7 +17,7 @@ import orjson
 
 from relace_contract import contract
 from relace_contract.finding import NotExercised
-from relace_contract.properties import holds_for
+from relace_contract.properties import holds_for, storage_apart
 from relace_contract.server.answers import depart, unclear
 from relace_contract.server.exchange import Exchange
 from relace_contract.server.reach import documented_example
@@ -116,7 +116,8 @@ def _drawn(strategies: list[Any]) -> list[Any]:
         def draw(value: Any) -> None:
             values.append(value)
 
-        draw()
+        with storage_apart():
+            draw()
     return values
 
 
@@ -126,9 +127,13 @@ def _coverage() -> Iterator[Any]:
     operation = _operation()
     schema = operation.schema
     config = schema.config.generation_for(operation=operation, phase="coverage")
-    yield from schema.iter_coverage_cases(
-        operation, generation_modes=list(GenerationMode), generation_config=config
-    )
+    with storage_apart():
+        cases = list(
+            schema.iter_coverage_cases(
+                operation, generation_modes=list(GenerationMode), generation_config=config
+            )
+        )
+    yield from cases
 
 
 def _judge_cases(server: Server, cases: Iterator[Any]) -> None:
