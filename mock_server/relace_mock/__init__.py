@@ -33,7 +33,7 @@ __all__ = [
     "transport",
 ]
 
-__version__ = "0.1.0"
+__version__ = "0.2.0.dev0"
 
 # Imported on first use, so that `relace-mock --help` need not wait for NumPy.
 _HOMES = {
