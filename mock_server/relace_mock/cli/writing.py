@@ -1,0 +1,17 @@
+"""Writes bytes to standard output."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+
+def write(content: bytes) -> None:
+    """Write at once. Raises ``click.ClickException`` if that is impossible."""
+    try:
+        sys.stdout.buffer.write(content)
+        sys.stdout.buffer.flush()
+    except OSError as error:
+        sys.stdout = None  # so that Python does not try to flush it again
+        raise click.ClickException(f"cannot write: {error.strerror}") from None
