@@ -130,6 +130,7 @@ def test_a_word_that_is_no_command_is_not_repeated() -> None:
             "is not one of 'lexical', 'hash': did you mean lexical?",
         ),
         (["serve", "--http", "h12"], "is not one of 'auto', 'httptools', 'h11': did you mean h11?"),
+        (["serve", "--dim", "8"], "No such option '--dim': did you mean --dimensions?"),
         (["serve", "port", "1"], "each value needs its option: did you mean --port?"),
     ],
 )
