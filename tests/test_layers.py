@@ -19,7 +19,7 @@ LAYERS = [
     ["auth", "validation", "tokens", "words", "decimals", "draws", "embedding", "quota"],
     ["rows", "rendering", "namespaces", "redaction", "journal", "script", "verdict"],
     ["pipeline"],
-    ["guard", "control", "wire", "delivery", "remote", "in_process"],
+    ["documents", "guard", "control", "wire", "delivery", "remote", "in_process"],
     ["app"],
     ["server"],
     ["cli", "pytest_plugin"],

@@ -7,6 +7,7 @@ own key; without one, on the server's default.
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Callable
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -36,6 +37,8 @@ PREFIX = "/_mock/"
 #: Bytes of a body.
 BODY_LIMIT = SIZE_LIMIT
 _JSON = (b"content-type", b"application/json")
+# A time as the journal writes it ends in `+00:00`. In a query `+` stands for a blank.
+_BLANK_FOR_PLUS = re.compile(r"(T[\d:.]+) (?=\d\d(:?\d\d)?$)")
 _FILTERS = ("status", "scenario", "since", "limit")
 
 
@@ -57,7 +60,9 @@ class Control:
         self._guard = guard
         self._routes: dict[str, dict[str, Callable[[Received], Any]]] = {
             "health": {"GET": self._health},
-            "openapi.json": {"GET": lambda _: document()},
+            "openapi.json": {
+                "GET": lambda received: document() | {"servers": [{"url": received.server_url}]}
+            },
             "scenario.schema.json": {"GET": lambda _: _scenario_schema()},
             "scenarios": {"GET": self._list},
             "scenario": {"GET": self._show, "PUT": self._install, "DELETE": self._remove},
@@ -313,7 +318,7 @@ def _since(value: str) -> float:
     try:
         if value.replace(".", "", 1).isdecimal():
             return float(value)
-        moment = datetime.fromisoformat(value)
+        moment = datetime.fromisoformat(_BLANK_FOR_PLUS.sub(r"\1+", value.upper()))
         return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
     except (ValueError, OverflowError):
         raise ValueError("seconds since 1970, or a time as 2026-01-01T00:00:00Z") from None

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from starlette.types import Message, Receive, Scope, Send
 
+from relace_mock import documents
 from relace_mock.control import BODY_LIMIT, Control
 from relace_mock.exchange import EmbedRequest, Received, Reply
 from relace_mock.journal import Entry
@@ -76,7 +77,7 @@ class ControlEndpoint:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
-        head = received_head(scope)
+        head = _described(scope)
         body = await read_body(head, receive, BODY_LIMIT)
         if not body.cut_off:
             received = head.with_body(body.content, body.length)
@@ -88,9 +89,24 @@ class ControlEndpoint:
             await deliver(reply, send, wire_of(receive), close=not body.ended)
 
 
+class DocumentEndpoint:
+    """The ASGI application of the documents."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        await deliver(documents.answer(_described(scope)), send, wire_of(receive))
+
+
 def received_head(scope: Scope) -> Received:
     """A request without its body."""
     return Received(scope["method"], scope["path"], scope["headers"], b"", 0, scope["query_string"])
+
+
+def _described(scope: Scope) -> Received:
+    """The same, with the URL of the server."""
+    head = received_head(scope)
+    url = documents.server_url(scope["scheme"], head.header(b"host"), scope["server"])
+    return Received(head.method, head.path, head.headers, b"", 0, head.query, url)
 
 
 async def deliver(reply: Reply, send: Send, wire: Wire, *, close: bool = False) -> None:

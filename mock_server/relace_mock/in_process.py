@@ -10,6 +10,7 @@ from typing import Any, Self
 
 import anyio
 
+from relace_mock import documents
 from relace_mock.control import PREFIX, Control
 from relace_mock.exchange import Received
 from relace_mock.guard import Guard
@@ -63,6 +64,8 @@ class _Transport:
         """The answer, and its entry in the journal if it has one."""
         if received.path.startswith(PREFIX):
             return Answer(self._control.answer(received)), None
+        if received.path in documents.PATHS:
+            return Answer(documents.answer(received)), None
         entry = self._pipeline.arrived(received, "in process")
         return self._pipeline.answer(received, entry), entry
 
@@ -109,13 +112,15 @@ class _Exchange:
         self._transport = transport
         self._library = _library_of(request)
         self._without_body = request.method == "HEAD"
+        path, _, query = request.url.raw_path.partition(b"?")
         received = Received(
             request.method,
-            request.url.path,
+            path.decode("ascii"),
             [(name.lower(), value) for name, value in request.headers.raw],
             body,
             len(body),
-            request.url.query,
+            query,
+            documents.server_url(request.url.scheme, [request.headers.get("host", "")], None),
         )
         self._answer, self._entry = transport.answer(received)
         self.seconds = self._answer.delay

@@ -250,6 +250,8 @@ def _http_tools() -> type[asyncio.Protocol]:  # noqa: C901 - counts the methods 
             super().on_headers_complete()  # or not: then it is still the head that is malformed
             self._in_head = False
             self._head_size = 0
+            if b"#" in self.url:  # no part of a target (RFC 9112 section 3.2), but of a path here
+                self.scope["raw_path"] = self.url.partition(b"?")[0]
             fields = dict(self.headers)
             chunked = b"transfer-encoding" in fields
             self._left = 0 if chunked else int(fields.get(b"content-length", 0))
