@@ -40,7 +40,10 @@ class Endpoint:
         """Answer one request."""
         head = received_head(scope)
         entry = self._pipeline.arrived(head, _client(scope))
-        body = await read_body(head, receive, self._pipeline.settings.max_body)
+        if _asks_first(head, receive) and self._pipeline.refuses(_with_length(head)):
+            body = Body(b"", _declared_length(head), ended=False)
+        else:
+            body = await read_body(head, receive, self._pipeline.settings.max_body)
         received = head.with_body(body.content, body.length)
         if body.cut_off:
             self._pipeline.journal.has_body(entry, received, b"")
@@ -78,7 +81,10 @@ class ControlEndpoint:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         head = _described(scope)
-        body = await read_body(head, receive, BODY_LIMIT)
+        if _asks_first(head, receive) and self._control.refuses(_with_length(head)):
+            body = Body(b"", _declared_length(head), ended=False)
+        else:
+            body = await read_body(head, receive, BODY_LIMIT)
         if not body.cut_off:
             received = head.with_body(body.content, body.length)
             try:
@@ -94,7 +100,9 @@ class DocumentEndpoint:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
-        await deliver(documents.answer(_described(scope)), send, wire_of(receive))
+        head = _described(scope)
+        close = _asks_first(head, receive)  # no one reads its body
+        await deliver(documents.answer(head), send, wire_of(receive), close=close)
 
 
 def received_head(scope: Scope) -> Received:
@@ -192,8 +200,6 @@ class Body(NamedTuple):
 async def read_body(head: Received, receive: Receive, limit: int) -> Body:
     """The body, if it has at most ``limit`` bytes; else its length, about."""
     declared = _declared_length(head)
-    if declared > limit and _waits_for_permission(head):
-        return Body(b"", declared, ended=False)
     chunks: list[bytes] = []
     length = 0
     more = True
@@ -222,5 +228,13 @@ def _declared_length(head: Received) -> int:
     return 0
 
 
-def _waits_for_permission(head: Received) -> bool:
-    return any(value.lower() == "100-continue" for value in head.header(b"expect"))
+def _with_length(head: Received) -> Received:
+    return head.with_body(b"", _declared_length(head))
+
+
+def _asks_first(head: Received, receive: Receive) -> bool:
+    """Whether the client waits for leave to send the body (RFC 9110 section 10.1.1).
+
+    Other expectations than `100-continue` are ignored, as that section allows.
+    """
+    return bool(head.header(b"expect")) and wire_of(receive).asks_first()

@@ -33,7 +33,7 @@ from relace_mock.scenario.faults import FAULTS, Fault
 from relace_mock.scenario.faults.connection import Measure
 from relace_mock.script import Script, Turn
 from relace_mock.settings import Settings
-from relace_mock.validation import validate
+from relace_mock.validation import media_type_refusal, validate
 
 if TYPE_CHECKING:
     from relace_mock.scenario.model import Step
@@ -83,6 +83,11 @@ class Pipeline:
         entry.status = entry.refusal = 400
         entry.completed("refused")
 
+    def refuses(self, head: Received) -> bool:
+        """Whether a request is refused for its head, whatever body would follow."""
+        refused = self._route(head) or media_type_refusal(head)
+        return bool(refused) or isinstance(self._key_of(head), Refusal)
+
     def answer(self, received: Received, entry: Entry) -> Answer:
         """The answer to one request, whatever it asks for."""
         return self.complete(self.decide(received, entry), entry)
@@ -126,10 +131,13 @@ class Pipeline:
     def _outcome(self, received: Received) -> EmbedRequest | Refusal:
         if refusal := self._route(received):
             return refusal
-        key = authenticate(received, self._known_keys, self.settings.unknown_key_status)
+        key = self._key_of(received)
         if isinstance(key, Refusal):
             return key
         return validate(received, self.settings.max_inputs)
+
+    def _key_of(self, received: Received) -> str | Refusal:
+        return authenticate(received, self._known_keys, self.settings.unknown_key_status)
 
     def _route(self, received: Received) -> Refusal | None:
         if received.path != contract.EMBED_PATH:
