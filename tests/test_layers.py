@@ -31,7 +31,7 @@ LAYERS = [
         "in_process",
     ],
     ["app"],
-    ["server"],
+    ["listening", "server"],
     ["cli", "pytest_plugin"],
     ["__main__"],
 ]
