@@ -20,6 +20,7 @@ LAYERS = [
     ["rows", "rendering", "namespaces", "redaction", "journal", "script", "verdict"],
     ["pipeline"],
     [
+        "cors",
         "documents",
         "guard",
         "moment",

@@ -8,7 +8,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from relace_mock import contract, documents
 from relace_mock.control import PREFIX, Control
-from relace_mock.delivery import ControlEndpoint, DocumentEndpoint, Endpoint
+from relace_mock.cors import Cors
+from relace_mock.delivery import ControlEndpoint, CorsEndpoint, DocumentEndpoint, Endpoint
 from relace_mock.guard import Guard
 from relace_mock.pipeline import Pipeline
 
@@ -38,7 +39,15 @@ def create_app(pipeline: Pipeline, guard: Guard) -> ASGIApp:
         answer = endpoint if scope["path"] == contract.EMBED_PATH else pages
         await answer(scope, receive, send)
 
-    return app
+    if not pipeline.settings.cors:
+        return app
+    opened = CorsEndpoint(app, Cors(pipeline.settings.cors, PREFIX))
+
+    async def open_app(scope: Scope, receive: Receive, send: Send) -> None:
+        scope["path"] = _path_of(scope["raw_path"].decode("latin-1"))
+        await opened(scope, receive, send)
+
+    return open_app
 
 
 def _path_of(target: str) -> str:

@@ -6,10 +6,11 @@ import asyncio
 import logging
 from typing import NamedTuple
 
-from starlette.types import Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from relace_mock import documents
 from relace_mock.control import BODY_LIMIT, Control
+from relace_mock.cors import Cors
 from relace_mock.exchange import EmbedRequest, Received, Reply
 from relace_mock.journal import Entry
 from relace_mock.pipeline import Answer, Pipeline, measure
@@ -103,6 +104,30 @@ class DocumentEndpoint:
         head = _described(scope)
         close = _asks_first(head, receive)  # no one reads its body
         await deliver(documents.answer(head), send, wire_of(receive), close=close)
+
+
+class CorsEndpoint:
+    """The ASGI application that opens the answers of another to web pages."""
+
+    def __init__(self, app: ASGIApp, cors: Cors) -> None:
+        self._app = app
+        self._cors = cors
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        head = received_head(scope)
+        if preflight := self._cors.preflight(head):
+            await deliver(preflight, send, wire_of(receive))
+            return
+
+        async def send_opened(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = message["headers"]
+                fields = self._cors.fields(head, headers)
+                message = {**message, "headers": [*headers, *fields]}
+            await send(message)
+
+        await self._app(scope, receive, send_opened)
 
 
 def received_head(scope: Scope) -> Received:

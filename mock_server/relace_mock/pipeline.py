@@ -40,11 +40,15 @@ if TYPE_CHECKING:
 
 
 class Answer(NamedTuple):
-    """What a request gets: a reply, and how it arrives. ``delay`` is in seconds."""
+    """What a request gets: a reply, and how it arrives.
+
+    ``delay`` is in real seconds. A drip and a hang take ``time_scale`` times their time.
+    """
 
     reply: Reply
     step: Step | None = None
     delay: float = 0.0
+    time_scale: float = 1.0
 
     @property
     def fault(self) -> Fault | None:
@@ -56,7 +60,8 @@ def measure(answer: Answer) -> Measure:
     """How much there is of the fault of an answer: half of the body, 1,024 bytes a second."""
     step = answer.step
     at = 0.5 if step is None or step.at is None else step.at
-    return Measure(at, (step.bytes_per_second if step else None) or 1024.0)
+    bytes_per_second = (step.bytes_per_second if step else None) or 1024.0
+    return Measure(at, bytes_per_second / answer.time_scale)
 
 
 class Pipeline:
@@ -105,7 +110,9 @@ class Pipeline:
 
     def complete(self, turn: Turn, entry: Entry) -> Answer:
         """The answer that was decided on, with its vectors."""
-        answer = Answer(self._reply(turn), turn.decision.step, turn.decision.delay)
+        scale = self.settings.time_scale
+        step, delay = turn.decision.step, turn.decision.delay * scale
+        answer = Answer(self._reply(turn), step, delay, scale)
         self.journal.decided(entry, turn.decision)
         replaced = answer.step is not None and answer.step.replaces
         entry.natural = isinstance(turn.outcome, Refusal) and not replaced

@@ -90,6 +90,13 @@ _answer_options = declared(
         help="Status for a key that is not accepted.",
     ),
     option(
+        "--cors",
+        section="Answers",
+        multiple=True,
+        metavar="ORIGIN",
+        help="Let web pages of this origin, as https://app.example, read answers; repeatable, * for all.",
+    ),
+    option(
         "--rate-limit",
         section="Answers",
         metavar="N/TIME",
@@ -118,6 +125,14 @@ _scenario_options = declared(
         type=int,
         default=_DEFAULTS.scenario_seed,
         help="Make scenarios with chance play out differently.",
+    ),
+    option(
+        "--time-scale",
+        section="Scenarios",
+        type=float,
+        default=_DEFAULTS.time_scale,
+        metavar="F",
+        help="Let delays, drips and hangs take F times their time: 0.001 spares tests the waiting.",
     ),
     option(
         "--reload",
