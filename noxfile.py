@@ -88,7 +88,7 @@ def proof(session: nox.Session) -> None:
     install(session, "-e", ".[kit]", *groups("test"))
     session.run("python", "-m", "tests.kit.proof")
     session.run("python", "-m", "tests.kit.client_proof")
-    rounds = {"RELACE_MOCK_TEST_ROUNDS": "500"}
+    rounds = {"TEST_ROUNDS": "500"}
     session.run("pytest", "tests/test_concurrency.py", env=rounds)
 
 

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import httpx
+import pytest
+import schemathesis
 import yaml
+from openapi_spec_validator import validate as validate_openapi
 
 import relace_mock
+from relace_mock import contract
+from tests.conftest import KEY
 
 
 def test_health_tells_how_the_stores_are_filled() -> None:
@@ -52,3 +57,64 @@ def test_other_methods_on_a_page_are_a_405_with_allow(client: httpx.Client) -> N
     assert response.status_code == 405
     assert response.headers["allow"] == "GET, HEAD"
     assert response.json() == {"error": "POST is not allowed here: use GET, HEAD"}
+
+
+@pytest.mark.parametrize("path", ["/openapi.json", "/openapi.yaml", "/_mock/openapi.json"])
+def test_servers_is_the_server_that_was_asked(client: httpx.Client, path: str) -> None:
+    document = yaml.safe_load(client.get(path).text)
+    base = str(client.base_url).rstrip("/")
+    assert [server["url"] for server in document["servers"]] == [base]
+    validate_openapi(document)
+
+
+def test_the_live_hosts_are_no_servers(client: httpx.Client) -> None:
+    document = client.get("/openapi.json").json()
+    live = [server["url"] for server in document["x-live-servers"]]
+    assert "https://embeddings.endpoint.relace.run" in live
+    assert "relace.run" not in str(document["servers"])
+
+
+@pytest.mark.parametrize(
+    ("host", "url"),
+    [
+        ("localhost:9000", "http://localhost:9000"),  # a mapped port of a container
+        ("mock.example", "http://mock.example"),
+        ("[::1]:8080", "http://[::1]:8080"),
+    ],
+)
+@pytest.mark.parametrize("path", ["/openapi.json", "/openapi.yaml", "/_mock/openapi.json"])
+def test_servers_follows_the_name_that_the_client_used(
+    client: httpx.Client, path: str, host: str, url: str
+) -> None:
+    document = yaml.safe_load(client.get(path, headers={"Host": host}).text)
+    assert [each["url"] for each in document["servers"]] == [url]
+
+
+@pytest.mark.parametrize("host", ["", "a b", 'x"y', "user@host", "host/path", "host:port"])
+def test_a_host_that_is_none_is_replaced_by_the_address(client: httpx.Client, host: str) -> None:
+    response = client.get("/openapi.json", headers={"Host": host})
+    base = str(client.base_url).rstrip("/")
+    assert [each["url"] for each in response.json()["servers"]] == [base]
+
+
+def test_the_address_of_this_server_stands_once_in_the_files() -> None:
+    """All that is served differs from the file in this one place."""
+    assert contract.as_yaml().count(b"http://127.0.0.1:8080") == 1
+    assert contract.as_json().count(b"http://127.0.0.1:8080") == 1
+
+
+@pytest.mark.parametrize("path", ["/openapi.json", "/openapi.yaml"])
+def test_without_a_socket_the_documents_are_served_too(path: str) -> None:
+    transport = relace_mock.transport()
+    with httpx.Client(transport=transport, base_url="https://api.relace.run") as client:
+        document = yaml.safe_load(client.get(path).text)
+        assert client.post(path).status_code == 405
+    assert document["servers"][0]["url"] == "https://api.relace.run"
+    assert transport.control("k").requests == []
+
+
+def test_tools_that_read_the_document_find_the_server_in_it(client: httpx.Client) -> None:
+    schema = schemathesis.openapi.from_url(f"{str(client.base_url).rstrip('/')}/openapi.json")
+    assert schema.get_base_url().rstrip("/") == str(client.base_url).rstrip("/")
+    case = schema["/v1/code/embed"]["POST"].Case(body={"model": "m", "input": ["a"]})
+    assert case.call(headers=KEY).status_code == 200

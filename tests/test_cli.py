@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import shlex
 import subprocess
 import sys
@@ -110,6 +111,99 @@ def test_a_word_that_is_no_command_is_not_repeated() -> None:
         done.stderr
         == b"relace-mock: No such command: there are embed, scenario, serve, verify-client, verify-server\n"
     )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["sevre"], "No such command: did you mean serve?"),
+        (["embd", "a"], "No such command: did you mean embed?"),
+        (["verify-servr"], "No such command: did you mean verify-server?"),
+        (["scenario", "lst"], "No such command: did you mean list?"),
+        (["serve", "--prot", "1"], "No such option '--prot': did you mean --port?"),
+        (["serve", "--scenarois=x"], "No such option '--scenarois': did you mean --scenarios?"),
+        (["embed", "--dimension", "8"], "No such option '--dimension': did you mean --dimensions?"),
+        (["scenario", "list", "--scenaros"], "'--scenaros': did you mean --scenarios?"),
+        (["verify-server", "--sed", "8"], "No such option '--sed': did you mean --seed?"),
+        (
+            ["serve", "--embedding", "lexcal"],
+            "is not one of 'lexical', 'hash': did you mean lexical?",
+        ),
+        (["serve", "--http", "h12"], "is not one of 'auto', 'httptools', 'h11': did you mean h11?"),
+        (["serve", "--dim", "8"], "No such option '--dim': did you mean --dimensions?"),
+        (["serve", "port", "1"], "each value needs its option: did you mean --port?"),
+    ],
+)
+def test_a_misspelt_word_suggests_the_nearest(arguments: list[str], words: str) -> None:
+    done = run(*arguments)
+    assert (done.returncode, done.stdout) == (2, b"")
+    (line,) = done.stderr.decode().splitlines()
+    assert line.endswith(words)
+
+
+@pytest.mark.parametrize(
+    "arguments", [["rlc-secret"], ["serve", "rlc-secret"], ["serve", "--rlc-secret"]]
+)
+def test_a_word_that_is_like_nothing_is_not_repeated(arguments: list[str]) -> None:
+    done = run(*arguments)
+    assert done.returncode == 2
+    assert b"rlc-secret" not in done.stderr
+
+
+def test_the_help_of_serve_is_in_sections_and_ends_with_examples() -> None:
+    text = run("serve", "--help").stdout.decode()
+    titles = [line for line in text.splitlines() if line.endswith(":") and line[0] != " "]
+    assert titles == [
+        "Listening:",
+        "Answers:",
+        "Vectors:",
+        "Scenarios:",
+        "Journal and limits:",
+        "Help:",
+    ]
+    assert "  Examples:\n    relace-mock serve\n" in text
+
+
+@pytest.mark.parametrize("command", [[], ["serve"], ["embed"], ["scenario"]])
+def test_every_help_has_examples(command: list[str]) -> None:
+    assert b"Examples:\n" in run(*command, "--help").stdout
+
+
+def completed(*words: str, shell: str = "bash") -> list[str]:
+    """What a shell offers for the last word."""
+    variables = {
+        "_RELACE_MOCK_COMPLETE": f"{shell}_complete",
+        "COMP_WORDS": shlex.join(["relace-mock", *words]),
+        "COMP_CWORD": str(len(words)),
+    }
+    done = subprocess.run(
+        COMMAND, env=os.environ | variables, capture_output=True, text=True, check=True
+    )
+    return done.stdout.splitlines()
+
+
+def test_the_shell_completes_the_names_of_scenarios(tmp_path: Path) -> None:
+    assert completed("scenario", "show", "rate-limited-t") == ["plain,rate-limited-twice"]
+    assert completed("serve", "--scenario", "flak") == ["plain,flaky"]
+    (tmp_path / "my-story.yaml").write_text("steps: [{status: 500}]")
+    own = ["serve", "--scenarios", str(tmp_path), "--scenario", "my-"]
+    assert completed(*own) == ["plain,my-story"]
+    assert completed("serve", "--scenario", "./sc") == ["file,./sc"]
+
+
+def test_a_bad_scenario_file_does_not_disturb_completion(tmp_path: Path) -> None:
+    (tmp_path / "bad.yaml").write_text("steps: 5")
+    words = ["serve", "--scenarios", str(tmp_path), "--scenario", "flak"]
+    assert completed(*words) == ["plain,flaky"]
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion_is_switched_on_as_the_page_says(shell: str) -> None:
+    page = (Path(__file__).parent.parent / "docs" / "settings.md").read_text()
+    assert f"_RELACE_MOCK_COMPLETE={shell}_source relace-mock" in page
+    variables = {"_RELACE_MOCK_COMPLETE": f"{shell}_source"}
+    done = subprocess.run(COMMAND, env=os.environ | variables, capture_output=True, check=False)
+    assert b"_RELACE_MOCK_COMPLETE" in done.stdout
 
 
 def test_help_and_version() -> None:

@@ -16,7 +16,7 @@ from relace_mock import RunningServer
 from tests.conftest import Serve
 
 #: Rounds; `nox -s proof` plays more.
-ROUNDS = int(os.environ.get("RELACE_MOCK_TEST_ROUNDS", "100"))
+ROUNDS = int(os.environ.get("TEST_ROUNDS", "100"))
 
 
 @pytest.fixture(scope="module", params=["httptools", "h11"])

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ import relace_mock
 from relace_mock import RunningServer
 from relace_mock.control import document
 from tests.conftest import KEY, Process, Serve
+from tests.steering import Steering
 
 
 @pytest.fixture(scope="module")
@@ -299,3 +301,62 @@ def test_a_clock_cannot_be_moved_out_of_the_calendar(
         assert control.get("/requests").status_code == 200
         control.delete("/scenario")
         control.post("/reset", json={"all": True})
+
+
+@pytest.mark.parametrize(
+    "spelling",
+    [
+        lambda time: time,  # as it was copied: `+` stands for a blank in a query
+        lambda time: time.replace("+", "%2B").replace(":", "%3A"),
+        lambda time: time.replace("+00:00", "Z"),
+        lambda time: time.replace("+00:00", "z").replace("T", "t"),
+        lambda time: time.replace("+00:00", "+0000"),
+        lambda time: time.replace("+00:00", "+00"),
+        lambda time: time.replace("+00:00", ""),
+    ],
+)
+def test_since_takes_a_time_as_the_journal_writes_it(
+    running: RunningServer, spelling: Callable[[str], str]
+) -> None:
+    steering = Steering(running.url)
+    for _ in range(3):
+        steering.ask()
+    second = steering.journal()[1]
+    answer = steering.control("GET", f"requests?since={spelling(second['time'])}").json()
+    assert [entry["number"] for entry in answer["requests"]] == [
+        second["number"],
+        second["number"] + 1,
+    ]
+
+
+@pytest.mark.parametrize("zone", ["+05:30", "%2B05:30", "-08:00"])
+def test_since_takes_a_time_of_another_zone(running: RunningServer, zone: str) -> None:
+    steering = Steering(running.url)
+    steering.ask()
+    moment = datetime.fromisoformat(steering.journal()[0]["time"])
+    offset = datetime.fromisoformat(f"2026-01-01T00:00{zone.replace('%2B', '+')}").tzinfo
+    for seconds, found in ((-1, 1), (1, 0)):
+        there = (moment + timedelta(seconds=seconds)).astimezone(offset)
+        time = there.strftime("%Y-%m-%dT%H:%M:%S.%f") + zone
+        answer = steering.control("GET", f"requests?since={time}").json()
+        assert len(answer["requests"]) == found
+
+
+@pytest.mark.parametrize("value", ["yesterday", "12:00 00:00", "2026-11-25T04:00:00 0", "T 00"])
+def test_since_refuses_what_is_no_time(running: RunningServer, value: str) -> None:
+    answer = Steering(running.url).control("GET", f"requests?since={value}")
+    assert answer.status_code == 400
+    assert answer.json()["error"].startswith("since must be seconds since 1970, or a time as ")
+
+
+@pytest.mark.parametrize("site", ["cross-site", "Cross-Site"])
+def test_a_request_that_a_browser_calls_cross_site_cannot_steer(
+    control: httpx.Client, site: str
+) -> None:
+    answer = control.post("/reset", headers={"Sec-Fetch-Site": site})
+    assert answer.status_code == 403
+
+
+@pytest.mark.parametrize("site", ["same-origin", "same-site", "none"])
+def test_other_requests_of_a_browser_may_steer(control: httpx.Client, site: str) -> None:
+    assert control.get("/requests", headers={"Sec-Fetch-Site": site}).status_code == 200

@@ -90,28 +90,6 @@ def test_an_endless_body_is_answered_and_cut(
         assert b"connection: close" in head.lower()
 
 
-@pytest.mark.parametrize("wish", ["100-continue", "100-Continue"])
-def test_a_client_that_asks_first_is_refused_before_it_sends(
-    server: RunningServer, wish: str
-) -> None:
-    """RFC 9110 section 10.1.1: a final status instead of 100 Continue, in any case."""
-    with connect(server) as connection:
-        connection.sendall(f"{HEAD}Content-Length: 1000001\r\nExpect: {wish}\r\n\r\n".encode())
-        answer = read_all(connection)
-    assert answer.startswith(b"HTTP/1.1 413 ")
-    assert b"1000001" in answer
-
-
-def test_a_client_that_asks_first_may_send_what_fits(server: RunningServer) -> None:
-    with connect(server) as connection:
-        connection.sendall(
-            f"{HEAD}Content-Length: {len(GOOD)}\r\nExpect: 100-continue\r\n\r\n".encode()
-        )
-        assert read_head(connection).startswith(b"HTTP/1.1 100 ")
-        connection.sendall(GOOD)
-        assert read_head(connection).startswith(b"HTTP/1.1 200 ")
-
-
 def test_a_body_cut_off_gets_no_answer_and_harms_no_one(server: RunningServer) -> None:
     with connect(server) as connection:
         connection.sendall(f"{HEAD}Content-Length: 100\r\n\r\n".encode() + b'{"model"')

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from relace_mock.scenario.library import Library
+
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
@@ -149,3 +151,54 @@ def test_serve_refuses_a_bad_folder_of_scenarios_with_one_line(
     assert done.returncode == 2
     assert problem in done.stderr
     assert len(done.stderr.splitlines()) == 1
+
+
+LEAVINGS = [
+    ".hidden.yaml",
+    ".x.yaml.swp",
+    ".#x.yaml",
+    "#x.yaml#",
+    "#x#.yaml",
+    "x.yaml~",
+    "x~.yaml",
+    "._x.yaml",
+    "~$x.yaml",
+    ".DS_Store",
+    "4913",
+    "x.yaml.tmp",
+    "x.yaml.bak",
+    "x.yaml.orig",
+    "x.yaml___jb_tmp___",
+    ".~lock.x.yaml#",
+]
+
+
+@pytest.fixture
+def littered(tmp_path: Path) -> Path:
+    """A folder with a scenario, and with what editors and file managers leave behind."""
+    for name in LEAVINGS:
+        (tmp_path / name).write_text("steps: [no scenario")
+    (tmp_path / ".#broken.yaml").symlink_to("user@host.1234:1")  # a lock of Emacs
+    (tmp_path / "folder.yaml").mkdir()
+    (tmp_path / "mine.yaml").write_text("steps: [{status: 500}]")
+    return tmp_path
+
+
+def test_hidden_files_and_leavings_of_editors_are_passed_over(littered: Path) -> None:
+    done = run("scenario", "check", str(littered))
+    assert (done.returncode, done.stdout) == (0, f"{littered}/mine.yaml: mine is good\n")
+    listed = run("scenario", "list", "--scenarios", str(littered))
+    assert listed.returncode == 0
+    assert "mine  " in listed.stdout
+
+
+def test_an_editor_at_work_does_not_disturb_reload(littered: Path) -> None:
+    library = Library(littered)
+    assert "mine" in library.names()
+    (littered / ".mine.yaml.swp").write_text("vim")
+    (littered / ".mine.yaml").write_text("steps: [")
+    assert list(library.refresh()) == []
+
+
+def test_a_hidden_file_that_is_named_is_read(littered: Path) -> None:
+    assert run("scenario", "check", str(littered / ".hidden.yaml")).returncode == 1

@@ -270,6 +270,7 @@ def test_running_ends_though_a_client_never_ends_its_request() -> None:
             url = httpx.URL(server.url)
             connection = socket.create_connection((url.host, url.port), timeout=60)
             connection.sendall(b"POST /v1/code/embed HTTP/1.1\r\nHost: x\r\n")
+            connection.sendall(b"Authorization: Bearer k\r\nContent-Type: application/json\r\n")
             connection.sendall(b"Content-Length: 9\r\nExpect: 100-continue\r\n\r\n")
             assert connection.recv(12) == b"HTTP/1.1 100"  # the request is under way
         with connection, contextlib.suppress(ConnectionResetError):

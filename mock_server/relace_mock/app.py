@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from starlette.applications import Starlette
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from relace_mock import contract
+from relace_mock import contract, documents
 from relace_mock.control import PREFIX, Control
-from relace_mock.delivery import ControlEndpoint, Endpoint, deliver
-from relace_mock.exchange import Reply
+from relace_mock.cors import Cors
+from relace_mock.delivery import ControlEndpoint, CorsEndpoint, DocumentEndpoint, Endpoint
 from relace_mock.guard import Guard
 from relace_mock.pipeline import Pipeline
-from relace_mock.refusals import method_not_allowed
-from relace_mock.rendering import MARK, render
-from relace_mock.wire import wire_of
+
+_EMBED_PATH = contract.EMBED_PATH.encode()
 
 
 def create_app(pipeline: Pipeline, guard: Guard) -> ASGIApp:
@@ -24,8 +21,7 @@ def create_app(pipeline: Pipeline, guard: Guard) -> ASGIApp:
     endpoint = Endpoint(pipeline)
     pages = Starlette(
         routes=[
-            Route("/openapi.json", _document(contract.as_json, b"application/json")),
-            Route("/openapi.yaml", _document(contract.as_yaml, b"application/yaml")),
+            *(Route(path, DocumentEndpoint()) for path in documents.PATHS),
             Route(PREFIX + "{name:path}", ControlEndpoint(Control(pipeline, guard))),
         ]
     )
@@ -34,30 +30,29 @@ def create_app(pipeline: Pipeline, guard: Guard) -> ASGIApp:
     pages.router.default = endpoint
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
-        if b"://" in scope["raw_path"]:
-            scope["path"] = _path_of(scope["path"])
-        # Past Starlette's middleware and router, a tenth of the time of a small answer.
+        # Starlette's middleware and router take a tenth of the time of a small answer.
+        if scope["raw_path"] == _EMBED_PATH:
+            await endpoint(scope, receive, send)
+            return
+        # Paths are compared as they were sent: `/v1/code%2Fembed` is another path.
+        scope["path"] = _path_of(scope["raw_path"].decode("latin-1"))
         answer = endpoint if scope["path"] == contract.EMBED_PATH else pages
         await answer(scope, receive, send)
 
-    return app
+    if not pipeline.settings.cors:
+        return app
+    opened = CorsEndpoint(app, Cors(pipeline.settings.cors, PREFIX))
+
+    async def open_app(scope: Scope, receive: Receive, send: Send) -> None:
+        scope["path"] = _path_of(scope["raw_path"].decode("latin-1"))
+        await opened(scope, receive, send)
+
+    return open_app
 
 
 def _path_of(target: str) -> str:
     """The path of a target that is a whole URL (RFC 9112 section 3.2.2), as h11 leaves it."""
-    if target.startswith("/"):
+    if target.startswith("/") or "://" not in target:
         return target
     _, _, rest = target.partition("://")
     return "/" + rest.partition("/")[2]
-
-
-def _document(content: Callable[[], bytes], media_type: bytes) -> ASGIApp:
-    class Document:  # a class, as Starlette takes plain functions for request handlers
-        async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-            if scope["method"] in ("GET", "HEAD"):
-                reply = Reply(200, ((b"content-type", media_type), MARK), (content(),))
-            else:
-                reply = render(method_not_allowed(scope["method"], "GET, HEAD"))
-            await deliver(reply, send, wire_of(receive))
-
-    return Document()

@@ -23,6 +23,7 @@ from relace_mock.auth import bearer_key
 from relace_mock.exchange import Headers, Received, Reply
 from relace_mock.guard import Guard
 from relace_mock.journal import Entry
+from relace_mock.moment import since_1970
 from relace_mock.namespaces import ANONYMOUS, Installed, Namespace, namespace_of
 from relace_mock.pipeline import Pipeline
 from relace_mock.scenario import engine
@@ -57,7 +58,9 @@ class Control:
         self._guard = guard
         self._routes: dict[str, dict[str, Callable[[Received], Any]]] = {
             "health": {"GET": self._health},
-            "openapi.json": {"GET": lambda _: document()},
+            "openapi.json": {
+                "GET": lambda received: document() | {"servers": [{"url": received.server_url}]}
+            },
             "scenario.schema.json": {"GET": lambda _: _scenario_schema()},
             "scenarios": {"GET": self._list},
             "scenario": {"GET": self._show, "PUT": self._install, "DELETE": self._remove},
@@ -79,6 +82,14 @@ class Control:
         if answer is None:
             return Reply(204, (rendering.MARK,), ())
         return Reply(200, (_JSON, rendering.MARK), (orjson.dumps(answer),))
+
+    def refuses(self, head: Received) -> bool:
+        """Whether a request is refused for its head, whatever body would follow."""
+        try:
+            self._route(head)
+        except _BadRequestError:
+            return True
+        return False
 
     def _route(self, received: Received) -> Callable[[Received], Any]:
         methods = self._routes.get(received.path.removeprefix(PREFIX))
@@ -309,20 +320,10 @@ def _limit(value: str) -> int:
     return int(value)
 
 
-def _since(value: str) -> float:
-    try:
-        if value.replace(".", "", 1).isdecimal():
-            return float(value)
-        moment = datetime.fromisoformat(value)
-        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
-    except (ValueError, OverflowError):
-        raise ValueError("seconds since 1970, or a time as 2026-01-01T00:00:00Z") from None
-
-
 _FILTER_KINDS: dict[str, Callable[[str], Any]] = {
     "status": _status,
     "scenario": str,
-    "since": _since,
+    "since": since_1970,
     "limit": _limit,
 }
 

@@ -6,9 +6,11 @@ import asyncio
 import logging
 from typing import NamedTuple
 
-from starlette.types import Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from relace_mock import documents
 from relace_mock.control import BODY_LIMIT, Control
+from relace_mock.cors import Cors
 from relace_mock.exchange import EmbedRequest, Received, Reply
 from relace_mock.journal import Entry
 from relace_mock.pipeline import Answer, Pipeline, measure
@@ -39,7 +41,10 @@ class Endpoint:
         """Answer one request."""
         head = received_head(scope)
         entry = self._pipeline.arrived(head, _client(scope))
-        body = await read_body(head, receive, self._pipeline.settings.max_body)
+        if _asks_first(head, receive) and self._pipeline.refuses(_with_length(head)):
+            body = Body(b"", _declared_length(head), ended=False)
+        else:
+            body = await read_body(head, receive, self._pipeline.settings.max_body)
         received = head.with_body(body.content, body.length)
         if body.cut_off:
             self._pipeline.journal.has_body(entry, received, b"")
@@ -76,8 +81,11 @@ class ControlEndpoint:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
-        head = received_head(scope)
-        body = await read_body(head, receive, BODY_LIMIT)
+        head = _described(scope)
+        if _asks_first(head, receive) and self._control.refuses(_with_length(head)):
+            body = Body(b"", _declared_length(head), ended=False)
+        else:
+            body = await read_body(head, receive, BODY_LIMIT)
         if not body.cut_off:
             received = head.with_body(body.content, body.length)
             try:
@@ -88,9 +96,50 @@ class ControlEndpoint:
             await deliver(reply, send, wire_of(receive), close=not body.ended)
 
 
+class DocumentEndpoint:
+    """The ASGI application of the documents."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        head = _described(scope)
+        close = _asks_first(head, receive)  # no one reads its body
+        await deliver(documents.answer(head), send, wire_of(receive), close=close)
+
+
+class CorsEndpoint:
+    """The ASGI application that opens the answers of another to web pages."""
+
+    def __init__(self, app: ASGIApp, cors: Cors) -> None:
+        self._app = app
+        self._cors = cors
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        head = received_head(scope)
+        if preflight := self._cors.preflight(head):
+            await deliver(preflight, send, wire_of(receive))
+            return
+
+        async def send_opened(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = message["headers"]
+                fields = self._cors.fields(head, headers)
+                message = {**message, "headers": [*headers, *fields]}
+            await send(message)
+
+        await self._app(scope, receive, send_opened)
+
+
 def received_head(scope: Scope) -> Received:
     """A request without its body."""
     return Received(scope["method"], scope["path"], scope["headers"], b"", 0, scope["query_string"])
+
+
+def _described(scope: Scope) -> Received:
+    """The same, with the URL of the server."""
+    head = received_head(scope)
+    url = documents.server_url(scope["scheme"], head.header(b"host"), scope["server"])
+    return Received(head.method, head.path, head.headers, b"", 0, head.query, url)
 
 
 async def deliver(reply: Reply, send: Send, wire: Wire, *, close: bool = False) -> None:
@@ -176,8 +225,6 @@ class Body(NamedTuple):
 async def read_body(head: Received, receive: Receive, limit: int) -> Body:
     """The body, if it has at most ``limit`` bytes; else its length, about."""
     declared = _declared_length(head)
-    if declared > limit and _waits_for_permission(head):
-        return Body(b"", declared, ended=False)
     chunks: list[bytes] = []
     length = 0
     more = True
@@ -206,5 +253,13 @@ def _declared_length(head: Received) -> int:
     return 0
 
 
-def _waits_for_permission(head: Received) -> bool:
-    return any(value.lower() == "100-continue" for value in head.header(b"expect"))
+def _with_length(head: Received) -> Received:
+    return head.with_body(b"", _declared_length(head))
+
+
+def _asks_first(head: Received, receive: Receive) -> bool:
+    """Whether the client waits for leave to send the body (RFC 9110 section 10.1.1).
+
+    Other expectations than `100-continue` are ignored, as that section allows.
+    """
+    return bool(head.header(b"expect")) and wire_of(receive).asks_first()

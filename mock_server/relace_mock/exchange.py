@@ -29,12 +29,21 @@ class Received:
 
     ``length`` is the size of the body in bytes, as far as it is known. ``body`` may be
     empty if that is over the limit: the server does not keep what it refuses for its size.
+    ``path`` is as it was sent, percent-encoding included. ``server_url`` is the server as the
+    client reached it; only descriptions of the server need it.
     """
 
-    __slots__ = ("_by_name", "body", "headers", "length", "method", "path", "query")
+    __slots__ = ("_by_name", "body", "headers", "length", "method", "path", "query", "server_url")
 
     def __init__(
-        self, method: str, path: str, headers: Headers, body: bytes, length: int, query: bytes = b""
+        self,
+        method: str,
+        path: str,
+        headers: Headers,
+        body: bytes,
+        length: int,
+        query: bytes = b"",
+        server_url: str = "http://127.0.0.1:8080",
     ) -> None:
         self.method: Final = method
         self.path: Final = path
@@ -42,6 +51,7 @@ class Received:
         self.body: Final = body
         self.length: Final = length
         self.query: Final = query
+        self.server_url: Final = server_url
         self._by_name = dict(headers)  # of fields with one name, the last
 
     def header(self, name: bytes) -> list[str]:
@@ -55,7 +65,9 @@ class Received:
 
     def with_body(self, body: bytes, length: int) -> Received:
         """The same request, once its body has come."""
-        return Received(self.method, self.path, self.headers, body, length, self.query)
+        return Received(
+            self.method, self.path, self.headers, body, length, self.query, self.server_url
+        )
 
 
 class EmbedRequest(NamedTuple):

@@ -1,7 +1,7 @@
 """Who may steer the mock.
 
 On loopback everyone on the machine, but no web page: a foreign ``Origin`` or ``Host`` is
-refused. On any other address only who knows the token.
+refused, and what a browser calls ``cross-site``. On any other address only who knows the token.
 """
 
 from __future__ import annotations
@@ -36,6 +36,8 @@ class Guard:
             return "send the server's token in X-Mock-Control-Token"
         if not self.loopback:
             return "off loopback the control API needs a token: start with --control-token"
+        if any(site.lower() == "cross-site" for site in received.header(b"sec-fetch-site")):
+            return "a web page of another site cannot steer the mock"
         for origin in received.header(b"origin"):
             if not is_loopback(_host_of(origin)):
                 return "a web page of another origin cannot steer the mock"
@@ -55,6 +57,7 @@ def _host_of(url: str) -> str:
 
 def is_loopback(host: str) -> bool:
     """Whether a host is this machine, as seen from itself."""
+    host = host.lower().removesuffix(".")
     if host == "localhost" or host.endswith(".localhost"):
         return True
     try:

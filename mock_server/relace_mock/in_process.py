@@ -10,7 +10,9 @@ from typing import Any, Self
 
 import anyio
 
+from relace_mock import documents
 from relace_mock.control import PREFIX, Control
+from relace_mock.cors import Cors
 from relace_mock.exchange import Received
 from relace_mock.guard import Guard
 from relace_mock.journal import Entry
@@ -40,6 +42,7 @@ class _Transport:
     def __init__(self, pipeline: Pipeline) -> None:
         self._pipeline = pipeline
         self._control = Control(pipeline, Guard(open_to_all=True))
+        self._cors = Cors(pipeline.settings.cors, PREFIX) if pipeline.settings.cors else None
 
     def control(self, api_key: str) -> RemoteControl:
         """Steers what this key gets: scenario, clock, journal."""
@@ -61,8 +64,20 @@ class _Transport:
 
     def answer(self, received: Received) -> tuple[Answer, Entry | None]:
         """The answer, and its entry in the journal if it has one."""
+        if self._cors is None:
+            return self._closed_answer(received)
+        if preflight := self._cors.preflight(received):
+            return Answer(preflight), None
+        answer, entry = self._closed_answer(received)
+        reply = answer.reply
+        headers = [*reply.headers, *self._cors.fields(received, reply.headers)]
+        return answer._replace(reply=reply._replace(headers=headers)), entry
+
+    def _closed_answer(self, received: Received) -> tuple[Answer, Entry | None]:
         if received.path.startswith(PREFIX):
             return Answer(self._control.answer(received)), None
+        if received.path in documents.PATHS:
+            return Answer(documents.answer(received)), None
         entry = self._pipeline.arrived(received, "in process")
         return self._pipeline.answer(received, entry), entry
 
@@ -109,13 +124,15 @@ class _Exchange:
         self._transport = transport
         self._library = _library_of(request)
         self._without_body = request.method == "HEAD"
+        path, _, query = request.url.raw_path.partition(b"?")
         received = Received(
             request.method,
-            request.url.path,
+            path.decode("ascii"),
             [(name.lower(), value) for name, value in request.headers.raw],
             body,
             len(body),
-            request.url.query,
+            query,
+            documents.server_url(request.url.scheme, [request.headers.get("host", "")], None),
         )
         self._answer, self._entry = transport.answer(received)
         self.seconds = self._answer.delay
@@ -126,7 +143,7 @@ class _Exchange:
             if patience is None:
                 self._end(left=False)
                 raise ValueError("a hang never ends without a read timeout: give the client one")
-            self.seconds = patience
+            self.seconds = patience * min(1.0, self._answer.time_scale)
         elif patience is not None and self.seconds > patience:
             self.seconds, self._raises, self._left = patience, _TIMEOUT, True
         if not self._left and self._answer.fault is not None and self._answer.fault.name == "drip":

@@ -82,7 +82,7 @@ class Entry:
     @property
     def path(self) -> str:
         """The path that was asked for."""
-        return self._hiding.line(self.raw_path)
+        return self._hiding.path(self.raw_path)
 
     @property
     def query(self) -> str:
@@ -99,7 +99,7 @@ class Entry:
         """How the request broke the contract."""
         hiding = self._hiding
         bare = self.raw_path, self.raw_query.decode("utf-8", "replace")
-        hidden = hiding.line(self.raw_path), hiding.query(self.raw_query)
+        hidden = hiding.path(self.raw_path), hiding.query(self.raw_query)
         told = (_KEY_IN_URL,) if bare != hidden else ()
         return told + tuple(map(hiding.line, self.broken))
 

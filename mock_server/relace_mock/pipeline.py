@@ -33,18 +33,22 @@ from relace_mock.scenario.faults import FAULTS, Fault
 from relace_mock.scenario.faults.connection import Measure
 from relace_mock.script import Script, Turn
 from relace_mock.settings import Settings
-from relace_mock.validation import validate
+from relace_mock.validation import media_type_refusal, validate
 
 if TYPE_CHECKING:
     from relace_mock.scenario.model import Step
 
 
 class Answer(NamedTuple):
-    """What a request gets: a reply, and how it arrives. ``delay`` is in seconds."""
+    """What a request gets: a reply, and how it arrives.
+
+    ``delay`` is in real seconds. A drip and a hang take ``time_scale`` times their time.
+    """
 
     reply: Reply
     step: Step | None = None
     delay: float = 0.0
+    time_scale: float = 1.0
 
     @property
     def fault(self) -> Fault | None:
@@ -56,7 +60,8 @@ def measure(answer: Answer) -> Measure:
     """How much there is of the fault of an answer: half of the body, 1,024 bytes a second."""
     step = answer.step
     at = 0.5 if step is None or step.at is None else step.at
-    return Measure(at, (step.bytes_per_second if step else None) or 1024.0)
+    bytes_per_second = (step.bytes_per_second if step else None) or 1024.0
+    return Measure(at, bytes_per_second / answer.time_scale)
 
 
 class Pipeline:
@@ -83,6 +88,11 @@ class Pipeline:
         entry.status = entry.refusal = 400
         entry.completed("refused")
 
+    def refuses(self, head: Received) -> bool:
+        """Whether a request is refused for its head, whatever body would follow."""
+        refused = self._route(head) or media_type_refusal(head)
+        return bool(refused) or isinstance(self._key_of(head), Refusal)
+
     def answer(self, received: Received, entry: Entry) -> Answer:
         """The answer to one request, whatever it asks for."""
         return self.complete(self.decide(received, entry), entry)
@@ -100,7 +110,9 @@ class Pipeline:
 
     def complete(self, turn: Turn, entry: Entry) -> Answer:
         """The answer that was decided on, with its vectors."""
-        answer = Answer(self._reply(turn), turn.decision.step, turn.decision.delay)
+        scale = self.settings.time_scale
+        step, delay = turn.decision.step, turn.decision.delay * scale
+        answer = Answer(self._reply(turn), step, delay, scale)
         self.journal.decided(entry, turn.decision)
         replaced = answer.step is not None and answer.step.replaces
         entry.natural = isinstance(turn.outcome, Refusal) and not replaced
@@ -126,10 +138,13 @@ class Pipeline:
     def _outcome(self, received: Received) -> EmbedRequest | Refusal:
         if refusal := self._route(received):
             return refusal
-        key = authenticate(received, self._known_keys, self.settings.unknown_key_status)
+        key = self._key_of(received)
         if isinstance(key, Refusal):
             return key
         return validate(received, self.settings.max_inputs)
+
+    def _key_of(self, received: Received) -> str | Refusal:
+        return authenticate(received, self._known_keys, self.settings.unknown_key_status)
 
     def _route(self, received: Received) -> Refusal | None:
         if received.path != contract.EMBED_PATH:

@@ -40,15 +40,30 @@ class Redaction:
             return text
         return self.text(text.encode("utf-8", "replace")).decode("utf-8", "replace")
 
+    def path(self, text: str) -> str:
+        """A path without keys, however its segments spell them in percents."""
+        hidden = self.line(text)
+        if "%" not in hidden:
+            return hidden
+        segments = hidden.split("/")
+        return "/".join(self._mark if self._in(each.encode()) else each for each in segments)
+
     def query(self, raw: bytes) -> str:
         """A query without keys, and without the values of parameters that are named so."""
 
         def hide(parameter: re.Match[str]) -> str:
-            value = unquote_to_bytes(parameter[2])
-            secret = is_secret(parameter[1].encode()) or any(word in value for word in self._words)
+            secret = is_secret(parameter[1].encode()) or self._in(parameter[2].encode())
             return f"{parameter[1]}={self._mark}" if secret else parameter[0]
 
         return _PARAMETER.sub(hide, self.text(raw).decode("utf-8", "replace")) if raw else ""
+
+    def _in(self, raw: bytes) -> bool:
+        """Whether a key is in there, percent-encoded up to three times."""
+        for _ in range(3):
+            raw = unquote_to_bytes(raw)
+            if any(word in raw for word in self._words):
+                return True
+        return False
 
     def headers(self, fields: Headers) -> Headers:
         """Header fields without keys."""

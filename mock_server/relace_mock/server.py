@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import errno
 import importlib.util
 import logging
 import os
 import signal
 import socket
-import ssl
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -22,6 +20,7 @@ import uvicorn
 
 from relace_mock.app import create_app
 from relace_mock.guard import Guard, is_loopback
+from relace_mock.listening import bind, reachable, tls
 from relace_mock.pipeline import Pipeline
 from relace_mock.scenario.library import Library
 from relace_mock.settings import Http, Listening, ServerError, Settings
@@ -38,7 +37,7 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _PATIENCE = 0.9
 #: Seconds that an idle connection is kept: longer than clients wait between retries.
 _KEEP_ALIVE = 75
-#: Descriptors of the listening socket. uvloop accepts one connection by each in a turn of its loop,
+#: Descriptors of each listening socket. uvloop accepts one connection by each in a turn of its loop,
 #: and a turn takes long while vectors are computed for those who are in already. Other loops
 #: accept all.
 _DOORS = 8 if importlib.util.find_spec("uvloop") else 1
@@ -69,7 +68,13 @@ def serve(
     settings: Settings, listening: Listening, on_ready: Callable[[RunningServer], None]
 ) -> None:
     """Serve until SIGTERM or SIGINT. Raises ``ServerError``."""
-    _Server(settings, listening, on_ready).listen()
+    server = _Server(settings, listening, on_ready)
+    if not server.guard.loopback and settings.control_token is None:
+        sys.stderr.write(
+            f"relace-mock: there is no control API (/_mock/) on {listening.host} without a token, "
+            "as other machines could use it: add --control-token TOKEN\n"
+        )
+    server.listen()
 
 
 @contextlib.contextmanager
@@ -110,24 +115,24 @@ class _Server(uvicorn.Server):
         listening: Listening,
         on_ready: Callable[[RunningServer], None],
     ) -> None:
-        self._socket = _bind(listening.host, listening.port)
+        self._sockets = bind(listening.host, listening.port)
         self._on_ready = on_ready
         self._call_off_exit: Callable[[], object] | None = None
         secure = listening.ssl_certfile is not None
-        host, port = self._socket.getsockname()[:2]
         self._running = RunningServer(
-            f"{'https' if secure else 'http'}://{f'[{host}]' if ':' in host else host}:{port}/v1",
+            f"{'https' if secure else 'http'}://{reachable(self._sockets)}/v1",
             settings.control_token,
         )
         pipeline = Pipeline(settings)
-        guard = Guard(loopback=is_loopback(host), token=settings.control_token)
+        loopback = all(is_loopback(each.getsockname()[0]) for each in self._sockets)
+        self.guard = Guard(loopback=loopback, token=settings.control_token)
         self._library = pipeline.script.library if settings.reload else None
         self._reloading: asyncio.Task[None] | None = None
         super().__init__(
             uvicorn.Config(
-                create_app(pipeline, guard),
+                create_app(pipeline, self.guard),
                 http=protocol_class(listening.http, pipeline.malformed),
-                ssl_context_factory=_tls(listening) if secure else None,
+                ssl_context_factory=tls(listening) if secure else None,
                 ws="none",
                 lifespan="off",
                 log_config=None,
@@ -141,7 +146,8 @@ class _Server(uvicorn.Server):
 
     def listen(self) -> None:
         try:
-            self.run(sockets=[self._socket, *(self._socket.dup() for _ in range(_DOORS - 1))])
+            more = [each.dup() for each in self._sockets for _ in range(_DOORS - 1)]
+            self.run(sockets=self._sockets + more)
         finally:
             if self._call_off_exit is not None:
                 self._call_off_exit()
@@ -209,39 +215,3 @@ async def _reload(library: Library) -> None:
         except Exception:  # noqa: BLE001 - a mistake of ours must not end the looking
             _LOG.exception("relace-mock failed to read the scenarios again")
         await asyncio.sleep(_RELOAD)
-
-
-def _bind(host: str, port: int) -> socket.socket:
-    try:
-        family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        return socket.create_server(address[:2], family=family, backlog=2048)
-    except (socket.gaierror, UnicodeError):  # the latter for what IDNA cannot spell
-        raise ServerError(f"host {host!r} is not known: use an address such as 127.0.0.1") from None
-    except OSError as error:
-        remedies = {
-            errno.EADDRINUSE: f"port {port} is in use: choose another, or --port 0 for any free one",
-            errno.EACCES: f"port {port} needs more rights: choose one above 1023",
-            errno.EADDRNOTAVAIL: f"{host} is not an address of this machine: try 127.0.0.1",
-        }
-        reason = remedies.get(error.errno or 0, error.strerror)
-        raise ServerError(f"cannot listen on {host} port {port}: {reason}") from None
-
-
-def _tls(listening: Listening) -> Callable[..., ssl.SSLContext]:
-    assert listening.ssl_certfile is not None
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    try:
-        context.load_cert_chain(listening.ssl_certfile, listening.ssl_keyfile, _no_password)
-    except (OSError, ssl.SSLError) as error:
-        files = " and ".join(
-            str(file) for file in (listening.ssl_certfile, listening.ssl_keyfile) if file
-        )
-        raise ServerError(
-            f"cannot use the certificate {files}: {error.strerror or error}; "
-            "give PEM files with --ssl-certfile and --ssl-keyfile"
-        ) from None
-    return lambda *_: context
-
-
-def _no_password() -> str:
-    raise ServerError("the key is encrypted: decrypt it first, with `openssl pkey`")

@@ -16,6 +16,10 @@ Http = Literal["auto", "httptools", "h11"]
 
 _RATE = re.compile(r"(\d{1,9})/(\d{1,9}(?:\.\d{1,9})?)(ms|s|m|h)")
 _LONGEST = 366 * 86400.0  # seconds
+# RFC 6454 section 7: a scheme and a host, perhaps a port; no path, not even `/`.
+_ORIGIN = re.compile(r"(?i)[a-z][a-z0-9+.-]*://([a-z0-9._-]+|\[[0-9a-f:.]+\])(:\d{1,5})?")
+#: The largest ``time_scale``.
+_SLOWEST = 100.0
 _SIZE = re.compile(r"(\d+)\s*([kKmMgG]?)(i?)[bB]?")
 
 
@@ -70,6 +74,10 @@ class Settings:
     max_namespaces: int = 1000
     #: What steers the mock must send, off loopback always (``X-Mock-Control-Token``).
     control_token: str | None = None
+    #: Origins of web pages that may read answers, as ``https://app.example``; ``*`` for all.
+    cors: tuple[str, ...] = ()
+    #: Delays, drips and hangs take so many times their real time.
+    time_scale: float = 1.0
     #: Whether scenario files are read again when they change.
     reload: bool = False
     #: Bytes of rendered vectors that are kept for texts that come again.
@@ -94,6 +102,12 @@ class Settings:
             raise SettingsError("control-token must be printable ASCII characters, at least one")
         if self.rate_limit is not None:
             parse_rate(self.rate_limit)
+        _origins(self.cors)
+        if type(self.time_scale) not in (int, float) or not 0 < self.time_scale <= _SLOWEST:
+            raise SettingsError(
+                f"time-scale must be a number above 0, at most {_SLOWEST:g}, as 0.001, "
+                f"not {self.time_scale!r}"
+            )
         _at_least("max-inputs", self.max_inputs, 1)
         _at_least("cache-bytes", self.cache_bytes, 0)
         _at_least("seed", self.seed, 0)
@@ -135,6 +149,17 @@ class Listening:
 def _one_of(name: str, value: object, choices: tuple[object, ...]) -> None:
     if value not in choices:
         raise SettingsError(f"{name} must be {' or '.join(map(str, choices))}, not {value!r}")
+
+
+def _origins(origins: object) -> None:
+    if not isinstance(origins, (tuple, list, set, frozenset)):
+        raise SettingsError("cors must be a tuple of origins, as ('https://app.example',)")
+    for origin in origins:
+        if not isinstance(origin, str) or (origin != "*" and not _ORIGIN.fullmatch(origin)):
+            raise SettingsError(
+                "cors must be an origin without a path, as https://app.example or "
+                f"http://localhost:3000, or * for all, not {origin!r}"
+            )
 
 
 def _at_least(name: str, value: int, least: int) -> None:

@@ -23,7 +23,7 @@ _ARTICLES = {"array": "an array", "integer": "an integer", "object": "an object"
 
 def validate(received: Received, max_inputs: int) -> EmbedRequest | Refusal:
     """What is asked for: ``input`` has at least one text and at most ``max_inputs``."""
-    if refusal := _media_type_refusal(received):
+    if refusal := media_type_refusal(received):
         return refusal
     try:
         body = orjson.loads(received.body)
@@ -61,7 +61,8 @@ def _emptied(value: object) -> object:
     return type(value)() if isinstance(value, (list, dict)) else value
 
 
-def _media_type_refusal(received: Received) -> Refusal | None:
+def media_type_refusal(received: Received) -> Refusal | None:
+    """The refusal of a body that is not JSON in UTF-8, by the header alone."""
     fields = received.header(b"content-type")
     if fields == ["application/json"]:
         return _encoding_refusal(received)

@@ -21,6 +21,7 @@ except ImportError:  # pragma: no cover - Windows
 
 from relace_mock import rendering
 from relace_mock.exchange import Piece
+from relace_mock.heads import is_beginning_of_method, with_known_method
 from relace_mock.settings import Http
 
 Malformed = Callable[[str, str], None]
@@ -130,6 +131,10 @@ class Wire:
         while self._unsent() and asyncio.get_running_loop().time() < deadline:  # noqa: ASYNC110 - no event tells what the kernel sent
             await asyncio.sleep(0.001)
 
+    def asks_first(self) -> bool:
+        """Whether the client waits for 100 Continue, or a refusal, before it sends the body."""
+        return bool(self._cycle.waiting_for_100_continue)
+
     def is_gone(self) -> bool:
         """Whether the connection was lost before the answer was complete.
 
@@ -194,17 +199,19 @@ def _http_tools() -> type[asyncio.Protocol]:  # noqa: C901 - counts the methods 
     )
 
     class _HttpTools(_Envelope, HttpToolsProtocol):
-        """httptools, with four things that it leaves to its user.
+        """httptools, with six things that it leaves to its user.
 
         A wish to upgrade is no reason to drop the body (RFC 9110 section 7.8 lets a
         server ignore it; Java's client wishes so by default). Trailers are not headers
-        (section 6.5.1). A head has a largest size. What is not HTTP is refused after the
+        (section 6.5.1). A head has a largest size. A method may be any token (section 9.1).
+        HTTP/1.0 knows no 100 Continue (section 10.1.1). What is not HTTP is refused after the
         answers to the requests before it.
         """
 
         _in_head = True  # and not in a body or its trailers
         _head_size = 0  # of a head that has not ended
-        _held = b""  # the end of what came of it, if that may begin a field to rename
+        _held = b""  # the end of what came of it, if that may begin what is to be rewritten
+        _method: str | None = None  # that the client sent, if the parser sees another
         _left = 0  # bytes of a body whose length is known
         _malformed: str | None = None  # what was not HTTP, while answers are under way
 
@@ -219,18 +226,24 @@ def _http_tools() -> type[asyncio.Protocol]:  # noqa: C901 - counts the methods 
 
         def _head_received(self, data: bytes, view: memoryview, at: int) -> int:
             """Feed the parser what came of a head; gives where that ends."""
+            begins = not self._head_size
             end = data.find(_END_OF_HEAD, at)
             if end >= 0:
                 head, end = view[at : end + len(_END_OF_HEAD)], end + len(_END_OF_HEAD)
             else:
                 piece = data[at:]
-                size = _last_field(piece)
+                waits = begins and is_beginning_of_method(piece)
+                size = 0 if waits else _last_field(piece)
                 head, self._held, end = memoryview(piece)[:size], piece[size:], len(data)
             self._head_size += len(head)
             if self._head_size > HEAD_LIMIT:
                 self.send_400_response(f"the head has more than {HEAD_LIMIT} bytes")
-            else:
-                super().data_received(_UPGRADE.sub(b"\r\nx-ignored-upgrade", head))
+            elif len(head):
+                if begins:
+                    known, self._method = with_known_method(head)
+                else:
+                    known = head
+                super().data_received(_UPGRADE.sub(b"\r\nx-ignored-upgrade", known))
             return end
 
         def _body_received(self, data: bytes, view: memoryview, at: int) -> int:
@@ -250,7 +263,18 @@ def _http_tools() -> type[asyncio.Protocol]:  # noqa: C901 - counts the methods 
             super().on_headers_complete()  # or not: then it is still the head that is malformed
             self._in_head = False
             self._head_size = 0
+            if b"#" in self.url:  # no part of a target (RFC 9112 section 3.2), but of a path here
+                self.scope["raw_path"] = self.url.partition(b"?")[0]
+            if self._method is not None:
+                self.scope["method"] = self._method
             fields = dict(self.headers)
+            if b"expect" in fields:
+                self.cycle.waiting_for_100_continue = self.scope["http_version"] != "1.0" and any(
+                    wish.strip().lower() == b"100-continue"
+                    for name, value in self.headers
+                    if name == b"expect"
+                    for wish in value.split(b",")
+                )
             chunked = b"transfer-encoding" in fields
             self._left = 0 if chunked else int(fields.get(b"content-length", 0))
             self.headers = collections.deque(maxlen=0)  # type: ignore[assignment]  # drops trailers

@@ -43,10 +43,20 @@ def read_file(path: Path) -> Scenario:
 def files_in(folder: Path) -> list[Path]:
     """The scenario files of a folder, by name. Raises ``ScenarioError``."""
     try:
-        files = sorted(path for path in folder.iterdir() if path.suffix in SUFFIXES)
+        files = sorted(path for path in folder.iterdir() if _is_scenario(path))
     except OSError as error:
         raise ScenarioError(str(folder), 0, 0, "", f"cannot be read: {error.strerror}") from None
-    return [path for path in files if not path.name.endswith(".schema.json")]
+    return files
+
+
+def _is_scenario(path: Path) -> bool:
+    """Whether a file of a folder is a scenario, and not hidden or left there by an editor."""
+    name = path.name
+    if path.suffix not in SUFFIXES or name.endswith(".schema.json"):
+        return False
+    hidden = name.startswith((".", "#", "~$"))  # .x.yaml, .#x.yaml and ._x.yaml; ~$x.yaml
+    leaving = path.stem.endswith(("~", "#"))  # x~.yaml
+    return not (hidden or leaving or path.is_dir())
 
 
 class Library:

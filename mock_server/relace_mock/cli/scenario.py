@@ -1,46 +1,37 @@
-"""``relace-mock scenario``, and how every command spells an option."""
+"""``relace-mock scenario``."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
 
 import click
 
-_Command = TypeVar("_Command", bound=Callable[..., Any])
+from relace_mock.cli.completion import complete_scenarios
+from relace_mock.cli.groups import Commands
+from relace_mock.cli.options import Command, scenarios_option
+
+_EXAMPLES = """
+\b
+Examples:
+  relace-mock scenario list
+  relace-mock scenario show rate-limited-twice
+  relace-mock scenario check tests/scenarios mine.yaml
+"""
 
 
-def option(name: str, *destination: str, **settings: Any) -> Callable[[_Command], _Command]:
-    """A ``click`` option that an environment variable sets too."""
-    variable = "RELACE_MOCK_" + name.removeprefix("--").replace("-", "_").upper()
-    return click.option(
-        name, *destination, envvar=variable, show_envvar=True, show_default=True, **settings
-    )
-
-
-@click.group()
+@click.group(cls=Commands, epilog=_EXAMPLES)
 def scenario() -> None:
-    """List, explain and check scenarios."""
+    """List, explain and check scenarios: the failures that the mock can play."""
 
 
-scenarios_option = option(
-    "--scenarios",
-    "folder",
-    type=click.Path(path_type=Path),
-    metavar="DIR",
-    help="A folder of scenarios, beside the bundled ones.",
-)
-
-
-@scenario.command("list")
+@scenario.command("list", cls=Command)
 @scenarios_option
-def list_scenarios(folder: Path | None) -> None:
-    """List the scenarios that there are."""
+def list_scenarios(scenarios: Path | None) -> None:
+    """List the scenarios, each with its description."""
     from relace_mock.scenario.library import Library
 
-    library = Library(folder)
+    library = Library(scenarios)
     found = [library.get(name) for name in library.names()]
     width = max(len(each.name) for each in found if each)
     for each in found:
@@ -48,25 +39,25 @@ def list_scenarios(folder: Path | None) -> None:
             print(f"{each.name:{width}}  {each.description}")
 
 
-@scenario.command()
-@click.argument("name")
+@scenario.command(cls=Command)
+@click.argument("name", shell_complete=complete_scenarios)
 @scenarios_option
-def show(name: str, folder: Path | None) -> None:
-    """Say in words what a scenario does: NAME, or a file."""
+def show(name: str, scenarios: Path | None) -> None:
+    """Say in words what a scenario does. NAME is a scenario or a file."""
     from relace_mock.scenario.describe import describe
     from relace_mock.scenario.library import SUFFIXES, Library, read_file
 
     if name.endswith(SUFFIXES) or "/" in name:
         print(describe(read_file(Path(name))))
         return
-    library = Library(folder)
+    library = Library(scenarios)
     found = library.get(name)
     if found is None:
         raise click.UsageError(library.unknown(name))
     print(describe(found))
 
 
-@scenario.command()
+@scenario.command(cls=Command)
 @click.argument(
     "paths", nargs=-1, required=True, metavar="PATH...", type=click.Path(path_type=Path)
 )

@@ -1,0 +1,88 @@
+"""The command line: ``relace-mock``.
+
+Every option is also an environment variable: ``--max-body`` is ``RELACE_MOCK_MAX_BODY``.
+What a user got wrong is one line on standard error and exit code 2.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import click
+
+from relace_mock import __version__
+from relace_mock.cli.embed import embed
+from relace_mock.cli.groups import Commands
+from relace_mock.cli.scenario import scenario
+from relace_mock.cli.serve import serve
+from relace_mock.cli.suggestions import hint
+from relace_mock.settings import ServerError, SettingsError
+from relace_mock.streams import accept_any_text, complain, discard
+
+# One core is enough for products of 64 x 64 matrices, and each further thread that NumPy's
+# BLAS starts costs memory. Must be set before NumPy is imported.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+_KIT = {
+    "verify-client": ("relace_contract.client.command", "verify_client"),
+    "verify-server": ("relace_contract.command", "verify_server"),
+}
+_EXAMPLES = """
+\b
+Examples:
+  relace-mock serve                                  a server at http://127.0.0.1:8080/v1
+  relace-mock embed "def f(): pass"                  the same vectors, without a server
+  relace-mock scenario list                          the failures that it can play
+  relace-mock verify-server http://127.0.0.1:8080/v1 whether a server keeps the contract
+"""
+
+
+@click.group(
+    cls=Commands,
+    late=_KIT,
+    epilog=_EXAMPLES,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+@click.version_option(__version__, prog_name="relace-mock")
+def cli() -> None:
+    """A local fake of Relace's code-embedding API."""
+
+
+cli.add_command(serve)
+cli.add_command(embed)
+cli.add_command(scenario)
+
+
+def main() -> None:
+    """The entry point: runs a command and turns what went wrong into one line."""
+    accept_any_text()
+    try:
+        code = cli.main(prog_name="relace-mock", standalone_mode=False)
+        if sys.stdout is not None:
+            sys.stdout.flush()
+        sys.exit(code)
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message(), err=True)
+    except click.NoSuchOption as error:
+        complain(_no_such_option(error))
+    except click.ClickException as error:
+        complain(error.format_message())
+    except (SettingsError, ServerError) as error:
+        complain(str(error))
+    except OSError as error:
+        discard(sys.stdout)  # it may be what failed
+        complain(str(error))
+    except (click.Abort, KeyboardInterrupt):
+        complain("stopped")
+    sys.exit(2)
+
+
+def _no_such_option(error: click.NoSuchOption) -> str:
+    """The message for an unknown option, which is only repeated if it is like a known one."""
+    if error.ctx is None:
+        return "No such option"
+    known = [name for parameter in error.ctx.command.params for name in parameter.opts]
+    if meant := hint(error.option_name, known):
+        return f"No such option '{error.option_name}'{meant}"
+    return f"No such option: `{error.ctx.command_path} --help` lists those that there are"

@@ -1,0 +1,122 @@
+"""``relace-mock embed``."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import sys
+from pathlib import Path
+from typing import Any, get_args
+
+import click
+
+from relace_mock.cli.options import Choice, Command, option, vector_options
+from relace_mock.cli.writing import write
+from relace_mock.exchange import OutputDtype
+from relace_mock.settings import Settings
+
+_EXAMPLES = """
+\b
+Examples:
+  relace-mock embed "def add(a, b): return a + b"
+      the answer of the endpoint for one text
+  relace-mock embed --file app.py --file lib.py --format npy > vectors.npy
+      a NumPy array with a row for each file
+  git show HEAD:app.py | relace-mock embed --output-dtype binary
+      standard input as one text
+"""
+
+
+@click.command(cls=Command, epilog=_EXAMPLES)
+@click.argument("texts", nargs=-1, metavar="[TEXT]...")
+@option(
+    "--file",
+    "files",
+    section="Texts",
+    type=click.Path(path_type=Path),
+    multiple=True,
+    help="File to embed as one text; repeatable.",
+)
+@option(
+    "--model",
+    section="Texts",
+    default="relace-embed-v1",
+    help="Name of the model: each has vectors of its own.",
+)
+@vector_options
+@option(
+    "--output-dtype",
+    section="Output",
+    type=Choice(get_args(OutputDtype)),
+    default="float",
+    help="Numbers or packed sign bits, as in the API.",
+)
+@option(
+    "--format",
+    "file_format",
+    section="Output",
+    type=Choice(["json", "npy"]),
+    default="json",
+    help="json: what the endpoint answers. npy: a NumPy file with a row for each text.",
+)
+def embed(
+    texts: tuple[str, ...],
+    files: tuple[Path, ...],
+    model: str,
+    output_dtype: Any,
+    file_format: str,
+    **settings: Any,
+) -> None:
+    """Write vectors without a server, of TEXTs, of files or of standard input."""
+    from relace_mock.exchange import EmbedRequest
+    from relace_mock.rendering import render
+    from relace_mock.rows import Embedder
+
+    inputs = [*map(_argument, texts), *map(_contents, files)]
+    if not inputs:
+        if sys.stdin is None:
+            raise click.UsageError("standard input is closed: give a TEXT or --file")
+        inputs = [_decoded(sys.stdin.buffer.read(), "standard input")]
+    if not model:
+        raise click.UsageError("--model must not be empty")
+    request = EmbedRequest(_argument(model), inputs, output_dtype)
+    embedded = Embedder(Settings(**settings)).embed(request)
+    answer = render(embedded).body
+    if file_format == "npy":
+        import numpy as np
+        import orjson
+
+        if sys.stdout.isatty():
+            raise click.UsageError("--format npy is not for a terminal: add > vectors.npy")
+        rows = [result["embedding"] for result in orjson.loads(answer)["results"]]
+        dtype = "float64" if output_dtype == "float" else settings["binary_dtype"]
+        file = io.BytesIO()  # as NumPy cannot write to a pipe
+        np.save(file, np.array(rows, dtype))
+        write(file.getvalue())
+    else:
+        write(answer + b"\n")
+
+
+def _argument(text: str) -> str:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        with contextlib.suppress(UnicodeError):  # the locale is not UTF-8, but the bytes may be
+            return os.fsencode(text).decode()
+        raise click.UsageError("an argument is not UTF-8; a TEXT may come from a file") from None
+    return text
+
+
+def _contents(path: Path) -> str:
+    try:
+        return _decoded(path.read_bytes(), str(path))
+    except OSError as error:
+        raise click.UsageError(f"cannot read {path}: {error.strerror}") from None
+
+
+def _decoded(content: bytes, name: str) -> str:
+    try:
+        return content.decode()
+    except UnicodeDecodeError as error:
+        raise click.UsageError(f"{name} is not UTF-8 at byte {error.start}") from None

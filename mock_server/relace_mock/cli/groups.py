@@ -1,0 +1,97 @@
+"""Groups of commands: late imports, suggestions, and warnings about misspelt variables."""
+
+from __future__ import annotations
+
+import copy
+import os
+import sys
+from collections.abc import Mapping
+from importlib import import_module
+from typing import Any
+
+import click
+
+from relace_mock.cli.environment import PREFIXES, warnings
+from relace_mock.cli.suggestions import hint
+
+
+class Commands(click.Group):
+    """Commands by name. A word that is none is not repeated, as it may be a key.
+
+    ``late`` has the module and the name of commands that are imported when they are asked for.
+    """
+
+    def __init__(
+        self, *arguments: Any, late: Mapping[str, tuple[str, str]] | None = None, **settings: Any
+    ) -> None:
+        super().__init__(*arguments, **settings)
+        self._late = late or {}
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: D102 - click documents it
+        return sorted([*super().list_commands(ctx), *self._late])
+
+    def get_command(  # noqa: D102 - click documents it
+        self, ctx: click.Context, cmd_name: str
+    ) -> click.Command | None:
+        command = super().get_command(ctx, cmd_name)
+        if cmd_name in self._late:
+            module, name = self._late[cmd_name]
+            command = getattr(import_module(module), name)
+        if command is None or isinstance(command, click.Group):
+            return command
+        return _warning(command)
+
+    def resolve_command(  # noqa: D102 - click documents it
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        known = self.list_commands(ctx)
+        if not args[0].startswith("-") and args[0] not in known and not ctx.resilient_parsing:
+            meant = hint(args[0], known) or f": there are {', '.join(known)}"
+            raise click.UsageError(f"No such command{meant}")
+        if sys.stdout is None and args[0] not in self._late:  # the kit writes its reports without
+            raise click.UsageError("standard output is closed")
+        return super().resolve_command(ctx, args)
+
+
+def _warning(command: click.Command) -> click.Command:
+    """Give a copy of a command that first warns about misspelt environment variables."""
+    run = command.callback
+    assert run is not None
+
+    def warn_and_run(*arguments: Any, **settings: Any) -> Any:
+        _warn(click.get_current_context())
+        return run(*arguments, **settings)
+
+    copied = copy.copy(command)
+    copied.callback = warn_and_run
+    return copied
+
+
+def _warn(ctx: click.Context) -> None:
+    own = _variables(ctx.command)
+    for prefix in PREFIXES:
+        if any(name.startswith(prefix) for name in own) and list(warnings(os.environ, prefix, own)):
+            # Perhaps it is an option of another command; to know, all must be imported.
+            for line in warnings(os.environ, prefix, _all_variables(ctx.find_root())):
+                click.echo(f"relace-mock: {line}", err=True)
+
+
+def _variables(command: click.Command) -> set[str]:
+    variables: set[str] = set()
+    for parameter in command.params:
+        names = parameter.envvar or ()
+        variables.update([names] if isinstance(names, str) else names)
+    return variables
+
+
+def _all_variables(ctx: click.Context) -> set[str]:
+    """The variables of every command below the one of ``ctx``."""
+    group = ctx.command
+    if not isinstance(group, click.Group):
+        return _variables(group)
+    variables: set[str] = set()
+    for name in group.list_commands(ctx):
+        command = group.get_command(ctx, name)
+        if command is not None:
+            variables |= _all_variables(click.Context(command, parent=ctx, info_name=name))
+    return variables

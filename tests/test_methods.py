@@ -1,0 +1,114 @@
+"""Any method that HTTP allows gets its answer, whatever parser reads it."""
+
+from __future__ import annotations
+
+import json
+import socket
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx
+import pytest
+
+import relace_mock
+from relace_mock import RunningServer, wire
+from relace_mock import server as server_module
+from relace_mock.settings import Http
+from tests.conftest import KEY
+
+METHODS = [
+    "FOO",
+    "QUERY",
+    "post",
+    "Post",
+    "get",
+    "CONNECT",
+    "TRACE",
+    "PROPFIND",
+    "M-SEARCH",
+    "SOURCE",
+    "PRI",
+    "OPTIONS",
+    "PATCH",
+    "A",
+    "X" * 300,
+    "!#$%&'*+-.^_`|~09az",
+]
+GOOD = json.dumps({"model": "m", "input": ["a"]}).encode()
+REST = (
+    f"Host: 127.0.0.1\r\nAuthorization: Bearer rlc-test\r\nContent-Type: application/json\r\n"
+    f"Content-Length: {len(GOOD)}\r\n\r\n"
+).encode() + GOOD
+
+
+def connect(server: RunningServer) -> socket.socket:
+    url = urlsplit(server.url)
+    return socket.create_connection((url.hostname, url.port), timeout=30)
+
+
+def answers(connection: socket.socket, count: int) -> list[tuple[int, dict[str, Any]]]:
+    """The status and the body of so many answers on one connection."""
+    found = []
+    with connection.makefile("rb") as stream:
+        for _ in range(count):
+            status = int(stream.readline().split()[1])
+            fields = dict(line.lower().split(b": ", 1) for line in iter(stream.readline, b"\r\n"))
+            found.append((status, json.loads(stream.read(int(fields[b"content-length"])))))
+    return found
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_an_unknown_method_is_a_405_and_the_connection_goes_on(
+    server: RunningServer, method: str
+) -> None:
+    with connect(server) as connection:
+        first = f"{method} /v1/code/embed HTTP/1.1\r\n".encode() + REST
+        second = b"POST /v1/code/embed HTTP/1.1\r\n" + REST
+        connection.sendall(first + second + first + second)
+        refused, answered, again, last = answers(connection, 4)
+    assert refused == (405, {"error": f"{method[:20]} is not allowed here: use POST"})
+    assert again == refused
+    assert (answered[0], last[0]) == (200, 200)
+
+
+@pytest.mark.parametrize("method", ["FOO", "post"])
+def test_an_unknown_method_is_in_the_journal(server: RunningServer, method: str) -> None:
+    with connect(server) as connection:
+        connection.sendall(f"{method} /v1/code/embed HTTP/1.1\r\n".encode() + REST)
+        answers(connection, 1)
+    entry = httpx.get(f"{server.url}/_mock/requests", headers=KEY).json()["requests"][-1]
+    assert (entry["request"]["method"], entry["status"]) == (method, 405)
+    assert entry["request"]["length"] == len(GOOD)
+
+
+def test_an_unknown_method_elsewhere_is_a_404_or_a_405(server: RunningServer) -> None:
+    with connect(server) as connection:
+        for path in ("/elsewhere", "/openapi.json", "/_mock/health"):
+            connection.sendall(f"FOO {path} HTTP/1.1\r\n".encode() + REST)
+        assert [status for status, _ in answers(connection, 3)] == [404, 405, 405]
+
+
+@pytest.mark.parametrize("http", ["httptools", "h11"])
+@pytest.mark.parametrize("size", [1, 2, 3, 7])
+def test_an_unknown_method_may_come_in_pieces(
+    monkeypatch: pytest.MonkeyPatch, http: Http, size: int
+) -> None:
+    whole: Any = wire.protocol_class(http, print)
+
+    class InPieces(whole):  # type: ignore[misc] # made while this runs
+        def data_received(self, data: bytes) -> None:
+            for start in range(0, len(data), size):
+                super().data_received(data[start : start + size])
+
+    monkeypatch.setattr(server_module, "protocol_class", lambda *_: InPieces)
+    with relace_mock.running(http=http) as server, connect(server) as connection:
+        for method in ("SPARKLE", "POST", "post", "GETTING"):
+            connection.sendall(f"{method} /v1/code/embed HTTP/1.1\r\n".encode() + REST)
+        assert [status for status, _ in answers(connection, 4)] == [405, 200, 405, 405]
+
+
+@pytest.mark.parametrize("line", [b"F(O /x HTTP/1.1", b"FOO", b" FOO /x HTTP/1.1", b"\x16\x03\x01"])
+def test_what_is_no_method_is_still_refused(server: RunningServer, line: bytes) -> None:
+    with connect(server) as connection:
+        connection.sendall(line + b"\r\n\r\n")
+        assert connection.recv(13) == b"HTTP/1.1 400 "

@@ -1,0 +1,93 @@
+"""``--time-scale``: tests need not wait for delays, drips and hangs."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import httpx
+import pytest
+
+import relace_mock
+from relace_mock.exchange import Reply
+from relace_mock.pipeline import Answer, measure
+from tests.conftest import Serve
+from tests.steering import BODY, Steering
+
+FAST = 1e-6
+DAY = {"steps": [{"status": 500, "delay": "1h", "times": "forever"}]}
+DRIP = {"steps": [{"fault": "drip", "bytes_per_second": 1, "times": "forever"}]}
+URL = "http://mock/v1/code/embed"
+KEY = {"Authorization": "Bearer rlc-test"}
+
+
+def test_delays_and_drips_take_so_many_times_their_time(serve: Serve) -> None:
+    """An hour's delay, and a drip of half an hour, end before the client's minute is over."""
+    with serve("--time-scale", str(FAST)) as process:
+        steering = Steering(process.base_url.removesuffix("/v1"))
+        steering.play(DAY)
+        assert steering.ask().status_code == 500
+        steering.play(DRIP)
+        response = steering.ask()
+        assert (response.status_code, len(response.json()["results"])) == (200, 2)
+
+
+@pytest.mark.parametrize("scenario", [DAY, DRIP])
+def test_without_a_socket_too(scenario: dict[str, Any]) -> None:
+    transport = relace_mock.transport(time_scale=FAST)
+    transport.control("rlc-test").play(scenario)
+    with httpx.Client(transport=transport, headers=KEY) as client:
+        assert client.post(URL, json=BODY).status_code in (200, 500)
+
+    async def ask() -> httpx.Response:
+        async with httpx.AsyncClient(transport=transport, headers=KEY) as client:
+            return await client.post(URL, json=BODY)
+
+    assert asyncio.run(ask()).status_code in (200, 500)
+
+
+def test_a_hang_without_a_socket_takes_so_many_times_the_read_timeout() -> None:
+    transport = relace_mock.transport(time_scale=FAST)
+    transport.control("rlc-test").play({"steps": [{"fault": "hang"}]})
+    with (
+        httpx.Client(transport=transport, headers=KEY, timeout=3600) as client,
+        pytest.raises(httpx.ReadTimeout),
+    ):
+        client.post(URL, json=BODY)
+
+
+def test_a_drip_may_be_slower_than_it_says() -> None:
+    reply = Reply(200, (), ())
+    assert measure(Answer(reply, time_scale=4.0)).bytes_per_second == 1024 / 4
+
+
+def test_a_delay_may_be_longer_than_it_says() -> None:
+    """Of a delay of 10 ms, a client that waits for at most 100 ms sees nothing."""
+    transport = relace_mock.transport(time_scale=100)
+    transport.control("rlc-test").play({"steps": [{"status": 500, "delay": "10ms"}]})
+    with (
+        httpx.Client(transport=transport, headers=KEY, timeout=0.1) as client,
+        pytest.raises(httpx.ReadTimeout),
+    ):
+        client.post(URL, json=BODY)
+
+
+def test_the_clock_and_the_quota_of_a_key_stay_as_they_are() -> None:
+    with relace_mock.running(time_scale=FAST, rate_limit="1/1h", dimensions=8) as server:
+        steering = Steering(server.url)
+        assert [steering.ask().status_code for _ in range(2)] == [200, 429]
+        steering.control("POST", "clock", json={"advance": 3601})
+        assert steering.ask().status_code == 200
+
+
+@pytest.mark.parametrize(
+    "scale", [0, -1, 101, float("nan"), float("inf"), True, "1", None], ids=repr
+)
+def test_what_is_no_scale_is_refused(scale: Any) -> None:
+    with pytest.raises(relace_mock.SettingsError, match=r"above 0, at most 100, as 0\.001, not "):
+        relace_mock.Settings(time_scale=scale)
+
+
+@pytest.mark.parametrize("scale", [0.001, 1, 2.5, 100])
+def test_what_is_a_scale_is_taken(scale: float) -> None:
+    assert relace_mock.Settings(time_scale=scale).time_scale == scale
