@@ -22,10 +22,15 @@ from relace_mock.wire import wire_of
 def create_app(pipeline: Pipeline, guard: Guard) -> ASGIApp:
     """The mock as an ASGI application."""
     endpoint = Endpoint(pipeline)
+    mode = pipeline.settings.contract
     pages = Starlette(
         routes=[
-            Route("/openapi.json", _document(contract.as_json, b"application/json")),
-            Route("/openapi.yaml", _document(contract.as_yaml, b"application/yaml")),
+            Route(
+                "/openapi.json", _document(lambda: contract.served_json(mode), b"application/json")
+            ),
+            Route(
+                "/openapi.yaml", _document(lambda: contract.served_yaml(mode), b"application/yaml")
+            ),
             Route(PREFIX + "{name:path}", ControlEndpoint(Control(pipeline, guard))),
         ]
     )

@@ -24,6 +24,7 @@ from relace_mock.exchange import OutputDtype
 from relace_mock.settings import (
     BinaryDtype,
     BitOrder,
+    Contract,
     Http,
     Listening,
     ResetForm,
@@ -160,6 +161,12 @@ def cli() -> None:
     help="What a key gets that is not known.",
 )
 @vector_options
+@option(
+    "--contract",
+    type=click.Choice(get_args(Contract)),
+    default=_DEFAULTS.contract,
+    help="Answer and note what is only observed to work (a lone string as input), or refuse it.",
+)
 @option("--scenario", metavar="NAME|FILE", help="Played to every key without its own.")
 @option(
     "--scenarios",

@@ -62,7 +62,8 @@ class Endpoint:
             return await asyncio.to_thread(self._pipeline.answer, received, entry)
         turn = self._pipeline.decide(received, entry)
         if isinstance(turn.outcome, EmbedRequest):
-            numbers = len(turn.outcome.input) * self._pipeline.settings.dimensions
+            dimensions = turn.outcome.dimensions or self._pipeline.settings.dimensions
+            numbers = len(turn.outcome.input) * dimensions
             if numbers > _NUMBERS_AT_ONCE:
                 return await asyncio.to_thread(self._pipeline.complete, turn, entry)
         return self._pipeline.complete(turn, entry)

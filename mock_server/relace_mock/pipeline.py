@@ -18,6 +18,7 @@ from xxhash import xxh3_128_digest
 from relace_mock import contract
 from relace_mock.auth import authenticate, bearer_key
 from relace_mock.clock import REAL, Clock
+from relace_mock.connections import Connections
 from relace_mock.exchange import EmbedRequest, Received, Reply
 from relace_mock.journal import Entry, Journal
 from relace_mock.namespaces import namespace_of
@@ -36,7 +37,7 @@ from relace_mock.settings import Settings
 from relace_mock.validation import validate
 
 if TYPE_CHECKING:
-    from relace_mock.scenario.model import Step
+    from relace_mock.scenario.step import Step
 
 
 class Answer(NamedTuple):
@@ -66,15 +67,25 @@ class Pipeline:
         self.settings = settings
         self.embedder = Embedder(settings)
         self.script = Script(settings, clock)
-        self.journal = Journal(settings.journal_size, settings.journal_bytes)
+        self.journal = Journal(
+            settings.journal_size, settings.journal_bytes, settings.max_namespaces
+        )
+        self.connections = Connections()
         self._known_keys = frozenset(settings.api_keys)
 
     def arrived(self, received: Received, client: str) -> Entry:
         """Enter a request into the journal; its head is enough."""
         key = bearer_key(received)
         name = namespace_of(key)
-        now = self.script.namespaces.time_of(name)
-        return self.journal.arrived(received, now=now, namespace=name, client=client)
+        now, moved = self.script.namespaces.time_of(name)
+        return self.journal.arrived(
+            received,
+            now=now,
+            moved=moved,
+            namespace=name,
+            client=client,
+            connection=self.connections.find(client),
+        )
 
     def malformed(self, problem: str, client: str) -> None:
         """Enter what was not HTTP, and was refused before it was a request."""
@@ -96,6 +107,8 @@ class Pipeline:
         if isinstance(outcome, Refusal):
             entry.broken += (message(outcome),)
             entry.refusal = outcome.status
+        else:
+            entry.notes = tuple(outcome.notes)
         return self.script.turn(received, outcome, entry, body_hash, key)
 
     def complete(self, turn: Turn, entry: Entry) -> Answer:
@@ -129,7 +142,7 @@ class Pipeline:
         key = authenticate(received, self._known_keys, self.settings.unknown_key_status)
         if isinstance(key, Refusal):
             return key
-        return validate(received, self.settings.max_inputs)
+        return validate(received, self.settings.max_inputs, self.settings.contract)
 
     def _route(self, received: Received) -> Refusal | None:
         if received.path != contract.EMBED_PATH:
@@ -156,7 +169,13 @@ class Pipeline:
             fields = self.script.made_up_fields(turn.now)
         if fields:
             reply = reply._replace(headers=(*reply.headers, *fields))
-        return with_fields(reply, step.headers) if step and step.headers else reply
+        if step and step.headers:
+            reply = with_fields(reply, step.headers)
+        if step and step.retry_after:
+            sent = turn.now + turn.decision.delay
+            value = step.retry_after.field(sent).decode()
+            reply = with_fields(reply, {"Retry-After": value})
+        return reply
 
     def _true_reply(self, outcome: EmbedRequest | Refusal, step: Step | None) -> Reply:
         """The reply that there would be anyway, falsified if the step wants that."""

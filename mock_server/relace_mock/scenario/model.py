@@ -6,134 +6,88 @@ honoured is refused here, when it is read, never when it is played.
 
 from __future__ import annotations
 
-import enum
+import dataclasses
 import hashlib
-import json
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, ClassVar, get_args
 
-from relace_mock.scenario import mutations
-from relace_mock.scenario.compounds import Either, Fields, ListOf, Record
-from relace_mock.scenario.delays import Delay, DelayKind
-from relace_mock.scenario.faults import FAULTS
+from relace_mock.scenario import aliases, mutations
+from relace_mock.scenario.compounds import Fields, ListOf, Mistakes, Record
+from relace_mock.scenario.durations import Duration
 from relace_mock.scenario.kinds import (
-    Base64,
     Choice,
-    Duration,
     Flag,
     Fraction,
-    Json,
-    Positive,
+    Multiple,
     Regex,
     Text,
     Whole,
 )
 from relace_mock.scenario.matching import ABOUT_REQUEST, OUTCOMES, covers
-from relace_mock.scenario.mutations import MUTATIONS
+from relace_mock.scenario.mistakes import ScenarioError
 from relace_mock.scenario.source import Node, parse
+from relace_mock.scenario.step import Step, as_step
 from relace_mock.settings import ResetForm
 
-_BODIES = ("body", "body_text", "body_base64")
-_PARTIAL = ("truncate", "reset_mid_body")
-_FRAMING = "is set by the server: to break it, use a fault such as truncate"
-_RESPONSE_FIELDS = Fields(
-    removable=True, forbidden=dict.fromkeys(("content-length", "transfer-encoding"), _FRAMING)
+_STEP_KEYS = frozenset(field.name for field in dataclasses.fields(Step))
+_QUOTA = re.compile(
+    r"(\d{1,9})\s*(?:/|per|in|every|a)\s*(\d{0,9})\s*(?:(ms|s|m|h)\w*)", re.IGNORECASE
 )
 
 
-class Absent(enum.Enum):
-    """A body that was not given; one that is null was."""
+def _as_steps(node: Node) -> str:
+    """The list of steps that a value perhaps means."""
+    if isinstance(node.value, dict):
+        return f'a dash before each step, "- {_first_entry(node)}"'
+    return f"[{as_step(node)}]"
 
-    ABSENT = enum.auto()
+
+def _as_rules(node: Node) -> str:
+    """The list of rules that a value perhaps means."""
+    first = _first_entry(node) if isinstance(node.value, dict) else "when: {}"
+    return f'a dash before each rule, "- {first}"'
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One answer, or several alike."""
+def _first_entry(node: Node) -> str:
+    for name, value in node.value.items():
+        scalar = not isinstance(value.value, (dict, list))
+        return f"{name}: {value.written if scalar and len(value.written) < 40 else '…'}"
+    return "status: 429"
 
-    normal: Annotated[bool, Flag(only=True), "the answer that there would be anyway"] = False
-    status: Annotated[
-        int | None, Whole(200, 599), "this status; by default with the documented message"
-    ] = None
-    fault: Annotated[str | None, Choice(tuple(FAULTS)), "an answer that does not arrive"] = None
-    mutate: Annotated[
-        tuple[str, ...],
-        ListOf(Choice(tuple(MUTATIONS)), single=True, unique=True),
-        "a 200 that lies, in one way or in several",
-    ] = ()
-    body: Annotated[Any, Json(), "the body of a status, as JSON"] = Absent.ABSENT
-    body_text: Annotated[str | None, Text(), "the body of a status, as it is"] = None
-    body_base64: Annotated[bytes | None, Base64(), "the body of a status, any bytes"] = None
-    headers: Annotated[
-        dict[str, str | None] | None, _RESPONSE_FIELDS, "header fields to set; null removes one"
-    ] = None
-    delay: Annotated[Delay | None, DelayKind(), "how long it waits before it answers"] = None
-    times: Annotated[
-        int | Literal["forever"],
-        Either(Whole(1), Choice(("forever",)), lambda node: not isinstance(node.value, str)),
-        "how many answers, or forever",
-    ] = 1
-    at: Annotated[
-        float | None, Fraction(zero=True, one=False), "where the body breaks off, 0.5 by default"
-    ] = None
-    bytes_per_second: Annotated[float | None, Positive(), "the pace of drip, 1024 by default"] = (
-        None
-    )
 
-    def refuse_impossible(self, node: Node) -> None:
-        """Refuse keys that do not go together."""
-        keys = node.value
-        actions = [key for key in ("normal", "status", "fault", "mutate") if key in keys]
-        bodies = [key for key in _BODIES if key in keys]
-        if len(actions) > 1:
-            node.keys[actions[1]].fail(f"a step does one thing, and {actions[0]} is another")
-        if not actions and not {"delay", "headers"} & keys.keys():
-            node.fail(
-                "does nothing: give it status, fault or mutate, or normal: true for normal service"
+def _step_elsewhere(name: str) -> str | None:
+    return f"it belongs to a step: steps: [{{{name}: …}}]" if name in _STEP_KEYS else None
+
+
+def _unreachable(node: Node) -> Iterator[ScenarioError]:
+    """Steps behind one that lasts forever, of a rule or of a file."""
+    steps = node.value.get("steps")
+    if steps is None or not isinstance(steps.value, list):
+        return
+    lasting = [
+        number
+        for number, step in enumerate(steps.value)
+        if isinstance(step.value, dict)
+        and "times" in step.value
+        and step.value["times"].value == "forever"
+    ]
+    for number in lasting:
+        if number + 1 < len(steps.value):
+            yield steps.value[number + 1].mistake(
+                "is never reached: the step before it lasts forever"
             )
-        if len(bodies) > 1:
-            node.keys[bodies[1]].fail(f"there is a {bodies[0]} already: keep one")
-        if bodies and self.status is None:
-            node.keys[bodies[0]].fail("needs a status")
-        if self.status == 200 and not bodies:
-            node.keys["status"].fail("200 needs a body; normal service is normal: true")
-        if bodies and self.status in (204, 205, 304):
-            node.keys[bodies[0]].fail(f"a {self.status} has no body")
-        self._refuse_fault_keys(node)
-        if problem := mutations.conflict(self.mutate):
-            keys["mutate"].fail(problem)
-
-    def _refuse_fault_keys(self, node: Node) -> None:
-        if self.at is not None and self.fault not in _PARTIAL:
-            node.keys["at"].fail(f"is for fault: {' or '.join(_PARTIAL)}")
-        if self.bytes_per_second is not None and self.fault != "drip":
-            node.keys["bytes_per_second"].fail("is for fault: drip")
-        if self.fault and self.headers is not None and not FAULTS[self.fault].sends_head:
-            node.keys["headers"].fail(f"{self.fault} sends no headers: remove them")
-        if self.fault == "hang" and self.delay is not None:
-            node.keys["delay"].fail("hang never answers, so nothing can be delayed: remove it")
-
-    @property
-    def replaces(self) -> bool:
-        """Whether it gives another answer than there would be, be it late or with more fields."""
-        return self.status is not None or bool(self.fault or self.mutate)
-
-    @property
-    def fixed_body(self) -> tuple[bytes, bytes] | None:
-        """The body that was given and its content type; None if none was."""
-        if self.body is not Absent.ABSENT:
-            return json.dumps(self.body).encode(), b"application/json"
-        if self.body_text is not None:
-            return self.body_text.encode(), b"text/plain; charset=utf-8"
-        if self.body_base64 is not None:
-            return self.body_base64, b"application/octet-stream"
-        return None
+    repeat = node.value.get("repeat")
+    if lasting and repeat is not None and repeat.value is True:
+        yield node.keys["repeat"].mistake("is never reached: the last step lasts forever")
 
 
 @dataclass(frozen=True, slots=True)
 class When:
     """Which requests a rule is for: all that is given must hold."""
+
+    ALIASES: ClassVar = aliases.WHEN_KEYS
 
     input_contains: Annotated[str | None, Text(), "any input contains this"] = None
     input_matches: Annotated[
@@ -161,42 +115,80 @@ class When:
         "the status there would be without a script",
     ] = ()
 
-    def refuse_impossible(self, node: Node) -> None:
-        """Refuse conditions that exclude each other."""
+    @staticmethod
+    def form(node: Node) -> str:
+        """See ``Record``."""
+        if isinstance(node.value, str) and node.value.lower() not in ("", "always", "all", "any"):
+            text = node.value if len(node.value) < 60 and '"' not in node.value else "…"
+            return f'{{input_contains: "{text}"}}'
+        return "{} for every request"
+
+    @staticmethod
+    def elsewhere(name: str) -> str | None:
+        """See ``Record``."""
+        if name in ("chance", "repeat", "steps"):
+            return "it belongs to the rule, beside when"
+        return None
+
+    def mistakes(self, node: Node) -> Iterator[ScenarioError]:
+        """Conditions that exclude each other."""
         if self.min_inputs and self.max_inputs and self.min_inputs > self.max_inputs:
-            node.keys["max_inputs"].fail(
+            yield node.keys["max_inputs"].mistake(
                 f"is less than min_inputs, {self.min_inputs}: no request can match"
             )
         if self.would_be and not {200, 429} & set(self.would_be):
             for key in ABOUT_REQUEST:
                 if key in node.keys:
-                    node.keys[key].fail("is known of valid requests only; would_be excludes them")
+                    yield node.keys[key].mistake(
+                        "is known of valid requests only; would_be excludes them"
+                    )
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
     """Which requests, and what they get."""
 
+    ALIASES: ClassVar = aliases.RULE_KEYS
+
     when: Annotated[When, Record(When), "which requests; {} is all of them"]
-    steps: Annotated[tuple[Step, ...], ListOf(Record(Step)), "what they get, one after another"]
+    steps: Annotated[
+        tuple[Step, ...],
+        ListOf(Record(Step), form=_as_steps),
+        "what they get, one after another",
+    ]
     chance: Annotated[
         float | None, Fraction(zero=False, one=True), "how likely the rule answers, drawn by body"
     ] = None
     repeat: Annotated[bool, Flag(), "whether the steps begin again after the last"] = False
 
-    def refuse_impossible(self, node: Node) -> None:
-        """Refuse steps that are never reached."""
+    @staticmethod
+    def form(_node: Node) -> str:
+        """See ``Record``."""
+        return "{when: {}, steps: [{status: 429}]}"
+
+    @staticmethod
+    def elsewhere(name: str) -> str | None:
+        """See ``Record``."""
+        if name in When.__dataclass_fields__:
+            return f"it is a condition: when: {{{name}: …}}"
+        return _step_elsewhere(name)
+
+    @staticmethod
+    def conflicts(node: Node) -> Iterator[ScenarioError]:
+        """Steps that are never reached."""
+        yield from _unreachable(node)
+
+    def mistakes(self, node: Node) -> Iterator[ScenarioError]:
+        """Mutations that no request of the rule can get."""
         items = node.value["steps"].value
         for number, step in enumerate(self.steps):
-            if step.times == "forever" and number + 1 < len(items):
-                items[number + 1].fail("is never reached: the step before it lasts forever")
-            if step.times == "forever" and self.repeat:
-                node.keys["repeat"].fail("is never reached: the last step lasts forever")
             for name in step.mutate:
                 if problem := mutations.unmet(name, self.when.max_inputs, self.when.output_dtype):
-                    items[number].keys["mutate"].fail(f"{name} {problem}")
+                    yield items[number].keys["mutate"].mistake(f"{name} {problem}")
             if step.mutate and self.when.would_be and 200 not in self.when.would_be:
-                items[number].keys["mutate"].fail("falsifies a 200, which would_be excludes")
+                yield (
+                    items[number].keys["mutate"].mistake("falsifies a 200, which would_be excludes")
+                )
 
     @property
     def is_certain(self) -> bool:
@@ -207,6 +199,8 @@ class Rule:
 @dataclass(frozen=True, slots=True)
 class RateLimit:
     """A quota: so many requests in each window of time."""
+
+    ALIASES: ClassVar = aliases.QUOTA_KEYS
 
     requests: Annotated[int, Whole(1), "requests in a window"]
     per: Annotated[float, Duration(zero=False), "how long a window is"]
@@ -219,10 +213,21 @@ class RateLimit:
         "the form of X-RateLimit-Reset; by default the server's",
     ] = None
 
+    @staticmethod
+    def form(node: Node) -> str:
+        """See ``Record``."""
+        match = _QUOTA.fullmatch(node.value.strip()) if isinstance(node.value, str) else None
+        if match:
+            return f"{{requests: {match[1]}, per: {match[2] or 1}{match[3].lower()}}}"
+        whole = node.written if type(node.value) is int and node.value > 0 else 3
+        return f"{{requests: {whole}, per: 60s}}"
+
 
 @dataclass(frozen=True, slots=True)
 class _File:
     """The keys of a scenario file."""
+
+    ALIASES: ClassVar = aliases.FILE_KEYS
 
     name: Annotated[
         str | None,
@@ -231,31 +236,68 @@ class _File:
     ] = None
     description: Annotated[str, Text(), "the story in a sentence"] = ""
     seed: Annotated[int, Whole(0), "decides what chance decides"] = 0
+    dimensions: Annotated[
+        int | None, Multiple(8, 8192), "vectors of this length, for this scenario only"
+    ] = None
     rate_limit: Annotated[RateLimit | None, Record(RateLimit), "a quota"] = None
     steps: Annotated[
-        tuple[Step, ...], ListOf(Record(Step)), "what requests get, one after another"
+        tuple[Step, ...],
+        ListOf(Record(Step), form=_as_steps),
+        "what requests get, one after another",
     ] = ()
     repeat: Annotated[bool, Flag(), "whether the steps begin again after the last"] = False
     rules: Annotated[
-        tuple[Rule, ...], ListOf(Record(Rule)), "the first rule that matches answers"
+        tuple[Rule, ...],
+        ListOf(Record(Rule), form=_as_rules),
+        "the first rule that matches answers",
     ] = ()
 
-    def refuse_impossible(self, node: Node) -> None:
-        """Refuse a story without or with two tellings, and rules that are never reached."""
-        if self.steps and self.rules:
-            node.keys["rules"].fail("there are steps already: put them into a rule")
-        if not self.steps and not self.rules and self.rate_limit is None:
-            node.fail("does nothing: give it steps, rules or rate_limit")
-        if self.repeat and not self.steps:
-            node.keys["repeat"].fail("is for steps at the top; a rule has its own")
+    @staticmethod
+    def form(node: Node) -> str:
+        """See ``Record``."""
+        return "steps: and the list below it" if isinstance(node.value, list) else ""
+
+    @staticmethod
+    def elsewhere(name: str) -> str | None:
+        """See ``Record``."""
+        if name in ("when", "chance"):
+            return "it belongs to a rule: rules: [{when: {…}, steps: [{…}]}]"
+        return _step_elsewhere(name)
+
+    @staticmethod
+    def conflicts(node: Node) -> Iterator[ScenarioError]:
+        """A story with two tellings, and what is never reached."""
+        keys = node.value
+        if "steps" in keys and "rules" in keys:
+            yield node.keys["rules"].mistake("there are steps already: put them into a rule")
+        if "repeat" in keys and "steps" not in keys and "rules" in keys:
+            yield node.keys["repeat"].mistake("is for steps at the top; a rule has its own")
+        yield from _unreachable(node)
+        yield from _covered(node)
+
+    def mistakes(self, node: Node) -> Iterator[ScenarioError]:
+        """A story that tells nothing."""
+        if not (self.steps or self.rules or self.rate_limit or self.dimensions):
+            yield node.mistake("does nothing: give it steps, rules, rate_limit or dimensions")
+        if self.repeat and not self.steps and not self.rules:
+            yield node.keys["repeat"].mistake("is for steps at the top; a rule has its own")
         if self.steps:
-            Rule(When(), self.steps, repeat=self.repeat).refuse_impossible(node)
-        for number, rule in enumerate(self.rules):
-            for earlier in self.rules[:number]:
-                if earlier.is_certain and covers(earlier.when, rule.when):
-                    node.value["rules"].value[number].fail(
-                        "is never reached: an earlier rule matches all that it does"
-                    )
+            yield from Rule(When(), self.steps).mistakes(node)
+
+
+def _covered(node: Node) -> Iterator[ScenarioError]:
+    """Rules that are never reached, as an earlier one answers all that they match."""
+    rules = node.value.get("rules")
+    earlier: list[When] = []
+    for item in rules.value if rules is not None and isinstance(rules.value, list) else ():
+        keys = item.value if isinstance(item.value, dict) else {}
+        when = Mistakes().read(Record(When), keys["when"]) if "when" in keys else None
+        if when is None:
+            continue
+        if any(covers(each, when) for each in earlier):
+            yield item.mistake("is never reached: an earlier rule matches all that it does")
+        if "chance" not in keys or keys["chance"].value == 1:
+            earlier.append(when)
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,6 +307,7 @@ class Scenario:
     name: str
     description: str
     seed: int
+    dimensions: int | None
     rate_limit: RateLimit | None
     rules: tuple[Rule, ...]
     digest: str
@@ -275,14 +318,16 @@ _KIND = Record(_File)
 
 
 def read(text: bytes, file: str, default_name: str) -> Scenario:
-    """The scenario that a text tells. Raises ``ScenarioError``.
+    """The scenario that a text tells. Raises ``ScenarioError`` with all of its mistakes.
 
     ``file`` names the text in messages. The top may also have ``$schema``, for editors.
     """
-    node = parse(text, file)
+    node, unread = parse(text, file)
+    mistakes = Mistakes(unread)
     if isinstance(node.value, dict) and "$schema" in node.value:
-        Text().read(node.value.pop("$schema"))
-    keys: _File = _KIND.read(node)
+        mistakes.read(Text(), node.value.pop("$schema"))
+    keys: _File = mistakes.read(_KIND, node)
+    mistakes.refuse()
     rules = keys.rules
     if keys.steps:
         rules = (Rule(When(), keys.steps, repeat=keys.repeat),)
@@ -291,6 +336,7 @@ def read(text: bytes, file: str, default_name: str) -> Scenario:
         name,
         keys.description,
         keys.seed,
+        keys.dimensions,
         keys.rate_limit,
         rules,
         hashlib.sha256(name.encode() + b"\n" + text).hexdigest()[:16],
