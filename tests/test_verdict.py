@@ -189,7 +189,7 @@ def test_connections_that_are_closed_were_no_choice(
     for number in range(8):
         connection = http.client.HTTPConnection(url.host, url.port or 80, timeout=30)
         if version:
-            connection._http_vsn, connection._http_vsn_str = 10, version  # type: ignore[attr-defined]  # noqa: SLF001 - no public way
+            connection._http_vsn, connection._http_vsn_str = 10, version  # type: ignore[attr-defined]
         fields = {"Authorization": f"Bearer {mock.api_key}", "Content-Type": "application/json"}
         content = json.dumps(numbered(number))
         connection.request("POST", "/v1/code/embed", content, fields | headers)

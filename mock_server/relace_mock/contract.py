@@ -48,12 +48,14 @@ def _joined(node: Any) -> Any:
         return [_joined(child) for child in node]
     if not isinstance(node, dict):
         return node
-    joined = {name: _joined(child) for name, child in node.items()}
+    joined = {
+        name: dict(child) if name == "x-provenance" and "x-observed" in child else _joined(child)
+        for name, child in node.items()
+    }
     if "x-observed" not in joined:
         return joined
     observed = joined.pop("x-observed")
-    provenance = joined["x-provenance"]
-    known = f"documented; the alternative: {provenance.pop('x-observed')}"
+    known = f"documented; the alternative: {joined['x-provenance'].pop('x-observed')}"
     return {
         "description": joined["description"],
         "anyOf": [joined, observed],

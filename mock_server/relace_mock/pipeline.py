@@ -17,8 +17,8 @@ from xxhash import xxh3_128_digest
 
 from relace_mock import contract
 from relace_mock.auth import authenticate, bearer_key
+from relace_mock.client_connections import Connections
 from relace_mock.clock import REAL, Clock
-from relace_mock.connections import Connections
 from relace_mock.exchange import EmbedRequest, Received, Reply
 from relace_mock.journal import Entry, Journal
 from relace_mock.namespaces import namespace_of

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from relace_mock import contract, retry_after
-from relace_mock.connections import Connection
+from relace_mock.client_connections import Connection
 from relace_mock.journal import BODY_LIMIT, Entry
 from relace_mock.namespaces import ANONYMOUS
 
