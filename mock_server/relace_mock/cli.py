@@ -350,7 +350,9 @@ def main() -> None:
         click.echo(error.format_message(), err=True)
     except click.ClickException as error:
         _complain(error.format_message())
-    except (SettingsError, ServerError) as error:
+    except SettingsError as error:
+        _complain(error.brief)
+    except ServerError as error:
         _complain(str(error))
     except OSError as error:
         _complain(str(error))

@@ -23,6 +23,11 @@ _SIZE = re.compile(r"(\d+)\s*([kKmMgG]?)(i?)[bB]?")
 class SettingsError(ValueError):
     """A setting that cannot be honoured; the message names it and what would be right."""
 
+    @property
+    def brief(self) -> str:
+        """The message on one line."""
+        return str(self)
+
 
 class ServerError(Exception):
     """The server cannot start. The message is one line: why, and what to do."""

@@ -228,10 +228,14 @@ class Flag:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """One of some names, or of some numbers. ``aliases`` are names that people try."""
+    """One of some names, or of some numbers.
+
+    ``aliases`` are names that people try; with ``statuses`` they try those, too.
+    """
 
     options: Sequence[str | int]
     aliases: Mapping[str, str] = field(default_factory=dict)
+    statuses: bool = False
 
     def read(self, node: Node) -> Any:
         """See ``Kind``."""
@@ -240,6 +244,8 @@ class Choice:
             if isinstance(node.value, str):
                 node.fail(f"{found(node)} is not known; {self._remedy(node.value, names)}")
             remedy = self._remedy(node.written, names) if self.is_alias(node.written) else ""
+            if self.statuses and re.fullmatch("[2-5][0-9][0-9]", node.written):
+                remedy = f"write status: {node.written}"
             listed = f"one of {', '.join(names)}, not {found(node)}"
             node.fail(f"must be {listed}{f'; {remedy}' if remedy else ''}")
         return node.value

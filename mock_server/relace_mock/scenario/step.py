@@ -130,7 +130,9 @@ class Step:
         int | None, Whole(200, 599), "this status; by default with the documented message"
     ] = None
     fault: Annotated[
-        str | None, Choice(tuple(FAULTS), aliases.FAULTS), "an answer that does not arrive"
+        str | None,
+        Choice(tuple(FAULTS), aliases.FAULTS, statuses=True),
+        "an answer that does not arrive",
     ] = None
     mutate: Annotated[
         tuple[str, ...],
