@@ -22,7 +22,7 @@ import pytest
 
 from relace_mock.control import document
 from relace_mock.exchange import EmbedRequest, Received
-from relace_mock.scenario import model, step
+from relace_mock.scenario import model, rule, step
 from relace_mock.scenario.compounds import Record
 from relace_mock.scenario.faults import FAULTS
 from relace_mock.scenario.library import bundled_folder, read_file
@@ -126,8 +126,8 @@ def rows(heading: str, page: str = "docs/scenarios.md") -> list[list[str]]:
     [
         ("A file", model._File),
         ("A step", step.Step),
-        ("A rule", model.Rule),
-        ("The conditions of `when`", model.When),
+        ("A rule", rule.Rule),
+        ("The conditions of `when`", rule.When),
         ("A quota", model.RateLimit),
     ],
 )

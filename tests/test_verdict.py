@@ -152,6 +152,22 @@ def test_a_retry_in_another_body_fails(client: httpx.Client, mock: RemoteControl
     assert ("body_changed_on_retry", "fail") in rules(mock.verdict())
 
 
+@pytest.mark.parametrize("length", [60_000, 70_000, 2_000_000])
+def test_a_long_retry_in_another_body_fails(
+    client: httpx.Client, mock: RemoteControl, length: int
+) -> None:
+    """Though the journal keeps only the first 64 KB of a body."""
+    mock.play({"steps": [{"status": 500}]})
+    body = {"model": "m", "input": ["x" * length]}
+    ask(client, body)
+    ask(client, body | {"attempt": 2})
+    assert ("body_changed_on_retry", "fail") in rules(mock.verdict())
+    mock.reset()
+    ask(client, body)
+    ask(client, {"model": "m", "input": ["y" * length]})
+    assert rules(mock.verdict()) == [("gave_up", "warn")]
+
+
 def test_other_texts_after_a_failure_are_another_request(
     client: httpx.Client, mock: RemoteControl
 ) -> None:

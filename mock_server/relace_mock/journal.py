@@ -41,6 +41,7 @@ class Entry:
 
     ``time`` is for people: order comes from ``came`` and ``over``, numbers of events, and gaps
     from ``begun``, which is monotonic, and ``moved``, how far the namespace's clock was moved.
+    ``texts_hash`` stands for model and texts where the body is too long to be kept whole.
     ``connection`` is None where no one tells when it closes.
     What is ``raw`` is as it came, with the key. ``length`` and ``body_hash`` are of the whole
     body. ``natural``: it was refused for what it is, not by a script; ``refusal`` is the status
@@ -77,6 +78,7 @@ class Entry:
     duration: float | None = None
     broken: tuple[str, ...] = field(default=(), repr=False)
     notes: tuple[str, ...] = ()
+    texts_hash: bytes | None = None
 
     def completed(self, outcome: Outcome) -> None:
         """The exchange is over."""

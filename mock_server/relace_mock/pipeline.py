@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+import orjson
 from xxhash import xxh3_128_digest
 
 from relace_mock import contract
@@ -20,7 +21,7 @@ from relace_mock.auth import authenticate, bearer_key
 from relace_mock.client_connections import Connections
 from relace_mock.clock import REAL, Clock
 from relace_mock.exchange import EmbedRequest, Received, Reply
-from relace_mock.journal import Entry, Journal
+from relace_mock.journal import BODY_LIMIT, Entry, Journal
 from relace_mock.namespaces import namespace_of
 from relace_mock.refusals import (
     Refusal,
@@ -109,6 +110,8 @@ class Pipeline:
             entry.refusal = outcome.status
         else:
             entry.notes = tuple(outcome.notes)
+            if received.length > BODY_LIMIT:
+                entry.texts_hash = xxh3_128_digest(orjson.dumps([outcome.model, *outcome.input]))
         return self.script.turn(received, outcome, entry, body_hash, key)
 
     def complete(self, turn: Turn, entry: Entry) -> Answer:

@@ -129,6 +129,7 @@ def _is_probe(entry: Entry) -> bool:
 def _of_one_key(entries: list[Entry]) -> Iterator[Finding]:
     by_body: dict[bytes, list[Entry]] = defaultdict(list)
     by_meaning: dict[_Meaning, list[Entry]] = defaultdict(list)
+    too_long: dict[bytes, list[Entry]] = defaultdict(list)
     for entry in entries:
         message = "; ".join(entry.violations)
         if message and entry.refusal not in (413, 429):
@@ -139,9 +140,11 @@ def _of_one_key(entries: list[Entry]) -> Iterator[Finding]:
             by_body[entry.body_hash].append(entry)
         if not message and (meaning := _meaning(entry)):
             by_meaning[meaning].append(entry)
+        elif not message and entry.attempt is not None and entry.texts_hash:
+            too_long[entry.texts_hash].append(entry)
     for attempts in by_body.values():
         yield from _of_one_body(attempts)
-    for alike in by_meaning.values():
+    for alike in itertools.chain(by_meaning.values(), too_long.values()):
         yield from _changed_bodies(alike)
     yield from _connections(entries)
     yield from _repeated_texts(by_meaning)

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from http import HTTPStatus
 
 from relace_mock.scenario.faults import FAULTS
-from relace_mock.scenario.model import Rule, Scenario, When
+from relace_mock.scenario.model import Scenario
 from relace_mock.scenario.mutations import MUTATIONS
+from relace_mock.scenario.rule import Rule, When
 from relace_mock.scenario.step import Absent, Step
 
 

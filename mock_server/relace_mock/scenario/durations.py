@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from relace_mock.scenario.kinds import Schema, found, number_in
+from relace_mock.scenario.kinds import Schema, found
+from relace_mock.scenario.numbers import number_in
 from relace_mock.scenario.source import Node
 
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h)")

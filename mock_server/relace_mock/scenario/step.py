@@ -21,16 +21,13 @@ from relace_mock.scenario.kinds import (
     Base64,
     Choice,
     Flag,
-    Fraction,
     Json,
-    Positive,
     Schema,
     Text,
-    Whole,
-    number_in,
 )
 from relace_mock.scenario.mistakes import ScenarioError, plain_name
 from relace_mock.scenario.mutations import MUTATIONS
+from relace_mock.scenario.numbers import Fraction, Positive, Whole, number_in
 from relace_mock.scenario.source import Node
 
 _ACTIONS = ("normal", "status", "fault", "mutate")

@@ -12,8 +12,9 @@ from relace_mock.scenario.delays.fixed import Fixed
 from relace_mock.scenario.delays.lognormal import Lognormal
 from relace_mock.scenario.delays.uniform import Uniform
 from relace_mock.scenario.durations import Duration
-from relace_mock.scenario.kinds import Positive, Schema
+from relace_mock.scenario.kinds import Schema
 from relace_mock.scenario.mistakes import ScenarioError
+from relace_mock.scenario.numbers import Positive
 from relace_mock.scenario.source import Node
 
 Delay = Fixed | Uniform | Lognormal
