@@ -23,7 +23,9 @@ def select_pythons_of_pyenv() -> None:
     if shutil.which("pyenv") and "PYENV_VERSION" not in os.environ:
         latest = [["pyenv", "latest", python] for python in PYTHONS]
         found = [subprocess.run(ask, capture_output=True, text=True, check=False) for ask in latest]
-        os.environ["PYENV_VERSION"] = ":".join([*(f.stdout.strip() for f in found if f.stdout.strip()), "system"])
+        os.environ["PYENV_VERSION"] = ":".join(
+            [*(f.stdout.strip() for f in found if f.stdout.strip()), "system"]
+        )
 
 
 def groups(*names: str) -> list[str]:
@@ -39,8 +41,13 @@ def install(session: nox.Session, *what: str) -> None:
 
 def run_tests(session: nox.Session, *command: str) -> None:
     """Run pytest on as many processors as there are; arguments of the session go to it."""
-    locked, there = (Path("tests/javascript", name) for name in ("package-lock.json", "node_modules/.package-lock.json"))
-    if shutil.which("npm") and not (there.exists() and there.stat().st_mtime >= locked.stat().st_mtime):
+    locked, there = (
+        Path("tests/javascript", name)
+        for name in ("package-lock.json", "node_modules/.package-lock.json")
+    )
+    if shutil.which("npm") and not (
+        there.exists() and there.stat().st_mtime >= locked.stat().st_mtime
+    ):
         session.run("npm", "ci", "--prefix", "tests/javascript", "--silent", external=True)
     workers = ("-n", "auto", "--maxprocesses", "4", "--dist", "worksteal")
     session.run(*command, *workers, *session.posargs)
@@ -71,7 +78,9 @@ def lowest(session: nox.Session) -> None:
     """The test suite with the lowest versions that pyproject.toml admits."""
     project = PROJECT["project"]
     needs = [*project["dependencies"], *project["optional-dependencies"]["kit"], *groups("test")]
-    session.install("-e", ".[kit]", *(re.sub(r">=([^,;\s]+)(,[^;]*)?", r"==\1", need) for need in needs))
+    session.install(
+        "-e", ".[kit]", *(re.sub(r">=([^,;\s]+)(,[^;]*)?", r"==\1", need) for need in needs)
+    )
     run_tests(session, "pytest")
 
 

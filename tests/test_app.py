@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
 import httpx
 import pytest
 import schemathesis
@@ -10,6 +12,7 @@ from openapi_spec_validator import validate as validate_openapi
 
 import relace_mock
 from relace_mock import contract
+from relace_mock.settings import Contract
 from tests.conftest import KEY
 
 
@@ -97,10 +100,11 @@ def test_a_host_that_is_none_is_replaced_by_the_address(client: httpx.Client, ho
     assert [each["url"] for each in response.json()["servers"]] == [base]
 
 
-def test_the_address_of_this_server_stands_once_in_the_files() -> None:
+@pytest.mark.parametrize("mode", get_args(Contract))
+def test_the_address_of_this_server_stands_once_in_the_files(mode: Contract) -> None:
     """All that is served differs from the file in this one place."""
-    assert contract.as_yaml().count(b"http://127.0.0.1:8080") == 1
-    assert contract.as_json().count(b"http://127.0.0.1:8080") == 1
+    assert contract.served_yaml(mode).count(b"http://127.0.0.1:8080") == 1
+    assert contract.served_json(mode).count(b"http://127.0.0.1:8080") == 1
 
 
 @pytest.mark.parametrize("path", ["/openapi.json", "/openapi.yaml"])

@@ -37,7 +37,6 @@ BODIES: dict[str, tuple[object, str]] = {
     "model empty": (GOOD | {"model": ""}, "model must not be empty"),
     "input missing": (without("input"), "input is required"),
     "input null": (GOOD | {"input": None}, "input must be an array, not null"),
-    "input string": (GOOD | {"input": "a"}, "input must be an array, not a string"),
     "input object": (GOOD | {"input": {}}, "input must be an array, not an object"),
     "input empty": (GOOD | {"input": []}, "input must not be empty"),
     "text null": (GOOD | {"input": ["a", None]}, "input[1] must be a string, not null"),

@@ -17,8 +17,8 @@ import pytest
 
 import relace_mock
 from relace_mock.scenario.library import read_file
+from relace_mock.scenario.mistakes import ScenarioError
 from relace_mock.scenario.model import json_schema, read
-from relace_mock.scenario.source import ScenarioError
 from tests.steering import Steering
 
 Row = tuple[str | bytes, int, str, str]
@@ -126,7 +126,7 @@ BAD: dict[str, Row] = {
     "form of reset": ("rate_limit: {requests: 1, per: 1s, reset: unix}\n", 1, "rate_limit.reset", "there is epoch, iso, seconds"),
     "NaN in a body": (step("{status: 500, body: [.nan]}"), 2, "steps[0].body[0]", "NaN"),
     # impossible combinations
-    "nothing at all": ("name: a\n", 1, "", "does nothing: give it steps, rules or rate_limit"),
+    "nothing at all": ("name: a\n", 1, "", "does nothing: give it steps, rules, rate_limit or dimensions"),
     "an empty step": (step("{}"), 2, "steps[0]", "does nothing"),
     "only times": (step("times: 3"), 2, "steps[0]", "does nothing"),
     "steps and rules": ("steps: [{status: 500}]\nrules:\n  - {when: {}, steps: [{status: 500}]}\n", 2, "rules", "there are steps already"),

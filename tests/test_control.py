@@ -244,7 +244,8 @@ def test_scenarios_come_and_go_with_their_files(serve: Serve, tmp_path: Path) ->
         assert "scenario late read again" in said(process)
         write(tmp_path / "bad.yaml", "steps: 3")
         assert (
-            said(process) == f"relace-mock: {tmp_path}/bad.yaml:1:8: steps: must be a list, not 3\n"
+            said(process)
+            == f"relace-mock: {tmp_path}/bad.yaml:1:8: steps: must be a list, not 3: write [{{status: 429}}]\n"
         )
         (tmp_path / "late.yaml").unlink()
         assert "scenario late is gone" in said(process)

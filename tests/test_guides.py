@@ -22,7 +22,7 @@ import pytest
 
 from relace_mock.control import document
 from relace_mock.exchange import EmbedRequest, Received
-from relace_mock.scenario import model
+from relace_mock.scenario import model, rule, step
 from relace_mock.scenario.compounds import Record
 from relace_mock.scenario.faults import FAULTS
 from relace_mock.scenario.library import bundled_folder, read_file
@@ -125,9 +125,9 @@ def rows(heading: str, page: str = "docs/scenarios.md") -> list[list[str]]:
     ("heading", "of"),
     [
         ("A file", model._File),
-        ("A step", model.Step),
-        ("A rule", model.Rule),
-        ("The conditions of `when`", model.When),
+        ("A step", step.Step),
+        ("A rule", rule.Rule),
+        ("The conditions of `when`", rule.When),
         ("A quota", model.RateLimit),
     ],
 )

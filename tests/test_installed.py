@@ -112,7 +112,11 @@ def installed(
     python = str(binaries / "python")
     here = {str(Path(str(distribution(name).locate_file("")))) for name in ("pytest", "numpy")}
     purelib = "import sysconfig; print(sysconfig.get_path('purelib'))"
-    site = Path(said(subprocess.run([python, "-c", purelib], capture_output=True, text=True, check=False)).strip())
+    site = Path(
+        said(
+            subprocess.run([python, "-c", purelib], capture_output=True, text=True, check=False)
+        ).strip()
+    )
     # A .pth file inside these folders is not read again, so the package that is tested here
     # in its editable form stays out of sight.
     (site / "borrowed.pth").write_text("\n".join(here))
@@ -327,7 +331,9 @@ def test_a_strangers_tests_run_as_before(
         str(Path(installed.python).with_name("pytest")), *options, cwd=tmp_path
     )
     assert " passed" in said(by_script)
-    assert " passed" in said(installed.run(installed.python, "-m", "pytest", *options, cwd=tmp_path))
+    assert " passed" in said(
+        installed.run(installed.python, "-m", "pytest", *options, cwd=tmp_path)
+    )
 
 
 def test_pytest_gets_no_option_of_the_kit(installed: Installed) -> None:

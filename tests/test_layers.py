@@ -13,7 +13,7 @@ import relace_mock
 ROOT = Path(__file__).parent.parent
 # A module may import from the layers before its own, and from its own what stands before it.
 LAYERS = [
-    ["settings", "exchange", "refusals", "clock"],
+    ["settings", "exchange", "refusals", "clock", "client_connections", "retry_after"],
     ["contract"],
     ["scenario"],
     ["auth", "validation", "tokens", "words", "decimals", "draws", "embedding", "quota"],

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from relace_mock.exchange import EmbedRequest, OutputDtype, Received
 from relace_mock.scenario.matching import OUTCOMES, Exchange, covers, first_miss
-from relace_mock.scenario.model import When
+from relace_mock.scenario.rule import When
 
 DTYPES: tuple[OutputDtype, ...] = ("float", "binary")
 PATTERNS = (re.compile("^a"), re.compile("b"))

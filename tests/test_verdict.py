@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import http.client
 import json
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import httpx
@@ -149,6 +152,22 @@ def test_a_retry_in_another_body_fails(client: httpx.Client, mock: RemoteControl
     assert ("body_changed_on_retry", "fail") in rules(mock.verdict())
 
 
+@pytest.mark.parametrize("length", [60_000, 70_000, 2_000_000])
+def test_a_long_retry_in_another_body_fails(
+    client: httpx.Client, mock: RemoteControl, length: int
+) -> None:
+    """Though the journal keeps only the first 64 KB of a body."""
+    mock.play({"steps": [{"status": 500}]})
+    body = {"model": "m", "input": ["x" * length]}
+    ask(client, body)
+    ask(client, body | {"attempt": 2})
+    assert ("body_changed_on_retry", "fail") in rules(mock.verdict())
+    mock.reset()
+    ask(client, body)
+    ask(client, {"model": "m", "input": ["y" * length]})
+    assert rules(mock.verdict()) == [("gave_up", "warn")]
+
+
 def test_other_texts_after_a_failure_are_another_request(
     client: httpx.Client, mock: RemoteControl
 ) -> None:
@@ -158,12 +177,62 @@ def test_other_texts_after_a_failure_are_another_request(
     assert rules(mock.verdict()) == [("gave_up", "warn")]
 
 
+def numbered(number: int) -> dict[str, Any]:
+    """A request like no other."""
+    return {"model": "m", "input": [f"{number}"]}
+
+
 def test_a_connection_for_every_request_warns(mock: RemoteControl) -> None:
+    """As long as the others are open, and could have taken the request."""
+    with contextlib.ExitStack() as clients:
+        for number in range(6):
+            key = {"Authorization": f"Bearer {mock.api_key}"}
+            client = clients.enter_context(httpx.Client(base_url=mock.base_url, headers=key))
+            ask(client, numbered(number))
+        assert rules(mock.verdict()) == [("connection_per_request", "warn")]
+
+
+@pytest.mark.parametrize(
+    ("headers", "version"),
+    [({}, ""), ({"Connection": "close"}, ""), ({}, "HTTP/1.0")],
+    ids=["closed by the client", "Connection: close", "HTTP/1.0"],
+)
+def test_connections_that_are_closed_were_no_choice(
+    mock: RemoteControl, headers: dict[str, str], version: str
+) -> None:
+    """No connection was open and idle, so the client is told nothing."""
+    url = httpx.URL(mock.base_url)
+    for number in range(8):
+        connection = http.client.HTTPConnection(url.host, url.port or 80, timeout=30)
+        if version:
+            connection._http_vsn, connection._http_vsn_str = 10, version  # type: ignore[attr-defined]
+        fields = {"Authorization": f"Bearer {mock.api_key}", "Content-Type": "application/json"}
+        content = json.dumps(numbered(number))
+        connection.request("POST", "/v1/code/embed", content, fields | headers)
+        assert connection.getresponse().read()
+        connection.close()
+    assert rules(mock.verdict()) == []
+
+
+def test_connections_that_the_answer_closes_are_not_held_against_the_client(
+    client: httpx.Client, mock: RemoteControl
+) -> None:
+    mock.play({"steps": [{"headers": {"Connection": "close"}, "times": "forever"}]})
+    for number in range(8):
+        ask(client, numbered(number))
+    assert rules(mock.verdict()) == []
+
+
+def test_connections_in_parallel_are_no_waste(mock: RemoteControl) -> None:
+    """A pool opens as many as it has requests under way; which it then uses is no matter."""
+    mock.play({"steps": [{"delay": "100ms", "times": 8}]})
     key = {"Authorization": f"Bearer {mock.api_key}"}
-    for number in range(6):
-        body = {"model": "m", "input": [f"{number}"]}
-        httpx.post(f"{mock.base_url}/code/embed", json=body, headers=key)
-    assert rules(mock.verdict()) == [("connection_per_request", "warn")]
+    with httpx.Client(base_url=mock.base_url, headers=key) as pool, ThreadPoolExecutor(8) as many:
+        for _ in many.map(lambda number: ask(pool, numbered(number)), range(8)):
+            pass
+        for number in range(8, 16):
+            ask(pool, numbered(number))
+    assert rules(mock.verdict()) == []
 
 
 def test_connections_that_the_server_broke_are_not_held_against_the_client(

@@ -19,9 +19,10 @@ _EMBED_PATH = contract.EMBED_PATH.encode()
 def create_app(pipeline: Pipeline, guard: Guard) -> ASGIApp:
     """The mock as an ASGI application."""
     endpoint = Endpoint(pipeline)
+    mode = pipeline.settings.contract
     pages = Starlette(
         routes=[
-            *(Route(path, DocumentEndpoint()) for path in documents.PATHS),
+            *(Route(path, DocumentEndpoint(mode)) for path in documents.PATHS),
             Route(PREFIX + "{name:path}", ControlEndpoint(Control(pipeline, guard))),
         ]
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import time
 from collections.abc import Callable
 
@@ -9,3 +10,10 @@ from collections.abc import Callable
 Clock = Callable[[], float]
 
 REAL: Clock = time.time
+#: Seconds that never step back. Libraries that freeze time replace ``time.monotonic``, but leave
+#: this alone.
+MONOTONIC: Clock = (
+    functools.partial(time.clock_gettime, time.CLOCK_MONOTONIC)
+    if hasattr(time, "clock_gettime")
+    else time.monotonic
+)

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import functools
+import itertools
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import jsonschema_rs
 import yaml
+
+if TYPE_CHECKING:
+    from relace_mock.settings import Contract
 
 #: The only path of the contract, and its only method.
 EMBED_PATH = "/v1/code/embed"
@@ -32,9 +36,48 @@ def as_dict() -> dict[str, Any]:
 
 
 @functools.cache
-def as_json() -> bytes:
-    """The contract in JSON, for the tools that read only that."""
-    return json.dumps(as_dict(), indent=2).encode()
+def served(mode: Contract) -> dict[str, Any]:
+    """The contract that a server keeps; ``observed`` takes what ``x-observed`` says as well."""
+    document: dict[str, Any] = _joined(as_dict()) if mode == "observed" else as_dict()
+    return document
+
+
+def _joined(node: Any) -> Any:
+    """The same, with each ``x-observed`` as an alternative of the schema that it stands in."""
+    if isinstance(node, list):
+        return [_joined(child) for child in node]
+    if not isinstance(node, dict):
+        return node
+    joined = {
+        name: dict(child) if name == "x-provenance" and "x-observed" in child else _joined(child)
+        for name, child in node.items()
+    }
+    if "x-observed" not in joined:
+        return joined
+    observed = joined.pop("x-observed")
+    known = f"documented; the alternative: {joined['x-provenance'].pop('x-observed')}"
+    return {
+        "description": joined["description"],
+        "anyOf": [joined, observed],
+        "x-provenance": {"anyOf": known},
+    }
+
+
+@functools.cache
+def served_json(mode: Contract) -> bytes:
+    """What a server keeps, in JSON, for the tools that read only that."""
+    return json.dumps(served(mode), indent=2).encode()
+
+
+@functools.cache
+def served_yaml(mode: Contract) -> bytes:
+    """What a server keeps, in YAML, under the comments that the file begins with."""
+    if mode == "documented":
+        return as_yaml()
+    lines = as_yaml().decode().splitlines(keepends=True)
+    comments = itertools.takewhile(lambda line: line.startswith("#"), lines)
+    written = yaml.safe_dump(served(mode), sort_keys=False, allow_unicode=True, width=100)
+    return ("".join(comments) + written).encode()
 
 
 @functools.cache

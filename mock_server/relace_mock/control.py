@@ -27,8 +27,9 @@ from relace_mock.moment import since_1970
 from relace_mock.namespaces import ANONYMOUS, Installed, Namespace, namespace_of
 from relace_mock.pipeline import Pipeline
 from relace_mock.scenario import engine
+from relace_mock.scenario.mistakes import ScenarioError
 from relace_mock.scenario.selection import named_by
-from relace_mock.scenario.source import SIZE_LIMIT, Node, ScenarioError, parse
+from relace_mock.scenario.source import SIZE_LIMIT, Node, parse
 
 if TYPE_CHECKING:
     from relace_mock.scenario.model import Scenario
@@ -179,8 +180,8 @@ class Control:
         self._script.namespaces.change(namespace_of(key), play)
 
     def _installed(self, body: bytes) -> Installed:
-        node = parse(body, "scenario")
-        if isinstance(node.value, dict) and node.value.keys() == {"name"}:
+        node, mistakes = parse(body, "scenario")
+        if not mistakes and isinstance(node.value, dict) and node.value.keys() == {"name"}:
             name: Node = node.value["name"]
             library = self._script.library
             if not isinstance(name.value, str):
@@ -196,7 +197,9 @@ class Control:
     def _requests(self, received: Received) -> dict[str, Any]:
         key = _key(received)
         journal = self._pipeline.journal
-        entries = journal.entries(namespace_of(key) if key else None)
+        name = namespace_of(key) if key else None
+        entries = journal.entries(name)
+        dropped = journal.dropped_of(name)
         wanted = _filters(received.query)
         if "status" in wanted:
             entries = [entry for entry in entries if entry.status == wanted["status"]]
@@ -207,15 +210,24 @@ class Control:
             entries = [entry for entry in entries if entry.time >= since]
         if "limit" in wanted:
             entries = entries[-wanted["limit"] :]
-        return {"requests": [entry.shown() for entry in entries], "dropped": journal.dropped}
+        return {"requests": [entry.shown() for entry in entries], "dropped": dropped}
 
     def _verdict(self, received: Received) -> dict[str, Any]:
         from relace_mock.verdict import judge  # noqa: PLC0415 - seldom asked for
 
         key = _key(received)
-        verdict = judge(self._pipeline.journal.entries(namespace_of(key) if key else None))
-        findings = [asdict(finding) for finding in verdict.findings]
-        return {"ok": verdict.ok, "requests": verdict.requests, "findings": findings}
+        name = namespace_of(key) if key else None
+        journal = self._pipeline.journal
+        entries = journal.entries(name)
+        verdict = judge(
+            entries, journal.dropped_of(name)
+        )  # asked for last: what went meanwhile, too
+        return {
+            "ok": verdict.ok,
+            "complete": verdict.complete,
+            "requests": verdict.requests,
+            "findings": [asdict(finding) for finding in verdict.findings],
+        }
 
     def _clear(self, received: Received) -> None:
         key = _key(received)
@@ -228,7 +240,7 @@ class Control:
         try:
             if key is None:
                 namespaces.advance_default(seconds)
-                now = namespaces.time_of(ANONYMOUS)
+                now, _ = namespaces.time_of(ANONYMOUS)
             else:
                 now = namespaces.advance(namespace_of(key), seconds)
         except OverflowError as error:

@@ -15,6 +15,7 @@ from relace_mock.exchange import EmbedRequest, Received, Reply
 from relace_mock.journal import Entry
 from relace_mock.pipeline import Answer, Pipeline, measure
 from relace_mock.rendering import error
+from relace_mock.settings import Contract
 from relace_mock.wire import Wire, wire_of
 
 _LOG = logging.getLogger(__name__)
@@ -67,7 +68,8 @@ class Endpoint:
             return await asyncio.to_thread(self._pipeline.answer, received, entry)
         turn = self._pipeline.decide(received, entry)
         if isinstance(turn.outcome, EmbedRequest):
-            numbers = len(turn.outcome.input) * self._pipeline.settings.dimensions
+            dimensions = turn.outcome.dimensions or self._pipeline.settings.dimensions
+            numbers = len(turn.outcome.input) * dimensions
             if numbers > _NUMBERS_AT_ONCE:
                 return await asyncio.to_thread(self._pipeline.complete, turn, entry)
         return self._pipeline.complete(turn, entry)
@@ -99,11 +101,14 @@ class ControlEndpoint:
 class DocumentEndpoint:
     """The ASGI application of the documents."""
 
+    def __init__(self, mode: Contract) -> None:
+        self._mode = mode
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         head = _described(scope)
         close = _asks_first(head, receive)  # no one reads its body
-        await deliver(documents.answer(head), send, wire_of(receive), close=close)
+        await deliver(documents.answer(head, self._mode), send, wire_of(receive), close=close)
 
 
 class CorsEndpoint:

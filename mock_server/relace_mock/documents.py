@@ -13,26 +13,27 @@ from relace_mock import contract
 from relace_mock.exchange import Received, Reply
 from relace_mock.refusals import method_not_allowed
 from relace_mock.rendering import MARK, render
+from relace_mock.settings import Contract
 
 # What stands for this server in the files.
 _ON_FILE = b"http://127.0.0.1:8080"
 _HOST = re.compile(r"(?i)([a-z0-9._-]+|\[[0-9a-f:.]+\])(:\d{1,5})?")
 
 #: Each path, what is there, and its media type.
-PATHS: MappingProxyType[str, tuple[Callable[[], bytes], bytes]] = MappingProxyType(
+PATHS: MappingProxyType[str, tuple[Callable[[Contract], bytes], bytes]] = MappingProxyType(
     {
-        "/openapi.json": (contract.as_json, b"application/json"),
-        "/openapi.yaml": (contract.as_yaml, b"application/yaml"),
+        "/openapi.json": (contract.served_json, b"application/json"),
+        "/openapi.yaml": (contract.served_yaml, b"application/yaml"),
     }
 )
 
 
-def answer(received: Received) -> Reply:
+def answer(received: Received, mode: Contract) -> Reply:
     """The reply to a request for one of ``PATHS``."""
     if received.method not in ("GET", "HEAD"):
         return render(method_not_allowed(received.method, "GET, HEAD"))
     content, media_type = PATHS[received.path]
-    text = content().replace(_ON_FILE, received.server_url.encode())
+    text = content(mode).replace(_ON_FILE, received.server_url.encode())
     return Reply(200, ((b"content-type", media_type), MARK), (text,))
 
 

@@ -71,11 +71,17 @@ class Received:
 
 
 class EmbedRequest(NamedTuple):
-    """A valid request."""
+    """A valid request.
+
+    ``notes`` say what of it the contract accepts only because it is observed to work.
+    ``dimensions`` is the length of its vectors; None for the server's.
+    """
 
     model: str
     input: Sequence[str]
     output_dtype: OutputDtype
+    notes: Sequence[str] = ()
+    dimensions: int | None = None
 
 
 class Embedded(NamedTuple):

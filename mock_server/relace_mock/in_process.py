@@ -77,7 +77,7 @@ class _Transport:
         if received.path.startswith(PREFIX):
             return Answer(self._control.answer(received)), None
         if received.path in documents.PATHS:
-            return Answer(documents.answer(received)), None
+            return Answer(documents.answer(received, self._pipeline.settings.contract)), None
         entry = self._pipeline.arrived(received, "in process")
         return self._pipeline.answer(received, entry), entry
 

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import base64
 import threading
-import time
-from collections import deque
+from collections import OrderedDict, deque
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal
 
-from relace_mock.exchange import Headers, Received
+from relace_mock.client_connections import EVENTS, Connection
+from relace_mock.clock import MONOTONIC
+from relace_mock.exchange import Headers, Received, is_secret
 from relace_mock.redaction import Redaction
 from relace_mock.scenario.engine import NOTHING, Decision
 from relace_mock.scenario.matching import why
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 #: Bytes of a body that are kept.
 BODY_LIMIT = 64 * 1024
 # Bytes, about: of an entry beside what is raw in it, of a decision, of each rule passed over.
-_ENTRY, _DECISION, _MISS = 700, 200, 65
+_ENTRY, _DECISION, _MISS = 800, 200, 65
 
 _BEYOND = 1024  # bytes that are kept beyond that, so that a key there is found whole
 _KEY_IN_URL = "the API key is in the URL, where logs keep it"
@@ -38,6 +39,10 @@ Outcome = Literal["pending", "answered", "refused", "faulted", "client_aborted"]
 class Entry:
     """One request. ``time`` is its namespace's; ``duration`` is in seconds.
 
+    ``time`` is for people: order comes from ``came`` and ``over``, numbers of events, and gaps
+    from ``begun``, which is monotonic, and ``moved``, how far the namespace's clock was moved.
+    ``texts_hash`` stands for model and texts where the body is too long to be kept whole.
+    ``connection`` is None where no one tells when it closes.
     What is ``raw`` is as it came, with the key. ``length`` and ``body_hash`` are of the whole
     body. ``natural``: it was refused for what it is, not by a script; ``refusal`` is the status
     that it deserved, delivered or not.
@@ -52,7 +57,11 @@ class Entry:
     raw_query: bytes = field(repr=False)
     raw_head: bytes = field(repr=False)
     begun: float
+    moved: float
+    came: int
     size: int
+    connection: Connection | None = None
+    over: int | None = None
     kept: bool = True
     raw_body: bytes = field(default=b"", repr=False)
     length: int = 0
@@ -68,16 +77,28 @@ class Entry:
     attempt: int | None = None
     duration: float | None = None
     broken: tuple[str, ...] = field(default=(), repr=False)
+    notes: tuple[str, ...] = ()
+    texts_hash: bytes | None = None
 
     def completed(self, outcome: Outcome) -> None:
         """The exchange is over."""
         self.outcome = outcome
-        self.duration = time.monotonic() - self.begun
+        self.duration = MONOTONIC() - self.begun
+        self.over = next(EVENTS)
 
     @property
     def ended(self) -> float:
         """When it was over, on the same clock as ``time``."""
         return self.time + (self.duration or 0.0)
+
+    def is_after(self, other: Entry) -> bool:
+        """Whether this request came when the other exchange was over."""
+        return other.over is not None and self.came > other.over
+
+    def gap(self, other: Entry) -> float:
+        """Seconds from the end of an exchange before this one, those that were skipped included."""
+        passed = self.begun - other.begun - (other.duration or 0.0)
+        return max(passed, 0.0) + max(self.moved - other.moved, 0.0)
 
     @property
     def path(self) -> str:
@@ -106,6 +127,14 @@ class Entry:
     def hidden(self, text: str) -> str:
         """Text of the request without its key."""
         return self._hiding.line(text)
+
+    @property
+    def sends_secret(self) -> bool:
+        """Whether a header field or the URL may hold a key; cookies and handshakes are none."""
+        return _KEY_IN_URL in self.violations or any(
+            is_secret(name) and not name.startswith((b"cookie", b"sec-"))
+            for name, _ in _unpacked(self.raw_head)
+        )
 
     @property
     def _hiding(self) -> Redaction:
@@ -142,6 +171,7 @@ class Entry:
             "attempt": self.attempt,
             "duration": self.duration,
             "violations": self.violations,
+            "notes": self.notes,
             "near_misses": self._near_misses(),
         }
 
@@ -165,18 +195,34 @@ class Entry:
 
 
 class Journal:
-    """The entries. Safe to use from several threads."""
+    """The entries. Safe to use from several threads.
 
-    def __init__(self, size: int, byte_limit: int) -> None:
+    ``dropped`` counts what the bounds cost since the start. ``dropped_of`` counts it since the
+    journal, or that of a namespace, was last emptied, and remembers ``names`` namespaces.
+    """
+
+    def __init__(self, size: int, byte_limit: int, names: int = 20_000) -> None:
         self._size = size
         self._byte_limit = byte_limit
+        self._names = names
+        self._dropped_by: OrderedDict[str, int] = OrderedDict()
+        self._dropped_of_forgotten = 0
         self._entries: deque[Entry] = deque()
         self._bytes = 0
         self._number = 0
         self._lock = threading.Lock()
         self.dropped = 0
 
-    def arrived(self, received: Received, *, now: float, namespace: str, client: str) -> Entry:
+    def arrived(
+        self,
+        received: Received,
+        *,
+        now: float,
+        namespace: str,
+        client: str,
+        moved: float = 0.0,
+        connection: Connection | None = None,
+    ) -> Entry:
         """Enter a request whose head has come."""
         head = _packed(received.headers)
         size = _ENTRY + len(received.path) + len(received.query) + len(head)
@@ -189,8 +235,11 @@ class Journal:
             received.path,
             received.query,
             head,
-            time.monotonic(),
+            MONOTONIC(),
+            moved,
+            next(EVENTS),
             size,
+            connection=connection,
         )
         with self._lock:
             self._number += 1
@@ -222,9 +271,25 @@ class Journal:
                 if namespace is None or entry.namespace == namespace
             ]
 
+    def dropped_of(self, namespace: str | None = None) -> int:
+        """Count the entries of a namespace, or all, that went since it was last emptied.
+
+        Where that is no longer known it counts too many, never too few.
+        """
+        with self._lock:
+            if namespace is not None and namespace in self._dropped_by:
+                return self._dropped_by[namespace]
+            known = 0 if namespace else sum(self._dropped_by.values())
+            return known + self._dropped_of_forgotten
+
     def clear(self, namespace: str | None = None) -> None:
         """Forget those of a namespace, or all."""
         with self._lock:
+            if namespace is None:
+                self._dropped_by.clear()
+                self._dropped_of_forgotten = 0
+            else:
+                self._dropped_by.pop(namespace, None)
             kept: deque[Entry] = deque()
             for entry in self._entries:
                 entry.kept = namespace not in (None, entry.namespace)
@@ -246,6 +311,9 @@ class Journal:
             oldest.kept = False
             self._bytes -= oldest.size
             self.dropped += 1
+            self._dropped_by[oldest.namespace] = self._dropped_by.get(oldest.namespace, 0) + 1
+            if len(self._dropped_by) > self._names:
+                self._dropped_of_forgotten += self._dropped_by.popitem(last=False)[1]
 
 
 def _packed(headers: Headers) -> bytes:

@@ -139,10 +139,11 @@ class Namespaces:
         """The time there."""
         return self._clock() + self._advanced + namespace.advanced
 
-    def time_of(self, name: str) -> float:
-        """The time in a namespace that there may not be yet."""
+    def time_of(self, name: str) -> tuple[float, float]:
+        """Current time of a namespace, even if it does not exist yet, and how far it was moved."""
         namespace = self._kept.get(name)
-        return self._clock() + self._advanced + (namespace.advanced if namespace else 0.0)
+        moved = self._advanced + (namespace.advanced if namespace else 0.0)
+        return self._clock() + moved, moved
 
     def succeeded(self, name: str, body_hash: bytes) -> None:
         """Begin the attempts of a body anew, in a namespace that may be gone."""

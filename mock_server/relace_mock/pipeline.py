@@ -13,13 +13,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+import orjson
 from xxhash import xxh3_128_digest
 
 from relace_mock import contract
 from relace_mock.auth import authenticate, bearer_key
+from relace_mock.client_connections import Connections
 from relace_mock.clock import REAL, Clock
 from relace_mock.exchange import EmbedRequest, Received, Reply
-from relace_mock.journal import Entry, Journal
+from relace_mock.journal import BODY_LIMIT, Entry, Journal
 from relace_mock.namespaces import namespace_of
 from relace_mock.refusals import (
     Refusal,
@@ -36,7 +38,7 @@ from relace_mock.settings import Settings
 from relace_mock.validation import media_type_refusal, validate
 
 if TYPE_CHECKING:
-    from relace_mock.scenario.model import Step
+    from relace_mock.scenario.step import Step
 
 
 class Answer(NamedTuple):
@@ -71,15 +73,25 @@ class Pipeline:
         self.settings = settings
         self.embedder = Embedder(settings)
         self.script = Script(settings, clock)
-        self.journal = Journal(settings.journal_size, settings.journal_bytes)
+        self.journal = Journal(
+            settings.journal_size, settings.journal_bytes, settings.max_namespaces
+        )
+        self.connections = Connections()
         self._known_keys = frozenset(settings.api_keys)
 
     def arrived(self, received: Received, client: str) -> Entry:
         """Enter a request into the journal; its head is enough."""
         key = bearer_key(received)
         name = namespace_of(key)
-        now = self.script.namespaces.time_of(name)
-        return self.journal.arrived(received, now=now, namespace=name, client=client)
+        now, moved = self.script.namespaces.time_of(name)
+        return self.journal.arrived(
+            received,
+            now=now,
+            moved=moved,
+            namespace=name,
+            client=client,
+            connection=self.connections.find(client),
+        )
 
     def malformed(self, problem: str, client: str) -> None:
         """Enter what was not HTTP, and was refused before it was a request."""
@@ -106,6 +118,10 @@ class Pipeline:
         if isinstance(outcome, Refusal):
             entry.broken += (message(outcome),)
             entry.refusal = outcome.status
+        else:
+            entry.notes = tuple(outcome.notes)
+            if received.length > BODY_LIMIT:
+                entry.texts_hash = xxh3_128_digest(orjson.dumps([outcome.model, *outcome.input]))
         return self.script.turn(received, outcome, entry, body_hash, key)
 
     def complete(self, turn: Turn, entry: Entry) -> Answer:
@@ -141,7 +157,7 @@ class Pipeline:
         key = self._key_of(received)
         if isinstance(key, Refusal):
             return key
-        return validate(received, self.settings.max_inputs)
+        return validate(received, self.settings.max_inputs, self.settings.contract)
 
     def _key_of(self, received: Received) -> str | Refusal:
         return authenticate(received, self._known_keys, self.settings.unknown_key_status)
@@ -171,7 +187,13 @@ class Pipeline:
             fields = self.script.made_up_fields(turn.now)
         if fields:
             reply = reply._replace(headers=(*reply.headers, *fields))
-        return with_fields(reply, step.headers) if step and step.headers else reply
+        if step and step.headers:
+            reply = with_fields(reply, step.headers)
+        if step and step.retry_after:
+            sent = turn.now + turn.decision.delay
+            value = step.retry_after.field(sent).decode()
+            reply = with_fields(reply, {"Retry-After": value})
+        return reply
 
     def _true_reply(self, outcome: EmbedRequest | Refusal, step: Step | None) -> Reply:
         """The reply that there would be anyway, falsified if the step wants that."""

@@ -47,6 +47,7 @@ class RecordedRequest:
     time: str
     duration: float | None
     violations: list[str]
+    notes: list[str]
     raw: dict[str, Any]
 
     def json(self) -> Any:
@@ -114,7 +115,8 @@ class RemoteControl:
         """How the client behaved: contract, retries, waits."""
         self._settled()
         answer = self._ask("GET", "verdict")
-        return Verdict(answer["requests"], [Finding(**finding) for finding in answer["findings"]])
+        findings = [Finding(**finding) for finding in answer["findings"]]
+        return Verdict(answer["requests"], findings, complete=answer["complete"])
 
     def new_call(self) -> None:
         """Count attempts from 1 again: the next request is a new call, not a retry."""

@@ -20,7 +20,7 @@ from relace_mock.exchange import Embedded, EmbedRequest, OutputDtype, Piece
 from relace_mock.settings import Settings
 from relace_mock.tokens import count_tokens
 
-_SPACES = 16  # models whose spaces are kept
+_SPACES = 16  # spaces that are kept: of a model, in a number of dimensions
 _ENTRY = 420  # bytes of an entry beside its text and its row, about
 _REMEMBERED = 1 << 14  # texts that came once
 
@@ -54,25 +54,24 @@ class Embedder:
 
     def embed(self, request: EmbedRequest) -> Embedded:
         """The vectors of all inputs, each computed once."""
-        key = self._key(request.model)
+        dimensions = request.dimensions or self._settings.dimensions
+        key = self._key(request.model, dimensions)
         found, missing = self._cache.find(key, request.output_dtype, request.input)
         if missing:
             encoded = [text.encode() for text in missing]
-            rows = self._rows(self._space(key), request.output_dtype, encoded)
+            rows = self._rows(self._space(key, dimensions), request.output_dtype, encoded)
             made = dict(zip(missing, map(Row, rows, count_tokens(encoded)), strict=True))
             self._cache.keep(key, request.output_dtype, made)
             found |= made
         chosen = [found[text] for text in request.input]
         return Embedded([row.json for row in chosen], sum([row.tokens for row in chosen]))
 
-    def _new_key(self, model: str) -> bytes:
-        settings = self._settings
-        return space_key(
-            settings.embedding, model=model, dimensions=settings.dimensions, seed=settings.seed
-        )
+    def _new_key(self, model: str, dimensions: int) -> bytes:
+        name, seed = self._settings.embedding, self._settings.seed
+        return space_key(name, model=model, dimensions=dimensions, seed=seed)
 
-    def _new_space(self, key: bytes) -> Space:
-        return space(self._settings.embedding, key, self._settings.dimensions)
+    def _new_space(self, key: bytes, dimensions: int) -> Space:
+        return space(self._settings.embedding, key, dimensions)
 
     def _rows(self, of: Space, dtype: OutputDtype, texts: Sequence[bytes]) -> Sequence[Piece]:
         if dtype == "float":

@@ -77,7 +77,10 @@ class Script:
                 return Turn(refusal, fields=quota.headers(spent, now) if spent else ())
             entry.scenario = scenario
             now = self.namespaces.now(namespace)
-            so_far, spent = self._charge(namespace, scenario, outcome, now)
+            asked = outcome
+            if scenario and scenario.dimensions and isinstance(asked, EmbedRequest):
+                asked = asked._replace(dimensions=scenario.dimensions)
+            so_far, spent = self._charge(namespace, scenario, asked, now)
             fields = quota.headers(spent, now) if spent else ()
             if isinstance(so_far, Refusal) and not so_far.scriptable:
                 return Turn(so_far, fields=fields, now=now)

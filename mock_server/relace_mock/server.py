@@ -131,7 +131,12 @@ class _Server(uvicorn.Server):
         super().__init__(
             uvicorn.Config(
                 create_app(pipeline, self.guard),
-                http=protocol_class(listening.http, pipeline.malformed),
+                http=protocol_class(
+                    listening.http,
+                    pipeline.malformed,
+                    pipeline.connections.opened,
+                    pipeline.connections.closed,
+                ),
                 ssl_context_factory=tls(listening) if secure else None,
                 ws="none",
                 lifespan="off",

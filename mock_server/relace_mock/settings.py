@@ -13,6 +13,7 @@ BinaryDtype = Literal["int8", "uint8"]
 BitOrder = Literal["big", "little"]
 ResetForm = Literal["epoch", "iso", "seconds"]
 Http = Literal["auto", "httptools", "h11"]
+Contract = Literal["observed", "documented"]
 
 _RATE = re.compile(r"(\d{1,9})/(\d{1,9}(?:\.\d{1,9})?)(ms|s|m|h)")
 _LONGEST = 366 * 86400.0  # seconds
@@ -25,6 +26,11 @@ _SIZE = re.compile(r"(\d+)\s*([kKmMgG]?)(i?)[bB]?")
 
 class SettingsError(ValueError):
     """A setting that cannot be honoured; the message names it and what would be right."""
+
+    @property
+    def brief(self) -> str:
+        """The message on one line."""
+        return str(self)
 
 
 class ServerError(Exception):
@@ -52,6 +58,8 @@ class Settings:
     binary_dtype: BinaryDtype = "int8"
     #: Whether the first of eight dimensions is a byte's most significant bit (policy: big).
     bit_order: BitOrder = "big"
+    #: Whether what is only observed to work is answered, and noted, or refused.
+    contract: Contract = "observed"
     #: Bytes of a request body (documented: 50 MB, on the general error page).
     max_body: int = 50_000_000
     #: Texts in one request (policy).
@@ -71,7 +79,7 @@ class Settings:
     #: Bytes that the journal keeps.
     journal_bytes: int = 32_000_000
     #: API keys whose state is kept.
-    max_namespaces: int = 1000
+    max_namespaces: int = 20_000
     #: What steers the mock must send, off loopback always (``X-Mock-Control-Token``).
     control_token: str | None = None
     #: Origins of web pages that may read answers, as ``https://app.example``; ``*`` for all.
@@ -88,6 +96,7 @@ class Settings:
         _one_of("embedding", self.embedding, get_args(SpaceName))
         _one_of("binary-dtype", self.binary_dtype, get_args(BinaryDtype))
         _one_of("bit-order", self.bit_order, get_args(BitOrder))
+        _one_of("contract", self.contract, get_args(Contract))
         _at_least("max-body", self.max_body, 1)
         _one_of("rate-limit-reset", self.rate_limit_reset, get_args(ResetForm))
         _at_least("scenario-seed", self.scenario_seed, 0)

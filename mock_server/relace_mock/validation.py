@@ -17,12 +17,22 @@ from relace_mock.refusals import (
     too_many_inputs,
     unsupported_media_type,
 )
+from relace_mock.settings import Contract
 
+#: What the journal notes of a request whose ``input`` is one string.
+LONE_STRING = (
+    "input is a lone string, answered like a list of one: that is observed to work, documented "
+    "is an array of strings (--contract documented refuses it)"
+)
+_LONE_STRING_REMEDY = ': send a list of one, ["…"], or start the mock with --contract observed'
 _ARTICLES = {"array": "an array", "integer": "an integer", "object": "an object"}
 
 
-def validate(received: Received, max_inputs: int) -> EmbedRequest | Refusal:
-    """What is asked for: ``input`` has at least one text and at most ``max_inputs``."""
+def validate(received: Received, max_inputs: int, mode: Contract) -> EmbedRequest | Refusal:
+    """What is asked for: ``input`` has at least one text and at most ``max_inputs``.
+
+    A lone string as ``input`` counts as a list of one, unless ``mode`` is ``documented``.
+    """
     if refusal := media_type_refusal(received):
         return refusal
     try:
@@ -30,6 +40,10 @@ def validate(received: Received, max_inputs: int) -> EmbedRequest | Refusal:
     except orjson.JSONDecodeError as error:
         return invalid_json(_json_fault(received.body, error))
     texts = body.get("input") if isinstance(body, dict) else None
+    notes: tuple[str, ...] = ()
+    if isinstance(texts, str) and mode == "observed":
+        body["input"] = texts = [texts]
+        notes = (LONE_STRING,)
     if isinstance(texts, list) and len(texts) > max_inputs:
         return too_many_inputs(len(texts), max_inputs)
     try:
@@ -37,7 +51,7 @@ def validate(received: Received, max_inputs: int) -> EmbedRequest | Refusal:
         contract.validator("EmbedRequest").validate(_outline(body))
     except jsonschema_rs.ValidationError as error:
         return invalid_request(_schema_fault(error))
-    return EmbedRequest(body["model"], body["input"], body.get("output_dtype", "float"))
+    return EmbedRequest(body["model"], body["input"], body.get("output_dtype", "float"), notes)
 
 
 def _outline(body: object) -> object:
@@ -109,7 +123,8 @@ def _schema_fault(error: jsonschema_rs.ValidationError) -> str:
             return f"{rule.property} is required"
         case "type":
             types = " or ".join(_ARTICLES.get(name, f"a {name}") for name in rule.types)
-            return f"{subject} must be {types}, not {_type_of(found)}"
+            remedy = _LONE_STRING_REMEDY if field == "input" and isinstance(found, str) else ""
+            return f"{subject} must be {types}, not {_type_of(found)}{remedy}"
         case "enum":
             return f"{subject} must be {' or '.join(rule.options)}, not {_shown(found)}"
         case "minLength" | "minItems":

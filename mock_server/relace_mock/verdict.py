@@ -12,10 +12,12 @@ import warnings
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
 from typing import Any, Literal
 
+from relace_mock import contract, retry_after
+from relace_mock.client_connections import Connection
 from relace_mock.journal import BODY_LIMIT, Entry
+from relace_mock.namespaces import ANONYMOUS
 
 Level = Literal["fail", "warn"]
 _Meaning = tuple[str, tuple[str, ...]]
@@ -26,6 +28,10 @@ _SLACK = 0.95, 0.05  # a part of Retry-After, and seconds: clocks and schedulers
 _AT_ONCE = 0.05  # seconds; a second retry that comes sooner did not back off
 _CONNECTIONS = 5  # needless connections that are no accident
 _LOOKED_AT = 1000  # requests of a key that are looked at for it
+_INCOMPLETE = (
+    "{} requests are no longer in the journal, so what they did is not known: give the server a "
+    "larger --journal-size or --journal-bytes, or empty the journal between tests"
+)
 _AGAIN = 3  # answers with the vector of one text that are a habit
 
 
@@ -41,7 +47,7 @@ class Finding:
     def __str__(self) -> str:
         """On one line."""
         numbers = ", ".join(map(str, self.requests))
-        return f"{self.rule}: {self.message} (request {numbers})"
+        return f"{self.rule}: {self.message}" + (f" (request {numbers})" if numbers else "")
 
 
 class BehaviourWarning(UserWarning):
@@ -50,15 +56,23 @@ class BehaviourWarning(UserWarning):
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What was found in so many ``requests``."""
+    """What was found in so many ``requests``.
+
+    ``complete`` is false if the journal had to drop requests; then a finding fails. A verdict is
+    true if it is ``ok``.
+    """
 
     requests: int
     findings: Sequence[Finding]
+    complete: bool = True
 
     @property
     def ok(self) -> bool:
-        """Whether requests came, and none did what is forbidden."""
-        return self.requests > 0 and not self.failures
+        """Whether requests came, all of them were seen, and none did what is forbidden."""
+        return self.requests > 0 and self.complete and not self.failures
+
+    def __bool__(self) -> bool:
+        return self.ok
 
     @property
     def failures(self) -> list[Finding]:
@@ -77,27 +91,45 @@ class Verdict:
         """
         for finding in self.warnings:
             warnings.warn(str(finding), BehaviourWarning, stacklevel=2)
-        if not self.requests:
+        if not self.requests and self.complete:
             raise AssertionError("relace-mock: no request arrived, so nothing was tested")
         if self.failures:
             lines = "\n".join(f"  {finding}" for finding in self.failures)
-            raise AssertionError(f"relace-mock: the client broke the contract:\n{lines}")
+            what = "the client broke the contract" if self.complete else "not ok"
+            raise AssertionError(f"relace-mock: {what}:\n{lines}")
 
 
-def judge(entries: Iterable[Entry]) -> Verdict:
-    """The verdict on the completed entries of a journal."""
-    done = [entry for entry in entries if entry.outcome != "pending"]
+def judge(entries: Iterable[Entry], dropped: int = 0) -> Verdict:
+    """The verdict on the completed entries of a journal, which has ``dropped`` others.
+
+    Requests that no client of Relace makes are passed over, as those of a health check.
+    """
+    done = [entry for entry in entries if entry.outcome != "pending" and not _is_probe(entry)]
     by_key: dict[str, list[Entry]] = defaultdict(list)
     for entry in done:
         by_key[entry.namespace].append(entry)
     findings = [finding for group in by_key.values() for finding in _of_one_key(group)]
     order = {"fail": 0, "warn": 1}
-    return Verdict(len(done), sorted(findings, key=lambda one: (order[one.level], one.requests)))
+    findings.sort(key=lambda one: (order[one.level], one.requests))
+    if dropped:
+        findings.insert(0, Finding("journal_incomplete", "fail", _INCOMPLETE.format(dropped), []))
+    return Verdict(len(done), findings, complete=not dropped)
+
+
+def _is_probe(entry: Entry) -> bool:
+    """Whether this is no request for the endpoint: from a load balancer, a browser, a preflight.
+
+    What sends a key, wherever it puts it, is a client of Relace, on any path.
+    """
+    if entry.namespace != ANONYMOUS or not entry.method or entry.sends_secret:
+        return False
+    return entry.raw_path != contract.EMBED_PATH or entry.method == "OPTIONS"
 
 
 def _of_one_key(entries: list[Entry]) -> Iterator[Finding]:
     by_body: dict[bytes, list[Entry]] = defaultdict(list)
     by_meaning: dict[_Meaning, list[Entry]] = defaultdict(list)
+    too_long: dict[bytes, list[Entry]] = defaultdict(list)
     for entry in entries:
         message = "; ".join(entry.violations)
         if message and entry.refusal not in (413, 429):
@@ -108,9 +140,11 @@ def _of_one_key(entries: list[Entry]) -> Iterator[Finding]:
             by_body[entry.body_hash].append(entry)
         if not message and (meaning := _meaning(entry)):
             by_meaning[meaning].append(entry)
+        elif not message and entry.attempt is not None and entry.texts_hash:
+            too_long[entry.texts_hash].append(entry)
     for attempts in by_body.values():
         yield from _of_one_body(attempts)
-    for alike in by_meaning.values():
+    for alike in itertools.chain(by_meaning.values(), too_long.values()):
         yield from _changed_bodies(alike)
     yield from _connections(entries)
     yield from _repeated_texts(by_meaning)
@@ -120,7 +154,7 @@ def _of_one_body(attempts: list[Entry]) -> Iterator[Finding]:
     """Every retry beside the attempt that it repeats."""
     retries = 0
     for before, after in zip(attempts, [*attempts[1:], None], strict=True):
-        is_retry = after is not None and after.attempt != 1 and after.time >= before.ended
+        is_retry = after is not None and after.attempt != 1 and after.is_after(before)
         if after is None or not is_retry:  # the last, a new call, or one sent at the same time
             if retries == 0 and before.attempt == 1 and _is_passing(before):
                 message = f"a {before.status} was not retried"
@@ -136,11 +170,13 @@ def _of_one_body(attempts: list[Entry]) -> Iterator[Finding]:
 
 def _of_one_retry(before: Entry, after: Entry, retries: int) -> Iterator[Finding]:
     both = [before.number, after.number]
-    gap = after.time - before.ended
+    gap = after.gap(before)
     if before.status in _FINAL:
         message = f"a {before.status} was sent again as it was"
         yield Finding("retried_non_retryable", "fail", message, both)
-    wait = _seconds(before)
+    wait = None
+    if before.retry_after is not None:
+        wait = retry_after.wait(before.retry_after, before.ended)
     if wait is not None and gap < wait * _SLACK[0] - _SLACK[1]:
         message = f"Retry-After asked for {wait:g} s, the retry came after {gap:.2f} s"
         yield Finding("retry_after_ignored", "fail", message, both)
@@ -158,7 +194,7 @@ def _changed_bodies(alike: list[Entry]) -> Iterator[Finding]:
     for before, after in itertools.pairwise(alike):
         failed = _is_passing(before) or before.outcome == "faulted"
         changed = after.body_hash != before.body_hash
-        if failed and changed and after.time >= before.ended:
+        if failed and changed and after.is_after(before):
             message = "the same texts were sent again in another body"
             both = [before.number, after.number]
             yield Finding("body_changed_on_retry", "fail", message, both)
@@ -166,19 +202,27 @@ def _changed_bodies(alike: list[Entry]) -> Iterator[Finding]:
 
 def _connections(entries: list[Entry]) -> Iterator[Finding]:
     """No keep-alive: new connections while others that the server kept open were idle."""
-    idle_from: dict[str, float] = {}
+    last: dict[Connection, Entry] = {}
     wasted = []
     for entry in entries[:_LOOKED_AT]:
-        new = entry.client not in idle_from
-        if new and any(since <= entry.time for since in idle_from.values()):
+        here = entry.connection
+        if here is None:
+            continue
+        if here not in last and any(
+            other.was_open(entry.came) and _was_idle(latest, here.opened)
+            for other, latest in last.items()
+        ):
             wasted.append(entry.number)
-        if entry.outcome in ("answered", "refused"):
-            idle_from[entry.client] = entry.ended
-        else:
-            idle_from.pop(entry.client, None)
+        last[here] = entry
     if len(wasted) >= _CONNECTIONS:
         message = f"{len(wasted)} new connections, though others were open and idle"
         yield Finding("connection_per_request", "warn", message, [wasted[0], wasted[-1]])
+
+
+def _was_idle(latest: Entry, event: int) -> bool:
+    """Whether a connection waited for a request, given the latest that it had before an event."""
+    finished = latest.outcome in ("answered", "refused")
+    return finished and latest.over is not None and latest.over < event
 
 
 def _repeated_texts(by_meaning: dict[_Meaning, list[Entry]]) -> Iterator[Finding]:
@@ -204,20 +248,7 @@ def _meaning(entry: Entry) -> _Meaning | None:
         return None
     try:
         body: Any = json.loads(entry.body)
-        return body["model"], tuple(body["input"])
+        texts = body["input"]
+        return body["model"], (texts,) if isinstance(texts, str) else tuple(texts)
     except (ValueError, TypeError, KeyError, RecursionError):
-        return None
-
-
-def _seconds(entry: Entry) -> float | None:
-    """The wait that an answer asked for in Retry-After: seconds, or a date."""
-    if entry.retry_after is None:
-        return None
-    try:
-        return max(float(entry.retry_after), 0.0)
-    except ValueError:
-        pass
-    try:
-        return max(parsedate_to_datetime(entry.retry_after).timestamp() - entry.ended, 0.0)
-    except (ValueError, OverflowError):
         return None

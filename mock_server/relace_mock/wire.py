@@ -25,6 +25,7 @@ from relace_mock.heads import is_beginning_of_method, with_known_method
 from relace_mock.settings import Http
 
 Malformed = Callable[[str, str], None]
+Addressed = Callable[[str], None]
 Send = Callable[[Any], Awaitable[None]]
 
 #: Bytes of a request before its body. h11 has the same limit of its own.
@@ -41,11 +42,26 @@ class _Envelope:
 
     transport: asyncio.Transport
     on_malformed: Malformed
+    on_opened: Addressed
+    on_closed: Addressed
+
+    def connection_made(self, transport: Any) -> None:
+        super().connection_made(transport)  # type: ignore[misc]  # of uvicorn's protocol
+        self.on_opened(_address(transport))
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.on_closed(_address(self.transport))
+        super().connection_lost(exc)  # type: ignore[misc]  # as above
+
+    def on_response_complete(self) -> None:
+        """Tell of a connection that ends with this answer: over TLS it is lost much later."""
+        if self.transport.is_closing():
+            self.on_closed(_address(self.transport))
+        super().on_response_complete()  # type: ignore[misc]  # as above
 
     def send_400_response(self, msg: str) -> None:
         text = f"Not a valid HTTP/1.1 request: {msg}"
-        host, port, *_ = self.transport.get_extra_info("peername") or ("", 0)
-        self.on_malformed(text, f"{host}:{port}")
+        self.on_malformed(text, _address(self.transport))
         reply = rendering.error(400, text)
         fields = [
             *reply.headers,
@@ -58,6 +74,11 @@ class _Envelope:
 
     def _unsupported_upgrade_warning(self) -> None:
         """Say nothing: to ignore a wish to upgrade is not worth a warning."""
+
+
+def _address(transport: asyncio.Transport) -> str:
+    host, port, *_ = transport.get_extra_info("peername") or ("", 0)
+    return f"{host}:{port}"
 
 
 class _Kept:
@@ -183,14 +204,25 @@ def _last_field(data: bytes) -> int:
     return len(data) - data.endswith(b"\r")
 
 
-def protocol_class(http: Http, on_malformed: Malformed) -> type[asyncio.Protocol]:
+def _unheard(_address: str) -> None: ...
+
+
+def protocol_class(
+    http: Http,
+    on_malformed: Malformed,
+    on_opened: Addressed = _unheard,
+    on_closed: Addressed = _unheard,
+) -> type[asyncio.Protocol]:
     """Give the protocol of an implementation; ``auto`` prefers the faster one.
 
     ``on_malformed`` hears of what is not HTTP: what was wrong, and from which address.
+    ``on_opened`` and ``on_closed`` hear the addresses of connections; of an end perhaps twice.
     """
     h11 = http == "h11" or (http == "auto" and not importlib.util.find_spec("httptools"))
     base = _h11() if h11 else _http_tools()
-    return type(base.__name__, (base,), {"on_malformed": staticmethod(on_malformed)})
+    heard: dict[str, Callable[..., None]]
+    heard = {"on_malformed": on_malformed, "on_opened": on_opened, "on_closed": on_closed}
+    return type(base.__name__, (base,), {name: staticmethod(f) for name, f in heard.items()})
 
 
 def _http_tools() -> type[asyncio.Protocol]:  # noqa: C901 - counts the methods as branches

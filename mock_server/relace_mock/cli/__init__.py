@@ -68,7 +68,9 @@ def main() -> None:
         complain(_no_such_option(error))
     except click.ClickException as error:
         complain(error.format_message())
-    except (SettingsError, ServerError) as error:
+    except SettingsError as error:
+        complain(error.brief)
+    except ServerError as error:
         complain(str(error))
     except OSError as error:
         discard(sys.stdout)  # it may be what failed

@@ -17,7 +17,7 @@ def complete_scenarios(
     from click.shell_completion import CompletionItem
 
     from relace_mock.scenario.library import Library
-    from relace_mock.scenario.source import ScenarioError
+    from relace_mock.scenario.mistakes import ScenarioError
 
     try:
         library = Library(ctx.params.get("scenarios"))

@@ -62,9 +62,9 @@ def show(name: str, scenarios: Path | None) -> None:
     "paths", nargs=-1, required=True, metavar="PATH...", type=click.Path(path_type=Path)
 )
 def check(paths: tuple[Path, ...]) -> None:
-    """Check files, or the files of folders. Exit code 1 if one cannot be honoured."""
+    """Tell every mistake of files, or of the files of folders. Exit code 1 if there is one."""
     from relace_mock.scenario.library import files_in, read_file
-    from relace_mock.scenario.source import ScenarioError
+    from relace_mock.scenario.mistakes import ScenarioError
 
     bad = 0
     files = [file for path in paths for file in (files_in(path) if path.is_dir() else [path])]
@@ -72,7 +72,7 @@ def check(paths: tuple[Path, ...]) -> None:
         try:
             print(f"{file}: {read_file(file).name} is good")
         except ScenarioError as error:
-            print(error)
+            print(*(mistake.told for mistake in error.all), sep="\n")
             bad += 1
     if bad:
         sys.stdout.flush()

@@ -22,7 +22,7 @@ from relace_mock.cli.options import (
     vector_options,
 )
 from relace_mock.cli.writing import write
-from relace_mock.settings import Http, Listening, ResetForm, Settings, UnknownKeyStatus
+from relace_mock.settings import Contract, Http, Listening, ResetForm, Settings, UnknownKeyStatus
 
 _DEFAULTS = Settings()
 _LISTENING = Listening()
@@ -95,6 +95,13 @@ _answer_options = declared(
         multiple=True,
         metavar="ORIGIN",
         help="Let web pages of this origin, as https://app.example, read answers; repeatable, * for all.",
+    ),
+    option(
+        "--contract",
+        section="Answers",
+        type=Choice(get_args(Contract)),
+        default=_DEFAULTS.contract,
+        help="What is only observed to work, as a lone string for input: answer and note it, or refuse it.",
     ),
     option(
         "--rate-limit",

@@ -1,38 +1,74 @@
-"""The kinds of value that are made of others: lists, header fields, records."""
+"""The kinds of value that are made of others: lists, header fields, records.
+
+Each reads all its parts before it refuses any, so that a user sees every mistake at once.
+"""
 
 from __future__ import annotations
 
 import re
 import typing
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import MISSING, dataclass, fields
 from typing import Any
 
 from relace_mock.scenario.kinds import Kind, Schema, Text, found
-from relace_mock.scenario.source import Node, suggestion
+from relace_mock.scenario.mistakes import ScenarioError, suggestion, together
+from relace_mock.scenario.source import Node
+
+
+class Mistakes:
+    """Collects what is wrong with the parts of a value."""
+
+    def __init__(self, found: Iterable[ScenarioError] = ()) -> None:
+        self.found = list(found)
+
+    def read(self, kind: Kind, node: Node) -> Any:
+        """The value of a part; None after its mistakes are collected."""
+        if node.broken is not None:
+            self.found.append(node.broken)
+            if node.value is None:
+                return None
+        try:
+            return kind.read(node)
+        except ScenarioError as error:
+            self.found.append(error)
+            return None
+
+    def refuse(self) -> None:
+        """Raise ``ScenarioError`` with all mistakes, if there are any."""
+        if self.found:
+            raise together(self.found) from None
 
 
 @dataclass(frozen=True, slots=True)
 class ListOf:
-    """A list of at least one; ``single``: one value may stand for a list of one."""
+    """A list of at least one; ``single``: one value may stand for a list of one.
+
+    ``form`` shows what to write in place of a value that is no list.
+    """
 
     kind: Kind
     single: bool = False
     unique: bool = False
+    form: Callable[[Node], str] | None = None
 
     def read(self, node: Node) -> tuple[Any, ...]:
         """See ``Kind``."""
         if not isinstance(node.value, list):
             if self.single:
                 return (self.kind.read(node),)
-            node.fail(f"must be a list, not {found(node)}")
+            remedy = f": write {self.form(node)}" if self.form else ""
+            node.fail(f"must be a list, not {found(node)}{remedy}")
         if not node.value:
             node.fail("is empty: an empty list does nothing, leave the key out")
         values: list[Any] = []
+        mistakes = Mistakes()
         for item in node.value:
-            values.append(self.kind.read(item))
-            if self.unique and values[-1] in values[:-1]:
-                item.fail(f"{found(item)} is there twice: remove one")
+            value = mistakes.read(self.kind, item)
+            if self.unique and value is not None and value in values:
+                mistakes.found.append(item.mistake(f"{found(item)} is there twice: remove one"))
+            values.append(value)
+        mistakes.refuse()
         return tuple(values)
 
     def schema(self) -> Schema:
@@ -53,24 +89,58 @@ class Fields:
     def read(self, node: Node) -> dict[str, str | None]:
         """See ``Kind``."""
         if not isinstance(node.value, dict):
-            node.fail(f"must be a mapping of names to values, not {found(node)}")
+            remedy = f": write {_as_fields(node)}"
+            node.fail(f"must be a mapping of names to values, not {found(node)}{remedy}")
         if not node.value:
             node.fail("is empty: leave the key out")
         seen: dict[str, str] = {}
         fields: dict[str, str | None] = {}
+        mistakes = Mistakes()
         for name, value in node.value.items():
-            key = node.keys[name]
-            if not re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", name):
-                key.fail(f"{name!r} is not a name of a header field")
-            if name.lower() in seen:
-                key.fail(f"is the same field as {seen[name.lower()]}: remove one")
-            if name.lower() in self.forbidden:
-                key.fail(self.forbidden[name.lower()])
-            seen[name.lower()] = name
-            fields[name] = self._value(value)
+            if problem := self._problem(name, seen):
+                mistakes.found.append(node.keys[name].mistake(problem))
+            seen.setdefault(name.lower(), name)
+            fields[name] = mistakes.read(_FieldValue(self.removable), value)
+        mistakes.refuse()
         return fields
 
-    def _value(self, node: Node) -> str | None:
+    def _problem(self, name: str, seen: Mapping[str, str]) -> str | None:
+        """What is wrong with a name, after those that were seen before."""
+        if not re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", name):
+            return f"{name!r} is not a name of a header field"
+        if name.lower() in seen:
+            return f"is the same field as {seen[name.lower()]}: remove one"
+        return self.forbidden.get(name.lower())
+
+    def schema(self) -> Schema:
+        """See ``Kind``."""
+        value = _FieldValue(self.removable).schema()
+        return {"type": "object", "minProperties": 1, "additionalProperties": value}
+
+
+def _as_fields(node: Node) -> str:
+    """The mapping that was perhaps meant by a list or a text of header fields."""
+    items = node.value if isinstance(node.value, list) else [node]
+    pairs: list[tuple[str, str]] = []
+    for item in items:
+        if isinstance(item.value, dict):
+            pairs += [(name, value.written) for name, value in item.value.items()]
+        elif isinstance(item.value, str):
+            name, colon, value = item.value.partition(":")
+            pairs += [(name.strip(), value.strip())] if colon else []
+    shown = [(name, value) for name, value in pairs if value and '"' not in value][:3]
+    written = ", ".join(f'{name}: "{value}"' for name, value in shown)
+    return f"{{{written}}}" if 0 < len(written) < 80 else '{Retry-After: "2"}'
+
+
+@dataclass(frozen=True, slots=True)
+class _FieldValue:
+    """The value of a header field, null if it is ``removable``."""
+
+    removable: bool
+
+    def read(self, node: Node) -> str | None:
+        """See ``Kind``."""
         if node.value is None and self.removable:
             return None
         value = Text().read(node)
@@ -82,8 +152,7 @@ class Fields:
 
     def schema(self) -> Schema:
         """See ``Kind``."""
-        value = {"type": ["string", "null"]} if self.removable else {"type": "string"}
-        return {"type": "object", "minProperties": 1, "additionalProperties": value}
+        return {"type": ["string", "null"]} if self.removable else {"type": "string"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,8 +176,13 @@ class Either:
 class Record:
     """A mapping whose keys are the fields of a dataclass of the model.
 
-    A field is annotated with its type, its kind and its description. A class that has
-    ``refuse_impossible(self, node)`` is asked whether its keys go together.
+    A field is annotated with its type, its kind and its description. The class may have
+
+    * ``conflicts(node)``, which gives mistakes that the keys alone show;
+    * ``mistakes(self, node)``, which gives those that the values show, once all are read;
+    * ``ALIASES``, other names of its keys that people try;
+    * ``elsewhere(name)``, which says where a key belongs that is not one here;
+    * ``form(node)``, which shows what to write in place of a value that is no mapping.
     """
 
     of: type[Any]
@@ -116,20 +190,35 @@ class Record:
     def read(self, node: Node) -> Any:
         """See ``Kind``."""
         if not isinstance(node.value, dict):
-            node.fail(f"must be a mapping, not {found(node)}")
+            form = self.of.form(node) if hasattr(self.of, "form") else ""
+            node.fail(f"must be a mapping, not {found(node)}{f': write {form}' if form else ''}")
         keys = _annotations(self.of)
+        mistakes = Mistakes([node.broken] if node.broken else ())
         values = {}
         for name, value in node.value.items():
-            if name not in keys:
-                node.keys[name].fail(f"is not a key here; {suggestion(name, keys)}")
-            values[name] = keys[name][0].read(value)
-        for field in fields(self.of):
-            if field.default is MISSING and field.name not in values:
-                node.fail(f"{field.name} is missing: {keys[field.name][1]}")
+            if name in keys:
+                values[name] = mistakes.read(keys[name][0], value)
+            else:
+                remedy = self._remedy(name, keys)
+                mistakes.found.append(node.keys[name].mistake(f"is not a key here; {remedy}"))
+        # A key that cannot be read, or is not known, is perhaps the one that is missing.
+        if node.broken is None and node.value.keys() <= keys.keys():
+            for field in fields(self.of):
+                if field.default is MISSING and field.name not in values:
+                    text = f"{field.name} is missing: {keys[field.name][1]}"
+                    mistakes.found.append(node.mistake(text))
+        if hasattr(self.of, "conflicts"):
+            mistakes.found += self.of.conflicts(node)
+        mistakes.refuse()
         record = self.of(**values)
-        if hasattr(record, "refuse_impossible"):
-            record.refuse_impossible(node)
+        if hasattr(record, "mistakes"):
+            mistakes.found += record.mistakes(node)
+            mistakes.refuse()
         return record
+
+    def _remedy(self, name: str, keys: Iterable[str]) -> str:
+        elsewhere = self.of.elsewhere(name) if hasattr(self.of, "elsewhere") else None
+        return elsewhere or suggestion(name, keys, getattr(self.of, "ALIASES", {}))
 
     def schema(self) -> Schema:
         """See ``Kind``."""

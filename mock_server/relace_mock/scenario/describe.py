@@ -7,8 +7,10 @@ from collections.abc import Iterator
 from http import HTTPStatus
 
 from relace_mock.scenario.faults import FAULTS
-from relace_mock.scenario.model import Absent, Rule, Scenario, Step, When
+from relace_mock.scenario.model import Scenario
 from relace_mock.scenario.mutations import MUTATIONS
+from relace_mock.scenario.rule import Rule, When
+from relace_mock.scenario.step import Absent, Step
 
 
 def describe(scenario: Scenario) -> str:
@@ -18,6 +20,8 @@ def describe(scenario: Scenario) -> str:
 
 def _lines(scenario: Scenario) -> Iterator[str]:
     yield f"{scenario.name}: {scenario.description}".rstrip(": ")
+    if scenario.dimensions:
+        yield f"  vectors: {scenario.dimensions} numbers each"
     if limit := scenario.rate_limit:
         wait = ", and Retry-After says how long to wait" if limit.retry_after else ""
         yield f"  quota: {limit.requests} requests in {limit.per:g} s, then 429{wait}"
@@ -105,6 +109,8 @@ def _more(step: Step) -> str:
         parts.append(f"{step.bytes_per_second:g} bytes a second")
     for name, value in (step.headers or {}).items():
         parts.append(f"without {name}" if value is None else f"with {name}: {value}")
+    if step.retry_after is not None:
+        parts.append(f"with Retry-After: {step.retry_after.words()}")
     return "".join(f", {part}" for part in parts)
 
 

@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, NamedTuple
 from relace_mock.scenario.matching import Exchange, first_miss
 
 if TYPE_CHECKING:
-    from relace_mock.scenario.model import Rule, Scenario, Step
+    from relace_mock.scenario.model import Scenario
+    from relace_mock.scenario.rule import Rule
+    from relace_mock.scenario.step import Step
 
 #: Answers given so far, by rule.
 Position = tuple[int, ...]

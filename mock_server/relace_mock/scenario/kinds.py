@@ -1,5 +1,7 @@
 """The kinds of single value that a scenario holds; ``compounds`` has those of several.
 
+``numbers`` has those of numbers, ``durations`` those of time.
+
 Each reads a value, or refuses it, and describes itself in JSON Schema. The model names the
 kind of each of its keys.
 """
@@ -9,15 +11,14 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from relace_mock.scenario.source import Node, suggestion
+from relace_mock.scenario.mistakes import plain_name, suggestion
+from relace_mock.scenario.source import Node
 
-_DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h)")
-_LONGEST = 366 * 86400.0
-_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+_YES, _NO = ("true", "yes", "on", "y", "1"), ("false", "no", "off", "n", "0")
 Schema = dict[str, Any]
 #: The largest whole number that every reader of JSON reads as it is.
 LARGEST = 2**53 - 1
@@ -46,6 +47,14 @@ def found(node: Node) -> str:
     return node.written[:60]
 
 
+def _quoted(node: Node) -> str:
+    """Show a scalar as a string."""
+    text = node.written or found(node)
+    return (
+        f'put it in quotes, "{text}"' if len(text) < 40 and '"' not in text else "put it in quotes"
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Text:
     """A string, of a form if ``pattern`` is given; ``form`` says it in words."""
@@ -56,7 +65,7 @@ class Text:
     def read(self, node: Node) -> str:
         """See ``Kind``."""
         if not isinstance(node.value, str):
-            hint = "" if isinstance(node.value, (list, dict)) else ": put it in quotes"
+            hint = "" if isinstance(node.value, (list, dict)) else f": {_quoted(node)}"
             node.fail(f"must be a string, not {found(node)}{hint}")
         if self.pattern and not re.fullmatch(self.pattern, node.value):
             node.fail(f"must be {self.form}, not {found(node)}")
@@ -68,69 +77,6 @@ class Text:
 
 
 @dataclass(frozen=True, slots=True)
-class Whole:
-    """A whole number from ``least`` to ``most``."""
-
-    least: int
-    most: int = LARGEST
-
-    def read(self, node: Node) -> int:
-        """See ``Kind``."""
-        value = node.value
-        if type(value) is not int or not self.least <= value <= self.most:
-            limits = f"at least {self.least}"
-            if self.most != LARGEST or (type(value) is int and value > LARGEST):
-                limits = f"from {self.least} to {self.most}"
-            node.fail(f"must be a whole number {limits}, not {found(node)}")
-        return value
-
-    def schema(self) -> Schema:
-        """See ``Kind``."""
-        return {"type": "integer", "minimum": self.least, "maximum": self.most}
-
-
-@dataclass(frozen=True, slots=True)
-class Fraction:
-    """A number from 0 to 1; ``zero`` and ``one`` tell whether those are allowed."""
-
-    zero: bool
-    one: bool
-
-    def read(self, node: Node) -> float:
-        """See ``Kind``."""
-        value = node.value
-        fits = type(value) in (int, float) and 0 <= value <= 1
-        if not fits or (value == 0 and not self.zero) or (value == 1 and not self.one):
-            low = "from 0" if self.zero else "above 0"
-            high = "to 1" if self.one else "to below 1"
-            node.fail(f"must be a number {low} {high}, not {found(node)}")
-        return float(value)
-
-    def schema(self) -> Schema:
-        """See ``Kind``."""
-        low = "minimum" if self.zero else "exclusiveMinimum"
-        high = "maximum" if self.one else "exclusiveMaximum"
-        return {"type": "number", low: 0, high: 1}
-
-
-@dataclass(frozen=True, slots=True)
-class Positive:
-    """A number above 0, up to ``most``."""
-
-    most: float = 1e12
-
-    def read(self, node: Node) -> float:
-        """See ``Kind``."""
-        if type(node.value) not in (int, float) or not 0 < node.value <= self.most:
-            node.fail(f"must be a number above 0, up to {self.most:g}, not {found(node)}")
-        return float(node.value)
-
-    def schema(self) -> Schema:
-        """See ``Kind``."""
-        return {"type": "number", "exclusiveMinimum": 0, "maximum": self.most}
-
-
-@dataclass(frozen=True, slots=True)
 class Flag:
     """True, and nothing else if ``only``; or false too."""
 
@@ -139,7 +85,12 @@ class Flag:
     def read(self, node: Node) -> bool:
         """See ``Kind``."""
         if not isinstance(node.value, bool):
-            node.fail(f"must be true{'' if self.only else ' or false'}, not {found(node)}")
+            remedy = ""
+            if not isinstance(node.value, (list, dict, type(None))):
+                said = str(node.value).strip().lower()
+                word = "true" if self.only or said in _YES else "false" if said in _NO else ""
+                remedy = f": write {word}, without quotes" if word else ""
+            node.fail(f"must be true{'' if self.only else ' or false'}, not {found(node)}{remedy}")
         if self.only and not node.value:
             node.fail("can only be true: leave the key out otherwise")
         return node.value
@@ -151,45 +102,43 @@ class Flag:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """One of some names, or of some numbers."""
+    """One of some names, or of some numbers.
+
+    ``aliases`` are names that people try; with ``statuses`` they try those, too.
+    """
 
     options: Sequence[str | int]
+    aliases: Mapping[str, str] = field(default_factory=dict)
+    statuses: bool = False
 
     def read(self, node: Node) -> Any:
         """See ``Kind``."""
         if isinstance(node.value, bool) or node.value not in self.options:
             names = [str(option) for option in self.options]
             if isinstance(node.value, str):
-                node.fail(f"{found(node)} is not known; {suggestion(node.value, names)}")
-            node.fail(f"must be one of {', '.join(names)}, not {found(node)}")
+                node.fail(f"{found(node)} is not known; {self._remedy(node.value, names)}")
+            remedy = self._remedy(node.written, names) if self.is_alias(node.written) else ""
+            if self.statuses and re.fullmatch("[2-5][0-9][0-9]", node.written):
+                remedy = f"write status: {node.written}"
+            listed = f"one of {', '.join(names)}, not {found(node)}"
+            node.fail(f"must be {listed}{f'; {remedy}' if remedy else ''}")
         return node.value
+
+    def is_alias(self, word: str) -> bool:
+        """Whether a word is another name of an option."""
+        return plain_name(word) in self.aliases
+
+    def _remedy(self, word: str, names: Sequence[str]) -> str:
+        if word.strip() in names:
+            return f"write {word.strip()}, without quotes"
+        parts = [part.strip() for part in word.split(",")]
+        if len(parts) > 1 and all(part in names for part in parts):
+            return f"write a list, [{', '.join(parts)}]"
+        return suggestion(word, names, self.aliases)
 
     def schema(self) -> Schema:
         """See ``Kind``."""
         return {"enum": list(self.options)}
-
-
-@dataclass(frozen=True, slots=True)
-class Duration:
-    """A time with its unit, ``250ms`` or ``60s``; read as seconds."""
-
-    zero: bool = True
-
-    def read(self, node: Node) -> float:
-        """See ``Kind``."""
-        match = _DURATION.fullmatch(node.value) if isinstance(node.value, str) else None
-        if match is None:
-            node.fail(f"must be a duration such as 250ms, 2s or 1m, not {found(node)}")
-        seconds = float(match[1]) * _UNITS[match[2]]
-        if seconds > _LONGEST:
-            node.fail(f"must be at most a year, not {found(node)}")
-        if seconds == 0 and not self.zero:
-            node.fail(f"must be longer than nothing, not {found(node)}")
-        return seconds
-
-    def schema(self) -> Schema:
-        """See ``Kind``."""
-        return {"type": "string", "pattern": f"^{_DURATION.pattern}$"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from relace_mock.scenario.source import SIZE_LIMIT, ScenarioError, suggestion
+from relace_mock.scenario.mistakes import ScenarioError, suggestion
+from relace_mock.scenario.source import SIZE_LIMIT
 
 if TYPE_CHECKING:
     from relace_mock.scenario.model import Scenario
@@ -104,7 +105,9 @@ class Library:
         try:
             paths = self._paths()
         except ScenarioError as error:
-            yield from self._complain(self._folder or Path(), f"{error}; all good versions stay")
+            yield from self._complain(
+                self._folder or Path(), f"{error.brief}; all good versions stay"
+            )
             return
         for path in [path for path in self._own if path not in paths]:
             self._tried.clear()  # a name may be free now
@@ -121,7 +124,7 @@ class Library:
             except ScenarioError as error:
                 if path == self._file or path.exists():  # else it is gone, as will be told
                     stays = "; the last good version stays" if path in self._own else ""
-                    yield from self._complain(path, f"{error}{stays}")
+                    yield from self._complain(path, f"{error.brief}{stays}")
 
     def _complain(self, path: Path, problem: str) -> Iterator[str]:
         """Tell a problem once, not at every look."""

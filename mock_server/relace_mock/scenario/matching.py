@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from relace_mock.exchange import EmbedRequest, Received, is_secret
 
 if TYPE_CHECKING:
-    from relace_mock.scenario.model import When
+    from relace_mock.scenario.rule import When
 
 
 #: What a request would get without a script: the documented statuses that a script can

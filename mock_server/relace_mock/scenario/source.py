@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, NoReturn
 
 import orjson
 import yaml
 
-from relace_mock.settings import SettingsError
+from relace_mock.scenario.mistakes import ScenarioError
+from relace_mock.scenario.syntax import meaning
 
 #: Bytes of a scenario. It is a story, not a store.
 SIZE_LIMIT = 1_000_000
@@ -41,21 +41,14 @@ _ESCAPE = re.compile(r"\\(u[dD][89abAB]..\\u....)|\\.")
 _JSON_NUMBER = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?[eE][-+]?\d+")
 
 
-class ScenarioError(SettingsError):
-    """A scenario that cannot be honoured: where, which key, what is wrong, what to do."""
-
-    def __init__(self, file: str, line: int, column: int, key: str, problem: str) -> None:
-        self.file, self.line, self.column, self.key, self.problem = file, line, column, key, problem
-        where = f"{file}:{line}:{column}: " if line else f"{file}: "
-        super().__init__(f"{where}{f'{key}: ' if key else ''}{problem}")
-
-
 @dataclass(frozen=True, slots=True)
 class Node:
     """A value, its path from the top (``rules[0].steps[1].status``) and its place in the text.
 
     ``value`` is a scalar, a list of nodes, or a dictionary of nodes; ``written`` is a scalar's
     own text; ``keys`` are the places of the keys of a dictionary, each a node without a value.
+    ``broken`` says why a value could not be read, which is then None, or a key of a dictionary,
+    which then is not there.
     """
 
     value: Any
@@ -65,10 +58,15 @@ class Node:
     column: int
     written: str = ""
     keys: dict[str, Node] = field(default_factory=dict)
+    broken: ScenarioError | None = None
+
+    def mistake(self, problem: str) -> ScenarioError:
+        """What is wrong with this value, to be collected."""
+        return ScenarioError(self.file, self.line, self.column, self.path, problem)
 
     def fail(self, problem: str) -> NoReturn:
         """Refuse this value. Raises ``ScenarioError``."""
-        raise ScenarioError(self.file, self.line, self.column, self.path, problem)
+        raise self.mistake(problem)
 
     def plain(self) -> Any:
         """The value without its places."""
@@ -79,8 +77,11 @@ class Node:
         return self.value
 
 
-def parse(text: bytes, file: str) -> Node:
-    """The value that a text holds. Raises ``ScenarioError``."""
+def parse(text: bytes, file: str) -> tuple[Node, list[ScenarioError]]:
+    """The value that a text holds, and what of it could not be read.
+
+    Raises ``ScenarioError`` for a text that cannot be read at all.
+    """
     if len(text) > SIZE_LIMIT:
         raise ScenarioError(
             file, 0, 0, "", f"has {len(text)} bytes; a scenario has at most {SIZE_LIMIT}"
@@ -93,18 +94,19 @@ def parse(text: bytes, file: str) -> Node:
         problem = f"is not UTF-8 at byte {error.start}"
         raise ScenarioError(file, *_place(text, error.start), "", problem) from None
     except yaml.reader.ReaderError as error:
-        problem = f"is not YAML: {error.reason}"
+        problem = f"is not YAML: {meaning(error.reason, '', 0)}"
         raise ScenarioError(file, *_place(text, error.position), "", problem) from None
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line, column = (mark.line + 1, mark.column + 1) if mark else (0, 0)
-        problem = f"is not YAML: {error.problem or error.context}"
-        if text.splitlines()[line - 1 : line] and b"\t" in text.splitlines()[line - 1][:column]:
-            problem += "; YAML is indented with blanks, not with tabs"
+        lines = text.decode("utf-8-sig").splitlines()
+        here = lines[line - 1] if 0 < line <= len(lines) else ""
+        problem = f"is not YAML: {meaning(f'{error.context} {error.problem}', here, column)}"
         raise ScenarioError(file, line, column, "", problem) from None
     if tree is None:
         raise ScenarioError(file, 1, 1, "", "is empty")
-    return _Reader(file).node(tree, "", 0)
+    reader = _Reader(file)
+    return reader.node(tree, "", 0), reader.mistakes
 
 
 def _refuse_size(source: str, file: str) -> None:
@@ -135,6 +137,7 @@ class _Reader:
     def __init__(self, file: str) -> None:
         self._file = file
         self._values = 0
+        self.mistakes: list[ScenarioError] = []
 
     def node(self, tree: yaml.Node, path: str, depth: int) -> Node:
         at = self._at(tree, path)
@@ -145,7 +148,7 @@ class _Reader:
             at.fail(_TOO_DEEP)
         if tree.tag.removeprefix(_TAGS) not in _MEANINGFUL[type(tree)]:
             tag = tree.tag.replace(_TAGS, "!!")[:60]
-            at.fail(f"the tag {tag} has no meaning here: remove it")
+            return self._broken(at, f"the tag {tag} has no meaning here: remove it")
         if isinstance(tree, yaml.MappingNode):
             return self._mapping(tree, at, depth)
         if isinstance(tree, yaml.SequenceNode):
@@ -155,8 +158,17 @@ class _Reader:
             ]
             return Node(items, self._file, path, at.line, at.column)
         assert isinstance(tree, yaml.ScalarNode)
-        value = self._scalar(tree, at)
+        try:
+            value = self._scalar(tree, at)
+        except ScenarioError as error:
+            return self._broken(at, error.problem)
         return Node(value, self._file, path, at.line, at.column, tree.value)
+
+    def _broken(self, at: Node, problem: str) -> Node:
+        """Collect a mistake; the node stands for the value that could not be read."""
+        broken = at.mistake(problem)
+        self.mistakes.append(broken)
+        return replace(at, broken=broken)
 
     def _scalar(self, tree: yaml.Node, at: Node) -> Any:
         assert isinstance(tree, yaml.ScalarNode)
@@ -176,22 +188,41 @@ class _Reader:
     def _mapping(self, tree: yaml.MappingNode, at: Node, depth: int) -> Node:
         values: dict[str, Node] = {}
         keys: dict[str, Node] = {}
+        broken = None
         for key_tree, value_tree in tree.value:
             key_at = self._at(key_tree, at.path)
             if key_tree.tag == f"{_TAGS}merge":
-                key_at.fail("the key << would merge: write the keys out, or put it in quotes")
-            key = self._scalar(key_tree, key_at) if _is_scalar(key_tree) else None
-            if not isinstance(key, str):
-                shown = key_tree.value if _is_scalar(key_tree) else "a list or mapping"
-                key_at.fail(f"the key {shown} is not a string: put it in quotes")
+                problem = "the key << would merge: write the keys out, or put it in quotes"
+                broken = self._broken(key_at, problem).broken
+                continue
+            key = self._key(key_tree, key_at)
+            if key is None:
+                broken = self.mistakes[-1]
+                continue
             path = f"{at.path}.{key}".removeprefix(".")
+            value = self.node(value_tree, path, depth + 1)
             if key in values:
-                self._at(key_tree, path).fail(
-                    f"is given twice, first on line {keys[key].line}: remove one"
-                )
+                first = f"first on line {keys[key].line}"
+                self._broken(self._at(key_tree, path), f"is given twice, {first}: remove one")
+                continue
             keys[key] = self._at(key_tree, path)
-            values[key] = self.node(value_tree, path, depth + 1)
-        return Node(values, self._file, at.path, at.line, at.column, keys=keys)
+            values[key] = value
+        return Node(values, self._file, at.path, at.line, at.column, keys=keys, broken=broken)
+
+    def _key(self, tree: yaml.Node, at: Node) -> str | None:
+        """A key, or None after a mistake is collected."""
+        shown = "a list or mapping"
+        if isinstance(tree, yaml.ScalarNode):
+            shown = tree.value[:60]
+            try:
+                key = self._scalar(tree, at)
+            except ScenarioError as error:
+                self.mistakes.append(error)
+                return None
+            if isinstance(key, str):
+                return key
+        self._broken(at, f"the key {shown} is not a string: put it in quotes")
+        return None
 
     def _at(self, tree: yaml.Node, path: str) -> Node:
         mark = tree.start_mark
@@ -216,16 +247,3 @@ def _as_yaml(source: str) -> str:
 def _json_piece(found: re.Match[str]) -> str:
     piece = found[0].replace("\t", " ")
     return _ESCAPE.sub(lambda pair: json.loads(f'"{pair[0]}"') if pair[1] else pair[0], piece)
-
-
-def _is_scalar(tree: yaml.Node) -> bool:
-    return isinstance(tree, yaml.ScalarNode)
-
-
-def suggestion(word: str, known: Iterable[str]) -> str:
-    """What a misspelt word should perhaps be; else all that it can be."""
-    import difflib  # noqa: PLC0415 - for messages only
-
-    known = list(known)
-    near = difflib.get_close_matches(word[:80], known, 1, 0.6)
-    return f"did you mean {near[0]}?" if near else f"there is {', '.join(known)}"

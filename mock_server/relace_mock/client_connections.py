@@ -1,0 +1,49 @@
+"""Which TCP connections are open, and in which order things happened.
+
+Order comes from a counter, not from a clock: a clock can stand still or step back.
+"""
+
+from __future__ import annotations
+
+import itertools
+
+#: The next number of the sequence of events in this process; ``next`` is atomic.
+EVENTS = itertools.count(1)
+
+
+class Connection:
+    """A connection, with the numbers of the events that opened and closed it.
+
+    ``closed`` is None while it is open.
+    """
+
+    __slots__ = ("closed", "opened")
+
+    def __init__(self) -> None:
+        self.opened = next(EVENTS)
+        self.closed: int | None = None
+
+    def was_open(self, event: int) -> bool:
+        """Whether it was open at an event after it was opened."""
+        return self.closed is None or self.closed > event
+
+
+class Connections:
+    """The open connections by the address of the client; as many as there are sockets."""
+
+    def __init__(self) -> None:
+        self._open: dict[str, Connection] = {}
+
+    def opened(self, address: str) -> None:
+        """Remember a new connection."""
+        self._open[address] = Connection()
+
+    def closed(self, address: str) -> None:
+        """Note that either side closed a connection; a second time changes nothing."""
+        connection = self._open.pop(address, None)
+        if connection is not None:
+            connection.closed = next(EVENTS)
+
+    def find(self, address: str) -> Connection | None:
+        """The open connection from an address; None if no one reports connections."""
+        return self._open.get(address)

@@ -1,0 +1,62 @@
+"""How long an answer asks to wait: the two forms of ``Retry-After`` (RFC 9110 section 10.2.3).
+
+A number of digits, or a date in one of the three forms of section 5.6.7. Anything else asks for
+nothing: `inf`, `1e3`, `+5`, `-1` and `1_0` are no numbers there, though Python reads them.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+
+_SECONDS = re.compile(r"[0-9]+")
+#: Seconds; a number of any length is at most this, some 30,000 years.
+_FURTHEST = 1e12
+_MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
+_DAY = "(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)"
+_LONG_DAY = "(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day"
+_CLOCK = "(?P<hour>[0-9]{2}):(?P<minute>[0-9]{2}):(?P<second>[0-9]{2})"
+_MONTH = f"(?P<month>{'|'.join(_MONTHS)})"
+_DATES = [
+    re.compile(form)
+    for form in (
+        f"{_DAY}, (?P<day>[0-9]{{2}}) {_MONTH} (?P<year>[0-9]{{4}}) {_CLOCK} GMT",
+        f"{_LONG_DAY}, (?P<day>[0-9]{{2}})-{_MONTH}-(?P<year>[0-9]{{2}}) {_CLOCK} GMT",
+        f"{_DAY} {_MONTH} (?P<day>[0-9]{{2}}| [0-9]) {_CLOCK} (?P<year>[0-9]{{4}})",
+    )
+]
+
+
+def wait(field: str, now: float) -> float | None:
+    """Seconds that a field asks to wait from ``now`` (seconds since 1970); None for no valid form.
+
+    A date in the past asks for no wait: 0.
+    """
+    if _SECONDS.fullmatch(field):
+        return min(float(field), _FURTHEST)
+    for form in _DATES:
+        if match := form.fullmatch(field):
+            try:
+                return max(_timestamp(match, now) - now, 0.0)
+            except ValueError:  # 31 February
+                return None
+    return None
+
+
+def _timestamp(match: re.Match[str], now: float) -> float:
+    year = int(match["year"])
+    if len(match["year"]) == 2:  # at most 50 years ahead (RFC 9110 section 5.6.7)
+        this_year = datetime.fromtimestamp(now, UTC).year
+        year += this_year // 100 * 100
+        year -= 100 if year > this_year + 50 else 0
+    second = min(int(match["second"]), 59)  # 60 is a leap second
+    moment = datetime(
+        year,
+        _MONTHS.index(match["month"]) + 1,
+        int(match["day"]),
+        int(match["hour"]),
+        int(match["minute"]),
+        second,
+        tzinfo=UTC,
+    )
+    return moment.timestamp()

@@ -1,0 +1,67 @@
+"""Times with their unit, as a scenario spells them."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from relace_mock.scenario.kinds import Schema, found
+from relace_mock.scenario.numbers import number_in
+from relace_mock.scenario.source import Node
+
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h)")
+_LONGEST = 366 * 86400.0
+_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+# How people spell the units, and days, which the format does not have.
+_SPELLINGS = {
+    "ms": r"ms|msecs?|millis|milliseconds?",
+    "s": r"s|secs?|seconds?",
+    "m": r"m|mins?|minutes?",
+    "h": r"h|hrs?|hours?",
+}
+_UNIT = "|".join(f"(?P<{unit}>{spellings})" for unit, spellings in _SPELLINGS.items())
+_SPELT = re.compile(rf"(\d+(?:\.\d+)?|)\s*(?:{_UNIT}|(?P<d>d|days?))", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Duration:
+    """A time with its unit, ``250ms`` or ``60s``; read as seconds.
+
+    ``whole``: only whole seconds, and why.
+    """
+
+    zero: bool = True
+    whole: str = ""
+
+    def read(self, node: Node) -> float:
+        """See ``Kind``."""
+        match = _DURATION.fullmatch(node.value) if isinstance(node.value, str) else None
+        if match is None:
+            such = "2s or 1m" if self.whole else "250ms, 2s or 1m"
+            node.fail(f"must be a duration such as {such}, not {found(node)}{self._remedy(node)}")
+        seconds = float(match[1]) * _UNITS[match[2]]
+        if seconds > _LONGEST:
+            node.fail(f"must be at most a year, not {found(node)}")
+        if seconds == 0 and not self.zero:
+            node.fail(f"must be longer than nothing, not {found(node)}")
+        if self.whole and not round(seconds, 9).is_integer():
+            near = max(round(seconds), 1)
+            node.fail(f"must be whole seconds, not {found(node)}: {self.whole}; write {near}s")
+        return round(seconds, 9) if self.whole else seconds
+
+    def _remedy(self, node: Node) -> str:
+        bare = node.written if type(node.value) in (int, float) else number_in(node)
+        if bare:
+            with_unit = f"{bare}s" if self.whole else f"{bare}ms or {bare}s"
+            return f": write {with_unit}" if _DURATION.fullmatch(f"{bare}s") else ""
+        spelt = _SPELT.fullmatch(node.value.strip()) if isinstance(node.value, str) else None
+        if spelt is None:
+            return ""
+        number, unit = spelt[1] or "1", spelt.lastgroup or "s"
+        if unit == "d":
+            number, unit = f"{float(number) * 24:g}", "h"
+        return f": write {number}{unit}"
+
+    def schema(self) -> Schema:
+        """See ``Kind``."""
+        return {"type": "string", "pattern": f"^{_DURATION.pattern}$"}

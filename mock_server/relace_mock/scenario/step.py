@@ -1,0 +1,247 @@
+"""One step of a scenario: its keys, and which of them go together."""
+
+from __future__ import annotations
+
+import enum
+import json
+import math
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import format_datetime
+from typing import Annotated, Any, ClassVar, Literal
+
+from relace_mock.scenario import aliases, mutations
+from relace_mock.scenario.compounds import Either, Fields, ListOf, Record
+from relace_mock.scenario.delays import Delay, DelayKind
+from relace_mock.scenario.durations import Duration
+from relace_mock.scenario.faults import FAULTS
+from relace_mock.scenario.kinds import (
+    Base64,
+    Choice,
+    Flag,
+    Json,
+    Schema,
+    Text,
+)
+from relace_mock.scenario.mistakes import ScenarioError, plain_name
+from relace_mock.scenario.mutations import MUTATIONS
+from relace_mock.scenario.numbers import Fraction, Positive, Whole, number_in
+from relace_mock.scenario.source import Node
+
+_ACTIONS = ("normal", "status", "fault", "mutate")
+_BODIES = ("body", "body_text", "body_base64")
+_PARTIAL = ("truncate", "reset_mid_body")
+_FRAMING = "is set by the server: to break it, use a fault such as truncate"
+_RESPONSE_FIELDS = Fields(
+    removable=True, forbidden=dict.fromkeys(("content-length", "transfer-encoding"), _FRAMING)
+)
+#: The first status that may say when to come again; a success has nothing to wait for (policy).
+_FIRST_TO_WAIT = 300
+
+
+class Absent(enum.Enum):
+    """A body that was not given; one that is null was."""
+
+    ABSENT = enum.auto()
+
+
+@dataclass(frozen=True, slots=True)
+class RetryAfter:
+    """How long an answer asks to wait: whole ``seconds``, written so or as a date."""
+
+    seconds: int
+    as_date: bool = False
+
+    def field(self, now: float) -> bytes:
+        """The value of the header field of an answer that is sent at ``now``."""
+        if not self.as_date:
+            return b"%d" % self.seconds
+        # A date has no fractions: rounded up, so that no one comes too soon.
+        moment = datetime.fromtimestamp(math.ceil(now + self.seconds), UTC)
+        return format_datetime(moment, usegmt=True).encode()
+
+    def words(self) -> str:
+        """How a person would say it."""
+        return f"a date {self.seconds} s ahead" if self.as_date else str(self.seconds)
+
+
+_WHOLE_SECONDS = Duration(whole="Retry-After has no fractions of a second")
+
+
+@dataclass(frozen=True, slots=True)
+class _DateKeys:
+    date: Annotated[float, _WHOLE_SECONDS, "written as a date, so far ahead on the key's clock"]
+
+
+@dataclass(frozen=True, slots=True)
+class RetryAfterKind:
+    """``2s``, or ``{date: 2s}``."""
+
+    def read(self, node: Node) -> RetryAfter:
+        """See ``Kind``."""
+        if isinstance(node.value, dict):
+            return RetryAfter(int(Record(_DateKeys).read(node).date), as_date=True)
+        if isinstance(node.value, str) and node.value.endswith("GMT"):
+            node.fail("must be a time from now, 2s or {date: 2s}: write a fixed date in headers")
+        return RetryAfter(int(_WHOLE_SECONDS.read(node)))
+
+    def schema(self) -> Schema:
+        """See ``Kind``."""
+        return {"anyOf": [_WHOLE_SECONDS.schema(), Record(_DateKeys).schema()]}
+
+
+_FOREVER = Choice(("forever",), aliases.FOREVER)
+
+
+def _is_a_number(node: Node) -> bool:
+    """Whether a value of ``times`` is read, or refused, as a number."""
+    if isinstance(node.value, str):
+        return number_in(node) is not None
+    return not _FOREVER.is_alias(node.written)
+
+
+def as_step(node: Node) -> str:
+    """The step that a bare value perhaps means."""
+    status = number_in(node) if isinstance(node.value, str) else node.written
+    name = plain_name(node.value) if isinstance(node.value, str) else ""
+    if status and re.fullmatch("[2-5][0-9][0-9]", status):
+        return f"{{status: {status}}}"
+    if name in FAULTS or name in aliases.FAULTS:
+        return f"{{fault: {aliases.FAULTS.get(name, name)}}}"
+    name = next((each for each in MUTATIONS if name and each.startswith(name)), name)
+    if name in MUTATIONS or name in aliases.MUTATIONS:
+        return f"{{mutate: {aliases.MUTATIONS.get(name, name)}}}"
+    return "{normal: true}" if name == "normal" else "{status: 429}"
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One answer, or several alike."""
+
+    ALIASES: ClassVar = aliases.STEP_KEYS
+
+    normal: Annotated[bool, Flag(only=True), "the answer that there would be anyway"] = False
+    status: Annotated[
+        int | None, Whole(200, 599), "this status; by default with the documented message"
+    ] = None
+    fault: Annotated[
+        str | None,
+        Choice(tuple(FAULTS), aliases.FAULTS, statuses=True),
+        "an answer that does not arrive",
+    ] = None
+    mutate: Annotated[
+        tuple[str, ...],
+        ListOf(Choice(tuple(MUTATIONS), aliases.MUTATIONS), single=True, unique=True),
+        "a 200 that lies, in one way or in several",
+    ] = ()
+    body: Annotated[Any, Json(), "the body of a status, as JSON"] = Absent.ABSENT
+    body_text: Annotated[str | None, Text(), "the body of a status, as it is"] = None
+    body_base64: Annotated[bytes | None, Base64(), "the body of a status, any bytes"] = None
+    headers: Annotated[
+        dict[str, str | None] | None, _RESPONSE_FIELDS, "header fields to set; null removes one"
+    ] = None
+    retry_after: Annotated[
+        RetryAfter | None,
+        RetryAfterKind(),
+        "Retry-After of a status from 300 on: 2s as seconds, {date: 2s} as a date from now",
+    ] = None
+    delay: Annotated[Delay | None, DelayKind(), "how long it waits before it answers"] = None
+    times: Annotated[
+        int | Literal["forever"],
+        Either(Whole(1), _FOREVER, _is_a_number),
+        "how many answers, or forever",
+    ] = 1
+    at: Annotated[
+        float | None, Fraction(zero=True, one=False), "where the body breaks off, 0.5 by default"
+    ] = None
+    bytes_per_second: Annotated[float | None, Positive(), "the pace of drip, 1024 by default"] = (
+        None
+    )
+
+    @staticmethod
+    def form(node: Node) -> str:
+        """See ``Record``."""
+        return as_step(node)
+
+    @staticmethod
+    def elsewhere(name: str) -> str | None:
+        """See ``Record``."""
+        if name in ("when", "chance", "repeat", "steps"):
+            return "it belongs to a rule: rules: [{when: {…}, steps: [{…}]}]"
+        return None
+
+    @staticmethod
+    def conflicts(node: Node) -> Iterator[ScenarioError]:
+        """Keys that do not go together, whatever their values."""
+        keys = node.value
+        actions = [key for key in _ACTIONS if key in keys]
+        bodies = [key for key in _BODIES if key in keys]
+        for key in actions[1:]:
+            yield node.keys[key].mistake(f"a step does one thing, and {actions[0]} is another")
+        for key in bodies[1:]:
+            yield node.keys[key].mistake(f"there is a {bodies[0]} already: keep one")
+        if bodies and "status" not in keys:
+            yield node.keys[bodies[0]].mistake("needs a status")
+        if "retry_after" in keys:
+            yield from _retry_after_conflicts(node)
+
+    def mistakes(self, node: Node) -> Iterator[ScenarioError]:
+        """Values that do not go together."""
+        keys = node.value
+        bodies = [key for key in _BODIES if key in keys]
+        if not {*_ACTIONS, "delay", "headers"} & keys.keys():
+            yield node.mistake(
+                "does nothing: give it status, fault or mutate, or normal: true for normal service"
+            )
+        if self.status == 200 and not bodies:
+            yield node.keys["status"].mistake("200 needs a body; normal service is normal: true")
+        if bodies and self.status in (204, 205, 304):
+            yield node.keys[bodies[0]].mistake(f"a {self.status} has no body")
+        if self.retry_after and self.status and self.status < _FIRST_TO_WAIT:
+            yield node.keys["retry_after"].mistake(
+                f"is for a status from {_FIRST_TO_WAIT} on: a {self.status} has nothing to wait for"
+            )
+        if problem := mutations.conflict(self.mutate):
+            yield keys["mutate"].mistake(problem)
+        yield from self._fault_mistakes(node)
+
+    def _fault_mistakes(self, node: Node) -> Iterator[ScenarioError]:
+        if self.at is not None and self.fault not in _PARTIAL:
+            yield node.keys["at"].mistake(f"is for fault: {' or '.join(_PARTIAL)}")
+        if self.bytes_per_second is not None and self.fault != "drip":
+            yield node.keys["bytes_per_second"].mistake("is for fault: drip")
+        if self.fault and self.headers is not None and not FAULTS[self.fault].sends_head:
+            yield node.keys["headers"].mistake(f"{self.fault} sends no headers: remove them")
+        if self.fault == "hang" and self.delay is not None:
+            yield node.keys["delay"].mistake(
+                "hang never answers, so nothing can be delayed: remove it"
+            )
+
+    @property
+    def replaces(self) -> bool:
+        """Whether it gives another answer than there would be, be it late or with more fields."""
+        return self.status is not None or bool(self.fault or self.mutate)
+
+    @property
+    def fixed_body(self) -> tuple[bytes, bytes] | None:
+        """The body that was given and its content type; None if none was."""
+        if self.body is not Absent.ABSENT:
+            return json.dumps(self.body).encode(), b"application/json"
+        if self.body_text is not None:
+            return self.body_text.encode(), b"text/plain; charset=utf-8"
+        if self.body_base64 is not None:
+            return self.body_base64, b"application/octet-stream"
+        return None
+
+
+def _retry_after_conflicts(node: Node) -> Iterator[ScenarioError]:
+    if "status" not in node.value:
+        remedy = "needs a status from 300 on, such as 429"
+        yield node.keys["retry_after"].mistake(remedy)
+    headers = node.value.get("headers")
+    if headers is not None and isinstance(headers.value, dict):
+        for name, at in headers.keys.items():
+            if name.lower() == "retry-after":
+                yield at.mistake("retry_after writes this field already: keep one")
