@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import shutil
 import subprocess
@@ -21,6 +22,9 @@ pytest_plugins = ["pytester"]
 # A busy machine is no reason to fail.
 settings.register_profile("steady", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("steady")
+# A process takes a third of a second to start, and hundreds of tests start a server. Those that
+# are about the process say `thread=False`.
+setattr(relace_mock, "running", functools.partial(relace_mock.running, thread=True))  # noqa: B010 - mypy takes no assignment to a function
 JAVASCRIPT = Path(__file__).parent / "javascript"
 KEY = {"Authorization": "Bearer rlc-test"}
 

@@ -13,16 +13,17 @@ import relace_mock
 ROOT = Path(__file__).parent.parent
 # A module may import from the layers before its own, and from its own what stands before it.
 LAYERS = [
-    ["settings", "exchange", "refusals", "clock"],
+    ["settings", "keywords", "exchange", "refusals", "clock"],
     ["contract"],
     ["scenario"],
     ["auth", "validation", "tokens", "words", "decimals", "draws", "embedding", "quota"],
     ["rows", "rendering", "namespaces", "redaction", "journal", "script", "verdict"],
     ["pipeline"],
-    ["guard", "control", "wire", "delivery", "remote", "in_process"],
+    ["guard", "settling", "control", "wire", "delivery"],
+    ["connection", "recorded", "remote", "mocks", "in_process", "running_server"],
     ["app"],
-    ["server"],
-    ["commands", "cli", "pytest_plugin"],
+    ["server", "child", "starting"],
+    ["commands", "cli", "marker", "pytest_plugin"],
     ["__main__"],
 ]
 ORDER = [module for layer in LAYERS for module in layer]

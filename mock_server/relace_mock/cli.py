@@ -204,7 +204,7 @@ def serve(
 ) -> None:
     """Answer POST /v1/code/embed until stopped."""
     gc.disable()  # while modules load, nothing is garbage
-    from relace_mock.server import RunningServer
+    from relace_mock.running_server import RunningServer
     from relace_mock.server import serve as run
 
     _keep_memory()

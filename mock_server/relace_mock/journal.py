@@ -222,6 +222,10 @@ class Journal:
                 if namespace is None or entry.namespace == namespace
             ]
 
+    def is_pending(self, namespace: str | None = None) -> bool:
+        """Whether an exchange of a namespace, or any, is not complete."""
+        return any(entry.outcome == "pending" for entry in self.entries(namespace))
+
     def clear(self, namespace: str | None = None) -> None:
         """Forget those of a namespace, or all."""
         with self._lock:

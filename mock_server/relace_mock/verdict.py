@@ -55,6 +55,15 @@ class Verdict:
     requests: int
     findings: Sequence[Finding]
 
+    def __bool__(self) -> bool:
+        """Whether it is ``ok``, so that ``assert mock.verdict()`` fails where it is not."""
+        return self.ok
+
+    def __repr__(self) -> str:
+        """On one line, as a failed ``assert`` shows it."""
+        found = "; ".join(map(str, self.findings)) or "no findings"
+        return f"<Verdict {'ok' if self.ok else 'NOT ok'}, {self.requests} requests: {found}>"
+
     @property
     def ok(self) -> bool:
         """Whether requests came, and none did what is forbidden."""
