@@ -83,7 +83,7 @@ def processes() -> list[str]:
 
 
 def environment_of(line: str) -> bytes:
-    return Path(f"/proc/{line.split()[0]}/environ").read_bytes()
+    return Path(f"/proc/{line.split(maxsplit=1)[0]}/environ").read_bytes()
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
@@ -92,7 +92,7 @@ def test_keys_and_tokens_show_in_no_list_of_processes() -> None:
         thread=False,
         dimensions=8,
         api_keys=("rlc-a-key-of-the-test",),
-        control_token="t0ken-of-test",
+        control_token="t0ken-of-test",  # noqa: S106 - made up
     ) as server:
         (child,) = (
             line
