@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import os
 import secrets
 from collections.abc import Sequence
 from pathlib import Path
@@ -25,6 +26,7 @@ class MockServer:
         self.base_url = base_url
         self._control_token = control_token
         self._folders = folders
+        self._owner = os.getpid()
         self._session = secrets.token_hex(16)
         self._mocks: dict[str, RemoteControl] = {}
 
@@ -58,7 +60,9 @@ class MockServer:
         )
 
     def close(self) -> None:
-        """Let the server forget the named mocks."""
+        """Let the server forget the named mocks, unless this is a fork of their process."""
+        if os.getpid() != self._owner:
+            return
         for mock in self._mocks.values():
             with contextlib.suppress(ServerError):  # a server that is gone has forgotten
                 mock.forget()
