@@ -5,6 +5,9 @@ from __future__ import annotations
 import concurrent.futures
 import gzip
 import json
+import os
+import subprocess
+import sys
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,9 +15,11 @@ from typing import Any
 
 import httpx
 import pytest
+import trustme
 
 import relace_mock
 from relace_mock import RemoteControl, ServerError, SettingsError
+from tests.conftest import Serve
 from tests.steering import until
 
 
@@ -319,3 +324,27 @@ def test_a_verdict_is_true_only_if_it_is_ok(client: httpx.Client, control: Remot
     ask(client), ask(client)
     assert not control.verdict()
     assert repr(control.verdict()).startswith("<Verdict NOT ok, 3 requests: retried_non_retryable")
+
+
+def test_a_mock_with_tls_is_steered_too(serve: Serve, tmp_path: Path) -> None:
+    """`SSL_CERT_FILE` names its authority, as for every client."""
+    authority, certificate = trustme.CA(), tmp_path / "server.pem"
+    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+    authority.issue_cert("127.0.0.1").private_key_and_cert_chain_pem.write_to_path(certificate)
+    code = """
+import sys
+import relace_mock
+
+control = relace_mock.RemoteControl(sys.argv[1], "rlc-x")
+control.play("flaky")
+print(control.position()["name"], control.requests)
+"""
+    with serve("--dimensions", "8", "--ssl-certfile", str(certificate)) as process:
+        done = subprocess.run(
+            [sys.executable, "-c", code, process.base_url],
+            env=os.environ | {"SSL_CERT_FILE": str(tmp_path / "ca.pem")},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    assert (done.stdout, done.stderr) == ("flaky []\n", "")

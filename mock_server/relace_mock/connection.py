@@ -8,6 +8,7 @@ class by then is passed over. Under gevent, the sockets are gevent's, as for eve
 from __future__ import annotations
 
 import _socket
+import functools
 import http.client
 import socket
 from collections.abc import Callable, Mapping
@@ -39,12 +40,19 @@ class _Plain(http.client.HTTPConnection):
         self.sock = _connected(self.host, self.port)
 
 
-class _Secure(http.client.HTTPSConnection):
-    _context: Any
+class _Secure(http.client.HTTPConnection):
+    default_port = 443
 
     def connect(self) -> None:
-        plain = _connected(self.host, self.port)
-        self.sock = self._context.wrap_socket(plain, server_hostname=self.host)
+        self.sock = _tls().wrap_socket(_connected(self.host, self.port), server_hostname=self.host)
+
+
+@functools.cache
+def _tls() -> Any:
+    """The certificates of the system, or of ``SSL_CERT_FILE``; it takes a while to read them."""
+    import ssl  # noqa: PLC0415 - few mocks speak TLS
+
+    return ssl.create_default_context()
 
 
 def _connected(host: str, port: int) -> Any:
