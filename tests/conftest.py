@@ -27,6 +27,8 @@ settings.load_profile("steady")
 # are about the process say `thread=False`.
 setattr(relace_mock, "running", functools.partial(relace_mock.running, thread=True))  # noqa: B010 - mypy takes no assignment to a function
 JAVASCRIPT = Path(__file__).parent / "javascript"
+#: For pytest in pytest: without what takes long to load and is not needed.
+QUICKLY = ("-p", "no:cacheprovider", "-p", "no:schemathesis")
 KEY = {"Authorization": "Bearer rlc-test"}
 
 Serve = Callable[..., contextlib.AbstractContextManager["Process"]]

@@ -6,6 +6,8 @@ import os
 
 import pytest
 
+from tests.conftest import QUICKLY
+
 ASK = """
 import http.client
 import json
@@ -38,7 +40,7 @@ def play(mock):
 def passes(pytester: pytest.Pytester, code: str, *options: str, conftest: str = "") -> None:
     pytester.makeconftest(conftest)
     pytester.makepyfile(ASK + code)
-    result = pytester.runpytest_subprocess("-p", "no:cacheprovider", *options, timeout=300)
+    result = pytester.runpytest_subprocess(*QUICKLY, *options, timeout=300)
     assert result.ret == 0
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 import relace_mock
+from tests.conftest import QUICKLY
 
 ASK = """
 import httpx
@@ -21,7 +22,7 @@ def ask(mock):
 
 def collect(pytester: pytest.Pytester, code: str, *options: str) -> pytest.RunResult:
     pytester.makepyfile(test_it=ASK + code)
-    return pytester.runpytest_subprocess("-p", "no:cacheprovider", *options)
+    return pytester.runpytest_subprocess(*QUICKLY, *options)
 
 
 def test_every_marker_without_effect_is_told_with_its_line(pytester: pytest.Pytester) -> None:

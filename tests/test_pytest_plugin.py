@@ -6,6 +6,7 @@ import httpx
 import pytest
 
 import relace_mock
+from tests.conftest import QUICKLY
 
 ASK = """
 import httpx
@@ -28,7 +29,7 @@ def run(pytester: pytest.Pytester) -> pytest.Pytester:
 
 def outcomes(pytester: pytest.Pytester, code: str, *options: str) -> pytest.RunResult:
     pytester.makepyfile(ASK + code)
-    return pytester.runpytest_subprocess("-p", "no:cacheprovider", *options)
+    return pytester.runpytest_subprocess(*QUICKLY, *options)
 
 
 def test_a_test_plays_a_scenario_by_name_by_dict_and_by_file(run: pytest.Pytester) -> None:
@@ -302,7 +303,7 @@ def test_story(relace_mock, request):
     url = request.config.getoption("relace_mock_url")
     assert ask(relace_mock) == 429
     if not os.environ.get("INNER"):
-        command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--relace-mock-url", url]
+        command = [sys.executable, "-m", "pytest", "-p", "no:schemathesis", "--relace-mock-url", url]
         done = subprocess.run([*command, __file__], env=os.environ | {"INNER": "1"})
         assert done.returncode == 0
     assert [ask(relace_mock), ask(relace_mock)] == [429, 200]
@@ -422,7 +423,7 @@ def test_none(relace_mock):
     assert str(Path(__file__).parent) in str(caught.value)
 """
     )
-    result = run.runpytest_subprocess("-p", "no:cacheprovider")
+    result = run.runpytest_subprocess(*QUICKLY)
     result.assert_outcomes(passed=10)
 
 
