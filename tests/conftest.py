@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import shutil
 import subprocess
@@ -15,13 +16,19 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 import relace_mock
+import relace_mock.server  # pytester drops what its test imports first, and NumPy loads only once
 from relace_mock import RunningServer
 
 pytest_plugins = ["pytester"]
 # A busy machine is no reason to fail.
 settings.register_profile("steady", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("steady")
+# A process takes a third of a second to start, and hundreds of tests start a server. Those that
+# are about the process say `thread=False`.
+setattr(relace_mock, "running", functools.partial(relace_mock.running, thread=True))  # noqa: B010 - mypy takes no assignment to a function
 JAVASCRIPT = Path(__file__).parent / "javascript"
+#: For pytest in pytest: without what takes long to load and is not needed.
+QUICKLY = ("-p", "no:cacheprovider", "-p", "no:schemathesis")
 KEY = {"Authorization": "Bearer rlc-test"}
 
 Serve = Callable[..., contextlib.AbstractContextManager["Process"]]

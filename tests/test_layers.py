@@ -13,7 +13,15 @@ import relace_mock
 ROOT = Path(__file__).parent.parent
 # A module may import from the layers before its own, and from its own what stands before it.
 LAYERS = [
-    ["settings", "exchange", "refusals", "clock", "client_connections", "retry_after"],
+    [
+        "settings",
+        "keywords",
+        "exchange",
+        "refusals",
+        "clock",
+        "client_connections",
+        "retry_after",
+    ],
     ["contract"],
     ["scenario"],
     ["auth", "validation", "tokens", "words", "decimals", "draws", "embedding", "quota"],
@@ -24,16 +32,16 @@ LAYERS = [
         "documents",
         "guard",
         "moment",
+        "settling",
         "control",
         "heads",
         "wire",
         "delivery",
-        "remote",
-        "in_process",
     ],
+    ["connection", "recorded", "remote", "mocks", "in_process", "running_server"],
     ["app"],
-    ["listening", "server"],
-    ["streams", "cli", "pytest_plugin"],
+    ["listening", "server", "child", "starting"],
+    ["streams", "cli", "marker", "pytest_plugin"],
     ["__main__"],
 ]
 ORDER = [module for layer in LAYERS for module in layer]

@@ -146,4 +146,4 @@ def test_what_the_served_schema_allows_is_answered_and_nothing_else(
 
 def test_another_contract_is_refused() -> None:
     with pytest.raises(SettingsError, match="contract must be observed or documented"):
-        relace_mock.transport(contract="strict")
+        relace_mock.transport(contract="strict")  # type: ignore[arg-type] # what is tested

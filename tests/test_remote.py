@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+import concurrent.futures
+import gzip
+import json
+import os
+import subprocess
+import sys
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
+import trustme
 
 import relace_mock
 from relace_mock import RemoteControl, ServerError, SettingsError
+from tests.conftest import Serve
+from tests.steering import until
 
 
 @pytest.fixture(params=["socket", "in process"])
@@ -97,3 +108,243 @@ def test_a_mock_that_does_not_answer_is_named() -> None:
         control = server.control("k")
     with pytest.raises(ServerError, match=f"no mock answers at {server.url}"):
         control.play("ok")
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (3, "a scenario is a name, a file, YAML text or a mapping such as .*, not 3"),
+        (None, "a scenario is a name, .*, not None"),
+        (b"flaky", "a scenario is a name, .*, not b'flaky'"),
+        ([{"status": 429}], r"a scenario is a name, .* \(put steps into {'steps': \[...\]}\)"),
+        ({"steps": [{"status": {429}}]}, "the scenario holds what JSON cannot say: .*set"),
+    ],
+)
+def test_what_is_no_scenario_is_a_type_error_that_says_what_is(
+    control: RemoteControl, given: Any, message: str
+) -> None:
+    with pytest.raises(TypeError, match=message) as caught:
+        control.play(given)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ("", "a scenario is a name, .*, not ''"),
+        ("none.yaml", "there is no file 'none.yaml' in "),
+        (Path("none"), "there is no file 'none' in "),
+        (Path("/none/none.yaml"), "there is no file .*none.yaml"),
+        ("steps: [{statsu: 429}]", r"YAML text:1:10: steps\[0\].statsu: .*did you mean status"),
+        ("steps:\n- status: no\n", r"YAML text:2:11: steps\[0\].status: must be"),
+        ('{"steps": ', "YAML text:2:1: is not YAML"),
+    ],
+)
+def test_a_text_or_a_file_that_is_wrong_is_told_with_its_place(
+    control: RemoteControl, given: Any, message: str
+) -> None:
+    with pytest.raises(SettingsError, match=message) as caught:
+        control.play(given)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_text_is_played(client: httpx.Client, control: RemoteControl) -> None:
+    control.play("steps: [{status: 418}]")
+    assert ask(client) == 418
+    control.play("# twice\nsteps:\n  - status: 429\n    times: 2\n")
+    assert [ask(client), ask(client), ask(client)] == [429, 429, 200]
+
+
+def test_a_name_that_is_misspelt_is_told_with_the_nearest(control: RemoteControl) -> None:
+    with pytest.raises(ServerError, match=r"did you mean rate-limited-twice\?"):
+        control.play("rate-limit-twice")
+
+
+def test_nothing_is_left_of_a_key_that_is_forgotten(
+    client: httpx.Client, control: RemoteControl
+) -> None:
+    """Scenario, script, attempts, quota, clock and journal."""
+    before = client.get(f"{control.base_url}/../_mock/health").json()["namespaces"]["kept"]
+    control.play({"rate_limit": {"requests": 1, "per": "60s"}, "steps": [{"status": 500}]})
+    assert [ask(client), ask(client)] == [500, 429]
+    control.advance(1000)
+    control.forget()
+    health = client.get(f"{control.base_url}/../_mock/health").json()
+    assert health["namespaces"]["kept"] == before
+    assert health["journal"]["entries"] == 0
+    assert control.requests == [] and control.position()["name"] is None
+    assert [ask(client), ask(client)] == [200, 200]
+    assert [request.attempt for request in control.requests] == [1, 1]
+
+
+def test_only_a_key_can_be_forgotten(client: httpx.Client, control: RemoteControl) -> None:
+    del client.headers["Authorization"]
+    response = client.delete(f"{control.base_url}/../_mock/namespace")
+    assert (response.status_code, response.json()["error"][:8]) == (400, "send the")
+
+
+JSON = {"model": "m", "input": ["ä"]}
+TEXT = json.dumps(JSON, ensure_ascii=False).encode()
+
+
+def raw_deflate(content: bytes) -> bytes:
+    packing = zlib.compressobj(wbits=-15)
+    return packing.compress(content) + packing.flush()
+
+
+@pytest.mark.parametrize(
+    ("coding", "content"),
+    [
+        ("gzip", gzip.compress(TEXT)),
+        ("X-GZIP", gzip.compress(TEXT)),
+        ("deflate", zlib.compress(TEXT)),
+        ("deflate", raw_deflate(TEXT)),
+        ("identity", TEXT),
+        ("", TEXT),
+        ("deflate, gzip", gzip.compress(zlib.compress(TEXT))),
+    ],
+)
+def test_a_compressed_body_is_decompressed(
+    client: httpx.Client, control: RemoteControl, coding: str, content: bytes
+) -> None:
+    client.post("/code/embed", content=content, headers={"Content-Encoding": coding})
+    (request,) = control.requests
+    assert request.content == content
+    assert request.json() == JSON
+
+
+@pytest.mark.parametrize(
+    ("fields", "content", "message"),
+    [
+        ({}, b'"' + b"a" * 65_535 + b'"', "#1 has a body of 65537 bytes, but .* 65536 bytes"),
+        ({"Content-Encoding": "gzip"}, b"\x1f\x8b" + b"a" * 70_000, "has a body of 70002 bytes"),
+        ({"Content-Encoding": "gzip"}, TEXT, "#1 is not gzip, as its Content-Encoding says"),
+        ({"Content-Encoding": "gzip"}, gzip.compress(TEXT)[:-9], "#1 is not gzip, as its"),
+        ({"Content-Encoding": "br"}, b"x", "#1 has the Content-Encoding 'br'; json.. decodes gzip"),
+        ({}, b'{"a": "\xff"}', "the body of request #1 is not UTF-8 at byte 7: see `content`"),
+        ({}, b'{"a": ', "Expecting value"),
+    ],
+)
+def test_a_body_that_cannot_be_parsed_says_why(
+    client: httpx.Client,
+    control: RemoteControl,
+    fields: dict[str, str],
+    content: bytes,
+    message: str,
+) -> None:
+    client.post("/code/embed", content=content, headers=fields)
+    (request,) = control.requests
+    with pytest.raises(ValueError, match=message):
+        request.json()
+    assert request.content == content[:65_536]
+    assert request.body == request.content.decode("utf-8", "replace")
+
+
+def test_a_body_of_64_kib_is_whole(client: httpx.Client, control: RemoteControl) -> None:
+    client.post("/code/embed", content=b'"' + b"a" * 65_534 + b'"')
+    assert control.requests[0].json() == "a" * 65_534
+
+
+def test_a_body_over_the_limit_of_the_server_was_not_kept() -> None:
+    with relace_mock.running(max_body=100) as server:
+        control = server.control("rlc-x")
+        headers = {"Authorization": "Bearer rlc-x"}
+        answer = httpx.post(f"{server.base_url}/code/embed", content=b" " * 101, headers=headers)
+        assert answer.status_code == 413
+        with pytest.raises(ValueError, match="#1 has a body of 101 bytes, but none was kept"):
+            control.requests[0].json()
+
+
+def test_the_server_waits_for_what_is_pending(client: httpx.Client, control: RemoteControl) -> None:
+    control.play({"steps": [{"delay": "400ms"}]})
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        answer = pool.submit(ask, client)
+        until(control.journal, "a request")
+        assert control.journal()[0].outcome == "pending"
+        assert control.requests[0].outcome == "answered"
+        assert answer.result() == 200
+
+
+def test_the_server_waits_no_longer_than_it_is_told(
+    client: httpx.Client, control: RemoteControl
+) -> None:
+    """And answers others meanwhile: more waiters than there are threads for."""
+    control.play({"steps": [{"delay": "20s"}]})
+    with concurrent.futures.ThreadPoolExecutor(41) as pool:
+        pool.submit(client.post, "/code/embed", timeout=4)
+        until(control.journal, "a request")
+        found = list(pool.map(lambda _: control.journal(settle="300ms"), range(40)))
+        assert {entries[0].outcome for entries in found} == {"pending"}
+
+
+@pytest.mark.parametrize("value", ["2", "", "-1s", "soon", "61s", "2h", "2 s", "1e3s"])
+def test_a_settle_that_is_no_duration_is_refused(control: RemoteControl, value: str) -> None:
+    with pytest.raises(ServerError, match="settle must be a duration such as 250ms or 2s, at most"):
+        control.journal(settle=value.replace(" ", "%20"))
+
+
+def test_what_is_printed_helps_and_holds_no_key(
+    client: httpx.Client, control: RemoteControl
+) -> None:
+    control.play({"name": "mine", "steps": [{"status": 429}]})
+    ask(client)
+    (request,) = control.requests
+    assert request.number == 1
+    assert repr(request).startswith("<RecordedRequest #1 ")
+    assert repr(request).endswith(" POST /v1/code/embed attempt 1 → 429, answered by mine>")
+    space = request.raw["namespace"]
+    assert repr(control) == f"<RemoteControl of {control.base_url}, namespace {space}>"
+    assert control.api_key not in repr(control)
+
+
+def test_a_transport_prints_what_was_set_without_keys() -> None:
+    transport = relace_mock.transport(dimensions=8, api_keys=("rlc-secret",), control_token="t0k")  # noqa: S106 - made up
+    shown = "relace_mock.transport(api_keys=…, dimensions=8, control_token=…)"
+    assert repr(transport) == shown
+
+
+def test_a_setting_that_a_transport_does_not_have_is_told_with_the_nearest() -> None:
+    wrong: Any = {"dimension": 3}
+    with pytest.raises(SettingsError, match="'dimension' is not a setting: did you mean dimensi"):
+        relace_mock.transport(**wrong)
+
+
+@pytest.mark.parametrize("url", ["nonsense", "", "ftp://x/v1", "http://", "http://x:y/v1"])
+def test_what_is_no_url_of_a_mock_is_refused(url: str) -> None:
+    with pytest.raises(ServerError, match="URL of a mock"):
+        RemoteControl(url, "rlc-x")
+
+
+def test_a_verdict_is_true_only_if_it_is_ok(client: httpx.Client, control: RemoteControl) -> None:
+    assert not control.verdict(), "nothing was asked"
+    ask(client)
+    assert control.verdict()
+    assert repr(control.verdict()) == "<Verdict ok, 1 requests: no findings>"
+    control.play("unauthorized")
+    ask(client), ask(client)
+    assert not control.verdict()
+    assert repr(control.verdict()).startswith("<Verdict NOT ok, 3 requests: retried_non_retryable")
+
+
+def test_a_mock_with_tls_is_steered_too(serve: Serve, tmp_path: Path) -> None:
+    """`SSL_CERT_FILE` names its authority, as for every client."""
+    authority, certificate = trustme.CA(), tmp_path / "server.pem"
+    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+    authority.issue_cert("127.0.0.1").private_key_and_cert_chain_pem.write_to_path(certificate)
+    code = """
+import sys
+import relace_mock
+
+control = relace_mock.RemoteControl(sys.argv[1], "rlc-x")
+control.play("flaky")
+print(control.position()["name"], control.requests)
+"""
+    with serve("--dimensions", "8", "--ssl-certfile", str(certificate)) as process:
+        done = subprocess.run(
+            [sys.executable, "-c", code, process.base_url],
+            env=os.environ | {"SSL_CERT_FILE": str(tmp_path / "ca.pem")},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    assert (done.stdout, done.stderr) == ("flaky []\n", "")

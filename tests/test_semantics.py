@@ -14,6 +14,7 @@ import relace_mock
 from relace_mock import RunningServer, quota
 from relace_mock.quota import Limit, Spent
 from relace_mock.scenario.model import read
+from relace_mock.settings import ResetForm
 from tests.steering import Steering
 
 THREE = ("x-ratelimit-limit", "x-ratelimit-remaining", "x-ratelimit-reset")
@@ -373,7 +374,7 @@ def test_the_reset_is_written_in_the_form_asked_for(
 
 
 @pytest.mark.parametrize("form", ["epoch", "iso", "seconds"])
-def test_a_429_that_no_quota_stands_behind_has_the_three_fields(form: str) -> None:
+def test_a_429_that_no_quota_stands_behind_has_the_three_fields(form: ResetForm) -> None:
     with relace_mock.running(dimensions=8, rate_limit_reset=form) as server:
         steering = Steering(server.url)
         steering.play({"status": 429}, {"status": 429, "headers": {"Retry-After": "7"}})

@@ -13,14 +13,18 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from relace_mock.in_process import transport
-    from relace_mock.remote import RecordedRequest, RemoteControl
-    from relace_mock.server import RunningServer, running
+    from relace_mock.mocks import MockServer
+    from relace_mock.recorded import RecordedRequest
+    from relace_mock.remote import RemoteControl
+    from relace_mock.running_server import RunningServer
     from relace_mock.settings import ServerError, Settings, SettingsError
+    from relace_mock.starting import running
     from relace_mock.verdict import BehaviourWarning, Finding, Verdict
 
 __all__ = [
     "BehaviourWarning",
     "Finding",
+    "MockServer",
     "RecordedRequest",
     "RemoteControl",
     "RunningServer",
@@ -39,14 +43,15 @@ __version__ = "0.2.0.dev0"
 _HOMES = {
     "BehaviourWarning": "verdict",
     "Finding": "verdict",
-    "RecordedRequest": "remote",
+    "MockServer": "mocks",
+    "RecordedRequest": "recorded",
     "RemoteControl": "remote",
-    "RunningServer": "server",
+    "RunningServer": "running_server",
     "ServerError": "settings",
     "Settings": "settings",
     "SettingsError": "settings",
     "Verdict": "verdict",
-    "running": "server",
+    "running": "starting",
     "transport": "in_process",
 }
 

@@ -7,11 +7,11 @@ own key; without one, on the server's default.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import parse_qsl
 
 import jsonschema_rs
@@ -30,15 +30,13 @@ from relace_mock.scenario import engine
 from relace_mock.scenario.mistakes import ScenarioError
 from relace_mock.scenario.selection import named_by
 from relace_mock.scenario.source import SIZE_LIMIT, Node, parse
-
-if TYPE_CHECKING:
-    from relace_mock.scenario.model import Scenario
+from relace_mock.settling import pauses, settle
 
 PREFIX = "/_mock/"
 #: Bytes of a body.
 BODY_LIMIT = SIZE_LIMIT
 _JSON = (b"content-type", b"application/json")
-_FILTERS = ("status", "scenario", "since", "limit")
+_FILTERS = ("status", "scenario", "since", "limit", "settle")
 
 
 class _BadRequestError(Exception):
@@ -69,8 +67,21 @@ class Control:
             "verdict": {"GET": self._verdict},
             "clock": {"POST": self._advance},
             "reset": {"POST": self._reset},
+            "namespace": {"DELETE": self._forget},
             "new-call": {"POST": self._new_call},
         }
+
+    def pauses(self, received: Received) -> Iterator[float]:
+        """Yield seconds to sleep before ``answer``, while the request waits for others."""
+        try:
+            if self._route(received) != self._requests:
+                return
+            seconds = _filters(received.query).get("settle", 0.0)
+            key = _key(received)
+        except _BadRequestError:
+            return  # `answer` will say what is wrong
+        name = namespace_of(key) if key else None
+        yield from pauses(seconds, lambda: self._pipeline.journal.is_pending(name))
 
     def answer(self, received: Received) -> Reply:
         """The reply to a request whose path begins with ``PREFIX``."""
@@ -149,7 +160,7 @@ class Control:
                 "chosen_by": by,
                 "name": scenario.name if scenario else None,
                 "scenario": scenario.source if scenario else None,
-                "position": _position(scenario, namespace) if scenario else [],
+                "position": engine.shown(scenario, namespace.positions) if scenario else [],
                 "forgotten": namespace.forgotten,
             }
 
@@ -260,6 +271,13 @@ class Control:
             self._script.namespaces.change(namespace_of(key), Namespace.reset)
             self._pipeline.journal.clear(namespace_of(key))
 
+    def _forget(self, received: Received) -> None:
+        key = _key(received)
+        if key is None:
+            raise _BadRequestError("send the key of the namespace: Authorization: Bearer KEY")
+        self._script.namespaces.forget(namespace_of(key))
+        self._pipeline.journal.clear(namespace_of(key))
+
     def _new_call(self, received: Received) -> None:
         self._script.namespaces.change(namespace_of(_key(received)), Namespace.new_call)
 
@@ -337,23 +355,9 @@ _FILTER_KINDS: dict[str, Callable[[str], Any]] = {
     "scenario": str,
     "since": since_1970,
     "limit": _limit,
+    "settle": settle,
 }
 
 
 def _name(entry: Entry) -> str | None:
     return entry.scenario.name if entry.scenario else None
-
-
-def _position(scenario: Scenario, namespace: Namespace) -> list[dict[str, Any]]:
-    position = namespace.positions.get(scenario.digest) or engine.start(scenario)
-    return [
-        {
-            "rule": index,
-            "steps": [
-                {"given": given, "times": step.times}
-                for step, given in zip(rule.steps, engine.given(rule, answers), strict=True)
-            ],
-        }
-        for index, (rule, answers) in enumerate(zip(scenario.rules, position, strict=True))
-        if rule.chance is None
-    ]

@@ -91,6 +91,8 @@ class ControlEndpoint:
         if not body.cut_off:
             received = head.with_body(body.content, body.length)
             try:
+                for seconds in self._control.pauses(received):
+                    await asyncio.sleep(seconds)
                 reply = self._control.answer(received)
             except Exception:  # noqa: BLE001 - as above
                 _LOG.exception("relace-mock failed at %s %s", received.method, received.path)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, Unpack
 
 import anyio
 
@@ -16,15 +16,15 @@ from relace_mock.cors import Cors
 from relace_mock.exchange import Received
 from relace_mock.guard import Guard
 from relace_mock.journal import Entry
+from relace_mock.keywords import SettingsKeywords, settings_from, shown
 from relace_mock.pipeline import Answer, Pipeline, measure
 from relace_mock.remote import RemoteControl
-from relace_mock.settings import Settings
 
 # What stands for an answer that does not come in time.
 _TIMEOUT = "ReadTimeout"
 
 
-def transport(**settings: Any) -> Any:
+def transport(**settings: Unpack[SettingsKeywords]) -> Any:
     """What ``httpx.Client(transport=…)``, ``AsyncClient`` and their ``httpx2`` twins take.
 
     It answers as the endpoint, the control API and every unknown path do, and raises what
@@ -35,7 +35,7 @@ def transport(**settings: Any) -> Any:
 
     Raises ``SettingsError`` for a bad setting.
     """
-    return _Transport(Pipeline(Settings(**settings)))
+    return _Transport(Pipeline(settings_from(settings)))
 
 
 class _Transport:
@@ -44,17 +44,26 @@ class _Transport:
         self._control = Control(pipeline, Guard(open_to_all=True))
         self._cors = Cors(pipeline.settings.cors, PREFIX) if pipeline.settings.cors else None
 
+    def __repr__(self) -> str:
+        return f"relace_mock.transport({shown(self._pipeline.settings)})"
+
     def control(self, api_key: str) -> RemoteControl:
         """Steers what this key gets: scenario, clock, journal."""
         return RemoteControl("http://in-process/v1", api_key, send=self._ask_control)
 
     def handle_request(self, request: Any) -> Any:
-        exchange = _Exchange(self, request, request.read())
+        received = _received(request, request.read())
+        for seconds in self._pauses(received):
+            time.sleep(seconds)
+        exchange = _Exchange(self, request, received)
         time.sleep(exchange.seconds)
         return exchange.end()
 
     async def handle_async_request(self, request: Any) -> Any:
-        exchange = _Exchange(self, request, await request.aread())
+        received = _received(request, await request.aread())
+        for seconds in self._pauses(received):
+            await anyio.sleep(seconds)
+        exchange = _Exchange(self, request, received)
         try:
             await anyio.sleep(exchange.seconds)
         except BaseException:  # cancelled, of whatever event loop
@@ -89,8 +98,15 @@ class _Transport:
         self, method: str, path: str, fields: Mapping[str, str], body: bytes
     ) -> tuple[int, bytes]:
         headers = [(name.lower().encode(), value.encode()) for name, value in fields.items()]
-        reply = self._control.answer(Received(method, path, headers, body, len(body)))
+        path, _, query = path.partition("?")
+        received = Received(method, path, headers, body, len(body), query.encode())
+        for seconds in self._pauses(received):
+            time.sleep(seconds)
+        reply = self._control.answer(received)
         return reply.status, reply.body
+
+    def _pauses(self, received: Received) -> Iterator[float]:
+        return self._control.pauses(received) if received.path.startswith(PREFIX) else iter(())
 
     def close(self) -> None: ...
 
@@ -120,20 +136,10 @@ class _Transport:
 class _Exchange:
     """One request: how long its answer takes, in ``seconds``, and how it then ends."""
 
-    def __init__(self, transport: _Transport, request: Any, body: bytes) -> None:
+    def __init__(self, transport: _Transport, request: Any, received: Received) -> None:
         self._transport = transport
         self._library = _library_of(request)
         self._without_body = request.method == "HEAD"
-        path, _, query = request.url.raw_path.partition(b"?")
-        received = Received(
-            request.method,
-            path.decode("ascii"),
-            [(name.lower(), value) for name, value in request.headers.raw],
-            body,
-            len(body),
-            query,
-            documents.server_url(request.url.scheme, [request.headers.get("host", "")], None),
-        )
         self._answer, self._entry = transport.answer(received)
         self.seconds = self._answer.delay
         self._raises = self._answer.fault.raises if self._answer.fault else None
@@ -170,6 +176,19 @@ class _Exchange:
 
     def _end(self, *, left: bool) -> None:
         self._transport.finished(self._entry, self._answer, left=left)
+
+
+def _received(request: Any, body: bytes) -> Received:
+    path, _, query = request.url.raw_path.partition(b"?")
+    return Received(
+        request.method,
+        path.decode("ascii"),
+        [(name.lower(), value) for name, value in request.headers.raw],
+        body,
+        len(body),
+        query,
+        documents.server_url(request.url.scheme, [request.headers.get("host", "")], None),
+    )
 
 
 def _library_of(request: Any) -> Any:

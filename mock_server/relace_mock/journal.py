@@ -282,6 +282,10 @@ class Journal:
             known = 0 if namespace else sum(self._dropped_by.values())
             return known + self._dropped_of_forgotten
 
+    def is_pending(self, namespace: str | None = None) -> bool:
+        """Whether an exchange of a namespace, or any, is not complete."""
+        return any(entry.outcome == "pending" for entry in self.entries(namespace))
+
     def clear(self, namespace: str | None = None) -> None:
         """Forget those of a namespace, or all."""
         with self._lock:

@@ -135,6 +135,11 @@ class Namespaces:
                 self._kept.move_to_end(name)
             return action(namespace)
 
+    def forget(self, name: str) -> None:
+        """Drop a namespace with everything in it."""
+        with self._lock:
+            self._kept.pop(name, None)
+
     def now(self, namespace: Namespace) -> float:
         """The time there."""
         return self._clock() + self._advanced + namespace.advanced

@@ -1,26 +1,34 @@
-"""The pytest plugin: a mock for every test, on one server.
+"""The pytest plugin: a mock for every test, on one server for the session.
 
-Each test has a key, and so a namespace, of its own, derived from its id: parallel tests
-never meet, and what chance decides is the same in every run.
+The server is a process of its own, so that nothing a test does to its own process disturbs it.
+Each test has a key, and so a namespace, of its own, which names the test and the session: tests
+never meet, neither in parallel nor in two sessions on one server. Chance does not depend on
+the key, so it decides the same in every run.
 """
 
 from __future__ import annotations
 
-import hashlib
+import contextlib
 import os
 from collections.abc import Generator, Iterator
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 import pytest
 
 if TYPE_CHECKING:
+    from relace_mock.marker import Markers
+    from relace_mock.mocks import MockServer
     from relace_mock.remote import RemoteControl
+
+# Modules of the mock are imported where they are used: tests without a mock need none of them.
 
 _SHOWN = 20  # requests that the report of a failing test shows
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add our two options."""
+    """Add our options."""
     group = parser.getgroup("relace-mock", "a local fake of Relace's embed endpoint")
     group.addoption(
         "--relace-mock-url",
@@ -30,12 +38,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--relace-mock-token",
         metavar="TOKEN",
-        help="what it was started with as --control-token (or RELACE_MOCK_CONTROL_TOKEN)",
+        help="the --control-token that the running mock was started with "
+        "(or the variable RELACE_MOCK_CONTROL_TOKEN)",
     )
     group.addoption(
         "--relace-mock-strict",
         action="store_true",
-        help="fail tests whose scenario was not played to its end, or could not be",
+        help="fail tests that pass without playing their scenario to its end",
     )
     parser.addini("relace_mock_strict", "as --relace-mock-strict", type="bool", default=False)
 
@@ -43,95 +52,182 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Declare our marker."""
     config.addinivalue_line(
-        "markers", "relace_scenario(scenario): play a scenario: a name, a file or a dict"
+        "markers",
+        "relace_scenario(scenario): play a scenario (a name, a file, YAML text or a dict) "
+        "in a test that uses relace_mock",
     )
 
 
 @pytest.fixture(scope="session")
-def relace_mock_url(request: pytest.FixtureRequest) -> Iterator[str]:
-    """The base URL of the session's mock, as ``RELACE_BASE_URL`` takes it."""
-    given = request.config.getoption("relace_mock_url")
-    if given:
-        url = str(given).rstrip("/")
-        yield url if url.endswith("/v1") else f"{url}/v1"
-        return
-    from relace_mock.server import running  # noqa: PLC0415 - tests without a mock need no server
+def relace_mock_server(request: pytest.FixtureRequest) -> Iterator[MockServer]:
+    """The session's server. ``mock("name")`` gives mocks for fixtures of a wider scope."""
+    from relace_mock.mocks import MockServer  # noqa: PLC0415 - see above
+    from relace_mock.starting import running  # noqa: PLC0415 - see above
 
-    with running() as server:
-        yield server.base_url
+    with contextlib.ExitStack() as stack:
+        url, token = _running_already(request.config)
+        if url is None:
+            url, token = stack.enter_context(running()).base_url, None
+        folders = (request.config.rootpath,)
+        server = MockServer(url, control_token=token, folders=folders)
+        stack.callback(server.close)
+        yield server
+
+
+@pytest.fixture(scope="session")
+def relace_mock_url(relace_mock_server: MockServer) -> str:
+    """The base URL of the session's mock, the value for ``RELACE_BASE_URL``."""
+    return relace_mock_server.base_url
 
 
 @pytest.fixture
-def relace_mock(request: pytest.FixtureRequest, relace_mock_url: str) -> Iterator[RemoteControl]:
+def relace_mock(
+    request: pytest.FixtureRequest, relace_mock_server: MockServer
+) -> Iterator[RemoteControl]:
     """A mock of its own for this test: ``play``, ``requests``, ``advance`` and so on."""
-    from relace_mock.remote import RemoteControl  # noqa: PLC0415 - as above
+    from relace_mock.marker import NAME, folders_of, scenario_in  # noqa: PLC0415 - see above
 
-    digest = hashlib.sha256(request.node.nodeid.encode()).hexdigest()
-    token = request.config.getoption("relace_mock_token")
-    token = token or os.environ.get("RELACE_MOCK_CONTROL_TOKEN")
-    mock = RemoteControl(relace_mock_url, f"rlc-{digest[:32]}", control_token=token)
-    mock.stop()
-    mock.reset()
-    for marker in request.node.iter_markers("relace_scenario"):
-        mock.play(*marker.args, **marker.kwargs)
-        break  # the nearest one
-    request.node.stash[_MOCK] = mock
+    item: pytest.Item = request.node
+    mock = relace_mock_server.control(f"test {item.nodeid}", folders_of(item))
+    owner = os.getpid()
+    run = item.stash[_RUN] = _Run(mock)
+    marker = item.get_closest_marker(NAME)
+    if marker is not None:
+        mock.play(scenario_in(marker))
     yield mock
-    problems = _left_undone(request, mock)
-    mock.stop()
+    if os.getpid() != owner:
+        return  # a fork of the test came here; the mock belongs to the process that started it
+    problems = _left_undone(mock) if run.passed and _is_strict(item.config) else []
+    run.journal = _journal(mock)  # after this the mock is gone, but the teardown may still fail
+    run.mock = None
+    mock.forget()
     if problems:
         pytest.fail("relace-mock: " + "; ".join(problems), pytrace=False)
 
 
 @pytest.fixture
 def relace_env(relace_mock: RemoteControl, monkeypatch: pytest.MonkeyPatch) -> RemoteControl:
-    """The test's mock, with ``RELACE_BASE_URL`` and ``RELACE_API_KEY`` set to it."""
+    """The test's mock, with the environment variables of a client that uses it.
+
+    Sets ``RELACE_BASE_URL`` and ``RELACE_API_KEY``, and adds the mock's host to ``NO_PROXY`` and
+    ``no_proxy``.
+    """
     monkeypatch.setenv("RELACE_BASE_URL", relace_mock.base_url)
     monkeypatch.setenv("RELACE_API_KEY", relace_mock.api_key)
+    host = urlsplit(relace_mock.base_url).hostname or ""
+    for name, other in (("NO_PROXY", "no_proxy"), ("no_proxy", "NO_PROXY")):
+        before = os.environ.get(name) or os.environ.get(other, "")
+        hosts = [each.strip() for each in before.split(",") if each.strip()]
+        if "*" not in hosts and host not in hosts:
+            monkeypatch.setenv(name, ",".join([*hosts, host]))
+        else:
+            monkeypatch.setenv(name, before)
     return relace_mock
 
 
-_MOCK: pytest.StashKey[RemoteControl] = pytest.StashKey()
+@dataclass
+class _Run:
+    """One run of a test. ``journal`` is what was left of it when ``mock`` ended."""
+
+    mock: RemoteControl | None
+    passed: bool = False
+    journal: str = ""
+
+    def shown(self) -> str:
+        return self.journal if self.mock is None else _journal(self.mock)
 
 
-def _left_undone(request: pytest.FixtureRequest, mock: RemoteControl) -> list[str]:
-    """What strict mode says of a test that passed."""
-    config = request.config
-    strict = config.getoption("relace_mock_strict") or config.getini("relace_mock_strict")
-    if not strict or request.node.stash.get(_FAILED, False):
-        return []
-    problems = [f"a step was not used: {step}" for step in mock.unused()]
-    return problems + [
-        f"a mutation could not be applied to request {number}"
-        for number, entry in enumerate(mock.requests, 1)
-        if entry.not_applicable
-    ]
-
-
-_FAILED: pytest.StashKey[bool] = pytest.StashKey()
+_RUN: pytest.StashKey[_Run] = pytest.StashKey()
+_MARKERS: pytest.StashKey[Markers] = pytest.StashKey()
 
 
 @pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(
+    collector: pytest.Collector,
+) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    """Make it an error at collection if a marker can have no effect."""
+    report = yield
+    items = [each for each in report.result or () if isinstance(each, pytest.Item)]
+    if report.passed and any("relace_mock_server" in _fixtures(item) for item in items):
+        # Imported before a test can patch what these modules use.
+        import relace_mock.remote  # noqa: F401, PLC0415
+    marked = [item for item in items if item.get_closest_marker("relace_scenario")]
+    if report.passed and marked:
+        markers = _markers(collector.config)
+        problems = [problem for item in marked if (problem := markers.problem(item))]
+        if problems:
+            report.outcome = "failed"
+            report.longrepr = "\n".join(problems)
+    return report
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Forget the run before, if the test runs again."""
+    item.stash.setdefault(_RUN, _Run(None))
+    del item.stash[_RUN]
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_makereport(
     item: pytest.Item,
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Show the journal of a test that failed, short."""
     report = yield
-    mock = item.stash.get(_MOCK, None)
-    if report.failed and mock is not None:
-        item.stash[_FAILED] = True
-        report.sections.append(("relace-mock journal", _journal(mock)))
+    run = item.stash.get(_RUN, None)
+    if run is None:
+        return report
+    if report.when == "call":
+        run.passed = report.passed and not hasattr(report, "wasxfail")
+    if report.failed:
+        report.sections.append(("relace-mock journal", run.shown()))
     return report
 
 
+def _fixtures(item: pytest.Item) -> tuple[str, ...]:
+    return tuple(getattr(item, "fixturenames", ()))
+
+
+def _markers(config: pytest.Config) -> Markers:
+    from relace_mock.marker import Markers  # noqa: PLC0415 - see above
+
+    if _MARKERS not in config.stash:
+        config.stash[_MARKERS] = Markers(*_running_already(config))
+    return config.stash[_MARKERS]
+
+
+def _running_already(config: pytest.Config) -> tuple[str | None, str | None]:
+    """The base URL of the mock that the user names, and its token."""
+    given = config.getoption("relace_mock_url")
+    if not given:
+        return None, None
+    url = str(given).rstrip("/")
+    token = config.getoption("relace_mock_token") or os.environ.get("RELACE_MOCK_CONTROL_TOKEN")
+    return url if url.endswith("/v1") else f"{url}/v1", token
+
+
+def _is_strict(config: pytest.Config) -> bool:
+    return bool(config.getoption("relace_mock_strict") or config.getini("relace_mock_strict"))
+
+
+def _left_undone(mock: RemoteControl) -> list[str]:
+    """What strict mode finds wrong with a test that passed."""
+    problems = [f"a step was not used: {step}" for step in mock.unused()]
+    return problems + [
+        f"a mutation could not be applied to request #{entry.number}"
+        for entry in mock.requests
+        if entry.not_applicable
+    ]
+
+
 def _journal(mock: RemoteControl) -> str:
-    from relace_mock.settings import ServerError  # noqa: PLC0415 - as above
+    from relace_mock.settings import ServerError  # noqa: PLC0415 - see above
 
     try:
-        entries = mock.requests
+        entries = mock.journal(limit=_SHOWN + 1)
     except ServerError as error:
         return str(error)
     lines = [str(entry) for entry in entries[-_SHOWN:]]
     if len(entries) > _SHOWN:
-        lines.insert(0, f"… {len(entries) - _SHOWN} earlier requests")
+        lines.insert(0, f"… and earlier requests: the last {_SHOWN} are shown")
     return "\n".join(lines) or "no request arrived"

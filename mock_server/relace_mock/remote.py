@@ -5,64 +5,60 @@ Speaks the control API, over a socket or to a transport in this process.
 
 from __future__ import annotations
 
-import http.client
 import json
-import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
-from urllib.parse import urlsplit
+from typing import TYPE_CHECKING, Any
 
+from relace_mock.connection import Send, over_a_socket
+from relace_mock.namespaces import namespace_of
+from relace_mock.recorded import RecordedRequest, recorded
 from relace_mock.scenario.library import SUFFIXES, read_file
-from relace_mock.settings import ServerError
+from relace_mock.settings import ServerError, SettingsError
 from relace_mock.verdict import Finding, Verdict
 
-#: Sends a method, a path, header fields and a body; gives the status and the body.
-Send = Callable[[str, str, Mapping[str, str], bytes], tuple[int, bytes]]
+if TYPE_CHECKING:
+    from relace_mock.scenario.model import Scenario
 
-_PATIENCE = 2.0  # seconds to wait for entries that are not complete
+_SETTLE = "2s"  # how long the server waits for exchanges that are pending
+_TAKES = "a scenario is a name, a file, YAML text or a mapping such as {'steps': [{'status': 429}]}"
 
 
-@dataclass(frozen=True, slots=True)
-class RecordedRequest:
-    """An entry of the journal. ``body`` is at most 64 KiB; ``duration`` is in seconds.
+def scenario_of(given: object, folders: Sequence[Path] = ()) -> str | Scenario | Mapping[str, Any]:
+    """Return a scenario as it was meant: a name, what a file or a text says, or a mapping.
 
-    ``raw`` is the entry as the control API gives it, with what is not named here.
+    A file that is named by a string is looked for in the ``folders``, then in the working
+    directory. Raises ``TypeError`` for what is no scenario, and ``SettingsError`` for a file or
+    text that cannot be honoured, with its line.
     """
+    if isinstance(given, Mapping):
+        return given
+    if isinstance(given, Path):
+        return read_file(_found(given, folders))
+    if not isinstance(given, str):
+        hint = " (put steps into {'steps': [...]})" if isinstance(given, list) else ""
+        raise TypeError(f"{_TAKES}, not {given!r:.80}{hint}")
+    if "\n" in given or ": " in given or given.lstrip().startswith("{"):
+        from relace_mock.scenario.model import read  # noqa: PLC0415 - loaded when a scenario is first played
 
-    method: str
-    path: str
-    headers: list[tuple[str, str]]
-    body: str
-    outcome: str
-    status: int | None
-    scenario: str | None
-    rule: int | None
-    step: int | None
-    fault: str | None
-    mutations: list[str]
-    not_applicable: bool
-    attempt: int | None
-    time: str
-    duration: float | None
-    violations: list[str]
-    notes: list[str]
-    raw: dict[str, Any]
+        return read(given.encode(), "YAML text", "unnamed")
+    if given.endswith(SUFFIXES) or "/" in given or "\\" in given:
+        return read_file(_found(Path(given), folders))
+    if not given.strip():
+        raise SettingsError(f"{_TAKES}, not {given!r}")
+    return given
 
-    def json(self) -> Any:
-        """The body, parsed."""
-        return json.loads(self.body)
 
-    def __str__(self) -> str:
-        """The exchange on a line."""
-        answer = "no answer" if self.status is None else str(self.status)
-        played = f" by {self.scenario}" if self.scenario and self.step is not None else ""
-        story = f" ({', '.join(filter(None, [self.fault, *self.mutations]))})"
-        broken = f": {'; '.join(self.violations)}" if self.violations else ""
-        attempt = f" attempt {self.attempt}" if self.attempt else ""
-        shown = story if story != " ()" else ""
-        return f"{self.time[11:23]} {self.method} {self.path}{attempt} → {answer}, {self.outcome}{played}{shown}{broken}"
+def _found(path: Path, folders: Sequence[Path]) -> Path:
+    """The first of the files of this name; ``path`` itself without folders."""
+    places = dict.fromkeys([*folders, Path.cwd()])
+    for folder in places:
+        if (folder / path).is_file():
+            return folder / path if folders else path
+    if path.is_absolute():
+        raise SettingsError(f"there is no file {path}")
+    where = ", ".join(map(str, places))
+    raise SettingsError(f"there is no file {str(path)!r} in {where}")
 
 
 class RemoteControl:
@@ -79,27 +75,39 @@ class RemoteControl:
         *,
         control_token: str | None = None,
         send: Send | None = None,
+        folders: Sequence[Path] = (),
     ) -> None:
         self.base_url = base_url
         self.api_key = api_key
         self._fields = {"Authorization": f"Bearer {api_key}", "Content-Type": "application/json"}
         if control_token is not None:
             self._fields["X-Mock-Control-Token"] = control_token
-        self._send = send or _over_a_socket(base_url)
+        self._send = send or over_a_socket(base_url)
+        self._folders = folders
+
+    def __repr__(self) -> str:
+        return f"<RemoteControl of {self.base_url}, namespace {namespace_of(self.api_key)}>"
 
     def play(self, scenario: str | Path | Mapping[str, Any]) -> None:
-        """Play a scenario from its beginning: a name, a file, or what a file would say.
+        """Play a scenario from its beginning: a name, a file, YAML text, or a mapping.
 
-        Raises ``SettingsError`` for a file that cannot be honoured, with its line, and
-        ``ServerError`` for what the server refuses.
+        In a test, a file is looked for beside the test, then below pytest's root, then in the
+        working directory. Text is what has a line break or ``: `` in it, or begins with ``{``.
+
+        Raises ``TypeError`` for anything else, ``SettingsError`` for a file or a text that cannot
+        be honoured, with its line, and ``ServerError`` for what the server refuses.
         """
-        if isinstance(scenario, Mapping):
-            body = dict(scenario)
-        elif isinstance(scenario, Path) or scenario.endswith(SUFFIXES) or "/" in scenario:
-            read = read_file(Path(scenario))
-            body = {"name": read.name} | read.source
+        meant = scenario_of(scenario, self._folders)
+        if isinstance(meant, str):
+            body: dict[str, Any] = {"name": meant}
+        elif isinstance(meant, Mapping):
+            body = dict(meant)
         else:
-            body = {"name": scenario}
+            body = {"name": meant.name} | meant.source
+        try:
+            json.dumps(body)
+        except (TypeError, ValueError) as error:
+            raise TypeError(f"the scenario holds what JSON cannot say: {error}") from None
         self._ask("PUT", "scenario", body)
 
     def stop(self) -> None:
@@ -108,12 +116,21 @@ class RemoteControl:
 
     @property
     def requests(self) -> list[RecordedRequest]:
-        """What was asked with this key, oldest first; waits a moment for what is under way."""
-        return [_recorded(entry) for entry in self._settled()]
+        """The requests of this key, oldest first.
+
+        The server waits up to two seconds for exchanges that are not complete.
+        """
+        return self.journal(settle=_SETTLE)
+
+    def journal(self, **filters: str | int) -> list[RecordedRequest]:
+        """The requests of this key that pass the filters of ``GET /_mock/requests``."""
+        query = "&".join(f"{name}={value}" for name, value in filters.items())
+        entries = self._ask("GET", f"requests?{query}" if query else "requests")["requests"]
+        return [recorded(entry) for entry in entries]
 
     def verdict(self) -> Verdict:
         """How the client behaved: contract, retries, waits."""
-        self._settled()
+        self.journal(settle=_SETTLE, limit=1)
         answer = self._ask("GET", "verdict")
         findings = [Finding(**finding) for finding in answer["findings"]]
         return Verdict(answer["requests"], findings, complete=answer["complete"])
@@ -130,6 +147,10 @@ class RemoteControl:
         """Script, quota, clock and journal from the beginning."""
         self._ask("POST", "reset")
 
+    def forget(self) -> None:
+        """Let the server forget this key: scenario, script, quota, clock and journal."""
+        self._ask("DELETE", "namespace")
+
     def position(self) -> dict[str, Any]:
         """What is played, and how often each step has answered."""
         answer: dict[str, Any] = self._ask("GET", "scenario")
@@ -144,15 +165,6 @@ class RemoteControl:
             if step["given"] < (1 if step["times"] == "forever" else step["times"])
         ]
 
-    def _settled(self) -> list[dict[str, Any]]:
-        deadline = time.monotonic() + _PATIENCE
-        while True:
-            entries: list[dict[str, Any]] = self._ask("GET", "requests")["requests"]
-            pending = any(entry["outcome"] == "pending" for entry in entries)
-            if not pending or time.monotonic() > deadline:
-                return entries
-            time.sleep(0.005)
-
     def _ask(self, method: str, name: str, body: Any = None) -> Any:
         content = b"" if body is None else json.dumps(body).encode()
         status, answer = self._send(method, f"/_mock/{name}", self._fields, content)
@@ -164,40 +176,3 @@ class RemoteControl:
         if problem is not None:
             raise ServerError(f"the mock refused: {problem}")
         return result
-
-
-def _over_a_socket(base_url: str) -> Send:
-    url = urlsplit(base_url)
-    try:
-        port = url.port
-    except ValueError:
-        raise ServerError(f"{base_url} is no URL of a mock: its port is no number") from None
-    kind = http.client.HTTPSConnection if url.scheme == "https" else http.client.HTTPConnection
-
-    def send(method: str, path: str, fields: Mapping[str, str], body: bytes) -> tuple[int, bytes]:
-        connection = kind(url.hostname or "", port, timeout=30)
-        try:
-            connection.request(method, path, body, dict(fields))
-            response = connection.getresponse()
-            return response.status, response.read()
-        except (OSError, http.client.HTTPException) as error:
-            raise ServerError(
-                f"no mock answers at {url.scheme}://{url.netloc}: {error or type(error).__name__}"
-            ) from None
-        finally:
-            connection.close()
-
-    return send
-
-
-def _recorded(entry: dict[str, Any]) -> RecordedRequest:
-    request = entry["request"]
-    same = RecordedRequest.__dataclass_fields__.keys() & entry.keys()
-    return RecordedRequest(
-        method=request["method"],
-        path=request["path"],
-        headers=[(name, value) for name, value in request["headers"]],
-        body=request.get("body", ""),
-        raw=entry,
-        **{name: entry[name] for name in same},
-    )

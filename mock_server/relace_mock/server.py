@@ -12,9 +12,7 @@ import socket
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from types import FrameType
-from typing import TYPE_CHECKING, Any
 
 import uvicorn
 
@@ -22,12 +20,10 @@ from relace_mock.app import create_app
 from relace_mock.guard import Guard, is_loopback
 from relace_mock.listening import bind, reachable, tls
 from relace_mock.pipeline import Pipeline
+from relace_mock.running_server import RunningServer
 from relace_mock.scenario.library import Library
-from relace_mock.settings import Http, Listening, ServerError, Settings
+from relace_mock.settings import Listening, ServerError, Settings
 from relace_mock.wire import protocol_class
-
-if TYPE_CHECKING:
-    from relace_mock.remote import RemoteControl
 
 _LOG = logging.getLogger(__name__)
 #: Seconds that answers under way have to finish when the server is told to stop.
@@ -45,25 +41,6 @@ _DOORS = 8 if importlib.util.find_spec("uvloop") else 1
 _RELOAD = 0.2
 
 
-@dataclass(frozen=True, slots=True)
-class RunningServer:
-    """A server that answers. ``base_url`` is what ``RELACE_BASE_URL`` takes."""
-
-    base_url: str
-    control_token: str | None = field(default=None, repr=False)
-
-    @property
-    def url(self) -> str:
-        """The server itself, where ``/openapi.json`` and ``/_mock/`` are."""
-        return self.base_url.removesuffix("/v1")
-
-    def control(self, api_key: str) -> RemoteControl:
-        """Steers what this key gets: scenario, clock, journal."""
-        from relace_mock.remote import RemoteControl  # noqa: PLC0415 - `serve` starts without
-
-        return RemoteControl(self.base_url, api_key, control_token=self.control_token)
-
-
 def serve(
     settings: Settings, listening: Listening, on_ready: Callable[[RunningServer], None]
 ) -> None:
@@ -78,14 +55,16 @@ def serve(
 
 
 @contextlib.contextmanager
-def running(
-    *, host: str = "127.0.0.1", port: int = 0, http: Http = "auto", **settings: Any
-) -> Iterator[RunningServer]:
-    """A server in a thread of this process, on any free port, until the block ends.
+def in_thread(settings: Settings, listening: Listening) -> Iterator[RunningServer]:
+    """Run a server in a thread of this process until the block ends.
 
-    ``settings`` are the fields of ``Settings``. Raises ``SettingsError`` for a bad one and
-    ``ServerError`` if the server cannot listen.
+    Raises ``ServerError`` if it cannot listen, or if gevent has replaced threads.
     """
+    gevent = sys.modules.get("gevent.monkey")
+    if gevent is not None and gevent.is_module_patched("threading"):
+        raise ServerError(
+            "gevent has replaced threads, so the server cannot have one: leave out thread=True"
+        )
     ready = threading.Event()
     started: list[RunningServer] = []
 
@@ -93,7 +72,7 @@ def running(
         started.append(running)
         ready.set()
 
-    server = _Server(Settings(**settings), Listening(host=host, port=port, http=http), on_ready)
+    server = _Server(settings, listening, on_ready)
     thread = threading.Thread(target=server.listen, name="relace-mock", daemon=True)
     thread.start()
     while not ready.wait(0.05):
@@ -115,6 +94,7 @@ class _Server(uvicorn.Server):
         listening: Listening,
         on_ready: Callable[[RunningServer], None],
     ) -> None:
+        pipeline = Pipeline(settings)  # may refuse a scenario: before there is a socket to close
         self._sockets = bind(listening.host, listening.port)
         self._on_ready = on_ready
         self._call_off_exit: Callable[[], object] | None = None
@@ -123,7 +103,6 @@ class _Server(uvicorn.Server):
             f"{'https' if secure else 'http'}://{reachable(self._sockets)}/v1",
             settings.control_token,
         )
-        pipeline = Pipeline(settings)
         loopback = all(is_loopback(each.getsockname()[0]) for each in self._sockets)
         self.guard = Guard(loopback=loopback, token=settings.control_token)
         self._library = pipeline.script.library if settings.reload else None

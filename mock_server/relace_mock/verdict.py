@@ -66,13 +66,19 @@ class Verdict:
     findings: Sequence[Finding]
     complete: bool = True
 
+    def __bool__(self) -> bool:
+        """Whether it is ``ok``, so that ``assert mock.verdict()`` fails where it is not."""
+        return self.ok
+
+    def __repr__(self) -> str:
+        """On one line, as a failed ``assert`` shows it."""
+        found = "; ".join(map(str, self.findings)) or "no findings"
+        return f"<Verdict {'ok' if self.ok else 'NOT ok'}, {self.requests} requests: {found}>"
+
     @property
     def ok(self) -> bool:
         """Whether requests came, all of them were seen, and none did what is forbidden."""
         return self.requests > 0 and self.complete and not self.failures
-
-    def __bool__(self) -> bool:
-        return self.ok
 
     @property
     def failures(self) -> list[Finding]:

@@ -84,6 +84,7 @@ def verify(
         say(f"{clients.identity}: {len(checks)} checks, {wanted.jobs} at a time")
         server = stack.enter_context(
             relace_mock.running(
+                thread=True,  # starts faster
                 dimensions=DIMENSIONS,
                 journal_size=100_000,
                 journal_bytes=200_000_000,

@@ -218,7 +218,7 @@ def serve(
 ) -> None:
     """Run the mock server: answer POST /v1/code/embed until Ctrl-C or SIGTERM."""
     gc.disable()  # while modules load, nothing is garbage
-    from relace_mock.server import RunningServer
+    from relace_mock.running_server import RunningServer
     from relace_mock.server import serve as run
 
     _keep_memory()

@@ -8,7 +8,8 @@ neither the order of other requests nor the key changes it.
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from relace_mock.scenario.matching import Exchange, first_miss
 
@@ -98,6 +99,22 @@ def given(rule: Rule, answers: int) -> list[int]:
         counts[number] += here
         answers -= here
     return counts
+
+
+def shown(scenario: Scenario, positions: Mapping[str, Position]) -> list[dict[str, Any]]:
+    """How often each step of each rule without chance has answered, for the control API."""
+    position = positions.get(scenario.digest) or start(scenario)
+    return [
+        {
+            "rule": index,
+            "steps": [
+                {"given": count, "times": step.times}
+                for step, count in zip(rule.steps, given(rule, answers), strict=True)
+            ],
+        }
+        for index, (rule, answers) in enumerate(zip(scenario.rules, position, strict=True))
+        if rule.chance is None
+    ]
 
 
 def _can_mutate(step: Step, exchange: Exchange) -> bool:

@@ -1,0 +1,90 @@
+"""The process of a server that ``running()`` starts: reads its settings, serves, ends with its parent.
+
+The parent writes one line of JSON to standard input and keeps that pipe open. The first line
+on standard output answers it. When the pipe closes, the parent is gone, and the server stops.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import json
+import os
+import signal
+import sys
+import threading
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from relace_mock.running_server import RunningServer
+from relace_mock.settings import Listening, ServerError, Settings, SettingsError
+
+
+def main() -> None:
+    """Serve with the settings on standard input until it closes."""
+    gc.disable()  # nothing is garbage while modules load
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # as in cli.py, before NumPy is imported
+    line = sys.stdin.buffer.readline()
+    if not line:
+        return  # the parent ended before it asked for anything
+    wanted = json.loads(line, object_hook=_from_json)
+    _end_with_parent()
+    try:
+        from relace_mock.server import serve  # noqa: PLC0415 - after the above
+
+        def ready(server: RunningServer) -> None:
+            gc.enable()
+            gc.freeze()
+            _answer(base_url=server.base_url)
+
+        serve(Settings(**wanted["settings"]), Listening(**wanted["listening"]), ready)
+    except SettingsError as error:
+        _answer(settings_error=str(error))
+    except ServerError as error:
+        _answer(server_error=str(error))
+
+
+def written(settings: Settings, listening: Listening) -> bytes:
+    """Return the line that ``main`` reads."""
+    wanted = {"settings": asdict(settings), "listening": asdict(listening)}
+    return json.dumps(wanted, default=_to_json).encode() + b"\n"
+
+
+def _to_json(value: object) -> object:
+    return {"path": str(value)} if isinstance(value, Path) else list(value)  # type: ignore[call-overload] # a set of keys
+
+
+def _from_json(fields: dict[str, Any]) -> Any:
+    return Path(fields["path"]) if fields.keys() == {"path"} else fields
+
+
+def _answer(**fields: str) -> None:
+    with contextlib.suppress(BrokenPipeError):  # the parent is gone: so are we, soon
+        sys.stdout.write(json.dumps(fields) + "\n")
+        sys.stdout.flush()
+
+
+def _end_with_parent() -> None:
+    """Stop when standard input closes, even in the middle of a long regular expression."""
+    threading.Thread(target=_wait_for_the_end, name="relace-mock parent", daemon=True).start()
+    if sys.platform == "win32":
+        return
+    import fcntl  # noqa: PLC0415 - not on Windows
+
+    # A regular expression holds the GIL, so the thread above cannot run. The kernel sends SIGIO
+    # when the pipe closes, and `re` lets signal handlers run.
+    signal.signal(signal.SIGIO, lambda *_: _stop())
+    fcntl.fcntl(0, fcntl.F_SETOWN, os.getpid())
+    fcntl.fcntl(0, fcntl.F_SETFL, fcntl.fcntl(0, fcntl.F_GETFL) | os.O_ASYNC)
+
+
+def _wait_for_the_end() -> None:
+    with contextlib.suppress(OSError):
+        while os.read(0, 1024):
+            pass
+    _stop()
+
+
+def _stop() -> None:
+    os.kill(os.getpid(), signal.SIGTERM)

@@ -1,0 +1,111 @@
+"""Connections for control requests, which a test's patches of ``socket`` do not reach.
+
+A test may block sockets (pytest-socket) or record HTTP. Its own fixture must still work, so the
+classes are taken when this module is imported, and a guard that was put in front of the socket
+class by then is passed over. Under gevent, the sockets are gevent's, as for everyone else.
+"""
+
+from __future__ import annotations
+
+import _socket
+import functools
+import http.client
+import socket
+from collections.abc import Callable, Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+from relace_mock.settings import ServerError
+
+#: Sends a method, a path, header fields and a body; returns the status and the body.
+Send = Callable[[str, str, Mapping[str, str], bytes], tuple[int, bytes]]
+
+_TIMEOUT = 30  # seconds
+
+
+def _unguarded() -> Any:
+    """The socket class of Python or gevent, without a subclass that blocks it."""
+    classes = getattr(socket.socket, "__mro__", ())
+    return next((each for each in classes if each.__name__ == "socket"), socket.SocketType)
+
+
+_SOCKET = _unguarded()
+# pytest-socket replaces `connect` of the class itself to allow some hosts only.
+_CONNECT: Any = _socket.socket.connect if _SOCKET.__module__ == "socket" else _SOCKET.connect
+_ADDRESSES = socket.getaddrinfo
+
+
+class _Plain(http.client.HTTPConnection):
+    def connect(self) -> None:
+        self.sock = _connected(self.host, self.port)
+
+
+class _Secure(http.client.HTTPConnection):
+    default_port = 443
+
+    def connect(self) -> None:
+        self.sock = _tls().wrap_socket(_connected(self.host, self.port), server_hostname=self.host)
+
+
+@functools.cache
+def _tls() -> Any:
+    """The certificates of the system, or of ``SSL_CERT_FILE``; it takes a while to read them."""
+    import ssl  # noqa: PLC0415 - few mocks speak TLS
+
+    return ssl.create_default_context()
+
+
+def _connected(host: str, port: int) -> Any:
+    """A connection to the first address that answers. Raises ``OSError``."""
+    problem: OSError | None = None
+    for family, address in _addresses(host, port):
+        connection = _SOCKET(family, socket.SOCK_STREAM)
+        try:
+            connection.settimeout(_TIMEOUT)
+            _CONNECT(connection, address)
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        except OSError as error:
+            connection.close()
+            problem = error
+        else:
+            return connection
+    raise problem or OSError(f"{host} has no address")
+
+
+def _addresses(host: str, port: int) -> list[tuple[int, Any]]:
+    for family in (socket.AF_INET, socket.AF_INET6):
+        try:
+            socket.inet_pton(family, host)
+        except OSError:
+            continue
+        return [(family, (host, port))]
+    found = _ADDRESSES(host, port, type=socket.SOCK_STREAM)
+    return [(family, address) for family, _, _, _, address in found]
+
+
+def over_a_socket(base_url: str) -> Send:
+    """Return what sends requests to a server. Raises ``ServerError`` for a bad URL."""
+    url = urlsplit(base_url)
+    if url.scheme not in ("http", "https") or not url.hostname:
+        raise ServerError(f"{base_url!r} is not the URL of a mock: write http://127.0.0.1:8080/v1")
+    try:
+        port = url.port
+    except ValueError:
+        raise ServerError(f"{base_url} is no URL of a mock: its port is no number") from None
+    host = url.hostname
+    kind = _Secure if url.scheme == "https" else _Plain
+
+    def send(method: str, path: str, fields: Mapping[str, str], body: bytes) -> tuple[int, bytes]:
+        connection = kind(host, port)
+        try:
+            connection.request(method, path, body, dict(fields))
+            response = connection.getresponse()
+            return response.status, response.read()
+        except (OSError, http.client.HTTPException) as error:
+            raise ServerError(
+                f"no mock answers at {url.scheme}://{url.netloc}: {error or type(error).__name__}"
+            ) from None
+        finally:
+            connection.close()
+
+    return send

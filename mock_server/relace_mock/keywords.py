@@ -1,0 +1,97 @@
+"""Settings as the keyword arguments of ``running()`` and ``transport()``."""
+
+from __future__ import annotations
+
+import difflib
+import types
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, TypedDict, Union, get_args, get_origin, get_type_hints
+
+from relace_mock.settings import (
+    BinaryDtype,
+    BitOrder,
+    Contract,
+    ResetForm,
+    Settings,
+    SettingsError,
+    SpaceName,
+    UnknownKeyStatus,
+)
+
+
+class SettingsKeywords(TypedDict, total=False):
+    """The fields of ``Settings``, for type checkers and editors."""
+
+    api_keys: tuple[str, ...]
+    unknown_key_status: UnknownKeyStatus
+    seed: int
+    embedding: SpaceName
+    dimensions: int
+    binary_dtype: BinaryDtype
+    bit_order: BitOrder
+    contract: Contract
+    max_body: int
+    max_inputs: int
+    scenario: str | None
+    scenarios: Path | None
+    scenario_seed: int
+    rate_limit: str | None
+    rate_limit_reset: ResetForm
+    journal_size: int
+    journal_bytes: int
+    max_namespaces: int
+    control_token: str | None
+    cors: tuple[str, ...]
+    time_scale: float
+    reload: bool
+    cache_bytes: int
+
+
+_FORMS = {bool: "True or False", str: "a string", Path: "a pathlib.Path"}
+_EXAMPLES = {
+    "rate_limit": ", such as '3/60s'",
+    "scenario": ", the name or the file of a scenario",
+    "scenarios": ", such as Path('scenarios')",
+}
+_SECRET = ("api_keys", "control_token")
+
+
+def settings_from(keywords: Mapping[str, Any], *, also: tuple[str, ...] = ()) -> Settings:
+    """Make ``Settings`` from keyword arguments. Raises ``SettingsError``.
+
+    ``also`` names the other arguments of the function that was called, for the message about
+    a misspelt one.
+    """
+    types_of = get_type_hints(Settings)
+    known = [*types_of, *also]
+    for name, value in keywords.items():
+        if name not in types_of:
+            near = difflib.get_close_matches(name, known, 1, 0.6)
+            hint = f"did you mean {near[0]}?" if near else f"the settings are {', '.join(known)}"
+            raise SettingsError(f"{name[:80]!r} is not a setting: {hint}")
+        _check(name, value, types_of[name])
+    return Settings(**keywords)
+
+
+def shown(settings: Settings) -> str:
+    """Return the settings that differ from the defaults, as arguments, without any key."""
+    default = Settings()
+    parts = []
+    for name in get_type_hints(Settings):
+        value = getattr(settings, name)
+        if value != getattr(default, name):
+            parts.append(f"{name}=…" if name in _SECRET else f"{name}={value!r}")
+    return ", ".join(parts)
+
+
+def _check(name: str, value: object, annotation: Any) -> None:
+    """Refuse a value of the wrong type where ``Settings`` itself does not look."""
+    union = get_origin(annotation) in (Union, types.UnionType)
+    choices = get_args(annotation) if union else (annotation,)
+    wanted = [kind for kind in choices if kind in _FORMS]
+    if not wanted or (type(None) in choices and value is None) or isinstance(value, tuple(wanted)):
+        return
+    forms = " or ".join(_FORMS[kind] for kind in wanted)
+    found = type(value).__name__ if name in _SECRET else f"{value!r:.80}"
+    raise SettingsError(f"{name} must be {forms}{_EXAMPLES.get(name, '')}, not {found}")

@@ -1,0 +1,91 @@
+"""The marker ``relace_scenario``: what it names must exist, and its test must use the mock."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from relace_mock.connection import over_a_socket
+from relace_mock.remote import scenario_of
+from relace_mock.scenario.library import Library
+from relace_mock.scenario.mistakes import suggestion
+from relace_mock.scenario.model import read
+from relace_mock.settings import ServerError, SettingsError
+
+NAME = "relace_scenario"
+
+
+def scenario_in(marker: pytest.Mark) -> Any:
+    """Return the argument of the marker. Raises ``TypeError`` if it has not just one."""
+    given = [*marker.args, *marker.kwargs.values()]
+    if len(given) != 1 or marker.kwargs.keys() - {"scenario"}:
+        raise TypeError(f"{NAME} takes one scenario, as in {NAME}('rate-limited-twice')")
+    return given[0]
+
+
+def folders_of(item: pytest.Item) -> tuple[Path, ...]:
+    """Return where the scenario files of a test are looked for."""
+    return (item.path.parent, item.config.rootpath)
+
+
+class Markers:
+    """Checks the markers of tests. ``url`` and ``token`` are those of a server that runs already."""
+
+    def __init__(self, url: str | None, token: str | None) -> None:
+        self._url = url
+        self._token = token
+        self._bundled = Library()
+
+    def problem(self, item: pytest.Item) -> str | None:
+        """Return what is wrong with the nearest marker of a test; None if nothing is."""
+        marker = item.get_closest_marker(NAME)
+        if marker is None:
+            return None
+        try:
+            self._check(item, scenario_in(marker))
+        except (TypeError, SettingsError, ServerError) as error:
+            file, line, _ = item.location
+            return f"{file}:{(line or 0) + 1}: {item.name}: {NAME}: {error}"
+        return None
+
+    def _check(self, item: pytest.Item, given: object) -> None:
+        meant = scenario_of(given, folders_of(item))
+        if isinstance(meant, Mapping):
+            try:
+                text = json.dumps(dict(meant)).encode()
+            except (TypeError, ValueError) as error:
+                raise TypeError(f"the scenario holds what JSON cannot say: {error}") from None
+            read(text, "the mapping", "unnamed")
+        elif isinstance(meant, str) and meant not in self._bundled.names():
+            self._ask_for(meant)
+        if "relace_mock" not in getattr(item, "fixturenames", ()):
+            raise TypeError(
+                "the test does not use the mock, so no scenario is played: add the argument "
+                "relace_mock, or pytest.mark.usefixtures('relace_mock'), or remove the marker"
+            )
+
+    def _ask_for(self, name: str) -> None:
+        """Refuse a name that the running server does not know either."""
+        if self._url is None:
+            raise SettingsError(self._bundled.unknown(name))
+        if name not in self._known_there:
+            near = suggestion(name, self._known_there)
+            raise SettingsError(f"the server at {self._url} has no scenario {name!r:.80}; {near}")
+
+    @cached_property
+    def _known_there(self) -> list[str]:
+        assert self._url is not None
+        fields = {} if self._token is None else {"X-Mock-Control-Token": self._token}
+        status, answer = over_a_socket(self._url)("GET", "/_mock/scenarios", fields, b"")
+        try:
+            found = json.loads(answer)
+            if status >= 400:
+                raise ServerError(f"the mock refused: {found['error']}")
+            return [each["name"] for each in found["scenarios"]]
+        except (ValueError, TypeError, KeyError):
+            raise ServerError(f"what answers at {self._url} is no relace-mock") from None

@@ -1,0 +1,164 @@
+"""Starts a server for the time of a block: in a process of its own, or in a thread.
+
+Whatever a test does to its own process cannot reach a server in another one: a frozen clock,
+gevent, a fork, a debugger, a blocked socket module. So nothing here reads a clock, and what is
+waited for is the end of a pipe.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, Unpack
+
+from relace_mock.child import written
+from relace_mock.keywords import SettingsKeywords, settings_from
+from relace_mock.running_server import RunningServer
+from relace_mock.settings import Http, Listening, ServerError, SettingsError
+
+_ROOT = str(Path(__file__).parent.parent)
+# The folder goes to the end of the path: it is only needed where the caller has put it on its
+# own path by hand. With -P the working directory is not on it, so that no file there shadows
+# a module.
+_PROGRAM = (
+    f"import sys; sys.path.append({_ROOT!r}); from relace_mock.child import main; sys.exit(main())"
+)
+_PATIENCE = 5.0  # seconds to wait for the process after SIGTERM, before SIGKILL
+_REMEDY = "running(thread=True) starts the server in this process instead"
+
+
+@contextlib.contextmanager
+def running(
+    *,
+    host: str = "127.0.0.1",
+    port: int = 0,
+    http: Http = "auto",
+    thread: bool = False,
+    **settings: Unpack[SettingsKeywords],
+) -> Iterator[RunningServer]:
+    """Run a server until the block ends, on any free port, in a process of its own.
+
+    ``settings`` are the fields of ``Settings``; no environment variable changes them. With
+    ``thread``, the server runs in a thread of this process: it starts faster, but a frozen
+    clock, gevent or a fork disturbs it. The process ends with this one, even if that is killed.
+
+    Raises ``SettingsError`` for a bad setting and ``ServerError`` if the server cannot start.
+    """
+    chosen = settings_from(settings, also=("host", "port", "http", "thread"))
+    listening = Listening(host=host, port=port, http=http)
+    if thread:
+        from relace_mock.server import in_thread  # noqa: PLC0415 - only a thread needs uvicorn here
+
+        with in_thread(chosen, listening) as server:
+            yield server
+        return
+    with tempfile.TemporaryFile() as log:
+        child = _Child(written(chosen, listening), log)
+        try:
+            yield RunningServer(child.base_url(), chosen.control_token)
+        finally:
+            child.stop()
+
+
+class _Child:
+    """A server process. ``log`` gets its standard error."""
+
+    def __init__(self, wanted: bytes, log: IO[bytes]) -> None:
+        if not sys.executable:
+            raise ServerError(f"sys.executable does not name Python: {_REMEDY}")
+        self._owner = os.getpid()
+        self._log = log
+        asks, self._asks = os.pipe()
+        self._answers, answers = os.pipe()
+        _LIFELINES.add(self._asks)
+        try:
+            self._process = subprocess.Popen(  # noqa: S603 - this Python and our own module
+                [sys.executable, "-P", "-W", "ignore", "-c", _PROGRAM],
+                stdin=asks,
+                stdout=answers,
+                stderr=log,
+                start_new_session=True,  # Ctrl-C is for the tests; the server lives until they end
+            )
+        except OSError as error:
+            self._close()
+            raise ServerError(f"cannot start {sys.executable}: {error.strerror}") from None
+        finally:
+            os.close(asks)
+            os.close(answers)
+        with contextlib.suppress(BrokenPipeError):  # it ended already: `base_url` says why
+            view = memoryview(wanted)
+            while view:
+                view = view[os.write(self._asks, view) :]
+
+    def base_url(self) -> str:
+        """The server's URL, as soon as it is ready."""
+        answer = b""
+        while not answer.endswith(b"\n") and (piece := os.read(self._answers, 65536)):
+            answer += piece
+        try:
+            fields: dict[str, str] = json.loads(answer)
+        except ValueError:
+            raise ServerError(self._why_it_ended()) from None
+        if "settings_error" in fields:
+            raise SettingsError(fields["settings_error"])
+        if "server_error" in fields:
+            raise ServerError(fields["server_error"])
+        return fields["base_url"]
+
+    def stop(self) -> None:
+        """Stop the process, unless this is a fork of the one that started it."""
+        if os.getpid() != self._owner:
+            return
+        self._process.terminate()
+        self._wait()
+        self._close()
+        if said := self._said():
+            sys.stderr.write(f"relace-mock: the server wrote:\n{said}\n")
+
+    def _wait(self) -> int:
+        # Popen.wait(timeout) reads a clock, which may be frozen.
+        timer = threading.Timer(_PATIENCE, self._process.kill)
+        timer.daemon = True
+        timer.start()
+        try:
+            return self._process.wait()
+        finally:
+            timer.cancel()
+
+    def _why_it_ended(self) -> str:
+        code = self._wait()
+        *_, last = self._said().splitlines() or ["it wrote nothing"]
+        return (
+            f"the server process ended with exit code {code} before it was ready: {last}; {_REMEDY}"
+        )
+
+    def _said(self) -> str:
+        self._log.seek(0)
+        return self._log.read().decode("utf-8", "replace").strip()
+
+    def _close(self) -> None:
+        _LIFELINES.discard(self._asks)
+        os.close(self._asks)
+        os.close(self._answers)
+
+
+#: Our ends of the pipes whose closing ends a server.
+_LIFELINES: set[int] = set()
+
+
+def _let_go() -> None:
+    """In a fork: close the pipes, so that the fork does not keep the servers alive."""
+    for descriptor in _LIFELINES:
+        os.close(descriptor)
+    _LIFELINES.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_let_go)

@@ -1,0 +1,182 @@
+"""The marker ``relace_scenario``: whatever it cannot do is an error at collection."""
+
+from __future__ import annotations
+
+import pytest
+
+import relace_mock
+from tests.conftest import QUICKLY
+
+ASK = """
+import httpx
+import pytest
+
+def ask(mock):
+    return httpx.post(
+        f"{mock.base_url}/code/embed",
+        json={"model": "m", "input": ["a"]},
+        headers={"Authorization": f"Bearer {mock.api_key}"},
+    ).status_code
+"""
+
+
+def collect(pytester: pytest.Pytester, code: str, *options: str) -> pytest.RunResult:
+    pytester.makepyfile(test_it=ASK + code)
+    return pytester.runpytest_subprocess(*QUICKLY, *options)
+
+
+def test_every_marker_without_effect_is_told_with_its_line(pytester: pytest.Pytester) -> None:
+    """All of a file at once, and no test runs."""
+    pytester.makefile(".yaml", bad="steps:\n  - statsu: 401")
+    pytester.makepyfile(
+        test_class="""
+import pytest
+
+@pytest.mark.relace_scenario("flaky")
+class TestClass:
+    def test_with(self, relace_mock): pass
+
+    def test_without(self): pass
+"""
+    )
+    result = collect(
+        pytester,
+        """
+@pytest.mark.relace_scenario("flaky")
+def test_no_fixture(): pass
+
+@pytest.mark.relace_scenario("flakey")
+def test_name(relace_mock): pass
+
+@pytest.mark.relace_scenario("bad.yaml")
+def test_file(relace_mock): pass
+
+@pytest.mark.relace_scenario("nowhere/none.yaml")
+def test_no_file(relace_mock): pass
+
+@pytest.mark.relace_scenario("steps: [{status: 429}, {status: 1}]")
+def test_text(relace_mock): pass
+
+@pytest.mark.relace_scenario({"steps": [{"stats": 429}]})
+def test_dict(relace_mock): pass
+
+@pytest.mark.relace_scenario({"steps": [{"status": {1, 2}}]})
+def test_set(relace_mock): pass
+
+@pytest.mark.relace_scenario
+def test_bare(relace_mock): pass
+
+@pytest.mark.relace_scenario("flaky", "hang")
+def test_two(relace_mock): pass
+
+@pytest.mark.relace_scenario(name="flaky")
+def test_keyword(relace_mock): pass
+
+@pytest.mark.relace_scenario(3)
+def test_number(relace_mock): pass
+
+@pytest.mark.parametrize("x", [1, pytest.param(2, marks=pytest.mark.relace_scenario("no-such"))])
+def test_parameter(relace_mock, x): pass
+
+@pytest.mark.relace_scenario("hang")
+@pytest.mark.skip
+def test_skipped(): pass
+
+def test_good(relace_mock): pass
+""",
+    )
+    result.assert_outcomes(errors=2)  # the module, and the class in the other
+    assert result.ret == pytest.ExitCode.INTERRUPTED
+    for line in (
+        "*test_it.py:11: test_no_fixture: relace_scenario: the test does not use the mock*",
+        "*test_it.py:14: test_name: *there is no scenario 'flakey'; did you mean flaky?*",
+        "*test_it.py:17: test_file: *bad.yaml:2:5: steps[[]0].statsu: is not a key here; did you *",
+        "*test_it.py:20: test_no_file: *there is no file 'nowhere/none.yaml' in *",
+        "*test_it.py:23: test_text: *YAML text:1:33: steps[[]1].status: *",
+        "*test_it.py:26: test_dict: *steps[[]0].stats: is not a key here; did you mean status?*",
+        "*test_it.py:29: test_set: *JSON cannot say*",
+        "*test_it.py:32: test_bare: relace_scenario: relace_scenario takes one scenario*",
+        "*test_it.py:35: test_two: relace_scenario: relace_scenario takes one scenario*",
+        "*test_it.py:38: test_keyword: relace_scenario: relace_scenario takes one scenario*",
+        "*test_it.py:41: test_number: *a scenario is a name, a file, YAML text or *, not 3*",
+        "*test_it.py:44: test_parameter[[]2]: *there is no scenario 'no-such'*",
+        "*test_it.py:47: test_skipped: *the test does not use the mock*",
+        "*test_class.py:7: test_without: *the test does not use the mock*",
+    ):
+        result.stdout.fnmatch_lines([line])
+    result.stdout.no_fnmatch_line("*test_with: *")
+    result.stdout.no_fnmatch_line("*Traceback*")
+
+
+def test_the_fixture_may_be_reached_in_any_way(pytester: pytest.Pytester) -> None:
+    pytester.makefile(".yaml", story="steps: [{status: 401}]")
+    collect(
+        pytester,
+        """
+@pytest.fixture
+def client(relace_mock):
+    return lambda: ask(relace_mock)
+
+@pytest.mark.relace_scenario("story.yaml")
+def test_by_another_fixture(client):
+    assert client() == 401
+
+@pytest.mark.relace_scenario(scenario="bad-request")
+@pytest.mark.usefixtures("relace_mock")
+def test_by_usefixtures(request):
+    assert ask(request.getfixturevalue("relace_mock")) == 400
+
+@pytest.mark.relace_scenario("steps:\\n- status: 500")
+def test_by_the_environment(relace_env):
+    assert ask(relace_env) == 500
+
+@pytest.mark.relace_scenario({"steps": [{"status": 403}]})
+class TestAutouse:
+    @pytest.fixture(autouse=True)
+    def mock(self, relace_mock):
+        self.mock = relace_mock
+
+    def test_of_the_class(self):
+        assert ask(self.mock) == 403
+
+    @pytest.mark.relace_scenario("bad-request")
+    def test_nearest_marker(self):
+        assert ask(self.mock) == 400
+
+@pytest.mark.parametrize("status", [
+    pytest.param(400, marks=pytest.mark.relace_scenario("bad-request")),
+    pytest.param(200),
+])
+def test_parameter(relace_mock, status):
+    assert ask(relace_mock) == status
+""",
+    ).assert_outcomes(passed=7)
+
+
+def test_a_running_server_is_asked_for_names_that_only_it_has(pytester: pytest.Pytester) -> None:
+    folder = pytester.mkdir("its-own")
+    (folder / "only-there.yaml").write_text("steps: [{status: 418}]")
+    code = """
+@pytest.mark.relace_scenario("only-there")
+def test_it(relace_mock):
+    assert ask(relace_mock) == 418
+"""
+    with relace_mock.running(dimensions=8, scenarios=folder, control_token="t0ken") as server:  # noqa: S106 - made up
+        options = ("--relace-mock-url", server.url, "--relace-mock-token", "t0ken")
+        collect(pytester, code, *options).assert_outcomes(passed=1)
+        result = collect(pytester, code.replace("only-there", "only-here"), *options)
+        result.assert_outcomes(errors=1)
+        result.stdout.fnmatch_lines(["*has no scenario 'only-here'; did you mean only-there?*"])
+        result = collect(pytester, code, *options[:2])
+        result.stdout.fnmatch_lines(["*the mock refused: send the server's token*"])
+    result = collect(pytester, code, *options)
+    result.stdout.fnmatch_lines([f"*test_it.py:11: test_it: *no mock answers at {server.url}*"])
+    result = collect(pytester, code)
+    result.stdout.fnmatch_lines(["*test_it.py:11: test_it: *there is no scenario 'only-there'*"])
+
+
+def test_workers_of_xdist_tell_it_too(pytester: pytest.Pytester) -> None:
+    code = "@pytest.mark.relace_scenario('flaky')\ndef test_it(): pass\n"
+    result = collect(pytester, code, "-n", "2")
+    result.stdout.fnmatch_lines(["*test_it.py:10: test_it: *the test does not use the mock*"])
+    assert result.ret != 0
