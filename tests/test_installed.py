@@ -1,8 +1,7 @@
 """The package as others install it: what it holds, and that it changes nothing for their tests.
 
 Each way of installing has a fresh environment. What our package and pytest need is borrowed from
-this one, as no test takes the network; ``nox -s build`` names an environment with a wheel that
-pip installed, and its dependencies with it.
+this one, as no test takes the network; ``tests/wheel.py`` installs a wheel with its dependencies.
 """
 
 from __future__ import annotations
@@ -22,9 +21,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import QUICKLY
+
 ROOT = Path(__file__).parent.parent
-#: A Python with the package, and pytest, installed; set by ``nox -s build``.
-GIVEN = os.environ.get("RELACE_MOCK_TEST_PYTHON")
 ENVIRONMENT = {
     name: value
     for name, value in os.environ.items()
@@ -81,31 +80,20 @@ def of_the_wheel(request: pytest.FixtureRequest, _: Path) -> list[str]:
     return [str(request.getfixturevalue("wheel"))]
 
 
-def of_the_sdist(request: pytest.FixtureRequest, folder: Path) -> list[str]:
-    """A wheel that was built from the unpacked sdist."""
-    sdist: Path = request.getfixturevalue("sdist")
-    with tarfile.open(sdist) as archive:
-        archive.extractall(folder / "unpacked", filter="data")
-    source = folder / "unpacked" / sdist.name.removesuffix(".tar.gz")
-    return [str(built(folder / "rebuilt", "--wheel", source=source))]
-
-
 def editable(_: pytest.FixtureRequest, __: Path) -> list[str]:
     return ["--no-build-isolation", "--editable", str(ROOT)]
 
 
-WAYS = [of_the_wheel, of_the_sdist, editable]
+WAYS = [of_the_wheel, editable]
 
 
-@pytest.fixture(scope="module", params=["given"] if GIVEN else WAYS)
+@pytest.fixture(scope="module", params=WAYS)
 def installed(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Installed:
     folder = tmp_path_factory.mktemp("installed")
     empty = folder / "empty"
     empty.mkdir()
-    if GIVEN:
-        return Installed(GIVEN, empty)
     way: Callable[[pytest.FixtureRequest, Path], list[str]] = request.param
     venv.create(folder / "venv", with_pip=False, symlinks=os.name != "nt")
     binaries = folder / "venv" / ("Scripts" if os.name == "nt" else "bin")
@@ -146,7 +134,7 @@ def test_only_two_packages_are_importable_and_one_plugin_is_loaded(wheel: Path) 
     }
     assert [line for line in lines if line] == [
         "[console_scripts]",
-        "relace-mock = relace_mock.cli:main",
+        "relace-mock = relace_mock.__main__:main",
         "[pytest11]",
         "relace_mock.pytest_plugin = relace_mock.pytest_plugin",
     ]
@@ -179,10 +167,22 @@ def test_the_sdist_holds_what_its_tests_and_sessions_read(sdist: Path) -> None:
     assert ours - packed == set()
 
 
+def test_the_sdist_builds_the_same_wheel(sdist: Path, wheel: Path, tmp_path: Path) -> None:
+    with tarfile.open(sdist) as archive:
+        archive.extractall(tmp_path / "unpacked", filter="data")
+    source = tmp_path / "unpacked" / sdist.name.removesuffix(".tar.gz")
+    again = built(tmp_path / "rebuilt", "--wheel", source=source)
+    with zipfile.ZipFile(wheel) as one, zipfile.ZipFile(again) as other:
+        sums = [{each.filename: each.CRC for each in both.infolist()} for both in (one, other)]
+    assert sums[0] == sums[1]
+
+
 def test_contract_and_scenarios_are_found(installed: Installed) -> None:
-    for package in ("relace_mock", "relace_contract"):
-        find = f"import {package}.contract as c; print(c.path().read_text()[:8])"
-        assert said(installed.run(installed.python, "-c", find)).strip() == "openapi:"
+    find = (
+        "import relace_mock.contract as ours, relace_contract.contract as the_kits\n"
+        "assert ours.served_yaml('observed') == the_kits.path().read_bytes()"
+    )
+    said(installed.run(installed.python, "-c", find))
     listed = said(installed.run(installed.command, "scenario", "list"))
     assert {line.split()[0] for line in listed.splitlines()} == SCENARIOS
 
@@ -216,13 +216,6 @@ def test_it_serves(served: str) -> None:
         assert json.load(response)["openapi"].startswith("3.1")
     with urllib.request.urlopen(f"{host}/_mock/openapi.json") as response:
         assert "/_mock/scenario" in json.load(response)["paths"]
-
-
-@pytest.mark.skipif(not GIVEN, reason="the kit's requirements are borrowed: nox -s build")
-def test_without_the_extra_the_kit_says_how_to_get_it(installed: Installed) -> None:
-    done = installed.run(installed.command, "verify-server", "http://127.0.0.1:9/v1")
-    assert done.returncode == 2
-    assert "pip install 'relace-mock[kit]'" in done.stderr
 
 
 OPTIONS = ("base-url", "api-key", "bad-key", "examples", "known-failures", "policy", "seed")
@@ -326,7 +319,7 @@ def test_a_strangers_tests_run_as_before(
         path = tmp_path / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
-    options = ("-q", "-p", "no:cacheprovider", *arguments)
+    options = ("-q", *QUICKLY, *arguments)
     by_script = installed.run(
         str(Path(installed.python).with_name("pytest")), *options, cwd=tmp_path
     )

@@ -33,6 +33,7 @@ LAYERS = [
         "guard",
         "moment",
         "settling",
+        "filters",
         "control",
         "heads",
         "wire",

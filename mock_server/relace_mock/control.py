@@ -12,31 +12,27 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qsl
 
 import jsonschema_rs
 import orjson
 import yaml
 
-from relace_mock import __version__, rendering
+from relace_mock import __version__, filters, rendering
 from relace_mock.auth import bearer_key
 from relace_mock.exchange import Headers, Received, Reply
 from relace_mock.guard import Guard
-from relace_mock.journal import Entry
-from relace_mock.moment import since_1970
 from relace_mock.namespaces import ANONYMOUS, Installed, Namespace, namespace_of
 from relace_mock.pipeline import Pipeline
 from relace_mock.scenario import engine
 from relace_mock.scenario.mistakes import ScenarioError
 from relace_mock.scenario.selection import named_by
 from relace_mock.scenario.source import SIZE_LIMIT, Node, parse
-from relace_mock.settling import pauses, settle
+from relace_mock.settling import pauses
 
 PREFIX = "/_mock/"
 #: Bytes of a body.
 BODY_LIMIT = SIZE_LIMIT
 _JSON = (b"content-type", b"application/json")
-_FILTERS = ("status", "scenario", "since", "limit", "settle")
 
 
 class _BadRequestError(Exception):
@@ -76,7 +72,7 @@ class Control:
         try:
             if self._route(received) != self._requests:
                 return
-            seconds = _filters(received.query).get("settle", 0.0)
+            seconds = _filters(received).get("settle", 0.0)
             key = _key(received)
         except _BadRequestError:
             return  # `answer` will say what is wrong
@@ -211,16 +207,7 @@ class Control:
         name = namespace_of(key) if key else None
         entries = journal.entries(name)
         dropped = journal.dropped_of(name)
-        wanted = _filters(received.query)
-        if "status" in wanted:
-            entries = [entry for entry in entries if entry.status == wanted["status"]]
-        if "scenario" in wanted:
-            entries = [entry for entry in entries if _name(entry) == wanted["scenario"]]
-        if "since" in wanted:
-            since = wanted["since"] - 1e-6  # times are shown in microseconds
-            entries = [entry for entry in entries if entry.time >= since]
-        if "limit" in wanted:
-            entries = entries[-wanted["limit"] :]
+        entries = filters.chosen(entries, _filters(received))
         return {"requests": [entry.shown() for entry in entries], "dropped": dropped}
 
     def _verdict(self, received: Received) -> dict[str, Any]:
@@ -230,9 +217,8 @@ class Control:
         name = namespace_of(key) if key else None
         journal = self._pipeline.journal
         entries = journal.entries(name)
-        verdict = judge(
-            entries, journal.dropped_of(name)
-        )  # asked for last: what went meanwhile, too
+        dropped = journal.dropped_of(name)  # asked for last: what went meanwhile, too
+        verdict = judge(entries, dropped)
         return {
             "ok": verdict.ok,
             "complete": verdict.complete,
@@ -324,40 +310,8 @@ def _validator(schema: str) -> jsonschema_rs.Draft202012Validator:
     return jsonschema_rs.Draft202012Validator(document()["components"]["schemas"][schema])
 
 
-def _filters(query: bytes) -> dict[str, Any]:
-    wanted: dict[str, Any] = {}
-    for name, value in parse_qsl(query.decode("latin-1"), keep_blank_values=True):
-        if name not in _FILTERS:
-            raise _BadRequestError(f"{name[:40]!r} is no filter; there is {', '.join(_FILTERS)}")
-        if name in wanted:
-            raise _BadRequestError(f"{name} is there twice")
-        try:
-            wanted[name] = _FILTER_KINDS[name](value)
-        except ValueError as error:
-            raise _BadRequestError(f"{name} must be {error}, not {value[:40]!r}") from None
-    return wanted
-
-
-def _status(value: str) -> int:
-    if not value.isdecimal() or not value.isascii() or int(value[:4]) not in range(100, 600):
-        raise ValueError("a status from 100 to 599")
-    return int(value)
-
-
-def _limit(value: str) -> int:
-    if not value.isdecimal() or not value.isascii() or len(value) > 9 or int(value) < 1:
-        raise ValueError("a whole number, at least 1")
-    return int(value)
-
-
-_FILTER_KINDS: dict[str, Callable[[str], Any]] = {
-    "status": _status,
-    "scenario": str,
-    "since": since_1970,
-    "limit": _limit,
-    "settle": settle,
-}
-
-
-def _name(entry: Entry) -> str | None:
-    return entry.scenario.name if entry.scenario else None
+def _filters(received: Received) -> dict[str, Any]:
+    try:
+        return filters.read(received.query)
+    except ValueError as error:
+        raise _BadRequestError(str(error)) from None

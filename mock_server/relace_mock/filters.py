@@ -1,0 +1,63 @@
+"""What a query of the journal asks for: ``?status=``, ``scenario``, ``since``, ``limit``, ``settle``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import parse_qsl
+
+from relace_mock.journal import Entry
+from relace_mock.moment import since_1970
+from relace_mock.settling import settle
+
+
+def read(query: bytes) -> dict[str, Any]:
+    """The filters of a query string by name. Raises ``ValueError`` for one that is none."""
+    wanted: dict[str, Any] = {}
+    for name, value in parse_qsl(query.decode("latin-1"), keep_blank_values=True):
+        if name not in _KINDS:
+            raise ValueError(f"{name[:40]!r} is no filter; there is {', '.join(_KINDS)}")
+        if name in wanted:
+            raise ValueError(f"{name} is there twice")
+        try:
+            wanted[name] = _KINDS[name](value)
+        except ValueError as error:
+            raise ValueError(f"{name} must be {error}, not {value[:40]!r}") from None
+    return wanted
+
+
+def chosen(entries: list[Entry], wanted: dict[str, Any]) -> list[Entry]:
+    """Those of ``entries`` that pass the filters; of too many, the newest."""
+    if "status" in wanted:
+        entries = [entry for entry in entries if entry.status == wanted["status"]]
+    if "scenario" in wanted:
+        entries = [entry for entry in entries if _name(entry) == wanted["scenario"]]
+    if "since" in wanted:
+        since = wanted["since"] - 1e-6  # times are shown in microseconds
+        entries = [entry for entry in entries if entry.time >= since]
+    return entries[-wanted["limit"] :] if "limit" in wanted else entries
+
+
+def _status(value: str) -> int:
+    if not value.isdecimal() or not value.isascii() or int(value[:4]) not in range(100, 600):
+        raise ValueError("a status from 100 to 599")
+    return int(value)
+
+
+def _limit(value: str) -> int:
+    if not value.isdecimal() or not value.isascii() or len(value) > 9 or int(value) < 1:
+        raise ValueError("a whole number, at least 1")
+    return int(value)
+
+
+def _name(entry: Entry) -> str | None:
+    return entry.scenario.name if entry.scenario else None
+
+
+_KINDS: dict[str, Callable[[str], Any]] = {
+    "status": _status,
+    "scenario": str,
+    "since": since_1970,
+    "limit": _limit,
+    "settle": settle,
+}
