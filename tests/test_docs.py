@@ -91,8 +91,8 @@ def test_the_verify_example_of_the_readme_finds_nothing_in_the_mock(
 def test_the_test_command_of_the_readme_is_what_ci_runs() -> None:
     assert "$ pip install nox && nox\n" in README
     gate = (ROOT / ".ci" / "run").read_text()
-    assert "pip install --quiet --disable-pip-version-check nox\n" in gate
-    assert "nox --non-interactive\n" in gate
+    assert "pip install --quiet --disable-pip-version-check -c constraints.txt nox\n" in gate
+    assert 'nox() { .nox/ci/bin/nox --non-interactive "$@"; }\nnox\n' in gate
 
 
 OPTIONS = {

@@ -180,7 +180,7 @@ def test_the_sdist_builds_the_same_wheel(sdist: Path, wheel: Path, tmp_path: Pat
 def test_contract_and_scenarios_are_found(installed: Installed) -> None:
     find = (
         "import relace_mock.contract as ours, relace_contract.contract as the_kits\n"
-        "assert ours.served_yaml('observed') == the_kits.path().read_bytes()"
+        "assert ours.served_yaml('documented') == the_kits.path().read_bytes()"
     )
     said(installed.run(installed.python, "-c", find))
     listed = said(installed.run(installed.command, "scenario", "list"))

@@ -65,15 +65,18 @@ def line_of(process: subprocess.Popen[str]) -> str:
 
 
 def test_the_server_is_another_process_and_ends_with_the_block() -> None:
+    before = servers()
     with relace_mock.running(thread=False, dimensions=8) as server:
         assert ask(server.base_url) == 200
-        commands = {
-            line.split(maxsplit=1)[0]: line
-            for line in processes()
-            if line.split()[1] == str(os.getpid()) and "relace_mock.child" in line
-        }
-        assert len(commands) == 1
+        assert len(servers() - before) == 1
+    assert servers() == before
     assert is_gone(server.base_url)
+
+
+def servers() -> set[str]:
+    """Those of ``processes`` that are servers which this process has started."""
+    own = str(os.getpid())
+    return {line for line in processes() if line.split()[1] == own and "relace_mock.child" in line}
 
 
 def processes() -> list[str]:
@@ -88,17 +91,14 @@ def environment_of(line: str) -> bytes:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 def test_keys_and_tokens_show_in_no_list_of_processes() -> None:
+    before = servers()
     with relace_mock.running(
         thread=False,
         dimensions=8,
         api_keys=("rlc-a-key-of-the-test",),
         control_token="t0ken-of-test",  # noqa: S106 - made up
     ) as server:
-        (child,) = (
-            line
-            for line in processes()
-            if line.split()[1] == str(os.getpid()) and "relace_mock.child" in line
-        )
+        (child,) = servers() - before
         for text in (child, environment_of(child).decode()):
             assert "rlc-a-key-of-the-test" not in text and "t0ken-of-test" not in text
         assert ask(server.base_url) == 200
