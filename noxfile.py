@@ -35,7 +35,7 @@ def groups(*names: str) -> list[str]:
 def install(session: nox.Session, *what: str) -> None:
     """Install in the versions of constraints.txt, which hold for what builds, too."""
     constraints = Path("constraints.txt").resolve().as_uri()
-    session.env |= {"PIP_CONSTRAINT": constraints, "PIP_BUILD_CONSTRAINT": constraints}
+    session.env.update(PIP_CONSTRAINT=constraints, PIP_BUILD_CONSTRAINT=constraints)
     session.install(*what)
 
 
