@@ -6,6 +6,7 @@ import contextlib
 import functools
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -26,9 +27,14 @@ settings.load_profile("steady")
 # A process takes a third of a second to start, and hundreds of tests start a server. Those that
 # are about the process say `thread=False`.
 setattr(relace_mock, "running", functools.partial(relace_mock.running, thread=True))  # noqa: B010 - mypy takes no assignment to a function
+# A shell starts what runs in the background with SIGINT ignored, and every child inherits that.
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 JAVASCRIPT = Path(__file__).parent / "javascript"
 #: For pytest in pytest: without what takes long to load and is not needed.
-QUICKLY = ("-p", "no:cacheprovider", "-p", "no:schemathesis")
+QUICKLY = tuple(
+    f"-pno:{plugin}" for plugin in ("cacheprovider", "schemathesis", "hypothesispytest", "anyio")
+)
 KEY = {"Authorization": "Bearer rlc-test"}
 
 Serve = Callable[..., contextlib.AbstractContextManager["Process"]]
