@@ -5,7 +5,7 @@
 The query is the first paragraph of a docstring, the documents are the functions without
 their docstrings, of Python's standard library. Mean reciprocal rank at 10, beside BM25
 over the same words. The word list of ``lexical`` was counted on other code
-(``mock_server/relace_mock/words.txt`` names it).
+(``mock_server/relace_mock/vectors/words.txt`` names it).
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ import servers
 import texts
 from rank_bm25 import BM25Okapi
 
-from relace_mock.embedding import space, space_key
 from relace_mock.settings import SpaceName
+from relace_mock.vectors.embedding import space, space_key
 
 Scores = npt.NDArray[np.float64]
 

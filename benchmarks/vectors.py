@@ -19,9 +19,10 @@ import orjson
 import servers
 import texts
 
-from relace_mock import cli, decimals, embedding, words
-from relace_mock.embedding import LexicalSpace
-from relace_mock.tokens import count_tokens
+from relace_mock import cli
+from relace_mock.vectors import decimals, embedding, words
+from relace_mock.vectors.embedding import LexicalSpace
+from relace_mock.vectors.tokens import count_tokens
 
 BATCH = 32
 

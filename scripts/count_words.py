@@ -1,6 +1,6 @@
-"""Count how rare the words of code are, for the weights in ``mock_server/relace_mock/words.txt``.
+"""Count how rare the words of code are, for the weights in ``mock_server/relace_mock/vectors/words.txt``.
 
-    python scripts/count_words.py ARCHIVE... > mock_server/relace_mock/words.txt
+    python scripts/count_words.py ARCHIVE... > mock_server/relace_mock/vectors/words.txt
 
 Archives are wheels and npm tarballs, as ``pip download --no-deps`` and ``npm pack`` fetch
 them; the header of the result names those that were counted. The corpus must not be the
@@ -20,7 +20,7 @@ import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from relace_mock.words import TEXT_LIMIT, count_words, identity
+from relace_mock.vectors.words import TEXT_LIMIT, count_words, identity
 
 LISTED = 1000
 BLOCK_LINES = 40

@@ -17,7 +17,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 import relace_mock
-import relace_mock.server  # pytester drops what its test imports first, and NumPy loads only once
+import relace_mock.serving.server  # pytester drops what its test imports first, and NumPy loads only once
 from relace_mock import RunningServer
 
 pytest_plugins = ["pytester"]

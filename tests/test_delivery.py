@@ -16,12 +16,13 @@ import httpx
 import pytest
 
 import relace_mock
-from relace_mock import RunningServer, delivery, wire
-from relace_mock import server as server_module
-from relace_mock.delivery import Body, read_body
-from relace_mock.exchange import Received
-from relace_mock.journal import Entry
+from relace_mock import RunningServer
+from relace_mock.journal.journal import Entry
+from relace_mock.messages import Received
 from relace_mock.pipeline import Answer, Pipeline
+from relace_mock.serving import delivery, wire
+from relace_mock.serving import server as server_module
+from relace_mock.serving.delivery import Body, read_body
 from relace_mock.settings import Http
 from tests.conftest import KEY
 

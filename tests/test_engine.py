@@ -16,9 +16,9 @@ from typing import Any
 from hypothesis import settings, strategies
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from relace_mock.control import Control
-from relace_mock.exchange import Received
-from relace_mock.guard import Guard
+from relace_mock.control.api import Control
+from relace_mock.control.guard import Guard
+from relace_mock.messages import Received
 from relace_mock.pipeline import Pipeline
 from relace_mock.settings import Settings
 

@@ -20,8 +20,8 @@ from typing import Any
 
 import pytest
 
-from relace_mock.control import document
-from relace_mock.exchange import EmbedRequest, Received
+from relace_mock.control.api import document
+from relace_mock.messages import EmbedRequest, Received
 from relace_mock.scenario import model, rule, step
 from relace_mock.scenario.compounds import Record
 from relace_mock.scenario.faults import FAULTS

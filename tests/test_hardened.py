@@ -15,7 +15,7 @@ import pytest
 
 import relace_mock
 from relace_mock import RunningServer, ServerError
-from relace_mock.quota import Limit, Spent, charge
+from relace_mock.state.quota import Limit, Spent, charge
 from tests.conftest import KEY
 
 SECRET = "sk-secret-abcdefgh"

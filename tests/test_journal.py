@@ -13,9 +13,9 @@ import pytest
 
 import relace_mock
 from relace_mock import RunningServer
-from relace_mock.exchange import Received
-from relace_mock.journal import Journal
-from relace_mock.namespaces import namespace_of
+from relace_mock.journal.journal import Journal
+from relace_mock.messages import Received
+from relace_mock.state.namespaces import namespace_of
 from tests.conftest import KEY, Serve
 
 SECRET = "rlc-0123456789abcdef0123456789abcdef"

@@ -1,4 +1,4 @@
-"""Dependencies point one way (``CONTRIBUTING.md`` draws the layers)."""
+"""Dependencies point one way (``CONTRIBUTING.md`` draws the rooms)."""
 
 from __future__ import annotations
 
@@ -11,42 +11,20 @@ import pytest
 import relace_mock
 
 ROOT = Path(__file__).parent.parent
-# A module may import from the layers before its own, and from its own what stands before it.
-LAYERS = [
-    [
-        "settings",
-        "keywords",
-        "exchange",
-        "refusals",
-        "clock",
-        "client_connections",
-        "retry_after",
-    ],
+# A room, a module or a folder of them, may import from those before it.
+ROOMS = [
+    ["version", "settings", "keywords", "messages", "refusals", "clock"],
     ["contract"],
-    ["scenario"],
-    ["auth", "validation", "tokens", "words", "decimals", "draws", "embedding", "quota"],
-    ["rows", "rendering", "namespaces", "redaction", "journal", "script", "verdict"],
+    ["scenario", "vectors", "auth", "validation", "rendering"],
+    ["journal", "state"],
     ["pipeline"],
-    [
-        "cors",
-        "documents",
-        "guard",
-        "moment",
-        "settling",
-        "filters",
-        "control",
-        "heads",
-        "wire",
-        "delivery",
-    ],
-    ["connection", "recorded", "remote", "mocks", "in_process", "running_server"],
-    ["app"],
-    ["listening", "server", "child", "starting"],
-    ["streams", "cli", "marker", "pytest_plugin"],
+    ["control"],
+    ["serving"],
+    ["cli", "marker", "pytest_plugin"],
     ["__main__"],
 ]
-ORDER = [module for layer in LAYERS for module in layer]
-ONLY = {"starlette": {"delivery", "app"}, "uvicorn": {"wire", "server"}}
+ORDER = [room for line in ROOMS for room in line]
+ONLY = {"starlette": {"serving", "control"}, "uvicorn": {"serving"}}
 
 
 def imports(path: Path) -> Iterator[str]:
@@ -63,27 +41,29 @@ def imports(path: Path) -> Iterator[str]:
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
-def test_every_module_has_its_layer() -> None:
-    modules = {path.stem for path in (ROOT / "mock_server/relace_mock").glob("[a-z]*.py")}
-    assert modules | {"__main__", "scenario", "cli"} == set(ORDER)
+def test_every_module_and_folder_has_its_place() -> None:
+    package = ROOT / "mock_server/relace_mock"
+    there = {path.stem for path in package.glob("[a-z]*.py")}
+    there |= {path.parent.name for path in package.glob("*/__init__.py")}
+    assert there | {"__main__"} == set(ORDER)
 
 
-def test_the_page_draws_the_layers() -> None:
-    drawn = "\n".join(", ".join(layer) for layer in LAYERS)
+def test_the_page_draws_the_rooms() -> None:
+    drawn = "\n".join(", ".join(line) for line in ROOMS)
     assert f"```\n{drawn}\n```\n" in (ROOT / "CONTRIBUTING.md").read_text()
 
 
-@pytest.mark.parametrize("module", ORDER)
-def test_a_module_imports_only_from_the_layers_below(module: str) -> None:
-    allowed = set(ORDER[: ORDER.index(module)])
-    path = ROOT / "mock_server/relace_mock" / module
+@pytest.mark.parametrize("room", ORDER)
+def test_a_room_imports_only_from_those_before_it(room: str) -> None:
+    allowed = set(ORDER[: ORDER.index(room)])
+    path = ROOT / "mock_server/relace_mock" / room
     for file in path.rglob("*.py") if path.is_dir() else [path.with_suffix(".py")]:
         for name in imports(file):
             package, _, rest = name.partition(".")
             imported = rest.partition(".")[0]
-            if package == "relace_mock" and imported in ORDER and imported != module:
+            if package == "relace_mock" and imported in ORDER and imported != room:
                 assert imported in allowed, f"{file.name} imports {imported}"
-            assert package not in ONLY or module in ONLY[package], f"{file.name} imports {package}"
+            assert package not in ONLY or room in ONLY[package], f"{file.name} imports {package}"
 
 
 def test_the_kit_does_not_share_code_with_the_server_it_judges() -> None:
@@ -108,3 +88,24 @@ def test_only_the_folder_of_servers_knows_http() -> None:
                 if name.startswith(("relace_contract.server", "httpx"))
             ]
             assert not known, path
+
+
+def test_no_modules_import_each_other_in_a_circle() -> None:
+    """Not even in functions: then one of them cannot be understood alone."""
+    modules: dict[str, set[str]] = {}
+    for folder in ("mock_server", "contract_tests"):
+        for path in (ROOT / folder).rglob("*.py"):
+            parts = path.relative_to(ROOT / folder).with_suffix("").parts
+            name = ".".join(parts).removesuffix(".__init__")
+            modules[name] = set(imports(path)) - {name}
+    while free := [name for name, needed in modules.items() if not needed & modules.keys()]:
+        for name in free:
+            del modules[name]
+    assert not modules, sorted(modules)
+
+
+def test_nothing_inside_enters_by_the_front_door() -> None:
+    """What `import relace_mock` offers is for users: inside, each name has its own module."""
+    for path in (ROOT / "mock_server/relace_mock").rglob("*.py"):
+        offered = {f"relace_mock.{name}" for name in relace_mock.__all__}
+        assert not offered & set(imports(path)), path

@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 import relace_mock
-from relace_mock import listening
+from relace_mock.serving import listening
 from relace_mock.settings import ServerError
 from tests.conftest import Serve
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relace_mock.exchange import EmbedRequest, OutputDtype, Received
+from relace_mock.messages import EmbedRequest, OutputDtype, Received
 from relace_mock.scenario.matching import OUTCOMES, Exchange, covers, first_miss
 from relace_mock.scenario.rule import When
 

@@ -11,8 +11,9 @@ import httpx
 import pytest
 
 import relace_mock
-from relace_mock import RunningServer, wire
-from relace_mock import server as server_module
+from relace_mock import RunningServer
+from relace_mock.serving import server as server_module
+from relace_mock.serving import wire
 from relace_mock.settings import Http
 from tests.conftest import KEY
 

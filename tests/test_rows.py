@@ -7,10 +7,11 @@ from collections.abc import Sequence
 
 import pytest
 
-from relace_mock import Settings, rows
-from relace_mock.embedding import LexicalSpace
-from relace_mock.exchange import EmbedRequest, OutputDtype
-from relace_mock.rows import Embedder, Row, RowCache
+from relace_mock import Settings
+from relace_mock.messages import EmbedRequest, OutputDtype
+from relace_mock.vectors import rows
+from relace_mock.vectors.embedding import LexicalSpace
+from relace_mock.vectors.rows import Embedder, Row, RowCache
 
 
 def embed(

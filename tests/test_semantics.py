@@ -11,10 +11,11 @@ from typing import Any
 import pytest
 
 import relace_mock
-from relace_mock import RunningServer, quota
-from relace_mock.quota import Limit, Spent
+from relace_mock import RunningServer
 from relace_mock.scenario.model import read
 from relace_mock.settings import ResetForm
+from relace_mock.state import quota
+from relace_mock.state.quota import Limit, Spent
 from tests.steering import Steering
 
 THREE = ("x-ratelimit-limit", "x-ratelimit-remaining", "x-ratelimit-reset")

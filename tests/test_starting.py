@@ -76,7 +76,11 @@ def test_the_server_is_another_process_and_ends_with_the_block() -> None:
 def servers() -> set[str]:
     """Those of ``processes`` that are servers which this process has started."""
     own = str(os.getpid())
-    return {line for line in processes() if line.split()[1] == own and "relace_mock.child" in line}
+    return {
+        line
+        for line in processes()
+        if line.split()[1] == own and "relace_mock.serving.child" in line
+    }
 
 
 def processes() -> list[str]:

@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 import relace_mock
-from relace_mock.exchange import Reply
+from relace_mock.messages import Reply
 from relace_mock.pipeline import Answer, measure
 from tests.conftest import Serve
 from tests.steering import BODY, Steering

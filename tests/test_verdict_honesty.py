@@ -13,8 +13,8 @@ import pytest
 
 import relace_mock
 from relace_mock import RemoteControl, RunningServer, Settings, Verdict
-from relace_mock import in_process as in_process_module
 from relace_mock.pipeline import Pipeline
+from relace_mock.serving import in_process as in_process_module
 
 BODY = {"model": "m", "input": ["a"]}
 

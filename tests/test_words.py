@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relace_mock.words import count_words, identity, weights
+from relace_mock.vectors.words import count_words, identity, weights
 from tests.golden import NEAR
 
 

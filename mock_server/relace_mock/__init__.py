@@ -11,15 +11,17 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from relace_mock.version import __version__
+
 if TYPE_CHECKING:
-    from relace_mock.in_process import transport
-    from relace_mock.mocks import MockServer
-    from relace_mock.recorded import RecordedRequest
-    from relace_mock.remote import RemoteControl
-    from relace_mock.running_server import RunningServer
+    from relace_mock.control.mocks import MockServer
+    from relace_mock.control.recorded import RecordedRequest
+    from relace_mock.control.remote import RemoteControl
+    from relace_mock.control.verdict import BehaviourWarning, Finding, Verdict
+    from relace_mock.serving.in_process import transport
+    from relace_mock.serving.running_server import RunningServer
+    from relace_mock.serving.starting import running
     from relace_mock.settings import ServerError, Settings, SettingsError
-    from relace_mock.starting import running
-    from relace_mock.verdict import BehaviourWarning, Finding, Verdict
 
 __all__ = [
     "BehaviourWarning",
@@ -37,22 +39,20 @@ __all__ = [
     "transport",
 ]
 
-__version__ = "0.2.0.dev0"
-
 # Imported on first use, so that `relace-mock --help` need not wait for NumPy.
 _HOMES = {
-    "BehaviourWarning": "verdict",
-    "Finding": "verdict",
-    "MockServer": "mocks",
-    "RecordedRequest": "recorded",
-    "RemoteControl": "remote",
-    "RunningServer": "running_server",
+    "BehaviourWarning": "control.verdict",
+    "Finding": "control.verdict",
+    "MockServer": "control.mocks",
+    "RecordedRequest": "control.recorded",
+    "RemoteControl": "control.remote",
+    "RunningServer": "serving.running_server",
     "ServerError": "settings",
     "Settings": "settings",
     "SettingsError": "settings",
-    "Verdict": "verdict",
-    "running": "starting",
-    "transport": "in_process",
+    "Verdict": "control.verdict",
+    "running": "serving.starting",
+    "transport": "serving.in_process",
 }
 
 

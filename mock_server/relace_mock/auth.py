@@ -8,7 +8,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Container
 
-from relace_mock.exchange import Received
+from relace_mock.messages import Received
 from relace_mock.refusals import Refusal, authorization_required, unknown_key
 from relace_mock.scenario.selection import named_by
 

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from relace_mock.connection import over_a_socket
-from relace_mock.remote import scenario_of
+from relace_mock.control.connection import over_a_socket
+from relace_mock.control.remote import scenario_of
 from relace_mock.scenario.library import Library
 from relace_mock.scenario.mistakes import suggestion
 from relace_mock.scenario.model import read

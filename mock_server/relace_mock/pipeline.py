@@ -18,11 +18,10 @@ from xxhash import xxh3_128_digest
 
 from relace_mock import contract
 from relace_mock.auth import authenticate, bearer_key
-from relace_mock.client_connections import Connections
 from relace_mock.clock import REAL, Clock
-from relace_mock.exchange import EmbedRequest, Received, Reply
-from relace_mock.journal import BODY_LIMIT, Entry, Journal
-from relace_mock.namespaces import namespace_of
+from relace_mock.journal.connections import Connections
+from relace_mock.journal.journal import BODY_LIMIT, Entry, Journal
+from relace_mock.messages import EmbedRequest, Received, Reply
 from relace_mock.refusals import (
     Refusal,
     body_too_large,
@@ -30,12 +29,13 @@ from relace_mock.refusals import (
     route_not_found,
 )
 from relace_mock.rendering import message, mutated, render, scripted, with_fields
-from relace_mock.rows import Embedder
 from relace_mock.scenario.faults import FAULTS, Fault
 from relace_mock.scenario.faults.connection import Measure
-from relace_mock.script import Script, Turn
 from relace_mock.settings import Settings
+from relace_mock.state.namespaces import namespace_of
+from relace_mock.state.script import Script, Turn
 from relace_mock.validation import media_type_refusal, validate
+from relace_mock.vectors.rows import Embedder
 
 if TYPE_CHECKING:
     from relace_mock.scenario.step import Step

@@ -18,9 +18,9 @@ from urllib.parse import urlsplit
 import pytest
 
 if TYPE_CHECKING:
+    from relace_mock.control.mocks import MockServer
+    from relace_mock.control.remote import RemoteControl
     from relace_mock.marker import Markers
-    from relace_mock.mocks import MockServer
-    from relace_mock.remote import RemoteControl
 
 # Modules of the mock are imported where they are used: tests without a mock need none of them.
 
@@ -61,8 +61,8 @@ def pytest_configure(config: pytest.Config) -> None:
 @pytest.fixture(scope="session")
 def relace_mock_server(request: pytest.FixtureRequest) -> Iterator[MockServer]:
     """The session's server. ``mock("name")`` gives mocks for fixtures of a wider scope."""
-    from relace_mock.mocks import MockServer  # noqa: PLC0415 - see above
-    from relace_mock.starting import running  # noqa: PLC0415 - see above
+    from relace_mock.control.mocks import MockServer  # noqa: PLC0415 - see above
+    from relace_mock.serving.starting import running  # noqa: PLC0415 - see above
 
     with contextlib.ExitStack() as stack:
         url, token = _running_already(request.config)
@@ -150,7 +150,7 @@ def pytest_make_collect_report(
     items = [each for each in report.result or () if isinstance(each, pytest.Item)]
     if report.passed and any("relace_mock_server" in _fixtures(item) for item in items):
         # Imported before a test can patch what these modules use.
-        import relace_mock.remote  # noqa: F401, PLC0415
+        import relace_mock.control.remote  # noqa: F401, PLC0415
     marked = [item for item in items if item.get_closest_marker("relace_scenario")]
     if report.passed and marked:
         markers = _markers(collector.config)

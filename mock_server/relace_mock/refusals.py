@@ -24,7 +24,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from relace_mock.exchange import Headers
+from relace_mock.messages import Headers
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,9 +7,10 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from http import HTTPStatus
 
-from relace_mock import __version__, contract
-from relace_mock.exchange import Embedded, EmbedRequest, Headers, Piece, Reply
+from relace_mock import contract
+from relace_mock.messages import Embedded, EmbedRequest, Headers, Piece, Reply
 from relace_mock.refusals import Refusal
+from relace_mock.version import __version__
 
 #: On every answer, so that a fake vector cannot pass for a real one unnoticed.
 MARK = (b"x-relace-mock", __version__.encode())

@@ -9,7 +9,7 @@ import jsonschema_rs
 import orjson
 
 from relace_mock import contract
-from relace_mock.exchange import EmbedRequest, Received
+from relace_mock.messages import EmbedRequest, Received
 from relace_mock.refusals import (
     Refusal,
     invalid_json,

@@ -110,7 +110,7 @@ function identity(bytes) {
 const WEIGHTS = new Map();
 let unlisted = 0;
 for (const line of readFileSync(
-  new URL("../../mock_server/relace_mock/words.txt", import.meta.url), "utf8",
+  new URL("../../mock_server/relace_mock/vectors/words.txt", import.meta.url), "utf8",
 ).split("\n")) {
   if (!line || line.startsWith("#")) continue;
   const [weight, ...words] = line.split(" ");

@@ -11,14 +11,14 @@ import sys
 
 import click
 
-from relace_mock import __version__
 from relace_mock.cli.embed import embed
 from relace_mock.cli.groups import Commands
 from relace_mock.cli.scenario import scenario
 from relace_mock.cli.serve import serve
+from relace_mock.cli.streams import accept_any_text, complain, discard
 from relace_mock.cli.suggestions import hint
 from relace_mock.settings import ServerError, SettingsError
-from relace_mock.streams import accept_any_text, complain, discard
+from relace_mock.version import __version__
 
 # One core is enough for products of 64 x 64 matrices, and each further thread that NumPy's
 # BLAS starts costs memory. Must be set before NumPy is imported.

@@ -13,7 +13,7 @@ import click
 
 from relace_mock.cli.options import Choice, Command, option, vector_options
 from relace_mock.cli.writing import write
-from relace_mock.exchange import OutputDtype
+from relace_mock.messages import OutputDtype
 from relace_mock.settings import Settings
 
 _EXAMPLES = """
@@ -69,9 +69,9 @@ def embed(
     **settings: Any,
 ) -> None:
     """Write vectors without a server, of TEXTs, of files or of standard input."""
-    from relace_mock.exchange import EmbedRequest
+    from relace_mock.messages import EmbedRequest
     from relace_mock.rendering import render
-    from relace_mock.rows import Embedder
+    from relace_mock.vectors.rows import Embedder
 
     inputs = [*map(_argument, texts), *map(_contents, files)]
     if not inputs:

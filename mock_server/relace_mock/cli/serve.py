@@ -218,8 +218,8 @@ def serve(
 ) -> None:
     """Run the mock server: answer POST /v1/code/embed until Ctrl-C or SIGTERM."""
     gc.disable()  # while modules load, nothing is garbage
-    from relace_mock.running_server import RunningServer
-    from relace_mock.server import serve as run
+    from relace_mock.serving.running_server import RunningServer
+    from relace_mock.serving.server import serve as run
 
     _keep_memory()
 

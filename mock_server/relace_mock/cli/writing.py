@@ -6,7 +6,7 @@ import sys
 
 import click
 
-from relace_mock.streams import discard
+from relace_mock.cli.streams import discard
 
 
 def write(content: bytes) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from relace_mock.exchange import EmbedRequest, Received, is_secret
+from relace_mock.messages import EmbedRequest, Received, is_secret
 
 if TYPE_CHECKING:
     from relace_mock.scenario.rule import When

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from relace_mock.exchange import Received
+from relace_mock.messages import Received
 
 _CODE = re.compile(r'\s*code\s*=\s*"?(\d{3})"?\s*', re.IGNORECASE)
 _KEY = re.compile(r"mock\.([A-Za-z0-9_-]+)\..+")

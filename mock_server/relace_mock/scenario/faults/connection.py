@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from relace_mock.exchange import Reply
+from relace_mock.messages import Reply
 
 
 class Connection(Protocol):

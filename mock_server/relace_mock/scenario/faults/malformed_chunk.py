@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from relace_mock.exchange import Reply
+from relace_mock.messages import Reply
 from relace_mock.scenario.faults.connection import Connection, Fault, Measure
 
 

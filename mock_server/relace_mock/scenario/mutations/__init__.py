@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from types import MappingProxyType
 
-from relace_mock.exchange import EmbedRequest, Received
+from relace_mock.messages import EmbedRequest, Received
 from relace_mock.scenario.mutations.draft import Mutation, has_several, is_float
 from relace_mock.scenario.mutations.drop_result import DROP_RESULT
 from relace_mock.scenario.mutations.duplicate_index import DUPLICATE_INDEX

@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 
-from relace_mock.exchange import Embedded, EmbedRequest, Piece, Received
+from relace_mock.messages import Embedded, EmbedRequest, Piece, Received
 
 
 @dataclass(slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gzip
 
-from relace_mock.exchange import EmbedRequest, Received
+from relace_mock.messages import EmbedRequest, Received
 from relace_mock.scenario.mutations.draft import Draft, Mutation
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from relace_mock.exchange import EmbedRequest, Received
+from relace_mock.messages import EmbedRequest, Received
 from relace_mock.scenario.mutations.draft import Draft, Mutation
 
 

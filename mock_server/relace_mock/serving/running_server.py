@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from relace_mock.remote import RemoteControl
+    from relace_mock.control.remote import RemoteControl
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +23,6 @@ class RunningServer:
 
     def control(self, api_key: str) -> RemoteControl:
         """Return the control of one key: its scenario, clock and journal."""
-        from relace_mock.remote import RemoteControl  # noqa: PLC0415 - `serve` starts without
+        from relace_mock.control.remote import RemoteControl  # noqa: PLC0415 - `serve` starts without
 
         return RemoteControl(self.base_url, api_key, control_token=self.control_token)

@@ -21,8 +21,9 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from relace_mock.decimals import SCALE, arrays, cells
-from relace_mock.draws import (
+from relace_mock.settings import SpaceName
+from relace_mock.vectors.decimals import SCALE, arrays, cells
+from relace_mock.vectors.draws import (
     RADII,
     Integers,
     low_bytes_first,
@@ -30,8 +31,7 @@ from relace_mock.draws import (
     rounded_pairs,
     stream,
 )
-from relace_mock.settings import SpaceName
-from relace_mock.words import TEXT_LIMIT, WordCounts, count_words, weights
+from relace_mock.vectors.words import TEXT_LIMIT, WordCounts, count_words, weights
 
 ALGORITHM = 1
 

@@ -8,12 +8,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from relace_mock import contract, quota
+from relace_mock import contract
 from relace_mock.clock import Clock
-from relace_mock.exchange import EmbedRequest, Headers, Received
-from relace_mock.journal import Entry
-from relace_mock.namespaces import Installed, Namespace, Namespaces
-from relace_mock.quota import Limit, Quota
+from relace_mock.journal.journal import Entry
+from relace_mock.messages import EmbedRequest, Headers, Received
 from relace_mock.refusals import Refusal, rate_limited, unknown_scenario
 from relace_mock.scenario import engine
 from relace_mock.scenario.engine import NOTHING, Decision
@@ -21,6 +19,9 @@ from relace_mock.scenario.library import SUFFIXES, Library
 from relace_mock.scenario.matching import Exchange
 from relace_mock.scenario.selection import Wish, wish_of
 from relace_mock.settings import Settings, SettingsError, parse_rate
+from relace_mock.state import quota
+from relace_mock.state.namespaces import Installed, Namespace, Namespaces
+from relace_mock.state.quota import Limit, Quota
 
 if TYPE_CHECKING:
     from relace_mock.scenario.model import Scenario

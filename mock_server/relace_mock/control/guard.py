@@ -11,7 +11,7 @@ import ipaddress
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from relace_mock.exchange import Received
+from relace_mock.messages import Received
 
 
 @dataclass(frozen=True, slots=True)

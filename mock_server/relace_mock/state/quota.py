@@ -10,7 +10,7 @@ import math
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from relace_mock.exchange import Headers
+from relace_mock.messages import Headers
 from relace_mock.settings import ResetForm
 
 

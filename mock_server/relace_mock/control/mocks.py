@@ -9,7 +9,7 @@ import secrets
 from collections.abc import Sequence
 from pathlib import Path
 
-from relace_mock.remote import RemoteControl
+from relace_mock.control.remote import RemoteControl
 from relace_mock.settings import ServerError
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from types import MappingProxyType
 
 from relace_mock import contract
-from relace_mock.exchange import Received, Reply
+from relace_mock.messages import Received, Reply
 from relace_mock.refusals import method_not_allowed
 from relace_mock.rendering import MARK, render
 from relace_mock.settings import Contract

@@ -14,10 +14,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from relace_mock import contract, retry_after
-from relace_mock.client_connections import Connection
-from relace_mock.journal import BODY_LIMIT, Entry
-from relace_mock.namespaces import ANONYMOUS
+from relace_mock import contract
+from relace_mock.control import retry_after
+from relace_mock.journal.connections import Connection
+from relace_mock.journal.journal import BODY_LIMIT, Entry
+from relace_mock.state.namespaces import ANONYMOUS
 
 Level = Literal["fail", "warn"]
 _Meaning = tuple[str, tuple[str, ...]]

@@ -14,10 +14,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal
 
-from relace_mock.client_connections import EVENTS, Connection
 from relace_mock.clock import MONOTONIC
-from relace_mock.exchange import Headers, Received, is_secret
-from relace_mock.redaction import Redaction
+from relace_mock.journal.connections import EVENTS, Connection
+from relace_mock.journal.redaction import Redaction
+from relace_mock.messages import Headers, Received, is_secret
 from relace_mock.scenario.engine import NOTHING, Decision
 from relace_mock.scenario.matching import why
 

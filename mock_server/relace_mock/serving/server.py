@@ -16,14 +16,14 @@ from types import FrameType
 
 import uvicorn
 
-from relace_mock.app import create_app
-from relace_mock.guard import Guard, is_loopback
-from relace_mock.listening import bind, reachable, tls
+from relace_mock.control.guard import Guard, is_loopback
 from relace_mock.pipeline import Pipeline
-from relace_mock.running_server import RunningServer
 from relace_mock.scenario.library import Library
+from relace_mock.serving.app import create_app
+from relace_mock.serving.listening import bind, reachable, tls
+from relace_mock.serving.running_server import RunningServer
+from relace_mock.serving.wire import protocol_class
 from relace_mock.settings import Listening, ServerError, Settings
-from relace_mock.wire import protocol_class
 
 _LOG = logging.getLogger(__name__)
 #: Seconds that answers under way have to finish when the server is told to stop.

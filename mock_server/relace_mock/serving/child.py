@@ -17,7 +17,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from relace_mock.running_server import RunningServer
+from relace_mock.serving.running_server import RunningServer
 from relace_mock.settings import Listening, ServerError, Settings, SettingsError
 
 
@@ -31,7 +31,7 @@ def main() -> None:
     wanted = json.loads(line, object_hook=_from_json)
     _end_with_parent()
     try:
-        from relace_mock.server import serve  # noqa: PLC0415 - after the above
+        from relace_mock.serving.server import serve  # noqa: PLC0415 - after the above
 
         def ready(server: RunningServer) -> None:
             gc.enable()

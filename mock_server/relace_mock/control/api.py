@@ -17,17 +17,19 @@ import jsonschema_rs
 import orjson
 import yaml
 
-from relace_mock import __version__, filters, rendering
+from relace_mock import rendering
 from relace_mock.auth import bearer_key
-from relace_mock.exchange import Headers, Received, Reply
-from relace_mock.guard import Guard
-from relace_mock.namespaces import ANONYMOUS, Installed, Namespace, namespace_of
+from relace_mock.control import filters
+from relace_mock.control.guard import Guard
+from relace_mock.control.settling import pauses
+from relace_mock.messages import Headers, Received, Reply
 from relace_mock.pipeline import Pipeline
 from relace_mock.scenario import engine
 from relace_mock.scenario.mistakes import ScenarioError
 from relace_mock.scenario.selection import named_by
 from relace_mock.scenario.source import SIZE_LIMIT, Node, parse
-from relace_mock.settling import pauses
+from relace_mock.state.namespaces import ANONYMOUS, Installed, Namespace, namespace_of
+from relace_mock.version import __version__
 
 PREFIX = "/_mock/"
 #: Bytes of a body.
@@ -211,7 +213,7 @@ class Control:
         return {"requests": [entry.shown() for entry in entries], "dropped": dropped}
 
     def _verdict(self, received: Received) -> dict[str, Any]:
-        from relace_mock.verdict import judge  # noqa: PLC0415 - seldom asked for
+        from relace_mock.control.verdict import judge  # noqa: PLC0415 - seldom asked for
 
         key = _key(received)
         name = namespace_of(key) if key else None

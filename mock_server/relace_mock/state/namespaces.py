@@ -16,8 +16,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from relace_mock.clock import REAL, Clock
-from relace_mock.quota import Spent
 from relace_mock.scenario.engine import Position
+from relace_mock.state.quota import Spent
 
 if TYPE_CHECKING:
     from relace_mock.scenario.model import Scenario

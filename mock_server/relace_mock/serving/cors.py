@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from relace_mock.exchange import Headers, Received, Reply
+from relace_mock.messages import Headers, Received, Reply
 from relace_mock.rendering import MARK, error
 
 #: Origins are compared with this one as the value of every page.

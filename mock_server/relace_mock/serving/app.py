@@ -6,12 +6,13 @@ from starlette.applications import Starlette
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from relace_mock import contract, documents
-from relace_mock.control import PREFIX, Control
-from relace_mock.cors import Cors
-from relace_mock.delivery import ControlEndpoint, CorsEndpoint, DocumentEndpoint, Endpoint
-from relace_mock.guard import Guard
+from relace_mock import contract
+from relace_mock.control.api import PREFIX, Control
+from relace_mock.control.guard import Guard
 from relace_mock.pipeline import Pipeline
+from relace_mock.serving import documents
+from relace_mock.serving.cors import Cors
+from relace_mock.serving.delivery import ControlEndpoint, CorsEndpoint, DocumentEndpoint, Endpoint
 
 _EMBED_PATH = contract.EMBED_PATH.encode()
 

@@ -8,15 +8,15 @@ from typing import NamedTuple
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from relace_mock import documents
-from relace_mock.control import BODY_LIMIT, Control
-from relace_mock.cors import Cors
-from relace_mock.exchange import EmbedRequest, Received, Reply
-from relace_mock.journal import Entry
+from relace_mock.control.api import BODY_LIMIT, Control
+from relace_mock.journal.journal import Entry
+from relace_mock.messages import EmbedRequest, Received, Reply
 from relace_mock.pipeline import Answer, Pipeline, measure
 from relace_mock.rendering import error
+from relace_mock.serving import documents
+from relace_mock.serving.cors import Cors
+from relace_mock.serving.wire import Wire, wire_of
 from relace_mock.settings import Contract
-from relace_mock.wire import Wire, wire_of
 
 _LOG = logging.getLogger(__name__)
 

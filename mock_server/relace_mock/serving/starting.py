@@ -18,18 +18,16 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Unpack
 
-from relace_mock.child import written
 from relace_mock.keywords import SettingsKeywords, settings_from
-from relace_mock.running_server import RunningServer
+from relace_mock.serving.child import written
+from relace_mock.serving.running_server import RunningServer
 from relace_mock.settings import Http, Listening, ServerError, SettingsError
 
-_ROOT = str(Path(__file__).parent.parent)
+_ROOT = str(Path(__file__).parent.parent.parent)
 # The folder goes to the end of the path: it is only needed where the caller has put it on its
 # own path by hand. With -P the working directory is not on it, so that no file there shadows
 # a module.
-_PROGRAM = (
-    f"import sys; sys.path.append({_ROOT!r}); from relace_mock.child import main; sys.exit(main())"
-)
+_PROGRAM = f"import sys; sys.path.append({_ROOT!r}); from relace_mock.serving.child import main; sys.exit(main())"
 _PATIENCE = 5.0  # seconds to wait for the process after SIGTERM, before SIGKILL
 _REMEDY = "running(thread=True) starts the server in this process instead"
 
@@ -54,7 +52,7 @@ def running(
     chosen = settings_from(settings, also=("host", "port", "http", "thread"))
     listening = Listening(host=host, port=port, http=http)
     if thread:
-        from relace_mock.server import in_thread  # noqa: PLC0415 - only a thread needs uvicorn here
+        from relace_mock.serving.server import in_thread  # noqa: PLC0415 - only a thread needs uvicorn here
 
         with in_thread(chosen, listening) as server:
             yield server

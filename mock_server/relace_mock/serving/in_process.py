@@ -10,15 +10,15 @@ from typing import Any, Self, Unpack
 
 import anyio
 
-from relace_mock import documents
-from relace_mock.control import PREFIX, Control
-from relace_mock.cors import Cors
-from relace_mock.exchange import Received
-from relace_mock.guard import Guard
-from relace_mock.journal import Entry
+from relace_mock.control.api import PREFIX, Control
+from relace_mock.control.guard import Guard
+from relace_mock.control.remote import RemoteControl
+from relace_mock.journal.journal import Entry
 from relace_mock.keywords import SettingsKeywords, settings_from, shown
+from relace_mock.messages import Received
 from relace_mock.pipeline import Answer, Pipeline, measure
-from relace_mock.remote import RemoteControl
+from relace_mock.serving import documents
+from relace_mock.serving.cors import Cors
 
 # What stands for an answer that does not come in time.
 _TIMEOUT = "ReadTimeout"

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import parse_qsl
 
-from relace_mock.journal import Entry
-from relace_mock.moment import since_1970
-from relace_mock.settling import settle
+from relace_mock.control.moment import since_1970
+from relace_mock.control.settling import settle
+from relace_mock.journal.journal import Entry
 
 
 def read(query: bytes) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from urllib.parse import unquote_to_bytes
 
-from relace_mock.exchange import Headers, is_secret
+from relace_mock.messages import Headers, is_secret
 
 # A key of a few characters is in many words, so it is only taken out of its header field.
 _SHORTEST = 8

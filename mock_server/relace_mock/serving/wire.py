@@ -20,8 +20,8 @@ except ImportError:  # pragma: no cover - Windows
     fcntl = None  # type: ignore[assignment]
 
 from relace_mock import rendering
-from relace_mock.exchange import Piece
-from relace_mock.heads import is_beginning_of_method, with_known_method
+from relace_mock.messages import Piece
+from relace_mock.serving.heads import is_beginning_of_method, with_known_method
 from relace_mock.settings import Http
 
 Malformed = Callable[[str, str], None]

@@ -1,0 +1,1 @@
+"""From the pipeline to sockets, processes and HTTP clients without a socket."""

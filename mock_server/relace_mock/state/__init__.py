@@ -1,0 +1,1 @@
+"""The state of every API key: what is installed, positions in scripts, quota, clock."""

@@ -1,0 +1,1 @@
+"""Vectors: like code gets like vectors, and the same text the same digits on every machine."""
