@@ -1,6 +1,6 @@
 """What scenarios and the journal cost: requests a second with them, beside without.
 
-    python benchmarks/scenarios.py [--rounds 7] [--seconds 1.5] [--wrk]
+    python benchmarks/scenarios.py [--rounds 7] [--seconds 1]
 
 The floor is the mock with an empty journal and no scenario. All texts were seen before, as
 that is where the rest of the time is least.
@@ -18,8 +18,7 @@ from throughput import Subject, compare
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--seconds", type=float, default=1.5)
-    parser.add_argument("--wrk", action="store_true", help="wrk as the load generator")
+    parser.add_argument("--seconds", type=int, default=1)
     arguments = parser.parse_args()
     servers.pin(1)
     print(servers.machine())

@@ -1,6 +1,6 @@
 """Requests a second and latencies over HTTP, beside a bare Starlette application.
 
-    python benchmarks/throughput.py [--rounds 5] [--seconds 2] [--wrk]
+    python benchmarks/throughput.py [--rounds 5] [--seconds 1]
 
 The server has one core, the load generator another. In every round each subject runs once,
 so that a drift of the machine touches all alike: ratios are taken within a round.
@@ -28,8 +28,7 @@ class Subject:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--seconds", type=float, default=2.0)
-    parser.add_argument("--wrk", action="store_true", help="wrk as the load generator")
+    parser.add_argument("--seconds", type=int, default=1)
     arguments = parser.parse_args()
     servers.pin(1)
     print(servers.machine())
@@ -65,17 +64,16 @@ def compare(
     """Print a table: the first subject is the floor that the ratios are to."""
     print(f"\n{title}")
     print(f"{'':28}{'conns':>6}{'ratio (min-max)':>22}{'req/s':>9}{'p50 ms':>9}{'p99 ms':>9}")
-    run = load.run_wrk if arguments.wrk else load.run
     with contextlib.ExitStack() as stack:
         ports = [stack.enter_context(servers.started(s.command))[0] for s in subjects]
         for port, subject in zip(ports, subjects, strict=True):
-            run(port, subject.templates, 1, 0.5)  # warm-up
+            load.run(port, subject.templates, 1, 1)  # warm-up
         for count in connections:
             runs: list[list[load.Load]] = [[] for _ in subjects]
             turns = list(zip(ports, subjects, runs, strict=True))
             for _ in range(arguments.rounds):
                 for port, subject, results in turns:
-                    results.append(run(port, subject.templates, count, arguments.seconds))
+                    results.append(load.run(port, subject.templates, count, arguments.seconds))
                 turns.reverse()  # none is always the last, when the machine may be slower
             for subject, results in zip(subjects, runs, strict=True):
                 ratios = [r.rate / floor.rate for r, floor in zip(results, runs[0], strict=True)]

@@ -17,9 +17,8 @@ import pytest
 
 import relace_mock
 from relace_mock import RunningServer
-from relace_mock.journal.journal import Entry
 from relace_mock.messages import Received
-from relace_mock.pipeline import Answer, Pipeline
+from relace_mock.pipeline import Exchange
 from relace_mock.serving import delivery, wire
 from relace_mock.serving import server as server_module
 from relace_mock.serving.delivery import Body, read_body
@@ -388,7 +387,7 @@ def test_a_body_declared_too_large_is_not_kept_while_it_comes(server: RunningSer
 
 @pytest.mark.parametrize(
     ("stage", "texts"),
-    [("answer", ["x" * 1_000_001]), ("complete", [f"{n}" for n in range(200)])],
+    [("read", ["x" * 1_000_001]), ("answer", [f"{n}" for n in range(200)])],
     ids=["long", "many"],
 )
 def test_a_large_request_does_not_keep_others_waiting(
@@ -396,15 +395,14 @@ def test_a_large_request_does_not_keep_others_waiting(
 ) -> None:
     """It is answered in a thread: the health page comes while it is held up there."""
     entered, held = threading.Event(), threading.Event()
-    answer = getattr(Pipeline, stage)
+    work = getattr(Exchange, stage)
 
-    def hold(self: Pipeline, asked: Any, entry: Entry) -> Answer:
+    def hold(self: Exchange, *body: Any) -> Any:
         entered.set()
         assert held.wait(60)
-        reply: Answer = answer(self, asked, entry)
-        return reply
+        return work(self, *body)
 
-    monkeypatch.setattr(Pipeline, stage, hold)
+    monkeypatch.setattr(Exchange, stage, hold)
     with relace_mock.running() as server, concurrent.futures.ThreadPoolExecutor(1) as pool:
         large = pool.submit(
             httpx.post,
@@ -427,7 +425,7 @@ def test_our_own_failure_is_a_500_in_the_envelope_and_a_traceback_in_the_log(
         raise ZeroDivisionError("a mistake of ours")
 
     with monkeypatch.context() as broken:
-        broken.setattr(Pipeline, "decide", fail)
+        broken.setattr(Exchange, "read", fail)
         response = client.post("/v1/code/embed", json={"model": "m", "input": ["a"]})
     assert response.status_code == 500
     assert response.json() == {"error": "relace-mock itself failed: its log has the traceback"}

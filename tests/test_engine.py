@@ -302,10 +302,11 @@ class Plays(RuleBasedStateMachine):
         fields += [(b"x-mock-scenario", chosen.encode())] if chosen else []
         content = json.dumps(body).encode()
         received = Received("POST", "/v1/code/embed", fields, content, len(content))
-        entry = self.pipeline.arrived(received, "model")
-        answer = self.pipeline.answer(received, entry)
-        self.pipeline.finished(entry, answer, left=left)
-        shown = entry.shown()
+        exchange = self.pipeline.handle(received, "model")
+        exchange.read(content, len(content))
+        answer = exchange.answer()
+        exchange.finish(left=left)
+        shown = self.pipeline.journal.entries()[-1].shown()
 
         place = self.places[key]
         story = BUNDLED[chosen] if chosen else place.own or self.default

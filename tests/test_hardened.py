@@ -207,9 +207,9 @@ def test_the_default_does_not_rewind_a_key_that_names_its_own_story(
 
 
 def test_a_clock_that_is_set_back_opens_a_new_window() -> None:
-    spent, state = charge(Spent(3600.0, 1), Limit(1, 60), 0.0, 1)
+    spent, state = charge(Spent(3600.0, 3660.0, 1), Limit(1, 60), 0.0, 1)
     assert not state.exceeded
-    assert spent == Spent(0.0, 1)
+    assert spent == Spent(0.0, 60.0, 1)
 
 
 def test_a_refusal_is_refused_though_a_step_was_used_on_it(running: RunningServer) -> None:
@@ -277,7 +277,7 @@ def test_a_control_of_what_is_no_mock_says_so(running: RunningServer) -> None:
 
 def test_a_refusal_costs_nothing_though_more_was_spent_than_there_is_now() -> None:
     """As when a scenario has a smaller quota than the one before it."""
-    _, state = charge(Spent(0, 5), Limit(3, 60), 1, 0)
+    _, state = charge(Spent(0, 60, 5), Limit(3, 60), 1, 0)
     assert not state.exceeded
-    _, state = charge(Spent(0, 5), Limit(3, 60), 1, 1)
+    _, state = charge(Spent(0, 60, 5), Limit(3, 60), 1, 1)
     assert state.exceeded

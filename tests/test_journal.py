@@ -13,10 +13,11 @@ import pytest
 
 import relace_mock
 from relace_mock import RunningServer
-from relace_mock.journal.journal import Journal
+from relace_mock.keys import namespace_of
 from relace_mock.messages import Received
-from relace_mock.state.namespaces import namespace_of
+from relace_mock.pipeline import Pipeline
 from tests.conftest import KEY, Serve
+from tests.steering import until
 
 SECRET = "rlc-0123456789abcdef0123456789abcdef"
 BODY = {"model": "m", "input": ["a"]}
@@ -208,11 +209,13 @@ def test_an_entry_does_not_show_the_key_by_itself() -> None:
     headers = [(b"authorization", f"Bearer {SECRET}".encode())]
     body = SECRET.encode()
     received = Received("POST", f"/{SECRET}", headers, body, len(body), body)
-    journal = Journal(10, 10_000)
-    entry = journal.arrived(received, now=0, namespace="n", client="c")
-    journal.has_body(entry, received, b"")
-    entry.broken = (SECRET,)
+    pipeline = Pipeline(relace_mock.Settings(dimensions=8))
+    exchange = pipeline.handle(received, "c")
+    exchange.read(body, len(body))
+    exchange.answer()
+    (entry,) = pipeline.journal.entries()
     assert SECRET not in repr(entry)
+    assert SECRET not in repr(exchange)
 
 
 def test_what_a_scenario_decided_counts_among_the_bytes() -> None:
@@ -348,16 +351,60 @@ def test_of_a_long_body_the_first_64_kib_are_kept_and_the_length_is_true() -> No
     assert entry["request"]["length"] > 100_000
 
 
-def test_keys_that_were_not_used_for_longest_are_forgotten_and_counted() -> None:
+def test_a_key_that_no_test_relies_on_makes_room_for_another() -> None:
     with relace_mock.running(dimensions=8, max_namespaces=2) as server:
         server.control("rlc-one").play("server-error")
-        server.control("rlc-two").play("server-error")
-        assert ask(server, headers={"Authorization": "Bearer rlc-one"}).status_code == 500
-        server.control("rlc-three").play("server-error")  # rlc-two goes
-        assert ask(server, headers={"Authorization": "Bearer rlc-one"}).status_code == 500
-        assert ask(server, headers={"Authorization": "Bearer rlc-two"}).status_code == 200
+        for key in ("rlc-two", "rlc-three", "rlc-one"):
+            status = ask(server, headers={"Authorization": f"Bearer {key}"}).status_code
+            assert status == (500 if key == "rlc-one" else 200)
         health = httpx.get(f"{server.url}/_mock/health").json()
-    assert health["namespaces"] == {"kept": 2, "evicted": 2}
+    assert health["namespaces"] == {"kept": 2, "evicted": 1}
+
+
+def test_without_room_for_another_key_the_answer_names_the_setting_and_blames_no_client() -> None:
+    with relace_mock.running(dimensions=8, max_namespaces=2) as server:
+        server.control("rlc-one").play("server-error-once")
+        server.control("rlc-two").play("server-error-once")
+        third = server.control("rlc-three")
+        with pytest.raises(relace_mock.ServerError, match="--max-namespaces"):
+            third.play("server-error-once")
+        answer = ask(server, headers={"Authorization": "Bearer rlc-three"})
+        assert answer.status_code == 500
+        assert "--max-namespaces" in answer.json()["error"]
+        assert not third.verdict().findings
+        server.control("rlc-one").forget()
+        assert ask(server, headers={"Authorization": "Bearer rlc-three"}).status_code == 200
+
+
+def test_state_that_was_idle_for_too_long_makes_room_and_the_verdict_says_so() -> None:
+    with relace_mock.running(dimensions=8, max_namespaces=1, namespace_ttl=0.05) as server:
+        first, second = server.control("rlc-one"), server.control("rlc-two")
+        first.play("server-error")
+        until(lambda: _plays(second), "room for a second key")
+        ask(server, headers={"Authorization": "Bearer rlc-two"})
+        ask(server, headers={"Authorization": "Bearer rlc-one"})
+        verdict = first.verdict()
+        assert [finding.rule for finding in verdict.findings] == ["state_forgotten"]
+        assert not verdict.ok
+        first.forget()
+        assert not first.verdict().findings
+
+
+def _plays(control: relace_mock.RemoteControl) -> bool:
+    try:
+        control.play("flaky")
+    except relace_mock.ServerError:
+        return False
+    return True
+
+
+def test_a_key_that_asks_without_end_pushes_its_own_past_out_of_the_journal() -> None:
+    with relace_mock.running(dimensions=8, journal_size=10) as server:
+        ask(server, headers={"Authorization": "Bearer rlc-quiet"})
+        for number in range(20):
+            ask(server, json={"model": "m", "input": [f"{number}"]})
+        assert server.control("rlc-quiet").verdict().ok
+        assert not server.control("rlc-test").verdict().complete
 
 
 def test_control_requests_are_not_in_the_journal(running: RunningServer) -> None:

@@ -13,11 +13,11 @@ import relace_mock
 ROOT = Path(__file__).parent.parent
 # A room, a module or a folder of them, may import from those before it.
 ROOMS = [
-    ["version", "settings", "keywords", "messages", "refusals", "clock"],
+    ["version", "settings", "keywords", "messages", "refusals", "clock", "keys"],
     ["contract"],
     ["scenario", "vectors", "auth", "validation", "rendering"],
     ["journal", "state"],
-    ["pipeline"],
+    ["answers", "pipeline"],
     ["control"],
     ["serving"],
     ["cli", "marker", "pytest_plugin"],

@@ -279,18 +279,18 @@ def test_the_window_opens_at_the_first_request_that_counts() -> None:
     spent, state = quota.charge(None, LIMIT, 1000.0, 0)
     assert (spent, state.remaining) == (None, 2)
     spent, state = quota.charge(spent, LIMIT, 1030.0, 1)
-    assert (spent, state.remaining, state.ends) == (Spent(1030.0, 1), 1, 1090.0)
+    assert (spent, state.remaining, state.ends) == (Spent(1030.0, 1090.0, 1), 1, 1090.0)
 
 
 @pytest.mark.parametrize(("now", "exceeded"), [(1059.999, True), (1060.0, False), (1061.0, False)])
 def test_the_window_is_over_when_its_time_is(now: float, exceeded: bool) -> None:
-    _, state = quota.charge(Spent(1000.0, 2), LIMIT, now, 1)
+    _, state = quota.charge(Spent(1000.0, 1060.0, 2), LIMIT, now, 1)
     assert state.exceeded is exceeded
 
 
 def test_a_request_over_the_quota_does_not_lengthen_it() -> None:
-    spent, _ = quota.charge(Spent(1000.0, 2), LIMIT, 1030.0, 1)
-    assert spent == Spent(1000.0, 2)
+    spent, _ = quota.charge(Spent(1000.0, 1060.0, 2), LIMIT, 1030.0, 1)
+    assert spent == Spent(1000.0, 1060.0, 2)
 
 
 def play_quota(steering: Steering, **limit: Any) -> None:
@@ -369,7 +369,7 @@ def test_the_reset_is_written_in_the_form_asked_for(
     play_quota(steering, reset=form)
     assert re.fullmatch(pattern, steering.ask().headers["x-ratelimit-reset"])
     limit = Limit(1, 60.0, reset=form)  # type: ignore[arg-type]
-    _, state = quota.charge(Spent(1_767_225_600.5, 1), limit, 1_767_225_630.0, 1)
+    _, state = quota.charge(Spent(1_767_225_600.5, 1_767_225_660.5, 1), limit, 1_767_225_630.0, 1)
     written = dict(quota.headers(state, 1_767_225_630.0))[b"x-ratelimit-reset"]
     assert written in (b"1767225661", b"2026-01-01T00:01:01Z", b"31"), "rounded up"
 

@@ -9,8 +9,8 @@ import httpx
 import pytest
 
 import relace_mock
+from relace_mock.answers import Answer
 from relace_mock.messages import Reply
-from relace_mock.pipeline import Answer, measure
 from tests.conftest import Serve
 from tests.steering import BODY, Steering
 
@@ -58,7 +58,7 @@ def test_a_hang_without_a_socket_takes_so_many_times_the_read_timeout() -> None:
 
 def test_a_drip_may_be_slower_than_it_says() -> None:
     reply = Reply(200, (), ())
-    assert measure(Answer(reply, time_scale=4.0)).bytes_per_second == 1024 / 4
+    assert Answer(reply, time_scale=4.0).measure.bytes_per_second == 1024 / 4
 
 
 def test_a_delay_may_be_longer_than_it_says() -> None:

@@ -63,10 +63,10 @@ def short() -> Iterator[RunningServer]:
 
 def test_only_the_key_that_lost_requests_is_incomplete(short: RunningServer) -> None:
     loser, other = short.control("rlc-loser"), short.control("rlc-other")
-    ask(loser)
+    ask(other)
     for number in range(3):
-        ask(other, BODY | {"input": [f"{number}"]})
-    assert (loser.verdict().complete, loser.verdict().requests) == (False, 0)
+        ask(loser, BODY | {"input": [f"{number}"]})
+    assert (loser.verdict().complete, loser.verdict().requests) == (False, 2)
     assert (other.verdict().ok, other.verdict().complete) == (True, True)
     all_of_them = everyone(short)
     assert (all_of_them["ok"], all_of_them["complete"]) == (False, False)

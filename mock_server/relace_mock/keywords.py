@@ -41,6 +41,7 @@ class SettingsKeywords(TypedDict, total=False):
     journal_size: int
     journal_bytes: int
     max_namespaces: int
+    namespace_ttl: float
     control_token: str | None
     cors: tuple[str, ...]
     time_scale: float

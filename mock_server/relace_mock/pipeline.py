@@ -2,68 +2,53 @@
 
 ::
 
-    route ─▶ authenticate ─▶ validate ─▶ quota ─▶ script ─▶ embed ─▶ render
-      │           │              │         │        ▲                  ▲
-      └───────────┴── Refusal ───┴─────────┴────────┴──────────────────┘
+    authenticate ─▶ validate ─▶ quota ─▶ script ─▶ vectors ─▶ render
+         │              │         │         ▲                   ▲
+         └── Refusal ───┴─────────┴─────────┴───────────────────┘
 
-The script sees the outcome so far, refusals included, and may replace it.
+The script sees the outcome so far, refusals included, and may replace it. A shell calls
+``Pipeline.handle`` with the head of a request, and performs the ``Exchange`` that it gets.
 """
 
 from __future__ import annotations
-
-from typing import TYPE_CHECKING, NamedTuple
 
 import orjson
 from xxhash import xxh3_128_digest
 
 from relace_mock import contract
+from relace_mock.answers import NEVER_SENT, Answer, Answers, failed
 from relace_mock.auth import authenticate, bearer_key
-from relace_mock.clock import REAL, Clock
-from relace_mock.journal.connections import Connections
-from relace_mock.journal.journal import BODY_LIMIT, Entry, Journal
-from relace_mock.messages import EmbedRequest, Received, Reply
+from relace_mock.clock import MONOTONIC, REAL, Clock
+from relace_mock.journal.connections import EVENTS, Connections
+from relace_mock.journal.entry import packed
+from relace_mock.journal.events import (
+    BEYOND,
+    BODY_LIMIT,
+    Arrived,
+    BodyRead,
+    Decided,
+    Event,
+    Finished,
+    Outcome,
+)
+from relace_mock.journal.journal import Journal
+from relace_mock.keys import namespace_of
+from relace_mock.messages import EmbedRequest, Received
 from relace_mock.refusals import (
     Refusal,
     body_too_large,
     method_not_allowed,
+    out_of_room,
     route_not_found,
 )
-from relace_mock.rendering import message, mutated, render, scripted, with_fields
-from relace_mock.scenario.faults import FAULTS, Fault
-from relace_mock.scenario.faults.connection import Measure
+from relace_mock.rendering import message
+from relace_mock.scenario.library import open_library
 from relace_mock.settings import Settings
-from relace_mock.state.namespaces import namespace_of
-from relace_mock.state.script import Script, Turn
+from relace_mock.state.memory import MemoryStore
+from relace_mock.state.model import Counter, Default, Installed
+from relace_mock.state.ruling import Rules, Ruling
+from relace_mock.state.store import FullError, Store
 from relace_mock.validation import media_type_refusal, validate
-from relace_mock.vectors.rows import Embedder
-
-if TYPE_CHECKING:
-    from relace_mock.scenario.step import Step
-
-
-class Answer(NamedTuple):
-    """What a request gets: a reply, and how it arrives.
-
-    ``delay`` is in real seconds. A drip and a hang take ``time_scale`` times their time.
-    """
-
-    reply: Reply
-    step: Step | None = None
-    delay: float = 0.0
-    time_scale: float = 1.0
-
-    @property
-    def fault(self) -> Fault | None:
-        """The fault by which it does not arrive as it should."""
-        return FAULTS[self.step.fault] if self.step and self.step.fault else None
-
-
-def measure(answer: Answer) -> Measure:
-    """How much there is of the fault of an answer: half of the body, 1,024 bytes a second."""
-    step = answer.step
-    at = 0.5 if step is None or step.at is None else step.at
-    bytes_per_second = (step.bytes_per_second if step else None) or 1024.0
-    return Measure(at, bytes_per_second / answer.time_scale)
 
 
 class Pipeline:
@@ -71,98 +56,44 @@ class Pipeline:
 
     def __init__(self, settings: Settings, clock: Clock = REAL) -> None:
         self.settings = settings
-        self.embedder = Embedder(settings)
-        self.script = Script(settings, clock)
-        self.journal = Journal(
-            settings.journal_size, settings.journal_bytes, settings.max_namespaces
+        self.answers = Answers(settings)
+        library, name = open_library(settings.scenarios, settings.scenario)
+        self.rules = Rules(settings, library)
+        default = Default(Installed(name, None) if name is not None else None)
+        self.store: Store = MemoryStore(
+            settings.max_namespaces, settings.namespace_ttl, default, clock
         )
+        self.journal = Journal(settings.journal_size, settings.journal_bytes)
         self.connections = Connections()
         self._known_keys = frozenset(settings.api_keys)
 
-    def arrived(self, received: Received, client: str) -> Entry:
-        """Enter a request into the journal; its head is enough."""
-        key = bearer_key(received)
-        name = namespace_of(key)
-        now, moved = self.script.namespaces.time_of(name)
-        return self.journal.arrived(
-            received,
-            now=now,
-            moved=moved,
-            namespace=name,
-            client=client,
-            connection=self.connections.find(client),
-        )
+    def handle(self, head: Received, client: str) -> Exchange:
+        """Enter a request into the journal and begin to answer it; its head is enough.
+
+        ``client`` is an address.
+        """
+        return Exchange(self, head, client)
 
     def malformed(self, problem: str, client: str) -> None:
-        """Enter what was not HTTP, and was refused before it was a request."""
-        entry = self.arrived(Received("", "", (), b"", 0), client)
-        entry.broken += (problem,)
-        entry.status = entry.refusal = 400
-        entry.completed("refused")
+        """Enter bytes that were not HTTP, and were refused before they became a request."""
+        exchange = self.handle(Received("", "", (), b"", 0), client)
+        exchange.refuse(problem, 400)
 
-    def refuses(self, head: Received) -> bool:
-        """Whether a request is refused for its head, whatever body would follow."""
-        refused = self._route(head) or media_type_refusal(head)
-        return bool(refused) or isinstance(self._key_of(head), Refusal)
-
-    def answer(self, received: Received, entry: Entry) -> Answer:
-        """The answer to one request, whatever it asks for."""
-        return self.complete(self.decide(received, entry), entry)
-
-    def decide(self, received: Received, entry: Entry) -> Turn:
-        """What a request gets. Takes a small part of the time that vectors take."""
-        key = bearer_key(received)
-        body_hash = xxh3_128_digest(received.body)
-        self.journal.has_body(entry, received, body_hash)
-        outcome = self._outcome(received)
-        if isinstance(outcome, Refusal):
-            entry.broken += (message(outcome),)
-            entry.refusal = outcome.status
-        else:
-            entry.notes = tuple(outcome.notes)
-            if received.length > BODY_LIMIT:
-                entry.texts_hash = xxh3_128_digest(orjson.dumps([outcome.model, *outcome.input]))
-        return self.script.turn(received, outcome, entry, body_hash, key)
-
-    def complete(self, turn: Turn, entry: Entry) -> Answer:
-        """The answer that was decided on, with its vectors."""
-        scale = self.settings.time_scale
-        step, delay = turn.decision.step, turn.decision.delay * scale
-        answer = Answer(self._reply(turn), step, delay, scale)
-        self.journal.decided(entry, turn.decision)
-        replaced = answer.step is not None and answer.step.replaces
-        entry.natural = isinstance(turn.outcome, Refusal) and not replaced
-        entry.status = answer.reply.status if not answer.fault or answer.fault.sends_head else None
-        for name, value in answer.reply.headers:
-            if name == b"retry-after":
-                entry.retry_after = value.decode("latin-1")
-        return answer
-
-    def finished(self, entry: Entry, answer: Answer, *, left: bool) -> None:
-        """Complete the entry of an answer that was sent, unless the client ``left`` before."""
-        fault = answer.fault
-        if left:
-            entry.completed("client_aborted")
-        elif fault is not None:
-            entry.completed("faulted")
-        else:
-            entry.completed("refused" if entry.natural else "answered")
-        whole = not left and (fault is None or fault.raises is None)
-        if whole and 200 <= answer.reply.status < 300 and entry.attempt is not None:
-            self.script.namespaces.succeeded(entry.namespace, entry.body_hash)
-
-    def _outcome(self, received: Received) -> EmbedRequest | Refusal:
-        if refusal := self._route(received):
+    def outcome_of(self, received: Received) -> EmbedRequest | Refusal:
+        """What a request would get without quota and script."""
+        if refusal := self.refusal_of_target(received):
             return refusal
-        key = self._key_of(received)
+        key = self.key_of(received)
         if isinstance(key, Refusal):
             return key
         return validate(received, self.settings.max_inputs, self.settings.contract)
 
-    def _key_of(self, received: Received) -> str | Refusal:
+    def key_of(self, received: Received) -> str | Refusal:
+        """The key of a request, if it is good."""
         return authenticate(received, self._known_keys, self.settings.unknown_key_status)
 
-    def _route(self, received: Received) -> Refusal | None:
+    def refusal_of_target(self, received: Received) -> Refusal | None:
+        """Why a request is not one for the endpoint, if it is not."""
         if received.path != contract.EMBED_PATH:
             return route_not_found(f"the endpoint is {contract.EMBED_METHOD} {contract.EMBED_PATH}")
         if received.method != contract.EMBED_METHOD:
@@ -171,39 +102,137 @@ class Pipeline:
             return body_too_large(received.length, self.settings.max_body)
         return None
 
-    def _reply(self, turn: Turn) -> Reply:
-        """The reply, with the fields of the quota and of the step."""
-        step = turn.decision.step
-        if turn.preferred is not None and turn.preferred != 200:
-            reply = scripted(turn.preferred, None)
-        elif step is not None and step.status is not None:
-            reply = scripted(step.status, step.fixed_body)
-        elif step is not None and step.fault and not FAULTS[step.fault].sends_head:
-            reply = _NEVER_SENT
+
+class Exchange:
+    """One request and its answer: ``read`` the body, ``answer``, then ``finish``."""
+
+    def __init__(self, pipeline: Pipeline, head: Received, client: str) -> None:
+        self._pipeline = pipeline
+        self._received = head
+        self._key = bearer_key(head)
+        self._namespace = namespace_of(self._key)
+        self._body_hash = b""
+        self._ruling = _UNDECIDED
+        self._answer = Answer(NEVER_SENT)
+        self._decided = Decided()
+        time, moved = pipeline.store.time_of(self._namespace)
+        self._record = pipeline.journal.begin(
+            Arrived(
+                self._namespace,
+                client,
+                head.method,
+                head.path,
+                head.query,
+                packed(head.headers),
+                time,
+                MONOTONIC(),
+                moved,
+                next(EVENTS),
+                pipeline.connections.find(client),
+            )
+        )
+
+    def is_refused(self, declared_length: int) -> bool:
+        """Whether the head alone is reason to refuse the request, whatever body would follow."""
+        head = self._received.with_body(b"", declared_length)
+        refused = self._pipeline.refusal_of_target(head) or media_type_refusal(head)
+        return bool(refused) or isinstance(self._pipeline.key_of(head), Refusal)
+
+    def read(self, body: bytes, length: int) -> int:
+        """Decide what the request gets, now that its body has come.
+
+        ``length`` is the length of the whole body, of which ``body`` may be nothing. Returns how
+        many numbers ``answer`` will compute.
+        """
+        pipeline = self._pipeline
+        received = self._received = self._received.with_body(body, length)
+        self._body_hash = xxh3_128_digest(body)
+        self._append(BodyRead(body[: BODY_LIMIT + BEYOND], length, self._body_hash))
+        outcome = pipeline.outcome_of(received)
+        change = pipeline.rules.change(received, outcome, self._body_hash, self._key)
+        try:
+            ruling = pipeline.store.update(self._namespace, self._body_hash, change)
+        except FullError:
+            ruling = Ruling(out_of_room(pipeline.settings.max_namespaces))
+        self._ruling = ruling
+        self._decided = _deserved(outcome, received)
+        if not isinstance(ruling.outcome, EmbedRequest):
+            return 0
+        return len(ruling.outcome.input) * (
+            ruling.outcome.dimensions or pipeline.settings.dimensions
+        )
+
+    def answer(self) -> Answer:
+        """The answer that was decided on, with its vectors."""
+        ruling = self._ruling
+        answer = self._answer = self._pipeline.answers.to(ruling)
+        step, fault = answer.step, answer.fault
+        retry_after = None
+        for name, value in answer.reply.headers:
+            if name == b"retry-after":
+                retry_after = value.decode("latin-1")
+        self._decide(
+            self._decided._replace(
+                status=answer.reply.status if not fault or fault.sends_head else None,
+                natural=isinstance(ruling.outcome, Refusal) and not (step and step.replaces),
+                retry_after=retry_after,
+                chosen_by=ruling.chosen_by,
+                scenario=ruling.scenario,
+                decision=ruling.decision,
+                attempt=ruling.attempt,
+                tokens=answer.tokens,
+            )
+        )
+        return answer
+
+    def fail(self) -> Answer:
+        """The answer where this package itself failed."""
+        self._answer = failed()
+        self._decide(self._decided._replace(status=500))
+        return self._answer
+
+    def refuse(self, problem: str, status: int) -> None:
+        """Enter that the request was refused by the shell, and that this is over."""
+        self._decide(Decided(status=status, refusal=status, natural=True, broken=(problem,)))
+        self._end("refused")
+
+    def cut_off(self, body: bytes, length: int) -> None:
+        """Enter that the client left before it had sent the whole body."""
+        self._append(BodyRead(body[: BODY_LIMIT + BEYOND], length))
+        self._end("client_aborted")
+
+    def finish(self, *, left: bool) -> None:
+        """Enter that the answer was sent, unless the client ``left`` before."""
+        fault = self._answer.fault
+        if left:
+            self._end("client_aborted")
+        elif fault is not None:
+            self._end("faulted")
         else:
-            reply = self._true_reply(turn.outcome, step)
-        fields = turn.fields
-        if reply.status == 429 and not fields:
-            fields = self.script.made_up_fields(turn.now)
-        if fields:
-            reply = reply._replace(headers=(*reply.headers, *fields))
-        if step and step.headers:
-            reply = with_fields(reply, step.headers)
-        if step and step.retry_after:
-            sent = turn.now + turn.decision.delay
-            value = step.retry_after.field(sent).decode()
-            reply = with_fields(reply, {"Retry-After": value})
-        return reply
+            self._end("refused" if self._decided.natural else "answered")
+        whole = not left and (fault is None or fault.raises is None)
+        if whole and 200 <= self._answer.reply.status < 300 and self._decided.attempt is not None:
+            self._pipeline.store.revise(self._namespace, self._body_hash, Counter.succeeded)
 
-    def _true_reply(self, outcome: EmbedRequest | Refusal, step: Step | None) -> Reply:
-        """The reply that there would be anyway, falsified if the step wants that."""
-        if isinstance(outcome, Refusal):
-            return render(outcome)
-        embedded = self.embedder.embed(outcome)
-        if step is None or not step.mutate:
-            return render(embedded)
-        other = outcome._replace(model=f"{outcome.model}\ndrifted")
-        return mutated(step.mutate, outcome, embedded, lambda: self.embedder.embed(other).rows)
+    def _decide(self, decided: Decided) -> None:
+        self._decided = decided
+        self._append(decided)
+
+    def _end(self, outcome: Outcome) -> None:
+        self._append(Finished(outcome, MONOTONIC(), next(EVENTS)))
+
+    def _append(self, event: Event) -> None:
+        self._pipeline.journal.append(self._record, event)
 
 
-_NEVER_SENT = Reply(0, (), ())
+def _deserved(outcome: EmbedRequest | Refusal, received: Received) -> Decided:
+    """What a request is in itself, before quota and script."""
+    if isinstance(outcome, Refusal):
+        return Decided(refusal=outcome.status, broken=(message(outcome),))
+    texts_hash = None
+    if received.length > BODY_LIMIT:
+        texts_hash = xxh3_128_digest(orjson.dumps([outcome.model, *outcome.input]))
+    return Decided(notes=tuple(outcome.notes), texts_hash=texts_hash, inputs=len(outcome.input))
+
+
+_UNDECIDED = Ruling(Refusal(500, "no answer was decided on", scriptable=False))

@@ -13,7 +13,8 @@
     ├── 405  method_not_allowed
     ├── 413  body_too_large, too_many_inputs
     ├── 415  unsupported_media_type
-    └── 429  rate_limited           the quota is spent
+    ├── 429  rate_limited           the quota is spent
+    └── 500  out_of_room            no state can be kept for another key
 
 ``example`` names the documented message, in ``openapi.yaml``, that is true of the refusal;
 ``detail`` follows it. Without one the detail is the whole message. A detail never repeats
@@ -107,3 +108,13 @@ def rate_limited(requests: int, per: float) -> Refusal:
 def unsupported_media_type(detail: str) -> Refusal:
     """Refuse a body that does not say that it is JSON."""
     return Refusal(415, detail)
+
+
+def out_of_room(limit: int) -> Refusal:
+    """Refuse a request with a new key, because tests rely on the state of every key there is."""
+    return Refusal(
+        500,
+        f"relace-mock keeps the state of {limit} keys, and tests rely on each of them: give the "
+        "server a larger --max-namespaces, or reset the keys that are no longer used",
+        scriptable=False,
+    )

@@ -21,6 +21,8 @@ _LONGEST = 366 * 86400.0  # seconds
 _ORIGIN = re.compile(r"(?i)[a-z][a-z0-9+.-]*://([a-z0-9._-]+|\[[0-9a-f:.]+\])(:\d{1,5})?")
 #: The largest ``time_scale``.
 _SLOWEST = 100.0
+_DURATION = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)(ms|s|m|h)")
+_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 _SIZE = re.compile(r"(\d+)\s*([kKmMgG]?)(i?)[bB]?")
 
 
@@ -80,6 +82,8 @@ class Settings:
     journal_bytes: int = 32_000_000
     #: API keys whose state is kept.
     max_namespaces: int = 20_000
+    #: Seconds without a request after which state that a test may rely on can be dropped.
+    namespace_ttl: float = 3600.0
     #: What steers the mock must send, off loopback always (``X-Mock-Control-Token``).
     control_token: str | None = None
     #: Origins of web pages that may read answers, as ``https://app.example``; ``*`` for all.
@@ -103,6 +107,11 @@ class Settings:
         _at_least("journal-size", self.journal_size, 0)
         _at_least("journal-bytes", self.journal_bytes, 0)
         _at_least("max-namespaces", self.max_namespaces, 1)
+        if type(self.namespace_ttl) not in (int, float) or not 0 < self.namespace_ttl <= _LONGEST:
+            raise SettingsError(
+                "namespace-ttl must be a duration such as 1h, more than 0 and at most a year, "
+                f"not {self.namespace_ttl!r}"
+            )
         if self.control_token is not None and not (
             self.control_token.isascii()
             and self.control_token.isprintable()
@@ -148,6 +157,8 @@ class Listening:
     http: Http = "auto"
     ssl_certfile: Path | None = None
     ssl_keyfile: Path | None = None
+    #: Whether standard error gets a line for each request.
+    access_log: bool = False
 
     def __post_init__(self) -> None:
         if self.port not in range(65536):
@@ -180,12 +191,20 @@ def parse_rate(text: str) -> tuple[int, float]:
     """``3/60s`` is 3 requests in 60 seconds. Raises ``SettingsError``."""
     match = _RATE.fullmatch(text.strip())
     requests, per, unit = match.groups() if match else ("0", "0", "s")
-    seconds = float(per) * {"ms": 0.001, "s": 1, "m": 60, "h": 3600}[unit]
+    seconds = float(per) * _SECONDS[unit]
     if int(requests) < 1 or not 0 < seconds <= _LONGEST:
         raise SettingsError(
             f"rate-limit must be as 3/60s, requests/time of at most a year, not {text!r}"
         )
     return int(requests), seconds
+
+
+def parse_duration(text: str) -> float:
+    """``1h`` is 3600.0 seconds, ``250ms`` a quarter. Raises ``ValueError``."""
+    match = _DURATION.fullmatch(text.strip())
+    if match is None:
+        raise ValueError(f"{text!r} is not a duration: write 250ms, 30s, 10m or 1h")
+    return float(match[1]) * _SECONDS[match[2]]
 
 
 def parse_size(text: str) -> int:

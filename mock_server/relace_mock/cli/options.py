@@ -10,7 +10,14 @@ import click
 
 from relace_mock.cli.environment import is_of_a_service, variable_of
 from relace_mock.cli.suggestions import hint
-from relace_mock.settings import BinaryDtype, BitOrder, Settings, SpaceName, parse_size
+from relace_mock.settings import (
+    BinaryDtype,
+    BitOrder,
+    Settings,
+    SpaceName,
+    parse_duration,
+    parse_size,
+)
 
 _Declared = TypeVar("_Declared", bound=Callable[..., Any])
 _DEFAULTS = Settings()
@@ -49,6 +56,20 @@ class Size(click.ParamType[int]):
     ) -> int:
         try:
             return parse_size(str(value))
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+
+class Duration(click.ParamType[float]):
+    """A duration in seconds, as in ``1h``."""
+
+    name = "duration"
+
+    def convert(  # noqa: D102 - click documents it
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        try:
+            return parse_duration(str(value))
         except ValueError as error:
             self.fail(str(error), param, ctx)
 
@@ -92,7 +113,7 @@ def option(
         *destination,
         cls=Option,
         section=section,
-        envvar=variable_of(name),
+        envvar=variable_of(name.partition("/")[0]),
         show_envvar=True,
         show_default=True,
         **settings,

@@ -14,6 +14,7 @@ import click
 from relace_mock.cli.completion import complete_scenarios
 from relace_mock.cli.options import (
     Choice,
+    Duration,
     OptionsOnly,
     Size,
     declared,
@@ -71,6 +72,12 @@ _listening_options = declared(
         section="Listening",
         type=click.Path(path_type=Path),
         help="Private key (PEM), if it is not in the file of the certificate.",
+    ),
+    option(
+        "--access-log/--no-access-log",
+        section="Listening",
+        default=None,
+        help="Write a line for each request to standard error. By default only on a terminal.",
     ),
 )
 _answer_options = declared(
@@ -172,6 +179,13 @@ _limit_options = declared(
         help="Number of keys whose scenario, quota and clock are kept.",
     ),
     option(
+        "--namespace-ttl",
+        section="Journal and limits",
+        type=Duration(),
+        default="1h",
+        help="Time without a request after which the state of a key can make room for another.",
+    ),
+    option(
         "--max-body",
         section="Journal and limits",
         type=Size(),
@@ -213,6 +227,7 @@ def serve(
     http: Any,
     ssl_certfile: Path | None,
     ssl_keyfile: Path | None,
+    access_log: bool | None,
     unknown_key_status: str,
     **settings: Any,
 ) -> None:
@@ -236,7 +251,12 @@ def serve(
     run(
         Settings(unknown_key_status=int(unknown_key_status), **settings),  # type: ignore[arg-type]
         Listening(
-            host=host, port=port, http=http, ssl_certfile=ssl_certfile, ssl_keyfile=ssl_keyfile
+            host=host,
+            port=port,
+            http=http,
+            ssl_certfile=ssl_certfile,
+            ssl_keyfile=ssl_keyfile,
+            access_log=sys.stderr.isatty() if access_log is None else access_log,
         ),
         ready,
     )

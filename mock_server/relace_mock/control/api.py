@@ -22,13 +22,22 @@ from relace_mock.auth import bearer_key
 from relace_mock.control import filters
 from relace_mock.control.guard import Guard
 from relace_mock.control.settling import pauses
+from relace_mock.keys import ANONYMOUS, namespace_of
 from relace_mock.messages import Headers, Received, Reply
 from relace_mock.pipeline import Pipeline
+from relace_mock.refusals import out_of_room
 from relace_mock.scenario import engine
 from relace_mock.scenario.mistakes import ScenarioError
-from relace_mock.scenario.selection import named_by
+from relace_mock.scenario.selection import Wish, named_by
 from relace_mock.scenario.source import SIZE_LIMIT, Node, parse
-from relace_mock.state.namespaces import ANONYMOUS, Installed, Namespace, namespace_of
+from relace_mock.state.model import (
+    Installed,
+    State,
+    with_default_installed,
+    with_default_later,
+    with_default_reset,
+)
+from relace_mock.state.store import FullError
 from relace_mock.version import __version__
 
 PREFIX = "/_mock/"
@@ -51,7 +60,8 @@ class Control:
 
     def __init__(self, pipeline: Pipeline, guard: Guard) -> None:
         self._pipeline = pipeline
-        self._script = pipeline.script
+        self._rules = pipeline.rules
+        self._store = pipeline.store
         self._guard = guard
         self._routes: dict[str, dict[str, Callable[[Received], Any]]] = {
             "health": {"GET": self._health},
@@ -126,20 +136,20 @@ class Control:
 
     def _health(self, _: Received) -> dict[str, Any]:
         settings = self._pipeline.settings
-        journal, namespaces = self._pipeline.journal, self._script.namespaces
+        journal, counts = self._pipeline.journal, self._store.counts()
         return {
             "status": "ok",
             "version": __version__,
             "embedding": settings.embedding,
             "dimensions": settings.dimensions,
             "seed": settings.seed,
-            "cache": self._pipeline.embedder.cache_state()._asdict(),
-            "journal": {"entries": len(journal.entries()), "dropped": journal.dropped},
-            "namespaces": {"kept": len(namespaces), "evicted": namespaces.evicted},
+            "cache": self._pipeline.answers.embedder.cache_state()._asdict(),
+            "journal": {"entries": len(journal), "dropped": journal.dropped_since_start},
+            "namespaces": {"kept": counts.kept, "evicted": counts.evicted},
         }
 
     def _list(self, _: Received) -> dict[str, Any]:
-        library = self._script.library
+        library = self._rules.library
         found = [(name, library.get(name)) for name in library.names()]
         return {
             "scenarios": [
@@ -151,18 +161,18 @@ class Control:
 
     def _show(self, received: Received) -> dict[str, Any]:
         key = _key(received)
-
-        def show(namespace: Namespace) -> dict[str, Any]:
-            by, scenario = self._script.playing(namespace, named_by(key))
-            return {
-                "chosen_by": by,
-                "name": scenario.name if scenario else None,
-                "scenario": scenario.source if scenario else None,
-                "position": engine.shown(scenario, namespace.positions) if scenario else [],
-                "forgotten": namespace.forgotten,
-            }
-
-        return self._script.namespaces.change(namespace_of(key), show)
+        named = named_by(key)
+        held = self._store.look(namespace_of(key))
+        wish = Wish("key", named) if named else None
+        by, scenario, _ = self._rules.chosen(wish, held.state, self._store.default())
+        positions = dict(held.state.positions)
+        return {
+            "chosen_by": by,
+            "name": scenario.name if scenario else None,
+            "scenario": scenario.source if scenario else None,
+            "position": engine.shown(scenario, positions) if scenario else [],
+            "forgotten": held.forgotten,
+        }
 
     def _install(self, received: Received) -> dict[str, Any]:
         key = _key(received)
@@ -179,20 +189,27 @@ class Control:
 
     def _play(self, key: str | None, installed: Installed | None) -> None:
         if key is None:
-            self._script.namespaces.install_default(installed)
-            return
+            self._store.update_default(lambda default: with_default_installed(default, installed))
+        else:
+            self._change(key, lambda state: state.playing(installed))
 
-        def play(namespace: Namespace) -> None:
-            namespace.installed = installed
-            namespace.rewind()
-
-        self._script.namespaces.change(namespace_of(key), play)
+    def _change(self, key: str | None, change: Callable[[State], State]) -> float:
+        """Change the state of a key's namespace; gives the time there."""
+        try:
+            return self._store.update(
+                namespace_of(key),
+                None,
+                lambda state, counter, now: (change(state), counter, now.time),
+            )
+        except FullError:
+            refusal = out_of_room(self._pipeline.settings.max_namespaces)
+            raise _BadRequestError(refusal.detail, refusal.status) from None
 
     def _installed(self, body: bytes) -> Installed:
         node, mistakes = parse(body, "scenario")
         if not mistakes and isinstance(node.value, dict) and node.value.keys() == {"name"}:
             name: Node = node.value["name"]
-            library = self._script.library
+            library = self._rules.library
             if not isinstance(name.value, str):
                 name.fail("must be a string, the name of a scenario")
             if library.get(name.value) is None:
@@ -208,7 +225,7 @@ class Control:
         journal = self._pipeline.journal
         name = namespace_of(key) if key else None
         entries = journal.entries(name)
-        dropped = journal.dropped_of(name)
+        dropped = journal.dropped(name)
         entries = filters.chosen(entries, _filters(received))
         return {"requests": [entry.shown() for entry in entries], "dropped": dropped}
 
@@ -219,8 +236,9 @@ class Control:
         name = namespace_of(key) if key else None
         journal = self._pipeline.journal
         entries = journal.entries(name)
-        dropped = journal.dropped_of(name)  # asked for last: what went meanwhile, too
-        verdict = judge(entries, dropped)
+        dropped = journal.dropped(name)  # asked for last: what went meanwhile, too
+        lost = self._store.look(name).lost if name else self._store.counts().lost > 0
+        verdict = judge(entries, dropped, forgotten=lost)
         return {
             "ok": verdict.ok,
             "complete": verdict.complete,
@@ -235,39 +253,42 @@ class Control:
     def _advance(self, received: Received) -> dict[str, Any]:
         seconds = _body(received, "Advance")["advance"]
         key = _key(received)
-        namespaces = self._script.namespaces
         try:
             if key is None:
-                namespaces.advance_default(seconds)
-                now, _ = namespaces.time_of(ANONYMOUS)
+                self._store.update_default(lambda default: with_default_later(default, seconds))
             else:
-                now = namespaces.advance(namespace_of(key), seconds)
+                self._change(key, lambda state: state.later(seconds))
         except OverflowError as error:
             raise _BadRequestError(str(error)) from None
+        now, _ = self._store.time_of(namespace_of(key))
         return {"now": datetime.fromtimestamp(now, UTC).isoformat()}
 
     def _reset(self, received: Received) -> None:
         everything = bool(received.body) and _body(received, "Reset").get("all", False)
         key = _key(received)
+        journal = self._pipeline.journal
+        if key is not None and not everything:
+            self._change(key, State.reset)
+            journal.clear(namespace_of(key))
+            return
+        store = self._store
+        followers = [name for name in store.names() if store.look(name).state.follows_default]
+        store.update_default(lambda default: with_default_reset(default, everyone=everything))
         if everything:
-            self._script.namespaces.reset_all()
-            self._pipeline.journal.clear()
-        elif key is None:
-            for name in [*self._script.namespaces.reset_default(), ANONYMOUS]:
-                self._pipeline.journal.clear(name)
+            journal.clear()
         else:
-            self._script.namespaces.change(namespace_of(key), Namespace.reset)
-            self._pipeline.journal.clear(namespace_of(key))
+            for name in (*followers, ANONYMOUS):
+                journal.clear(name)
 
     def _forget(self, received: Received) -> None:
         key = _key(received)
         if key is None:
             raise _BadRequestError("send the key of the namespace: Authorization: Bearer KEY")
-        self._script.namespaces.forget(namespace_of(key))
+        self._store.forget(namespace_of(key))
         self._pipeline.journal.clear(namespace_of(key))
 
     def _new_call(self, received: Received) -> None:
-        self._script.namespaces.change(namespace_of(_key(received)), Namespace.new_call)
+        self._change(_key(received), State.with_new_call)
 
 
 @functools.cache

@@ -8,7 +8,7 @@ from urllib.parse import parse_qsl
 
 from relace_mock.control.moment import since_1970
 from relace_mock.control.settling import settle
-from relace_mock.journal.journal import Entry
+from relace_mock.journal.entry import Entry
 
 
 def read(query: bytes) -> dict[str, Any]:
@@ -34,7 +34,7 @@ def chosen(entries: list[Entry], wanted: dict[str, Any]) -> list[Entry]:
         entries = [entry for entry in entries if _name(entry) == wanted["scenario"]]
     if "since" in wanted:
         since = wanted["since"] - 1e-6  # times are shown in microseconds
-        entries = [entry for entry in entries if entry.time >= since]
+        entries = [entry for entry in entries if entry.arrived.time >= since]
     return entries[-wanted["limit"] :] if "limit" in wanted else entries
 
 

@@ -17,8 +17,9 @@ from typing import Any, Literal
 from relace_mock import contract
 from relace_mock.control import retry_after
 from relace_mock.journal.connections import Connection
-from relace_mock.journal.journal import BODY_LIMIT, Entry
-from relace_mock.state.namespaces import ANONYMOUS
+from relace_mock.journal.entry import Entry
+from relace_mock.journal.events import BODY_LIMIT
+from relace_mock.keys import ANONYMOUS
 
 Level = Literal["fail", "warn"]
 _Meaning = tuple[str, tuple[str, ...]]
@@ -32,6 +33,10 @@ _LOOKED_AT = 1000  # requests of a key that are looked at for it
 _INCOMPLETE = (
     "{} requests are no longer in the journal, so what they did is not known: give the server a "
     "larger --journal-size or --journal-bytes, or empty the journal between tests"
+)
+_FORGOTTEN = (
+    "the server forgot scenario, quota, clock or attempts of an idle key to make room for others: "
+    "give it a larger --max-namespaces or --namespace-ttl, or reset keys that are no longer used"
 )
 _AGAIN = 3  # answers with the vector of one text that are a habit
 
@@ -106,9 +111,10 @@ class Verdict:
             raise AssertionError(f"relace-mock: {what}:\n{lines}")
 
 
-def judge(entries: Iterable[Entry], dropped: int = 0) -> Verdict:
+def judge(entries: Iterable[Entry], dropped: int = 0, *, forgotten: bool = False) -> Verdict:
     """The verdict on the completed entries of a journal, which has ``dropped`` others.
 
+    ``forgotten``: the server dropped state on which they may have depended.
     Requests that no client of Relace makes are passed over, as those of a health check.
     """
     done = [entry for entry in entries if entry.outcome != "pending" and not _is_probe(entry)]
@@ -120,6 +126,8 @@ def judge(entries: Iterable[Entry], dropped: int = 0) -> Verdict:
     findings.sort(key=lambda one: (order[one.level], one.requests))
     if dropped:
         findings.insert(0, Finding("journal_incomplete", "fail", _INCOMPLETE.format(dropped), []))
+    if forgotten:
+        findings.insert(0, Finding("state_forgotten", "fail", _FORGOTTEN, []))
     return Verdict(len(done), findings, complete=not dropped)
 
 
@@ -128,9 +136,9 @@ def _is_probe(entry: Entry) -> bool:
 
     What sends a key, wherever it puts it, is a client of Relace, on any path.
     """
-    if entry.namespace != ANONYMOUS or not entry.method or entry.sends_secret:
+    if entry.namespace != ANONYMOUS or not entry.arrived.method or entry.sends_secret:
         return False
-    return entry.raw_path != contract.EMBED_PATH or entry.method == "OPTIONS"
+    return entry.arrived.path != contract.EMBED_PATH or entry.arrived.method == "OPTIONS"
 
 
 def _of_one_key(entries: list[Entry]) -> Iterator[Finding]:
@@ -139,16 +147,16 @@ def _of_one_key(entries: list[Entry]) -> Iterator[Finding]:
     too_long: dict[bytes, list[Entry]] = defaultdict(list)
     for entry in entries:
         message = "; ".join(entry.violations)
-        if message and entry.refusal not in (413, 429):
+        if message and entry.decided.refusal not in (413, 429):
             yield Finding("contract_violation", "fail", message, [entry.number])
-        if entry.refusal == 413:
+        if entry.decided.refusal == 413:
             yield Finding("oversized_batch", "warn", message, [entry.number])
         if entry.attempt is not None:
-            by_body[entry.body_hash].append(entry)
+            by_body[entry.read.body_hash].append(entry)
         if not message and (meaning := _meaning(entry)):
             by_meaning[meaning].append(entry)
-        elif not message and entry.attempt is not None and entry.texts_hash:
-            too_long[entry.texts_hash].append(entry)
+        elif not message and entry.attempt is not None and entry.decided.texts_hash:
+            too_long[entry.decided.texts_hash].append(entry)
     for attempts in by_body.values():
         yield from _of_one_body(attempts)
     for alike in itertools.chain(by_meaning.values(), too_long.values()):
@@ -182,8 +190,8 @@ def _of_one_retry(before: Entry, after: Entry, retries: int) -> Iterator[Finding
         message = f"a {before.status} was sent again as it was"
         yield Finding("retried_non_retryable", "fail", message, both)
     wait = None
-    if before.retry_after is not None:
-        wait = retry_after.wait(before.retry_after, before.ended)
+    if before.decided.retry_after is not None:
+        wait = retry_after.wait(before.decided.retry_after, before.ended)
     if wait is not None and gap < wait * _SLACK[0] - _SLACK[1]:
         message = f"Retry-After asked for {wait:g} s, the retry came after {gap:.2f} s"
         yield Finding("retry_after_ignored", "fail", message, both)
@@ -200,7 +208,7 @@ def _changed_bodies(alike: list[Entry]) -> Iterator[Finding]:
     """A failed request that comes again, but in another body."""
     for before, after in itertools.pairwise(alike):
         failed = _is_passing(before) or before.outcome == "faulted"
-        changed = after.body_hash != before.body_hash
+        changed = after.read.body_hash != before.read.body_hash
         if failed and changed and after.is_after(before):
             message = "the same texts were sent again in another body"
             both = [before.number, after.number]
@@ -212,11 +220,11 @@ def _connections(entries: list[Entry]) -> Iterator[Finding]:
     last: dict[Connection, Entry] = {}
     wasted = []
     for entry in entries[:_LOOKED_AT]:
-        here = entry.connection
+        here = entry.arrived.connection
         if here is None:
             continue
         if here not in last and any(
-            other.was_open(entry.came) and _was_idle(latest, here.opened)
+            other.was_open(entry.arrived.came) and _was_idle(latest, here.opened)
             for other, latest in last.items()
         ):
             wasted.append(entry.number)
@@ -229,7 +237,7 @@ def _connections(entries: list[Entry]) -> Iterator[Finding]:
 def _was_idle(latest: Entry, event: int) -> bool:
     """Whether a connection waited for a request, given the latest that it had before an event."""
     finished = latest.outcome in ("answered", "refused")
-    return finished and latest.over is not None and latest.over < event
+    return finished and latest.finished.over is not None and latest.finished.over < event
 
 
 def _repeated_texts(by_meaning: dict[_Meaning, list[Entry]]) -> Iterator[Finding]:
@@ -251,7 +259,7 @@ def _repeated_texts(by_meaning: dict[_Meaning, list[Entry]]) -> Iterator[Finding
 
 def _meaning(entry: Entry) -> _Meaning | None:
     """The model and the texts of a valid request whose whole body was kept."""
-    if entry.attempt is None or entry.length > BODY_LIMIT:
+    if entry.attempt is None or entry.read.length > BODY_LIMIT:
         return None
     try:
         body: Any = json.loads(entry.body)

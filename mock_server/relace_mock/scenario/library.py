@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from relace_mock.scenario.mistakes import ScenarioError, suggestion
 from relace_mock.scenario.source import SIZE_LIMIT
+from relace_mock.settings import SettingsError
 
 if TYPE_CHECKING:
     from relace_mock.scenario.model import Scenario
@@ -169,3 +170,19 @@ def _stamp(path: Path) -> tuple[int, int]:
     except OSError as error:
         raise ScenarioError(str(path), 0, 0, "", f"cannot be read: {error.strerror}") from None
     return status.st_mtime_ns, status.st_size
+
+
+def open_library(folder: Path | None, scenario: str | None) -> tuple[Library, str | None]:
+    """The scenarios there are, and the name of the one to play by default.
+
+    ``scenario`` is a name or a file. Raises ``ScenarioError``, or ``SettingsError`` for an
+    unknown name.
+    """
+    if scenario is not None and (scenario.endswith(SUFFIXES) or "/" in scenario):
+        path = Path(scenario)
+        library = Library(folder, path)
+        return library, library.name_of(path)
+    library = Library(folder)
+    if scenario is not None and library.get(scenario) is None:
+        raise SettingsError(library.unknown(scenario))
+    return library, scenario

@@ -8,10 +8,10 @@ from typing import NamedTuple
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from relace_mock.answers import Answer
 from relace_mock.control.api import BODY_LIMIT, Control
-from relace_mock.journal.journal import Entry
-from relace_mock.messages import EmbedRequest, Received, Reply
-from relace_mock.pipeline import Answer, Pipeline, measure
+from relace_mock.messages import Received, Reply
+from relace_mock.pipeline import Exchange, Pipeline
 from relace_mock.rendering import error
 from relace_mock.serving import documents
 from relace_mock.serving.cors import Cors
@@ -41,38 +41,36 @@ class Endpoint:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         head = received_head(scope)
-        entry = self._pipeline.arrived(head, _client(scope))
-        if _asks_first(head, receive) and self._pipeline.refuses(_with_length(head)):
-            body = Body(b"", _declared_length(head), ended=False)
+        exchange = self._pipeline.handle(head, _client(scope))
+        declared = _declared_length(head)
+        if _asks_first(head, receive) and exchange.is_refused(declared):
+            body = Body(b"", declared, ended=False)
         else:
             body = await read_body(head, receive, self._pipeline.settings.max_body)
-        received = head.with_body(body.content, body.length)
-        if body.cut_off:
-            self._pipeline.journal.has_body(entry, received, b"")
-            entry.completed("client_aborted")
-            return  # the client went away before it had sent all: no one to answer
+        if body.cut_off:  # no one is left to answer
+            exchange.cut_off(body.content, body.length)
+            return
         try:
-            answer = await self._answer(received, entry)
+            answer = await _answer(exchange, body)
         except Exception:  # noqa: BLE001 - whatever it is, the client is told in the envelope
-            _LOG.exception("relace-mock failed at %s %s", received.method, entry.path)
-            answer = Answer(error(500, "relace-mock itself failed: its log has the traceback"))
-            entry.status = 500
+            _LOG.exception("relace-mock failed to answer a request")
+            answer = exchange.fail()
         left = True
         try:
             left = await _perform(answer, receive, send, close=not body.ended)
         finally:
-            self._pipeline.finished(entry, answer, left=left)
+            exchange.finish(left=left)
 
-    async def _answer(self, received: Received, entry: Entry) -> Answer:
-        if received.length > _BYTES_AT_ONCE:
-            return await asyncio.to_thread(self._pipeline.answer, received, entry)
-        turn = self._pipeline.decide(received, entry)
-        if isinstance(turn.outcome, EmbedRequest):
-            dimensions = turn.outcome.dimensions or self._pipeline.settings.dimensions
-            numbers = len(turn.outcome.input) * dimensions
-            if numbers > _NUMBERS_AT_ONCE:
-                return await asyncio.to_thread(self._pipeline.complete, turn, entry)
-        return self._pipeline.complete(turn, entry)
+
+async def _answer(exchange: Exchange, body: Body) -> Answer:
+    """The answer to a request; one that takes long is made in a thread."""
+    if body.length > _BYTES_AT_ONCE:
+        numbers = await asyncio.to_thread(exchange.read, body.content, body.length)
+    else:
+        numbers = exchange.read(body.content, body.length)
+    if body.length > _BYTES_AT_ONCE or numbers > _NUMBERS_AT_ONCE:
+        return await asyncio.to_thread(exchange.answer)
+    return exchange.answer()
 
 
 class ControlEndpoint:
@@ -167,7 +165,7 @@ async def _perform(answer: Answer, receive: Receive, send: Send, *, close: bool)
         return True
     fault = answer.fault
     if fault is not None:
-        await fault.perform(_Connection(receive, send, wire), answer.reply, measure(answer))
+        await fault.perform(_Connection(receive, send, wire), answer.reply, answer.measure)
         return False
     await deliver(answer.reply, send, wire, close=close)
     return wire.is_gone()

@@ -10,13 +10,13 @@ from typing import Any, Self, Unpack
 
 import anyio
 
+from relace_mock.answers import Answer
 from relace_mock.control.api import PREFIX, Control
 from relace_mock.control.guard import Guard
 from relace_mock.control.remote import RemoteControl
-from relace_mock.journal.journal import Entry
 from relace_mock.keywords import SettingsKeywords, settings_from, shown
 from relace_mock.messages import Received
-from relace_mock.pipeline import Answer, Pipeline, measure
+from relace_mock.pipeline import Exchange, Pipeline
 from relace_mock.serving import documents
 from relace_mock.serving.cors import Cors
 
@@ -55,44 +55,41 @@ class _Transport:
         received = _received(request, request.read())
         for seconds in self._pauses(received):
             time.sleep(seconds)
-        exchange = _Exchange(self, request, received)
-        time.sleep(exchange.seconds)
-        return exchange.end()
+        delivery = _Delivery(self, request, received)
+        time.sleep(delivery.seconds)
+        return delivery.end()
 
     async def handle_async_request(self, request: Any) -> Any:
         received = _received(request, await request.aread())
         for seconds in self._pauses(received):
             await anyio.sleep(seconds)
-        exchange = _Exchange(self, request, received)
+        delivery = _Delivery(self, request, received)
         try:
-            await anyio.sleep(exchange.seconds)
+            await anyio.sleep(delivery.seconds)
         except BaseException:  # cancelled, of whatever event loop
-            exchange.leave()
+            delivery.leave()
             raise
-        return exchange.end()
+        return delivery.end()
 
-    def answer(self, received: Received) -> tuple[Answer, Entry | None]:
-        """The answer, and its entry in the journal if it has one."""
+    def answer(self, received: Received) -> tuple[Answer, Exchange | None]:
+        """The answer, and its exchange if it is for the journal."""
         if self._cors is None:
             return self._closed_answer(received)
         if preflight := self._cors.preflight(received):
             return Answer(preflight), None
-        answer, entry = self._closed_answer(received)
+        answer, exchange = self._closed_answer(received)
         reply = answer.reply
         headers = [*reply.headers, *self._cors.fields(received, reply.headers)]
-        return answer._replace(reply=reply._replace(headers=headers)), entry
+        return answer._replace(reply=reply._replace(headers=headers)), exchange
 
-    def _closed_answer(self, received: Received) -> tuple[Answer, Entry | None]:
+    def _closed_answer(self, received: Received) -> tuple[Answer, Exchange | None]:
         if received.path.startswith(PREFIX):
             return Answer(self._control.answer(received)), None
         if received.path in documents.PATHS:
             return Answer(documents.answer(received, self._pipeline.settings.contract)), None
-        entry = self._pipeline.arrived(received, "in process")
-        return self._pipeline.answer(received, entry), entry
-
-    def finished(self, entry: Entry | None, answer: Answer, *, left: bool) -> None:
-        if entry is not None:
-            self._pipeline.finished(entry, answer, left=left)
+        exchange = self._pipeline.handle(received, "in process")
+        exchange.read(received.body, received.length)
+        return exchange.answer(), exchange
 
     def _ask_control(
         self, method: str, path: str, fields: Mapping[str, str], body: bytes
@@ -133,14 +130,13 @@ class _Transport:
     ) -> None: ...
 
 
-class _Exchange:
-    """One request: how long its answer takes, in ``seconds``, and how it then ends."""
+class _Delivery:
+    """How one answer arrives: how long its answer takes, in ``seconds``, and how it then ends."""
 
     def __init__(self, transport: _Transport, request: Any, received: Received) -> None:
-        self._transport = transport
         self._library = _library_of(request)
         self._without_body = request.method == "HEAD"
-        self._answer, self._entry = transport.answer(received)
+        self._answer, self._exchange = transport.answer(received)
         self.seconds = self._answer.delay
         self._raises = self._answer.fault.raises if self._answer.fault else None
         self._left = False
@@ -153,7 +149,7 @@ class _Exchange:
         elif patience is not None and self.seconds > patience:
             self.seconds, self._raises, self._left = patience, _TIMEOUT, True
         if not self._left and self._answer.fault is not None and self._answer.fault.name == "drip":
-            self.seconds += self._answer.reply.length / measure(self._answer).bytes_per_second
+            self.seconds += self._answer.reply.length / self._answer.measure.bytes_per_second
 
     def end(self) -> Any:
         """The response, or the exception that stands for the fault."""
@@ -175,7 +171,8 @@ class _Exchange:
         self._end(left=True)
 
     def _end(self, *, left: bool) -> None:
-        self._transport.finished(self._entry, self._answer, left=left)
+        if self._exchange is not None:
+            self._exchange.finish(left=left)
 
 
 def _received(request: Any, body: bytes) -> Received:

@@ -17,10 +17,12 @@ from types import FrameType
 import uvicorn
 
 from relace_mock.control.guard import Guard, is_loopback
+from relace_mock.journal.access_log import AccessLog
 from relace_mock.pipeline import Pipeline
 from relace_mock.scenario.library import Library
 from relace_mock.serving.app import create_app
 from relace_mock.serving.listening import bind, reachable, tls
+from relace_mock.serving.outlet import Outlet
 from relace_mock.serving.running_server import RunningServer
 from relace_mock.serving.wire import protocol_class
 from relace_mock.settings import Listening, ServerError, Settings
@@ -105,7 +107,10 @@ class _Server(uvicorn.Server):
         )
         loopback = all(is_loopback(each.getsockname()[0]) for each in self._sockets)
         self.guard = Guard(loopback=loopback, token=settings.control_token)
-        self._library = pipeline.script.library if settings.reload else None
+        self._lines = Outlet()
+        if listening.access_log:
+            pipeline.journal.subscribe(AccessLog(self._lines.write))
+        self._library = pipeline.rules.library if settings.reload else None
         self._reloading: asyncio.Task[None] | None = None
         super().__init__(
             uvicorn.Config(
@@ -133,6 +138,7 @@ class _Server(uvicorn.Server):
             more = [each.dup() for each in self._sockets for _ in range(_DOORS - 1)]
             self.run(sockets=self._sockets + more)
         finally:
+            self._lines.close()
             if self._call_off_exit is not None:
                 self._call_off_exit()
 

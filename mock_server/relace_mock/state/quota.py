@@ -26,9 +26,10 @@ class Limit:
 
 @dataclass(frozen=True, slots=True)
 class Spent:
-    """What was used of a window that opened at ``since``, in seconds of the clock."""
+    """What was used of a window, which is open from ``since`` to ``ends`` (seconds of the clock)."""
 
     since: float
+    ends: float
     requests: int
 
 
@@ -49,11 +50,11 @@ def charge(spent: Spent | None, limit: Limit, now: float, cost: int) -> tuple[Sp
         spent = None
     if spent is None and cost == 0:
         return None, Quota(limit, limit.requests, now + limit.per, exceeded=False)
-    spent = spent or Spent(now, 0)
+    spent = spent or Spent(now, now + limit.per, 0)
     left = limit.requests - spent.requests
     exceeded = cost > max(left, 0)  # which is less than none if the limit was lowered
     if not exceeded:
-        spent = Spent(spent.since, spent.requests + cost)
+        spent = Spent(spent.since, spent.since + limit.per, spent.requests + cost)
     remaining = max(limit.requests - spent.requests, 0)
     return spent, Quota(limit, remaining, spent.since + limit.per, exceeded)
 

@@ -1,0 +1,103 @@
+"""The last stages before delivery: vectors, and the reply that a ruling asks for."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from relace_mock.messages import EmbedRequest, Reply
+from relace_mock.refusals import Refusal
+from relace_mock.rendering import error, mutated, render, scripted, with_fields
+from relace_mock.scenario.faults import FAULTS, Fault
+from relace_mock.scenario.faults.connection import Measure
+from relace_mock.state import quota
+from relace_mock.state.ruling import Ruling
+from relace_mock.vectors.rows import Embedder
+
+if TYPE_CHECKING:
+    from relace_mock.scenario.step import Step
+    from relace_mock.settings import Settings
+
+#: Stands for the reply where a fault sends none.
+NEVER_SENT = Reply(0, (), ())
+
+
+class Answer(NamedTuple):
+    """What a request gets: a reply, and how it arrives.
+
+    ``delay`` is in real seconds. A drip and a hang take ``time_scale`` times their time.
+    ``tokens`` is None where the reply has no vectors.
+    """
+
+    reply: Reply
+    step: Step | None = None
+    delay: float = 0.0
+    time_scale: float = 1.0
+    tokens: int | None = None
+
+    @property
+    def fault(self) -> Fault | None:
+        """The fault that keeps the answer from arriving as it should."""
+        return FAULTS[self.step.fault] if self.step and self.step.fault else None
+
+    @property
+    def measure(self) -> Measure:
+        """How strong that fault is. By default: half of the body, 1,024 bytes a second."""
+        step = self.step
+        at = 0.5 if step is None or step.at is None else step.at
+        bytes_per_second = (step.bytes_per_second if step else None) or 1024.0
+        return Measure(at, bytes_per_second / self.time_scale)
+
+
+class Answers:
+    """Makes answers. Safe to use from several threads."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.embedder = Embedder(settings)
+        self._time_scale = settings.time_scale
+        self._reset_form = settings.rate_limit_reset
+
+    def to(self, ruling: Ruling) -> Answer:
+        """The answer that was decided on, with its vectors."""
+        decision = ruling.decision
+        reply, tokens = self._reply(ruling)
+        delay = decision.delay * self._time_scale
+        return Answer(reply, decision.step, delay, self._time_scale, tokens)
+
+    def _reply(self, ruling: Ruling) -> tuple[Reply, int | None]:
+        """The reply with the header fields of quota and step, and the tokens that it tells."""
+        step, tokens = ruling.decision.step, None
+        if ruling.preferred is not None and ruling.preferred != 200:
+            reply = scripted(ruling.preferred, None)
+        elif step is not None and step.status is not None:
+            reply = scripted(step.status, step.fixed_body)
+        elif step is not None and step.fault and not FAULTS[step.fault].sends_head:
+            reply = NEVER_SENT
+        elif isinstance(ruling.outcome, Refusal):
+            reply = render(ruling.outcome)
+        else:
+            reply, tokens = self._embedded(ruling.outcome, step)
+        fields = ruling.fields
+        if reply.status == 429 and not fields:
+            fields = quota.made_up(ruling.now, self._reset_form)
+        if fields:
+            reply = reply._replace(headers=(*reply.headers, *fields))
+        if step and step.headers:
+            reply = with_fields(reply, step.headers)
+        if step and step.retry_after:
+            value = step.retry_after.field(ruling.now + ruling.decision.delay).decode()
+            reply = with_fields(reply, {"Retry-After": value})
+        return reply, tokens
+
+    def _embedded(self, request: EmbedRequest, step: Step | None) -> tuple[Reply, int]:
+        """The reply with vectors, mutated if the step asks for it."""
+        embedded = self.embedder.embed(request)
+        if step is None or not step.mutate:
+            return render(embedded), embedded.total_tokens
+        other = request._replace(model=f"{request.model}\ndrifted")
+        reply = mutated(step.mutate, request, embedded, lambda: self.embedder.embed(other).rows)
+        return reply, embedded.total_tokens
+
+
+def failed() -> Answer:
+    """The answer where this package itself failed."""
+    return Answer(error(500, "relace-mock itself failed: its log has the traceback"))

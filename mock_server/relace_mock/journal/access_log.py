@@ -1,0 +1,61 @@
+"""The access log: one plain line for each request, once it is over."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import datetime
+
+from relace_mock import contract
+from relace_mock.journal.entry import Entry
+from relace_mock.journal.events import Event, Finished
+from relace_mock.journal.journal import Record
+from relace_mock.keys import ANONYMOUS
+
+
+class AccessLog:
+    """A reader of the journal. ``write`` gets each line, and must not wait."""
+
+    def __init__(self, write: Callable[[str], None]) -> None:
+        self._write = write
+
+    def __call__(self, record: Record, event: Event) -> None:
+        """Write the line of a request that is over."""
+        if isinstance(event, Finished):
+            self._write(line(record.entry()))
+
+
+def line(entry: Entry) -> str:
+    """One request on one line.
+
+    Time and duration, a short hash of the key, the status, and then what else there is to say:
+    inputs and tokens, the scenario with the step that answered, the attempt, how it ended.
+    """
+    moment = datetime.fromtimestamp(entry.arrived.time).astimezone()
+    key = entry.namespace if entry.namespace == ANONYMOUS else entry.namespace[:8]
+    status = "-" if entry.status is None else str(entry.status)
+    parts = (f"{moment:%H:%M:%S}.{moment.microsecond // 1000:03}", f"{key:9}", f"{status:3}")
+    return "  ".join((*parts, f"{(entry.duration or 0) * 1000:.1f} ms", *_details(entry)))
+
+
+def _details(entry: Entry) -> Iterator[str]:
+    decided, decision = entry.decided, entry.decided.decision
+    if entry.arrived.path != contract.EMBED_PATH or entry.arrived.method != contract.EMBED_METHOD:
+        yield _printable(f"{entry.hidden(entry.arrived.method)} {entry.path}")
+    if decided.inputs is not None:
+        yield f"{decided.inputs} input{'s' if decided.inputs > 1 else ''}"
+    if decided.tokens is not None:
+        yield f"{decided.tokens} tokens"
+    if entry.scenario is not None:
+        step = decision.step
+        does = (step.fault or ", ".join(step.mutate) or "") if step else "normal service"
+        number = f" rule {decision.rule} step {decision.number}" if step else ""
+        yield f"{entry.scenario.name}{number}{': ' if does else ''}{does}"
+    if entry.attempt is not None and entry.attempt > 1:
+        yield f"attempt {entry.attempt}"
+    if entry.outcome not in ("answered", "refused"):
+        yield entry.outcome.replace("_", " ")
+
+
+def _printable(text: str) -> str:
+    """Foreign text, cut, with a mark for each character that could move the cursor."""
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text[:80])

@@ -1,0 +1,222 @@
+"""An entry of the journal: what one gets by folding the events of a request.
+
+The events hold the request as it was sent, with its key. Everything that this module shows
+has the key hidden.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from relace_mock.journal.events import (
+    BODY_LIMIT,
+    Arrived,
+    BodyRead,
+    Decided,
+    Event,
+    Finished,
+    Outcome,
+)
+from relace_mock.journal.redaction import Redaction
+from relace_mock.messages import Headers, is_secret
+from relace_mock.scenario.matching import why
+
+if TYPE_CHECKING:
+    from relace_mock.scenario.model import Scenario
+
+_KEY_IN_URL = "the API key is in the URL, where logs keep it"
+_NOT_READ, _UNDECIDED, _PENDING = BodyRead(), Decided(), Finished()
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One request, as far as it has come."""
+
+    number: int
+    arrived: Arrived
+    read: BodyRead = _NOT_READ
+    decided: Decided = _UNDECIDED
+    finished: Finished = _PENDING
+
+    @property
+    def namespace(self) -> str:
+        """Namespace of the key that was sent."""
+        return self.arrived.namespace
+
+    @property
+    def outcome(self) -> Outcome:
+        """How it ended, or ``pending``."""
+        return self.finished.outcome
+
+    @property
+    def status(self) -> int | None:
+        """Status that was sent, if one was."""
+        return self.decided.status
+
+    @property
+    def scenario(self) -> Scenario | None:
+        """Scenario that was played, whether or not it changed the answer."""
+        return self.decided.scenario
+
+    @property
+    def attempt(self) -> int | None:
+        """Attempts with this body since the last success, this one included."""
+        return self.decided.attempt
+
+    @property
+    def duration(self) -> float | None:
+        """Seconds from arrival to the end; None before the end."""
+        if self.finished.over is None:
+            return None
+        return self.finished.ended - self.arrived.begun
+
+    @property
+    def ended(self) -> float:
+        """Time of the end, on the same clock as ``arrived.time``."""
+        return self.arrived.time + (self.duration or 0.0)
+
+    def is_after(self, other: Entry) -> bool:
+        """Whether this request came when the other exchange was over."""
+        return other.finished.over is not None and self.arrived.came > other.finished.over
+
+    def gap(self, other: Entry) -> float:
+        """Seconds from the end of an earlier exchange, with what the clock was moved between."""
+        passed = self.arrived.begun - other.arrived.begun - (other.duration or 0.0)
+        return max(passed, 0.0) + max(self.arrived.moved - other.arrived.moved, 0.0)
+
+    @property
+    def path(self) -> str:
+        """Path that was asked for."""
+        return self._hiding.path(self.arrived.path)
+
+    @property
+    def query(self) -> str:
+        """Query string of the request."""
+        return self._hiding.query(self.arrived.query)
+
+    @property
+    def body(self) -> bytes:
+        """Beginning of the body, up to ``BODY_LIMIT`` bytes."""
+        return self._hiding.text(self.read.body)[:BODY_LIMIT]
+
+    @property
+    def violations(self) -> tuple[str, ...]:
+        """How the request broke the contract."""
+        hiding, arrived = self._hiding, self.arrived
+        bare = arrived.path, arrived.query.decode("utf-8", "replace")
+        hidden = hiding.path(arrived.path), hiding.query(arrived.query)
+        told = (_KEY_IN_URL,) if bare != hidden else ()
+        return told + tuple(map(hiding.line, self.decided.broken))
+
+    def hidden(self, text: str) -> str:
+        """Text of the request without its key."""
+        return self._hiding.line(text)
+
+    @property
+    def sends_secret(self) -> bool:
+        """Whether a header field or the URL may hold a key; cookies and handshakes do not count."""
+        return _KEY_IN_URL in self.violations or any(
+            is_secret(name) and not name.startswith((b"cookie", b"sec-"))
+            for name, _ in self._headers
+        )
+
+    @cached_property
+    def _headers(self) -> Headers:
+        return unpacked(self.arrived.head)
+
+    @cached_property
+    def _hiding(self) -> Redaction:
+        return Redaction(self._headers, self.namespace)
+
+    def shown(self) -> dict[str, Any]:
+        """The entry as the control API writes it."""
+        arrived, decided = self.arrived, self.decided
+        decision, step = decided.decision, decided.decision.step
+        return {
+            "number": self.number,
+            "time": datetime.fromtimestamp(arrived.time, UTC).isoformat(timespec="microseconds"),
+            "namespace": self.namespace,
+            "client": arrived.client,
+            "request": {
+                "method": self.hidden(arrived.method),
+                "path": self.path,
+                "query": self.query,
+                "headers": [
+                    [_text(name), _text(value)]
+                    for name, value in self._hiding.headers(self._headers)
+                ],
+                **self._shown_body(),
+            },
+            "outcome": self.outcome,
+            "status": self.status,
+            "retry_after": decided.retry_after,
+            "chosen_by": decided.chosen_by,
+            "scenario": self.scenario.name if self.scenario else None,
+            "rule": decision.rule,
+            "step": decision.number,
+            "fault": step.fault if step else None,
+            "mutations": list(step.mutate) if step else [],
+            "not_applicable": decision.not_applicable,
+            "attempt": self.attempt,
+            "duration": self.duration,
+            "violations": self.violations,
+            "notes": decided.notes,
+            "near_misses": self._near_misses(),
+        }
+
+    def _shown_body(self) -> dict[str, Any]:
+        body = self.body
+        try:
+            text = {"body": body.decode()}
+        except UnicodeDecodeError:
+            text = {"body_base64": base64.b64encode(body).decode()}
+        return {**text, "length": self.read.length, "xxh3_128": self.read.body_hash.hex()}
+
+    def _near_misses(self) -> list[dict[str, Any]]:
+        """Why no rule answered; empty where one did."""
+        if self.scenario is None or self.decided.decision.step is not None:
+            return []
+        rules = self.scenario.rules
+        return [
+            {"rule": rule, "why": why(rules[rule].when, condition)}
+            for rule, condition in self.decided.decision.misses
+        ]
+
+
+def folded(number: int, events: Iterable[Event]) -> Entry:
+    """The entry that the events of one request make, in their order."""
+    arrived, *later = events
+    assert isinstance(arrived, Arrived)
+    read, decided, finished = _NOT_READ, _UNDECIDED, _PENDING
+    for event in later:
+        match event:
+            case BodyRead():
+                read = event
+            case Decided():
+                decided = event
+            case Finished():
+                finished = event
+    return Entry(number, arrived, read, decided, finished)
+
+
+def packed(headers: Headers) -> bytes:
+    """Header fields in one piece: a journal holds thousands, and separate objects take 4 times the memory."""
+    head = b"\n".join([part for pair in headers for part in pair])
+    if head.count(b"\n") >= 2 * len(headers):  # no socket lets a line break pass, but httpx does
+        head = b"\n".join([part.replace(b"\n", b" ") for pair in headers for part in pair])
+    return head
+
+
+def unpacked(head: bytes) -> Headers:
+    """The fields that ``packed`` put together."""
+    parts = head.split(b"\n") if head else []
+    return list(zip(parts[::2], parts[1::2], strict=True))
+
+
+def _text(raw: bytes) -> str:
+    return raw.decode("utf-8", "replace")

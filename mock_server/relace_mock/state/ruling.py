@@ -1,0 +1,148 @@
+"""The change that one request makes to the state of its namespace: scenario, quota, script.
+
+Pure, so a store may run it again: (state, counter, now) to (state, counter, ruling).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from relace_mock import contract
+from relace_mock.messages import EmbedRequest, Headers, Received
+from relace_mock.refusals import Refusal, rate_limited, unknown_scenario
+from relace_mock.scenario import engine
+from relace_mock.scenario.engine import NOTHING, Decision
+from relace_mock.scenario.library import Library
+from relace_mock.scenario.matching import Exchange
+from relace_mock.scenario.selection import Wish, wish_of
+from relace_mock.settings import Settings, parse_rate
+from relace_mock.state import quota
+from relace_mock.state.model import Counter, Default, State
+from relace_mock.state.quota import Limit
+from relace_mock.state.store import Change, Now
+
+if TYPE_CHECKING:
+    from relace_mock.scenario.model import Scenario
+
+
+class Ruling(NamedTuple):
+    """What the state of a namespace decided about one request.
+
+    ``outcome`` is the outcome so far, a refusal by the quota included. ``preferred`` is a status
+    that the request asked for itself, ``fields`` the header fields of the quota, and ``now`` the
+    namespace's time in seconds since 1970. ``attempt`` is None where none was counted.
+    """
+
+    outcome: EmbedRequest | Refusal
+    decision: Decision = NOTHING
+    preferred: int | None = None
+    fields: Headers = ()
+    now: float = 0.0
+    chosen_by: str | None = None
+    scenario: Scenario | None = None
+    attempt: int | None = None
+
+
+class Chosen(NamedTuple):
+    """Which scenario answers: who chose it, the scenario, or the name that is not known."""
+
+    by: str | None = None
+    scenario: Scenario | None = None
+    unknown: str | None = None
+
+
+class Rules:
+    """Makes the change of each request. ``library`` has the scenarios that have a name."""
+
+    def __init__(self, settings: Settings, library: Library) -> None:
+        self.library = library
+        self._seed = settings.scenario_seed
+        self._reset_form = settings.rate_limit_reset
+        self._limit: Limit | None = None
+        if settings.rate_limit:
+            requests, per = parse_rate(settings.rate_limit)
+            self._limit = Limit(requests, per, reset=settings.rate_limit_reset)
+
+    def change(
+        self,
+        received: Received,
+        outcome: EmbedRequest | Refusal,
+        body_hash: bytes,
+        key: str | None,
+    ) -> Change[Ruling]:
+        """The change that a request makes, given what it would get without any state."""
+        wish = wish_of(received, key, contract.documented_statuses())
+        before_scripts = isinstance(outcome, Refusal) and (
+            not outcome.scriptable or outcome.status in (401, 404)
+        )
+
+        def change(state: State, counter: Counter, now: Now) -> tuple[State, Counter, Ruling]:
+            state = state.chosen_by_key(by_key=wish is not None and wish.by == "key")
+            by, scenario, unknown = self.chosen(wish, state, now.default)
+            if unknown is not None and not before_scripts:
+                refusal = unknown_scenario(self.library.unknown(unknown))
+                state, _, fields = self._charge(state, None, refusal, now.time)
+                return state, counter, Ruling(refusal, fields=fields, chosen_by=by)
+            asked = outcome
+            if scenario and scenario.dimensions and isinstance(asked, EmbedRequest):
+                asked = asked._replace(dimensions=scenario.dimensions)
+            state, so_far, fields = self._charge(state, scenario, asked, now.time)
+            ruling = Ruling(so_far, NOTHING, None, fields, now.time, by, scenario)
+            if isinstance(so_far, Refusal) and not so_far.scriptable:
+                return state, counter, ruling
+            if wish and wish.status:  # RFC 7240: it asks for this one answer and leaves no trace
+                preferred = wish.status if isinstance(so_far, EmbedRequest) else None
+                return state, counter, ruling._replace(preferred=preferred)
+            counter = counter.counted(state)
+            ruling = ruling._replace(attempt=counter.attempts)
+            if scenario is None:
+                return state, counter, ruling
+            exchange = Exchange(
+                received,
+                outcome if isinstance(outcome, EmbedRequest) else None,
+                so_far.status if isinstance(so_far, Refusal) else 200,
+                counter.attempts,
+                counter.arrivals,
+                body_hash,
+            )
+            before = state.position(scenario.digest) or engine.start(scenario)
+            position, decision = engine.decide(scenario, before, exchange, self._seed)
+            if position is not before:
+                state = state.moved(scenario.digest, position)
+            return state, counter, ruling._replace(decision=decision)
+
+        return change
+
+    def chosen(self, wish: Wish | None, state: State, default: Default) -> Chosen:
+        """The scenario that answers a request with this wish."""
+        if wish and wish.name is not None:
+            scenario = self.library.get(wish.name)
+            return Chosen(wish.by, scenario, None if scenario else wish.name)
+        if wish and wish.status:
+            return Chosen(wish.by)
+        installed = state.installed or default.installed
+        if installed is None:
+            return Chosen()
+        scenario = installed.scenario or self.library.get(installed.name)
+        by = "installed" if state.installed else "default"
+        return Chosen(by, scenario, None if scenario else installed.name)
+
+    def _charge(
+        self,
+        state: State,
+        scenario: Scenario | None,
+        outcome: EmbedRequest | Refusal,
+        now: float,
+    ) -> tuple[State, EmbedRequest | Refusal, Headers]:
+        """Spend of the quota, the scenario's or the server's; a refusal costs nothing."""
+        limit = self._limit
+        if scenario and (given := scenario.rate_limit):
+            form = given.reset or self._reset_form
+            limit = Limit(given.requests, given.per, given.retry_after, form)
+        if limit is None:
+            return state, outcome, ()
+        cost = 0 if isinstance(outcome, Refusal) else 1
+        spent, stands = quota.charge(state.spent, limit, now, cost)
+        if stands.exceeded:
+            outcome = rate_limited(limit.requests, limit.per)
+        return state._replace(spent=spent), outcome, quota.headers(stands, now)

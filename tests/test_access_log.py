@@ -1,0 +1,58 @@
+"""The access log: a line on standard error for each request, and none that anybody waits for."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+
+import httpx
+
+from tests.conftest import Serve
+
+SECRET = "rlc-0123456789abcdef0123456789abcdef"
+BODY = {"model": "m", "input": ["a", "b"]}
+
+
+def lines_of(serve: Serve, *options: str, ask: int = 1) -> list[str]:
+    with serve(*options) as process:
+        url, headers = process.base_url, {"Authorization": f"Bearer {SECRET}"}
+        for _ in range(ask):
+            httpx.post(f"{url}/code/embed", json=BODY, headers=headers)
+        httpx.get(f"{url}/%1B[2J?{SECRET}", headers=headers)
+        process.popen.terminate()
+        _, errors = process.popen.communicate()
+    return errors.splitlines()
+
+
+def test_a_request_is_one_line_with_what_it_was_and_what_answered(serve: Serve) -> None:
+    first, second, third = lines_of(serve, "--access-log", "--scenario", "server-error-once", ask=2)
+    beginning = r"\d\d:\d\d:\d\d\.\d{3}  [0-9a-f]{8}   "
+    assert re.fullmatch(
+        beginning + r"500  [\d.]+ ms  2 inputs  server-error-once rule 0 step 0", first
+    )
+    assert re.fullmatch(
+        beginning + r"200  [\d.]+ ms  2 inputs  2 tokens  "
+        r"server-error-once: normal service  attempt 2",
+        second,
+    )
+    assert re.fullmatch(beginning + r"404  [\d.]+ ms  GET /v1/%1B.{1,3}2J.*", third)
+    assert SECRET not in first + second + third
+
+
+def test_there_is_no_access_log_where_standard_error_is_no_terminal(serve: Serve) -> None:
+    assert lines_of(serve) == []
+
+
+def test_an_access_log_that_nobody_reads_holds_up_no_request(serve: Serve) -> None:
+    """A pipe takes 64 KB; here some 120 KB are written to one."""
+    with serve("--access-log", "--dimensions", "8") as process:
+        assert process.popen.stderr is not None
+        with httpx.Client() as client:
+            for _ in range(1500):
+                client.post(f"{process.base_url}/code/embed", json=BODY).raise_for_status()
+        assert httpx.get(f"{process.base_url[:-3]}/_mock/health").status_code == 200
+        process.popen.terminate()
+        try:
+            process.popen.wait(10)
+        except subprocess.TimeoutExpired:  # pragma: no cover - what the test is to find
+            raise AssertionError("the log kept the server from stopping") from None

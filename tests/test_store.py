@@ -1,0 +1,347 @@
+"""What every store promises, against a naive model: see ``relace_mock.state.store``."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import itertools
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+
+from relace_mock.state.memory import MemoryStore
+from relace_mock.state.model import (
+    Counter,
+    Default,
+    Installed,
+    State,
+    with_default_installed,
+    with_default_later,
+    with_default_reset,
+)
+from relace_mock.state.quota import Spent
+from relace_mock.state.store import Change, FullError, Now, Result, Store
+
+NAMES = st.sampled_from(["a", "b", "c"])
+BODIES = st.sampled_from([b"x", b"y"])
+SECONDS = st.integers(1, 100)
+SCENARIOS = st.sampled_from([Installed("one", None), Installed("two", None), None])
+
+
+class Time:
+    """A clock that stands still until it is moved."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+class Twice(MemoryStore):
+    """A store in which each change loses a race first, and runs again."""
+
+    def update(self, name: str, body: bytes | None, change: Change[Result]) -> Result:
+        def run_again(state: State, counter: Counter, now: Now) -> tuple[State, Counter, Result]:
+            change(state, counter, now)
+            return change(state, counter, now)
+
+        return super().update(name, body, run_again)
+
+
+STORES: dict[str, type[MemoryStore]] = {"memory": MemoryStore, "memory, changes run twice": Twice}
+
+
+def new_store(
+    kind: str, *, limit: int = 100, ttl: float = 3600, time: Callable[[], float] | None = None
+) -> Store:
+    time = time or Time()
+    return STORES[kind](limit, ttl, Default(), clock=time, monotonic=time)
+
+
+@pytest.fixture(params=STORES)
+def kind(request: pytest.FixtureRequest) -> str:
+    name: str = request.param
+    return name
+
+
+# Changes, as the pipeline and the control API make them.
+
+
+def counted(state: State, counter: Counter, now: Now) -> tuple[State, Counter, Any]:
+    """Count a request; gives its attempt and its arrival, and the time."""
+    counter = counter.counted(state)
+    return state, counter, (counter.attempts, counter.arrivals, now.time)
+
+
+def stepped(state: State, counter: Counter, now: Now) -> tuple[State, Counter, int]:
+    """Take the next step of a script of one rule; gives its number."""
+    (step,) = state.position("script") or (0,)
+    return state.moved("script", (step + 1,)), counter, step
+
+
+def spent(state: State, counter: Counter, now: Now) -> tuple[State, Counter, int]:
+    """Spend one of a quota in a window of a minute; gives how much was spent before."""
+    before = state.spent
+    if before is None or now.time >= before.ends:
+        before = Spent(now.time, now.time + 60, 0)
+    after = Spent(before.since, before.ends, before.requests + 1)
+    return state._replace(spent=after), counter, before.requests
+
+
+def changed(to: Callable[[State], State]) -> Change[None]:
+    return lambda state, counter, _: (to(state), counter, None)
+
+
+@dataclass
+class Model:
+    """What one namespace should hold, changed in place as nobody should."""
+
+    installed: Installed | None = None
+    attempts: dict[bytes, int] = field(default_factory=lambda: defaultdict(int))
+    arrivals: dict[bytes, int] = field(default_factory=lambda: defaultdict(int))
+    steps: int = 0
+    advanced: float = 0.0
+
+    def rewind(self) -> None:
+        self.attempts.clear()
+        self.arrivals.clear()
+        self.steps = 0
+
+    def reset(self) -> None:
+        self.rewind()
+        self.advanced = 0.0
+
+
+class StoreAgainstModel(RuleBasedStateMachine):
+    """Any sequence of changes leaves a store with what the naive model has."""
+
+    kind = "memory"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.time = Time()
+        self.store = new_store(self.kind, time=self.time)
+        self.models: dict[str, Model] = {}
+        self.advanced = 0.0
+
+    def model(self, name: str) -> Model:
+        return self.models.setdefault(name, Model())
+
+    def now(self, name: str) -> float:
+        return self.time.now + self.advanced + self.models.get(name, Model()).advanced
+
+    @rule(name=NAMES, body=BODIES)
+    def request(self, name: str, body: bytes) -> None:
+        model = self.model(name)
+        model.attempts[body] += 1
+        model.arrivals[body] += 1
+        expected = (model.attempts[body], model.arrivals[body], self.now(name))
+        assert self.store.update(name, body, counted) == expected
+
+    @rule(name=NAMES)
+    def step(self, name: str) -> None:
+        model = self.model(name)
+        assert self.store.update(name, None, stepped) == model.steps
+        model.steps += 1
+
+    @rule(name=NAMES, body=BODIES)
+    def succeed(self, name: str, body: bytes) -> None:
+        self.store.revise(name, body, Counter.succeeded)
+        if name in self.models:
+            self.models[name].attempts[body] = 0
+
+    @rule(name=NAMES)
+    def new_call(self, name: str) -> None:
+        self.store.update(name, None, changed(State.with_new_call))
+        self.model(name).attempts.clear()
+
+    @rule(name=NAMES, installed=SCENARIOS)
+    def install(self, name: str, installed: Installed | None) -> None:
+        self.store.update(name, None, changed(lambda state: state.playing(installed)))
+        self.model(name).rewind()
+        self.model(name).installed = installed
+
+    @rule(name=NAMES, seconds=SECONDS)
+    def advance(self, name: str, seconds: int) -> None:
+        self.store.update(name, None, changed(lambda state: state.later(seconds)))
+        self.model(name).advanced += seconds
+
+    @rule(name=NAMES)
+    def reset(self, name: str) -> None:
+        self.store.update(name, None, changed(State.reset))
+        self.model(name).reset()
+
+    @rule(name=NAMES)
+    def forget(self, name: str) -> None:
+        self.store.forget(name)
+        self.models.pop(name, None)
+
+    @rule(installed=SCENARIOS)
+    def install_default(self, installed: Installed | None) -> None:
+        self.store.update_default(lambda default: with_default_installed(default, installed))
+        for model in self.models.values():
+            if model.installed is None:
+                model.rewind()
+
+    @rule(seconds=SECONDS)
+    def advance_default(self, seconds: int) -> None:
+        self.store.update_default(lambda default: with_default_later(default, seconds))
+        self.advanced += seconds
+
+    @rule(everyone=st.booleans())
+    def reset_default(self, everyone: bool) -> None:
+        self.store.update_default(lambda default: with_default_reset(default, everyone=everyone))
+        self.advanced = 0.0
+        for model in self.models.values():
+            if everyone or model.installed is None:
+                model.reset()
+
+    @rule(seconds=SECONDS)
+    def time_passes(self, seconds: int) -> None:
+        self.time.now += seconds
+
+    @invariant()
+    def agrees(self) -> None:
+        assert set(self.store.names()) == set(self.models)
+        for name in ("a", "b", "c"):
+            seen, model = self.store.look(name), self.models.get(name, Model())
+            assert (seen.state.position("script") or (0,)) == (model.steps,)
+            assert seen.state.installed == model.installed
+            assert seen.time == self.now(name)
+            assert not seen.lost
+
+
+class TwiceAgainstModel(StoreAgainstModel):
+    """The same where each change loses a race first."""
+
+    kind = "memory, changes run twice"
+
+
+TestStore = StoreAgainstModel.TestCase
+TestStore.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)
+TestStoreTwice = TwiceAgainstModel.TestCase
+TestStoreTwice.settings = TestStore.settings
+
+
+def test_requests_that_come_together_get_every_step_once(kind: str) -> None:
+    store = new_store(kind)
+    with concurrent.futures.ThreadPoolExecutor(16) as pool:
+        steps = list(pool.map(lambda _: store.update("a", None, stepped), range(400)))
+    assert sorted(steps) == list(range(400))
+
+
+def test_a_change_sees_what_every_earlier_one_left_in_any_order(kind: str) -> None:
+    changes: list[Change[Any]] = [
+        counted,
+        stepped,
+        spent,
+        changed(State.with_new_call),
+    ]
+    for order in itertools.permutations(changes):
+        store = new_store(kind)
+        for change in order:
+            store.update("a", b"x", change)
+        state = store.look("a").state
+        assert (state.position("script"), state.call) == ((1,), 1)
+        assert state.spent == Spent(1000.0, 1060.0, 1)
+
+
+def test_a_change_that_raises_changes_nothing(kind: str) -> None:
+    store = new_store(kind)
+    store.update("a", None, stepped)
+    with pytest.raises(OverflowError):
+        store.update("a", None, changed(lambda state: state.later(1e12)))
+    assert store.update("a", None, stepped) == 1
+
+
+def test_a_look_creates_nothing(kind: str) -> None:
+    store = new_store(kind)
+    assert store.look("a").state == State()
+    assert store.names() == []
+
+
+def test_the_least_recently_used_namespace_goes_first(kind: str) -> None:
+    store = new_store(kind, limit=2)
+    for name in ("a", "b", "a", "c"):
+        store.update(name, b"x", counted)
+    assert sorted(store.names()) == ["a", "c"]
+    assert store.counts() == (2, 1, 0)
+    assert not store.look("b").lost
+
+
+PROTECTING: dict[str, Change[Any]] = {
+    "an installed scenario": changed(lambda state: state.playing(Installed("ok", None))),
+    "an open window": spent,
+    "a moved clock": changed(lambda state: state.later(1)),
+    "a script under way": stepped,
+}
+
+
+@pytest.mark.parametrize("reason", PROTECTING)
+def test_a_namespace_that_a_test_relies_on_is_not_dropped(kind: str, reason: str) -> None:
+    store = new_store(kind, limit=3)
+    store.update("kept", None, PROTECTING[reason])
+    for name in map(str, range(20)):
+        store.update(name, b"x", counted)
+    assert "kept" in store.names()
+    assert store.counts().kept == 3
+
+
+def test_there_is_no_room_once_tests_rely_on_all_namespaces(kind: str) -> None:
+    time = Time()
+    store = new_store(kind, limit=2, time=time)
+    for name in ("a", "b"):
+        store.update(name, None, stepped)
+    with pytest.raises(FullError):
+        store.update("c", None, counted)
+    assert store.update("a", None, stepped) == 1
+    store.forget("b")
+    store.update("c", None, counted)
+
+
+def test_one_that_was_idle_for_long_goes_and_that_is_remembered(kind: str) -> None:
+    time = Time()
+    store = new_store(kind, limit=2, ttl=60, time=time)
+    for name in ("a", "b"):
+        store.update(name, None, stepped)
+    time.now += 59
+    store.update("b", None, stepped)
+    time.now += 1
+    store.update("c", None, counted)
+    assert sorted(store.names()) == ["b", "c"]
+    assert store.look("a").lost
+    store.forget("b")
+    assert store.update("a", None, stepped) == 0
+    assert store.look("a").lost, "it came back, but not with what it had"
+    store.update("a", None, changed(State.reset))
+    assert not store.look("a").lost
+
+
+def test_protection_ends_with_the_window_of_the_quota(kind: str) -> None:
+    time = Time()
+    store = new_store(kind, limit=2, time=time)
+    for name in ("a", "b"):
+        store.update(name, None, spent)
+    time.now += 61
+    store.update("c", None, counted)
+    assert not store.look("a").lost
+    assert store.counts() == (2, 1, 0)
+
+
+def test_the_counters_of_a_namespace_are_bounded_and_forgetting_is_told(kind: str) -> None:
+    store = new_store(kind)
+    for number in range(5000):
+        body = b"%d" % number
+        store.update("a", body, counted)
+        store.revise("a", body, Counter.succeeded)
+    seen = store.look("a")
+    assert (seen.forgotten, seen.lost) == (5000 - 4096, False)
+    for number in range(5000, 10000):
+        store.update("a", b"%d" % number, counted)
+    assert store.look("a").lost, "attempts of calls that had not succeeded were dropped"
