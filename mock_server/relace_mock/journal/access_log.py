@@ -42,9 +42,9 @@ def _details(entry: Entry) -> Iterator[str]:
     if entry.arrived.path != contract.EMBED_PATH or entry.arrived.method != contract.EMBED_METHOD:
         yield _printable(f"{entry.hidden(entry.arrived.method)} {entry.path}")
     if decided.inputs is not None:
-        yield f"{decided.inputs} input{'s' if decided.inputs > 1 else ''}"
+        yield _counted(decided.inputs, "input")
     if decided.tokens is not None:
-        yield f"{decided.tokens} tokens"
+        yield _counted(decided.tokens, "token")
     if entry.scenario is not None:
         step = decision.step
         does = (step.fault or ", ".join(step.mutate) or "") if step else "normal service"
@@ -54,6 +54,10 @@ def _details(entry: Entry) -> Iterator[str]:
         yield f"attempt {entry.attempt}"
     if entry.outcome not in ("answered", "refused"):
         yield entry.outcome.replace("_", " ")
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def _printable(text: str) -> str:
