@@ -19,9 +19,10 @@ import relace_mock
 from relace_mock import RunningServer
 from relace_mock.messages import Received
 from relace_mock.pipeline import Exchange
-from relace_mock.serving import delivery, wire
+from relace_mock.serving import body as body_module
+from relace_mock.serving import protocols, wire
 from relace_mock.serving import server as server_module
-from relace_mock.serving.delivery import Body, read_body
+from relace_mock.serving.body import Body, read_body
 from relace_mock.settings import Http
 from tests.conftest import KEY
 
@@ -81,7 +82,7 @@ def test_an_endless_body_is_answered_and_cut(
     monkeypatch: pytest.MonkeyPatch, server: RunningServer
 ) -> None:
     """Beyond the limit and what is discarded, the connection is closed."""
-    monkeypatch.setattr(delivery, "DISCARD_LIMIT", 100_000)
+    monkeypatch.setattr(body_module, "DISCARD_LIMIT", 100_000)
     with connect(server) as connection:
         connection.sendall(f"{HEAD}Content-Length: 900000000\r\n\r\n".encode())
         connection.sendall(b"x" * 1_200_000)
@@ -174,7 +175,7 @@ def test_a_wish_to_upgrade_is_ignored_however_its_head_is_split(
     monkeypatch: pytest.MonkeyPatch, http: Http, size: int
 ) -> None:
     """Three requests in a row, in pieces that begin and end anywhere."""
-    whole: Any = wire.protocol_class(http, print)
+    whole: Any = protocols.protocol_class(http, print)
 
     class InPieces(whole):  # type: ignore[misc] # made while this runs
         def data_received(self, data: bytes) -> None:
@@ -213,7 +214,7 @@ def test_a_head_may_be_as_long_as_the_limit_though_others_came_before(
     server: RunningServer,
 ) -> None:
     """Heads do not add up on a connection, and neither do their pieces count twice."""
-    padding = "x" * (wire.HEAD_LIMIT // 2)
+    padding = "x" * (protocols.HEAD_LIMIT // 2)
     request = f"{HEAD}X-Padding: {padding}\r\nContent-Length: {len(GOOD)}\r\n\r\n".encode() + GOOD
     with connect(server) as connection:
         for _ in range(3):
@@ -225,7 +226,7 @@ def test_a_head_may_be_as_long_as_the_limit_though_others_came_before(
 def test_a_head_over_the_limit_is_refused_in_however_many_pieces_it_comes(pieces: int) -> None:
     """The parser of httptools sets no limit; the head is counted over all its pieces."""
     head = HEAD.encode() + b"".join(b"A: %b\r\n" % (b"x" * 3500) for _ in range(20)) + b"\r\n"
-    assert len(head) > wire.HEAD_LIMIT
+    assert len(head) > protocols.HEAD_LIMIT
     size = -(-len(head) // pieces)
     with relace_mock.running(http="httptools") as server, connect(server) as connection:
         with contextlib.suppress(ConnectionError):  # it may hang up on what is still sent

@@ -12,8 +12,8 @@ import pytest
 
 import relace_mock
 from relace_mock import RunningServer
+from relace_mock.serving import protocols
 from relace_mock.serving import server as server_module
-from relace_mock.serving import wire
 from relace_mock.settings import Http
 from tests.conftest import KEY
 
@@ -94,7 +94,7 @@ def test_an_unknown_method_elsewhere_is_a_404_or_a_405(server: RunningServer) ->
 def test_an_unknown_method_may_come_in_pieces(
     monkeypatch: pytest.MonkeyPatch, http: Http, size: int
 ) -> None:
-    whole: Any = wire.protocol_class(http, print)
+    whole: Any = protocols.protocol_class(http, print)
 
     class InPieces(whole):  # type: ignore[misc] # made while this runs
         def data_received(self, data: bytes) -> None:

@@ -3,7 +3,8 @@
     with relace_mock.running() as server:
         client = Relace(base_url=server.base_url, api_key="rlc-anything")
 
-``transport`` gives the same without a socket, to an ``httpx`` or ``httpx2`` client.
+``transport`` gives the same without a socket, to an ``httpx`` or ``httpx2`` client, and ``app`` as
+an ASGI application.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from relace_mock.control.recorded import RecordedRequest
     from relace_mock.control.remote import RemoteControl
     from relace_mock.control.verdict import BehaviourWarning, Finding, Verdict
+    from relace_mock.serving.embedded import app
     from relace_mock.serving.in_process import transport
     from relace_mock.serving.running_server import RunningServer
     from relace_mock.serving.starting import running
@@ -35,6 +37,7 @@ __all__ = [
     "SettingsError",
     "Verdict",
     "__version__",
+    "app",
     "running",
     "transport",
 ]
@@ -51,6 +54,7 @@ _HOMES = {
     "Settings": "settings",
     "SettingsError": "settings",
     "Verdict": "control.verdict",
+    "app": "serving.embedded",
     "running": "serving.starting",
     "transport": "serving.in_process",
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, NamedTuple
 
 from relace_mock.messages import EmbedRequest, Reply
@@ -49,19 +50,35 @@ class Answer(NamedTuple):
 
 
 class Answers:
-    """Makes answers. Safe to use from several threads."""
+    """Makes answers. Safe to use from several threads.
 
-    def __init__(self, settings: Settings) -> None:
+    ``has_sockets``: whoever sends the answers can do to a connection what a fault asks for.
+    """
+
+    def __init__(self, settings: Settings, *, has_sockets: bool) -> None:
         self.embedder = Embedder(settings)
+        self._has_sockets = has_sockets
         self._time_scale = settings.time_scale
         self._reset_form = settings.rate_limit_reset
 
     def to(self, ruling: Ruling) -> Answer:
         """The answer that was decided on, with its vectors."""
         decision = ruling.decision
+        if decision.step and (problem := self.problem_with([decision.step])):
+            return Answer(error(500, problem))
         reply, tokens = self._reply(ruling)
         delay = decision.delay * self._time_scale
         return Answer(reply, decision.step, delay, self._time_scale, tokens)
+
+    def problem_with(self, steps: Iterable[Step]) -> str | None:
+        """Why these steps cannot be performed here; None if they can."""
+        faults = {step.fault for step in steps if step.fault and FAULTS[step.fault].needs_socket}
+        if self._has_sockets or not faults:
+            return None
+        return (
+            f"{', '.join(sorted(faults))}: relace_mock.app() has no socket to do that with; "
+            "use relace_mock.running() or `relace-mock serve`"
+        )
 
     def _reply(self, ruling: Ruling) -> tuple[Reply, int | None]:
         """The reply with the header fields of quota and step, and the tokens that it tells."""

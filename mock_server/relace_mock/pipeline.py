@@ -52,11 +52,16 @@ from relace_mock.validation import media_type_refusal, validate
 
 
 class Pipeline:
-    """Answers requests. Knows no socket; safe to use from several threads."""
+    """Answers requests. Knows no socket; safe to use from several threads.
 
-    def __init__(self, settings: Settings, clock: Clock = REAL) -> None:
+    ``has_sockets``: whether its shells can perform every fault.
+    """
+
+    def __init__(
+        self, settings: Settings, clock: Clock = REAL, *, has_sockets: bool = True
+    ) -> None:
         self.settings = settings
-        self.answers = Answers(settings)
+        self.answers = Answers(settings, has_sockets=has_sockets)
         library, name = open_library(settings.scenarios, settings.scenario)
         self.rules = Rules(settings, library)
         default = Default(Installed(name, None) if name is not None else None)

@@ -6,7 +6,6 @@ What a user got wrong is one line on standard error and exit code 2.
 
 from __future__ import annotations
 
-import os
 import sys
 
 import click
@@ -17,12 +16,11 @@ from relace_mock.cli.scenario import scenario
 from relace_mock.cli.serve import serve
 from relace_mock.cli.streams import accept_any_text, complain, discard
 from relace_mock.cli.suggestions import hint
+from relace_mock.serving.tuning import use_one_blas_thread
 from relace_mock.settings import ServerError, SettingsError
 from relace_mock.version import __version__
 
-# One core is enough for products of 64 x 64 matrices, and each further thread that NumPy's
-# BLAS starts costs memory. Must be set before NumPy is imported.
-os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+use_one_blas_thread()  # before NumPy is imported
 
 _KIT = {
     "verify-client": ("relace_contract.client.command", "verify_client"),

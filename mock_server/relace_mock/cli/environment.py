@@ -10,8 +10,9 @@ from relace_mock.cli.suggestions import nearest
 
 #: What the variables of our options begin with: those of the mock, those of the contract kit.
 PREFIXES = ("RELACE_MOCK_", "RELACE_VERIFY_")
-#: Known, though no option: the address of a running mock, which clients read.
-_OF_CLIENTS = frozenset({"RELACE_MOCK_URL"})
+#: Known, though no option: the address of a running mock, which clients read, and the platform
+#: tricks to leave out (`serving/tuning.py`).
+_NO_OPTIONS = frozenset({"RELACE_MOCK_URL", "RELACE_MOCK_WITHOUT"})
 
 # What Kubernetes sets in every container for a service called `relace-mock`, or one whose name
 # begins so. `…_PORT` is such a variable only if it holds an address.
@@ -44,7 +45,7 @@ def warnings(environment: Mapping[str, str], prefix: str, known: AbstractSet[str
     for name in sorted(environment):
         if (
             name.startswith(prefix)
-            and name not in known | _OF_CLIENTS
+            and name not in known | _NO_OPTIONS
             and not is_of_a_service(name, environment[name])
         ):
             bare = {each.removeprefix(prefix): each for each in known if each.startswith(prefix)}

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import gc
 import os
 import sys
 from pathlib import Path
@@ -23,6 +21,7 @@ from relace_mock.cli.options import (
     vector_options,
 )
 from relace_mock.cli.writing import write
+from relace_mock.serving import tuning
 from relace_mock.settings import Contract, Http, Listening, ResetForm, Settings, UnknownKeyStatus
 
 _DEFAULTS = Settings()
@@ -232,16 +231,14 @@ def serve(
     **settings: Any,
 ) -> None:
     """Run the mock server: answer POST /v1/code/embed until Ctrl-C or SIGTERM."""
-    gc.disable()  # while modules load, nothing is garbage
+    tuning.pause_collector()
     from relace_mock.serving.running_server import RunningServer
     from relace_mock.serving.server import serve as run
 
-    _keep_memory()
+    tuning.keep_freed_memory()
 
     def ready(server: RunningServer) -> None:
-        gc.enable()
-        gc.freeze()  # what is loaded stays
-        gc.set_threshold(20_000, 20, 50)  # the journal holds many objects, none in a cycle
+        tuning.resume_collector()
         write(f"relace-mock ready: {server.base_url}\n".encode())
 
     if not settings["api_keys"] and os.environ.get("RELACE_MOCK_API_KEY"):
@@ -260,18 +257,3 @@ def serve(
         ),
         ready,
     )
-
-
-def _keep_memory() -> None:
-    """Let glibc keep what is freed, up to 16 MB: the next texts need as much again.
-
-    It gives back more than it must, at several hundred page faults for each batch of texts.
-    """
-    if sys.platform != "linux":
-        return
-    import ctypes
-
-    with contextlib.suppress(OSError, AttributeError):  # another C library, or none to be found
-        mallopt = ctypes.CDLL(None).mallopt
-        mallopt(-1, 16 << 20)  # M_TRIM_THRESHOLD
-        mallopt(-3, 4 << 20)  # M_MMAP_THRESHOLD

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import jsonschema_rs
 import orjson
@@ -39,6 +39,9 @@ from relace_mock.state.model import (
 )
 from relace_mock.state.store import FullError
 from relace_mock.version import __version__
+
+if TYPE_CHECKING:
+    from relace_mock.scenario.model import Scenario
 
 PREFIX = "/_mock/"
 #: Bytes of a body.
@@ -212,13 +215,21 @@ class Control:
             library = self._rules.library
             if not isinstance(name.value, str):
                 name.fail("must be a string, the name of a scenario")
-            if library.get(name.value) is None:
+            scenario = library.get(name.value)
+            if scenario is None:
                 name.fail(library.unknown(name.value))
+            self._can_play(scenario)
             return Installed(name.value, None)
         from relace_mock.scenario.model import read  # noqa: PLC0415 - loaded when a scenario is first played
 
         scenario = read(body, "scenario", "unnamed")
+        self._can_play(scenario)
         return Installed(scenario.name, scenario)
+
+    def _can_play(self, scenario: Scenario) -> None:
+        steps = [step for rule in scenario.rules for step in rule.steps]
+        if problem := self._pipeline.answers.problem_with(steps):
+            raise _BadRequestError(problem)
 
     def _requests(self, received: Received) -> dict[str, Any]:
         key = _key(received)

@@ -13,18 +13,19 @@ from relace_mock.pipeline import Pipeline
 from relace_mock.serving import documents
 from relace_mock.serving.cors import Cors
 from relace_mock.serving.delivery import ControlEndpoint, CorsEndpoint, DocumentEndpoint, Endpoint
+from relace_mock.serving.plain import WireOf
 
 _EMBED_PATH = contract.EMBED_PATH.encode()
 
 
-def create_app(pipeline: Pipeline, guard: Guard) -> ASGIApp:
-    """The mock as an ASGI application."""
-    endpoint = Endpoint(pipeline)
+def create_app(pipeline: Pipeline, guard: Guard, wire_of: WireOf) -> ASGIApp:
+    """The mock as an ASGI application, for HTTP requests with a ``raw_path``."""
+    endpoint = Endpoint(pipeline, wire_of)
     mode = pipeline.settings.contract
     pages = Starlette(
         routes=[
-            *(Route(path, DocumentEndpoint(mode)) for path in documents.PATHS),
-            Route(PREFIX + "{name:path}", ControlEndpoint(Control(pipeline, guard))),
+            *(Route(path, DocumentEndpoint(mode, wire_of)) for path in documents.PATHS),
+            Route(PREFIX + "{name:path}", ControlEndpoint(Control(pipeline, guard), wire_of)),
         ]
     )
     # Starlette's own 404 and its redirects of a trailing slash are not in the contract.
@@ -43,7 +44,7 @@ def create_app(pipeline: Pipeline, guard: Guard) -> ASGIApp:
 
     if not pipeline.settings.cors:
         return app
-    opened = CorsEndpoint(app, Cors(pipeline.settings.cors, PREFIX))
+    opened = CorsEndpoint(app, Cors(pipeline.settings.cors, PREFIX), wire_of)
 
     async def open_app(scope: Scope, receive: Receive, send: Send) -> None:
         scope["path"] = _path_of(scope["raw_path"].decode("latin-1"))

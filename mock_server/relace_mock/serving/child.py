@@ -7,7 +7,6 @@ on standard output answers it. When the pipe closes, the parent is gone, and the
 from __future__ import annotations
 
 import contextlib
-import gc
 import json
 import os
 import signal
@@ -17,14 +16,16 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from relace_mock.serving import tuning
 from relace_mock.serving.running_server import RunningServer
 from relace_mock.settings import Listening, ServerError, Settings, SettingsError
 
 
 def main() -> None:
     """Serve with the settings on standard input until it closes."""
-    gc.disable()  # nothing is garbage while modules load
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # as in cli.py, before NumPy is imported
+    tuning.pause_collector()
+    tuning.use_one_blas_thread()
+    tuning.keep_freed_memory()
     line = sys.stdin.buffer.readline()
     if not line:
         return  # the parent ended before it asked for anything
@@ -34,8 +35,7 @@ def main() -> None:
         from relace_mock.serving.server import serve  # noqa: PLC0415 - after the above
 
         def ready(server: RunningServer) -> None:
-            gc.enable()
-            gc.freeze()
+            tuning.resume_collector()
             _answer(base_url=server.base_url)
 
         serve(Settings(**wanted["settings"]), Listening(**wanted["listening"]), ready)

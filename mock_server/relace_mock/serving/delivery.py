@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from typing import NamedTuple
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -14,15 +13,12 @@ from relace_mock.messages import Received, Reply
 from relace_mock.pipeline import Exchange, Pipeline
 from relace_mock.rendering import error
 from relace_mock.serving import documents
+from relace_mock.serving.body import Body, asks_first, declared_length, read_body, with_length
 from relace_mock.serving.cors import Cors
-from relace_mock.serving.wire import Wire, wire_of
+from relace_mock.serving.plain import Wire, WireOf
 from relace_mock.settings import Contract
 
 _LOG = logging.getLogger(__name__)
-
-#: Bytes of a body over the limit that are still read, and thrown away, so that a client
-#: that sends all before it listens gets its answer.
-DISCARD_LIMIT = 64_000_000
 
 # What is answered on the event loop, within some hundredths of a second: a body of so many
 # bytes, for so many numbers. More gets a thread, so that others are answered and signals
@@ -35,15 +31,16 @@ _WITHOUT_BODY = (204, 304)
 class Endpoint:
     """The ASGI application of all that is not ours: the endpoint, and every other path."""
 
-    def __init__(self, pipeline: Pipeline) -> None:
+    def __init__(self, pipeline: Pipeline, wire_of: WireOf) -> None:
         self._pipeline = pipeline
+        self._wire_of = wire_of
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
-        head = received_head(scope)
+        head, wire = received_head(scope), self._wire_of(receive)
         exchange = self._pipeline.handle(head, _client(scope))
-        declared = _declared_length(head)
-        if _asks_first(head, receive) and exchange.is_refused(declared):
+        declared = declared_length(head)
+        if asks_first(head, wire) and exchange.is_refused(declared):
             body = Body(b"", declared, ended=False)
         else:
             body = await read_body(head, receive, self._pipeline.settings.max_body)
@@ -57,7 +54,7 @@ class Endpoint:
             answer = exchange.fail()
         left = True
         try:
-            left = await _perform(answer, receive, send, close=not body.ended)
+            left = await _perform(answer, receive, send, wire, close=not body.ended)
         finally:
             exchange.finish(left=left)
 
@@ -76,14 +73,15 @@ async def _answer(exchange: Exchange, body: Body) -> Answer:
 class ControlEndpoint:
     """The ASGI application of the control API."""
 
-    def __init__(self, control: Control) -> None:
+    def __init__(self, control: Control, wire_of: WireOf) -> None:
         self._control = control
+        self._wire_of = wire_of
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
-        head = _described(scope)
-        if _asks_first(head, receive) and self._control.refuses(_with_length(head)):
-            body = Body(b"", _declared_length(head), ended=False)
+        head, wire = _described(scope), self._wire_of(receive)
+        if asks_first(head, wire) and self._control.refuses(with_length(head)):
+            body = Body(b"", declared_length(head), ended=False)
         else:
             body = await read_body(head, receive, BODY_LIMIT)
         if not body.cut_off:
@@ -95,34 +93,36 @@ class ControlEndpoint:
             except Exception:  # noqa: BLE001 - as above
                 _LOG.exception("relace-mock failed at %s %s", received.method, received.path)
                 reply = error(500, "relace-mock itself failed: its log has the traceback")
-            await deliver(reply, send, wire_of(receive), close=not body.ended)
+            await deliver(reply, send, wire, close=not body.ended)
 
 
 class DocumentEndpoint:
     """The ASGI application of the documents."""
 
-    def __init__(self, mode: Contract) -> None:
+    def __init__(self, mode: Contract, wire_of: WireOf) -> None:
         self._mode = mode
+        self._wire_of = wire_of
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
-        head = _described(scope)
-        close = _asks_first(head, receive)  # no one reads its body
-        await deliver(documents.answer(head, self._mode), send, wire_of(receive), close=close)
+        head, wire = _described(scope), self._wire_of(receive)
+        close = asks_first(head, wire)  # no one reads its body
+        await deliver(documents.answer(head, self._mode), send, wire, close=close)
 
 
 class CorsEndpoint:
     """The ASGI application that opens the answers of another to web pages."""
 
-    def __init__(self, app: ASGIApp, cors: Cors) -> None:
+    def __init__(self, app: ASGIApp, cors: Cors, wire_of: WireOf) -> None:
         self._app = app
         self._cors = cors
+        self._wire_of = wire_of
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         head = received_head(scope)
         if preflight := self._cors.preflight(head):
-            await deliver(preflight, send, wire_of(receive))
+            await deliver(preflight, send, self._wire_of(receive))
             return
 
         async def send_opened(message: Message) -> None:
@@ -158,9 +158,10 @@ async def deliver(reply: Reply, send: Send, wire: Wire, *, close: bool = False) 
     await wire.send(send, head, reply.pieces)
 
 
-async def _perform(answer: Answer, receive: Receive, send: Send, *, close: bool) -> bool:
+async def _perform(
+    answer: Answer, receive: Receive, send: Send, wire: Wire, *, close: bool
+) -> bool:
     """Let the answer arrive, or not, as it should; tells whether the client left before."""
-    wire = wire_of(receive)
     if wire.is_gone() or (answer.delay and await _left(receive, answer.delay)):
         return True
     fault = answer.fault
@@ -214,57 +215,6 @@ class _Connection:
         return await _left(self._receive, seconds)
 
 
-class Body(NamedTuple):
-    """What came. ``content`` is empty if there was more than was wanted.
-
-    ``cut_off``: the client went away before the end. ``ended`` is false too where the rest
-    was not read, so that the connection cannot go on.
-    """
-
-    content: bytes
-    length: int
-    ended: bool
-    cut_off: bool = False
-
-
-async def read_body(head: Received, receive: Receive, limit: int) -> Body:
-    """The body, if it has at most ``limit`` bytes; else its length, about."""
-    declared = _declared_length(head)
-    chunks: list[bytes] = []
-    length = 0
-    more = True
-    kept = limit if declared <= limit else 0
-    while more and length <= kept + DISCARD_LIMIT:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            return Body(b"".join(chunks), length, ended=False, cut_off=True)
-        chunk: bytes = message.get("body", b"")
-        more = message.get("more_body", False)
-        length += len(chunk)
-        chunks.append(chunk)
-        if length > kept:
-            chunks.clear()
-    return Body(b"".join(chunks), max(length, declared), ended=not more)
-
-
 def _client(scope: Scope) -> str:
     host, port = scope["client"] or ("", 0)
     return f"{host}:{port}"
-
-
-def _declared_length(head: Received) -> int:
-    for value in head.header(b"content-length"):
-        return min(int(value), 2**53)  # h11 lets any number of digits pass
-    return 0
-
-
-def _with_length(head: Received) -> Received:
-    return head.with_body(b"", _declared_length(head))
-
-
-def _asks_first(head: Received, receive: Receive) -> bool:
-    """Whether the client waits for leave to send the body (RFC 9110 section 10.1.1).
-
-    Other expectations than `100-continue` are ignored, as that section allows.
-    """
-    return bool(head.header(b"expect")) and wire_of(receive).asks_first()

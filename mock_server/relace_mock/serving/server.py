@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import importlib.util
 import logging
 import os
 import signal
@@ -23,8 +22,10 @@ from relace_mock.scenario.library import Library
 from relace_mock.serving.app import create_app
 from relace_mock.serving.listening import bind, reachable, tls
 from relace_mock.serving.outlet import Outlet
+from relace_mock.serving.protocols import protocol_class
 from relace_mock.serving.running_server import RunningServer
-from relace_mock.serving.wire import protocol_class
+from relace_mock.serving.tuning import accept_in_groups
+from relace_mock.serving.wire import wire_of
 from relace_mock.settings import Listening, ServerError, Settings
 
 _LOG = logging.getLogger(__name__)
@@ -35,10 +36,6 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _PATIENCE = 0.9
 #: Seconds that an idle connection is kept: longer than clients wait between retries.
 _KEEP_ALIVE = 75
-#: Descriptors of each listening socket. uvloop accepts one connection by each in a turn of its loop,
-#: and a turn takes long while vectors are computed for those who are in already. Other loops
-#: accept all.
-_DOORS = 8 if importlib.util.find_spec("uvloop") else 1
 #: Seconds between two looks at the scenario files, with ``reload``.
 _RELOAD = 0.2
 
@@ -114,7 +111,7 @@ class _Server(uvicorn.Server):
         self._reloading: asyncio.Task[None] | None = None
         super().__init__(
             uvicorn.Config(
-                create_app(pipeline, self.guard),
+                create_app(pipeline, self.guard, wire_of),
                 http=protocol_class(
                     listening.http,
                     pipeline.malformed,
@@ -135,8 +132,7 @@ class _Server(uvicorn.Server):
 
     def listen(self) -> None:
         try:
-            more = [each.dup() for each in self._sockets for _ in range(_DOORS - 1)]
-            self.run(sockets=self._sockets + more)
+            self.run(sockets=accept_in_groups(self._sockets))
         finally:
             self._lines.close()
             if self._call_off_exit is not None:

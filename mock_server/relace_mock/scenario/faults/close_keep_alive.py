@@ -18,5 +18,6 @@ CLOSE_KEEP_ALIVE = Fault(
     does="answers well, then closes the connection that it kept alive",
     sends_head=True,
     raises=None,
+    needs_socket=True,
     perform=_perform,
 )

@@ -50,11 +50,12 @@ class Fault:
     """A way in which an answer does not arrive, or not as it should.
 
     ``raises`` is the exception of ``httpx`` that stands for it where there is no socket;
-    None if the answer arrives.
+    None if the answer arrives. ``needs_socket``: ASGI has no words for it.
     """
 
     name: str
     does: str
     sends_head: bool
     raises: str | None
+    needs_socket: bool
     perform: Callable[[Connection, Reply, Measure], Awaitable[None]]

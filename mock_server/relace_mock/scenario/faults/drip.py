@@ -25,5 +25,6 @@ DRIP = Fault(
     does="sends the body slowly, at bytes_per_second",
     sends_head=True,
     raises=None,
+    needs_socket=False,
     perform=_perform,
 )

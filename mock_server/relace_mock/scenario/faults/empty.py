@@ -15,5 +15,6 @@ EMPTY = Fault(
     does="closes the connection without an answer",
     sends_head=False,
     raises="RemoteProtocolError",
+    needs_socket=True,
     perform=_perform,
 )

@@ -16,5 +16,6 @@ GARBAGE = Fault(
     does="answers bytes that are not HTTP, then closes",
     sends_head=False,
     raises="RemoteProtocolError",
+    needs_socket=True,
     perform=_perform,
 )

@@ -15,5 +15,6 @@ HANG = Fault(
     does="never answers; holds the connection until the client leaves",
     sends_head=False,
     raises="ReadTimeout",
+    needs_socket=False,
     perform=_perform,
 )

@@ -19,5 +19,6 @@ MALFORMED_CHUNK = Fault(
     does="sends a chunk, then one that has no size, and closes",
     sends_head=True,
     raises="RemoteProtocolError",
+    needs_socket=True,
     perform=_perform,
 )

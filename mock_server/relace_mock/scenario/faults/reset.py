@@ -15,5 +15,6 @@ RESET = Fault(
     does="resets the connection before the answer",
     sends_head=False,
     raises="ReadError",
+    needs_socket=True,
     perform=_perform,
 )

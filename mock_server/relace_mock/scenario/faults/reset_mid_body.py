@@ -18,5 +18,6 @@ RESET_MID_BODY = Fault(
     does="resets the connection after a part of the body",
     sends_head=True,
     raises="ReadError",
+    needs_socket=True,
     perform=_perform,
 )

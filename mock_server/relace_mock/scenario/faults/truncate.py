@@ -17,5 +17,6 @@ TRUNCATE = Fault(
     does="closes after a part of the announced body",
     sends_head=True,
     raises="RemoteProtocolError",
+    needs_socket=True,
     perform=_perform,
 )

@@ -1,0 +1,70 @@
+"""What each platform trick of ``serving/tuning.py`` gains alone, with an A/A control.
+
+    python benchmarks/tuning.py [--rounds 9] [--only malloc]
+
+Each subject lacks one trick; its figures are divided by those of the server with all of
+them. The control lacks none: as far as its ratio is from 1, the machine is noisy.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import functools
+import statistics
+
+import against
+import servers
+import startup
+import texts
+
+TRICKS = ("blas", "gc", "malloc", "accept")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=9)
+    parser.add_argument("--seconds", type=int, default=1)
+    parser.add_argument("--only", choices=TRICKS)
+    arguments = parser.parse_args()
+    servers.pin(1)
+    print(servers.machine())
+    left_out = ["none", *([arguments.only] if arguments.only else TRICKS)]
+    commands = [without(trick) for trick in left_out]
+    # `commands[0]` stands twice: once as the measure, once as the control.
+    commands.insert(0, commands[0])
+    for title, templates, connections in (
+        ("2 short inputs", [[texts.body(["input 1", "input 2"])]], 32),
+        ("32 inputs, never seen", texts.unseen(32), 1),
+        ("32 inputs, never seen", texts.unseen(32), 32),
+    ):
+        with contextlib.ExitStack() as stack:
+            ports = [stack.enter_context(servers.started(command))[0] for command in commands]
+            measures = [
+                functools.partial(
+                    against.requests_a_second, port, templates, connections, arguments.seconds
+                )
+                for port in ports
+            ]
+            rates = against.in_rounds(measures, arguments.rounds)
+        report(f"{title}, {connections} connections, requests/s", left_out, rates)
+    starts = [functools.partial(startup.until_answered, command) for command in commands]
+    report("start to first answer, ms", left_out, against.in_rounds(starts, 2 * arguments.rounds))
+    memory = [functools.partial(against.idle_memory, command) for command in commands]
+    report("memory, idle, MB", left_out, against.in_rounds(memory, 3))
+
+
+def without(trick: str) -> list[str]:
+    return ["env", f"RELACE_MOCK_WITHOUT={trick}", *servers.mock()]
+
+
+def report(title: str, left_out: list[str], figures: list[list[float]]) -> None:
+    print(f"\n{title}: {statistics.median(figures[0]):,.0f} with all")
+    for trick, results in zip(left_out, figures[1:], strict=True):
+        ratios = [mine / all_of_them for mine, all_of_them in zip(results, figures[0], strict=True)]
+        spread = f"({min(ratios):.2f}-{max(ratios):.2f})"
+        print(f"  without {trick:8}{statistics.median(ratios):>8.3f} {spread}", flush=True)
+
+
+if __name__ == "__main__":
+    main()

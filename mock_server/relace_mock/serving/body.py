@@ -1,0 +1,67 @@
+"""The body of a request: read within bounds, and discarded beyond them."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from starlette.types import Receive
+
+from relace_mock.messages import Received
+from relace_mock.serving.plain import Wire
+
+#: Bytes of a body over the limit that are still read, and thrown away, so that a client
+#: that sends all before it listens gets its answer.
+DISCARD_LIMIT = 64_000_000
+
+
+class Body(NamedTuple):
+    """What came. ``content`` is empty if there was more than was wanted.
+
+    ``cut_off``: the client went away before the end. ``ended`` is false too where the rest
+    was not read, so that the connection cannot go on.
+    """
+
+    content: bytes
+    length: int
+    ended: bool
+    cut_off: bool = False
+
+
+async def read_body(head: Received, receive: Receive, limit: int) -> Body:
+    """The body, if it has at most ``limit`` bytes; else its length, about."""
+    declared = declared_length(head)
+    chunks: list[bytes] = []
+    length = 0
+    more = True
+    kept = limit if declared <= limit else 0
+    while more and length <= kept + DISCARD_LIMIT:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            return Body(b"".join(chunks), length, ended=False, cut_off=True)
+        chunk: bytes = message.get("body", b"")
+        more = message.get("more_body", False)
+        length += len(chunk)
+        chunks.append(chunk)
+        if length > kept:
+            chunks.clear()
+    return Body(b"".join(chunks), max(length, declared), ended=not more)
+
+
+def declared_length(head: Received) -> int:
+    """The length that the head promises, in bytes; 0 if it does not say."""
+    for value in head.header(b"content-length"):
+        return min(int(value), 2**53)  # h11 lets any number of digits pass
+    return 0
+
+
+def with_length(head: Received) -> Received:
+    """The head as a request whose body has the promised length and was not read."""
+    return head.with_body(b"", declared_length(head))
+
+
+def asks_first(head: Received, wire: Wire) -> bool:
+    """Whether the client waits for leave to send the body (RFC 9110 section 10.1.1).
+
+    Other expectations than `100-continue` are ignored, as that section allows.
+    """
+    return bool(head.header(b"expect")) and wire.asks_first()

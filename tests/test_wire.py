@@ -1,0 +1,96 @@
+"""The private names of uvicorn on which `wire` and `protocols` rely: all there, and no others."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import re
+from types import ModuleType
+from typing import Any
+
+import httpx
+import pytest
+from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+import relace_mock
+from relace_mock.serving import protocols, wire
+from relace_mock.serving.delivery import Endpoint
+from relace_mock.settings import Http
+
+
+def named(module: ModuleType) -> list[str]:
+    """The names that a module says it uses, in its docstring."""
+    listed = re.findall(r"^- (``.*?):", module.__doc__ or "", re.MULTILINE)
+    return [name for line in listed for name in re.findall(r"``(\w+)``", line)]
+
+
+OF_CYCLE = named(wire)
+OF_HTTPTOOLS = ["data_received", "on_headers_complete", "on_message_complete"]
+OF_HTTPTOOLS += ["scope", "url", "headers", "cycle", "pipeline"]
+OF_BOTH = [name for name in named(protocols) if name not in OF_HTTPTOOLS]
+
+
+@pytest.fixture(scope="module")
+def seen() -> dict[str, Any]:
+    """The cycle of a request, and its protocol, of each HTTP parser."""
+    found: dict[str, Any] = {}
+    answer = Endpoint.__call__
+    with pytest.MonkeyPatch.context() as patch:
+        parsers: list[tuple[Http, Any]] = [("httptools", HttpToolsProtocol), ("h11", H11Protocol)]
+        for http, protocol in parsers:
+
+            async def look(
+                self: Endpoint, scope: Any, receive: Any, send: Any, at: str = http
+            ) -> None:
+                found[at] = receive.__self__
+                await answer(self, scope, receive, send)
+
+            made = protocol.__init__
+
+            def make(self: Any, *given: Any, at: str = http, made: Any = made, **more: Any) -> None:
+                found[f"{at} protocol"] = self
+                made(self, *given, **more)
+
+            patch.setattr(Endpoint, "__call__", look)
+            patch.setattr(protocol, "__init__", make)
+            with relace_mock.running(http=http, thread=True) as server:
+                httpx.post(f"{server.base_url}/code/embed")
+    return found
+
+
+@pytest.mark.parametrize("name", OF_CYCLE)
+def test_uvicorn_has_the_name_of_a_cycle_that_the_wire_uses(
+    name: str, seen: dict[str, Any]
+) -> None:
+    assert hasattr(seen["httptools"], name)
+    assert hasattr(seen["h11"], name) or name == "expected_content_length"
+
+
+@pytest.mark.parametrize("name", OF_BOTH)
+def test_uvicorn_has_the_name_of_a_protocol_that_both_use(name: str, seen: dict[str, Any]) -> None:
+    assert hasattr(seen["httptools protocol"], name)
+    assert hasattr(seen["h11 protocol"], name)
+
+
+@pytest.mark.parametrize("name", OF_HTTPTOOLS)
+def test_uvicorn_has_the_name_of_the_protocol_for_httptools(
+    name: str, seen: dict[str, Any]
+) -> None:
+    assert name in named(protocols)
+    assert hasattr(seen["httptools protocol"], name)
+
+
+def test_every_name_of_uvicorn_that_is_used_stands_at_the_top() -> None:
+    def used(module: ModuleType) -> set[str]:
+        """Attributes of cycles, and of uvicorn's part of `self`."""
+        found = set()
+        for node in ast.walk(ast.parse(inspect.getsource(module))):
+            if isinstance(node, ast.Attribute):
+                of = ast.unparse(node.value)
+                if of in ("cycle", "self.cycle", "self._cycle", "super()"):
+                    found.add(node.attr)
+        return found
+
+    assert used(wire) <= set(OF_CYCLE)
+    assert used(protocols) <= {*OF_CYCLE, *named(protocols)}
