@@ -16,7 +16,7 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 
 import relace_mock
 from relace_mock import RunningServer
-from relace_mock.control.api import document
+from relace_mock.control.description import document
 from tests.conftest import KEY, Process, Serve
 from tests.steering import Steering
 

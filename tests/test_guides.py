@@ -20,7 +20,7 @@ from typing import Any
 
 import pytest
 
-from relace_mock.control.api import document
+from relace_mock.control.description import document
 from relace_mock.messages import EmbedRequest, Received
 from relace_mock.scenario import model, rule, step
 from relace_mock.scenario.compounds import Record

@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Any
 from relace_mock.version import __version__
 
 if TYPE_CHECKING:
+    from relace_mock.control.findings import BehaviourWarning, Finding, Verdict
     from relace_mock.control.mocks import MockServer
     from relace_mock.control.recorded import RecordedRequest
     from relace_mock.control.remote import RemoteControl
-    from relace_mock.control.verdict import BehaviourWarning, Finding, Verdict
     from relace_mock.serving.embedded import app
     from relace_mock.serving.in_process import transport
     from relace_mock.serving.running_server import RunningServer
@@ -44,8 +44,8 @@ __all__ = [
 
 # Imported on first use, so that `relace-mock --help` need not wait for NumPy.
 _HOMES = {
-    "BehaviourWarning": "control.verdict",
-    "Finding": "control.verdict",
+    "BehaviourWarning": "control.findings",
+    "Finding": "control.findings",
     "MockServer": "control.mocks",
     "RecordedRequest": "control.recorded",
     "RemoteControl": "control.remote",
@@ -53,7 +53,7 @@ _HOMES = {
     "ServerError": "settings",
     "Settings": "settings",
     "SettingsError": "settings",
-    "Verdict": "control.verdict",
+    "Verdict": "control.findings",
     "app": "serving.embedded",
     "running": "serving.starting",
     "transport": "serving.in_process",

@@ -121,7 +121,7 @@ class Exchange:
         self._answer = Answer(NEVER_SENT)
         self._decided = Decided()
         time, moved = pipeline.store.time_of(self._namespace)
-        self._record = pipeline.journal.begin(
+        self._history = pipeline.journal.begin(
             Arrived(
                 self._namespace,
                 client,
@@ -227,7 +227,7 @@ class Exchange:
         self._append(Finished(outcome, MONOTONIC(), next(EVENTS)))
 
     def _append(self, event: Event) -> None:
-        self._pipeline.journal.append(self._record, event)
+        self._pipeline.journal.append(self._history, event)
 
 
 def _deserved(outcome: EmbedRequest | Refusal, received: Received) -> Decided:

@@ -60,7 +60,7 @@ class Size(click.ParamType[int]):
             self.fail(str(error), param, ctx)
 
 
-class Duration(click.ParamType[float]):
+class Seconds(click.ParamType[float]):
     """A duration in seconds, as in ``1h``."""
 
     name = "duration"

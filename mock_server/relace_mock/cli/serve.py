@@ -12,8 +12,8 @@ import click
 from relace_mock.cli.completion import complete_scenarios
 from relace_mock.cli.options import (
     Choice,
-    Duration,
     OptionsOnly,
+    Seconds,
     Size,
     declared,
     option,
@@ -180,7 +180,7 @@ _limit_options = declared(
     option(
         "--namespace-ttl",
         section="Journal and limits",
-        type=Duration(),
+        type=Seconds(),
         default="1h",
         help="Time without a request after which the state of a key can make room for another.",
     ),

@@ -6,20 +6,18 @@ own key; without one, on the server's default.
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import jsonschema_rs
 import orjson
-import yaml
 
 from relace_mock import rendering
 from relace_mock.auth import bearer_key
 from relace_mock.control import filters
+from relace_mock.control.description import document, scenario_schema, validator
 from relace_mock.control.guard import Guard
 from relace_mock.control.settling import pauses
 from relace_mock.keys import ANONYMOUS, namespace_of
@@ -71,7 +69,7 @@ class Control:
             "openapi.json": {
                 "GET": lambda received: document() | {"servers": [{"url": received.server_url}]}
             },
-            "scenario.schema.json": {"GET": lambda _: _scenario_schema()},
+            "scenario.schema.json": {"GET": lambda _: scenario_schema()},
             "scenarios": {"GET": self._list},
             "scenario": {"GET": self._show, "PUT": self._install, "DELETE": self._remove},
             "requests": {"GET": self._requests, "DELETE": self._clear},
@@ -302,23 +300,6 @@ class Control:
         self._change(_key(received), State.with_new_call)
 
 
-@functools.cache
-def document() -> dict[str, Any]:
-    """The description of this API, with the schema of a scenario in it."""
-    text = (Path(__file__).parent / "control.yaml").read_bytes()
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the fast one needs libyaml
-    described: dict[str, Any] = yaml.load(text, loader)  # noqa: S506 - both are safe
-    scenario = {key: value for key, value in _scenario_schema().items() if key != "$schema"}
-    described["components"]["schemas"]["Scenario"] = scenario
-    return described
-
-
-def _scenario_schema() -> dict[str, Any]:
-    from relace_mock.scenario.model import json_schema  # noqa: PLC0415 - loaded when a scenario is first played
-
-    return json_schema()
-
-
 def _key(received: Received) -> str | None:
     key = bearer_key(received)
     if key is None and received.header(b"authorization"):
@@ -332,16 +313,11 @@ def _body(received: Received, schema: str) -> dict[str, Any]:
     except orjson.JSONDecodeError as error:
         raise _BadRequestError(f"the body is not JSON: {error}") from None
     try:
-        _validator(schema).validate(body)
+        validator(schema).validate(body)
     except jsonschema_rs.ValidationError as error:
         where = "/".join(map(str, error.instance_path)) or "the body"
         raise _BadRequestError(f"{where}: {error.message}") from None
     return body
-
-
-@functools.cache
-def _validator(schema: str) -> jsonschema_rs.Draft202012Validator:
-    return jsonschema_rs.Draft202012Validator(document()["components"]["schemas"][schema])
 
 
 def _filters(received: Received) -> dict[str, Any]:

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from relace_mock.control.connection import Send, over_a_socket
+from relace_mock.control.findings import Finding, Verdict
 from relace_mock.control.recorded import RecordedRequest, recorded
-from relace_mock.control.verdict import Finding, Verdict
 from relace_mock.keys import namespace_of
 from relace_mock.scenario.library import SUFFIXES, read_file
 from relace_mock.settings import ServerError, SettingsError

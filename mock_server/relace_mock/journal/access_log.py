@@ -8,7 +8,7 @@ from datetime import datetime
 from relace_mock import contract
 from relace_mock.journal.entry import Entry
 from relace_mock.journal.events import Event, Finished
-from relace_mock.journal.journal import Record
+from relace_mock.journal.journal import History
 from relace_mock.keys import ANONYMOUS
 
 
@@ -18,10 +18,10 @@ class AccessLog:
     def __init__(self, write: Callable[[str], None]) -> None:
         self._write = write
 
-    def __call__(self, record: Record, event: Event) -> None:
+    def __call__(self, history: History, event: Event) -> None:
         """Write the line of a request that is over."""
         if isinstance(event, Finished):
-            self._write(line(record.entry()))
+            self._write(line(history.entry()))
 
 
 def line(entry: Entry) -> str:

@@ -11,7 +11,7 @@ import itertools
 EVENTS = itertools.count(1)
 
 
-class Connection:
+class TcpConnection:
     """A connection, with the numbers of the events that opened and closed it.
 
     ``closed`` is None while it is open.
@@ -32,11 +32,11 @@ class Connections:
     """The open connections by the address of the client; as many as there are sockets."""
 
     def __init__(self) -> None:
-        self._open: dict[str, Connection] = {}
+        self._open: dict[str, TcpConnection] = {}
 
     def opened(self, address: str) -> None:
         """Remember a new connection."""
-        self._open[address] = Connection()
+        self._open[address] = TcpConnection()
 
     def closed(self, address: str) -> None:
         """Note that either side closed a connection; a second time changes nothing."""
@@ -44,6 +44,6 @@ class Connections:
         if connection is not None:
             connection.closed = next(EVENTS)
 
-    def find(self, address: str) -> Connection | None:
+    def find(self, address: str) -> TcpConnection | None:
         """The open connection from an address; None if no one reports connections."""
         return self._open.get(address)

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from relace_mock.journal.connections import Connection
+from relace_mock.journal.connections import TcpConnection
 from relace_mock.scenario.engine import NOTHING, Decision
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ class Arrived(NamedTuple):
     begun: float
     moved: float
     came: int
-    connection: Connection | None = None
+    connection: TcpConnection | None = None
 
     def __repr__(self) -> str:
         """Without what was sent: it may hold the key."""

@@ -13,7 +13,7 @@ from relace_mock.journal.events import Arrived, Event, Finished
 from relace_mock.journal.shelf import Shelf
 
 
-class Record:
+class History:
     """The events of one request. ``size`` is in bytes; ``kept`` is false once it was dropped."""
 
     __slots__ = ("events", "kept", "namespace", "number", "size")
@@ -36,17 +36,17 @@ class Record:
 
 
 #: Is told of each event, on the thread where it happened: it must neither wait nor fail.
-Reader = Callable[[Record, Event], None]
+Reader = Callable[[History, Event], None]
 
 
 class Journal:
-    """Records of requests, at most ``size`` of them and about ``byte_limit`` bytes.
+    """Histories of requests, at most ``size`` of them and about ``byte_limit`` bytes.
 
     Safe to use from several threads.
     """
 
     def __init__(self, size: int, byte_limit: int) -> None:
-        self._shelf: Shelf[Record] = Shelf(size, byte_limit)
+        self._shelf: Shelf[History] = Shelf(size, byte_limit)
         self._number = 0
         self._lock = threading.Lock()
         self._readers: tuple[Reader, ...] = ()
@@ -55,43 +55,43 @@ class Journal:
         """Tell a reader of every event from now on."""
         self._readers += (reader,)
 
-    def begin(self, arrived: Arrived) -> Record:
+    def begin(self, arrived: Arrived) -> History:
         """Enter a request whose head has come."""
         with self._lock:
             self._number += 1
-            record = Record(self._number, arrived)
-            self._shelf.add(record)
+            history = History(self._number, arrived)
+            self._shelf.add(history)
         for reader in self._readers:
-            reader(record, arrived)
-        return record
+            reader(history, arrived)
+        return history
 
-    def append(self, record: Record, event: Event) -> None:
+    def append(self, history: History, event: Event) -> None:
         """Enter what happened next to a request."""
         with self._lock:
-            record.events.append(event)
+            history.events.append(event)
             if size := event.size:
-                self._shelf.grow(record, size)
+                self._shelf.grow(history, size)
         for reader in self._readers:
-            reader(record, event)
+            reader(history, event)
 
     def entries(self, namespace: str | None = None) -> list[Entry]:
         """Entries of a namespace, or all, oldest first."""
         with self._lock:
-            records = self._shelf.records(namespace)
-        return [record.entry() for record in records]
+            histories = self._shelf.records(namespace)
+        return [history.entry() for history in histories]
 
     def is_pending(self, namespace: str | None = None) -> bool:
         """Whether an exchange of a namespace, or any, is not over."""
         with self._lock:
-            return any(record.is_pending for record in self._shelf.records(namespace))
+            return any(history.is_pending for history in self._shelf.records(namespace))
 
     def clear(self, namespace: str | None = None) -> None:
-        """Drop the records of a namespace, or all."""
+        """Drop the histories of a namespace, or all."""
         with self._lock:
             self._shelf.clear(namespace)
 
     def dropped(self, namespace: str | None = None) -> int:
-        """How many records were dropped to make room, of a namespace or of all, since ``clear``.
+        """How many histories were dropped to make room, of a namespace or of all, since ``clear``.
 
         Where that is no longer known, this counts too many, never too few.
         """
@@ -99,10 +99,10 @@ class Journal:
             return self._shelf.went(namespace)
 
     def __len__(self) -> int:
-        """Records that are kept."""
+        """Histories that are kept."""
         return len(self._shelf)
 
     @property
     def dropped_since_start(self) -> int:
-        """How many records were dropped to make room since the start, of all namespaces."""
+        """How many histories were dropped to make room since the start, of all namespaces."""
         return self._shelf.dropped

@@ -16,7 +16,7 @@ from typing import Generic, Protocol, TypeVar
 _NAMES = 100_000  # namespaces of which it is remembered how many records went
 
 
-class Record(Protocol):
+class Shelved(Protocol):
     """What a shelf keeps. ``size`` is in bytes; ``kept`` is false once the record went."""
 
     number: int
@@ -25,7 +25,7 @@ class Record(Protocol):
     kept: bool
 
 
-_Record = TypeVar("_Record", bound=Record)
+_Record = TypeVar("_Record", bound=Shelved)
 
 
 class _Holdings:
