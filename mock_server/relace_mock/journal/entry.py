@@ -89,27 +89,27 @@ class Entry:
         passed = self.arrived.begun - other.arrived.begun - (other.duration or 0.0)
         return max(passed, 0.0) + max(self.arrived.moved - other.arrived.moved, 0.0)
 
-    @property
+    @cached_property
     def path(self) -> str:
         """Path that was asked for."""
-        return self._hiding.path(self.arrived.path)
+        return self._hiding.line(self.arrived.path)
 
-    @property
+    @cached_property
     def query(self) -> str:
         """Query string of the request."""
         return self._hiding.query(self.arrived.query)
 
-    @property
+    @cached_property
     def body(self) -> bytes:
         """Beginning of the body, up to ``BODY_LIMIT`` bytes."""
         return self._hiding.text(self.read.body)[:BODY_LIMIT]
 
-    @property
+    @cached_property
     def violations(self) -> tuple[str, ...]:
         """How the request broke the contract."""
         hiding, arrived = self._hiding, self.arrived
         bare = arrived.path, arrived.query.decode("utf-8", "replace")
-        hidden = hiding.path(arrived.path), hiding.query(arrived.query)
+        hidden = self.path, self.query
         told = (_KEY_IN_URL,) if bare != hidden else ()
         return told + tuple(map(hiding.line, self.decided.broken))
 
@@ -131,7 +131,7 @@ class Entry:
 
     @cached_property
     def _hiding(self) -> Redaction:
-        return Redaction(self._headers, self.namespace)
+        return Redaction(self._headers, self.arrived.query, self.namespace)
 
     def shown(self) -> dict[str, Any]:
         """The entry as the control API writes it."""
@@ -154,7 +154,7 @@ class Entry:
             },
             "outcome": self.outcome,
             "status": self.status,
-            "retry_after": decided.retry_after,
+            "retry_after": decided.retry_after and self.hidden(decided.retry_after),
             "chosen_by": decided.chosen_by,
             "scenario": self.scenario.name if self.scenario else None,
             "rule": decision.rule,
@@ -165,7 +165,7 @@ class Entry:
             "attempt": self.attempt,
             "duration": self.duration,
             "violations": self.violations,
-            "notes": decided.notes,
+            "notes": tuple(map(self.hidden, decided.notes)),
             "near_misses": self._near_misses(),
         }
 
@@ -183,7 +183,7 @@ class Entry:
             return []
         rules = self.scenario.rules
         return [
-            {"rule": rule, "why": why(rules[rule].when, condition)}
+            {"rule": rule, "why": self.hidden(why(rules[rule].when, condition))}
             for rule, condition in self.decided.decision.misses
         ]
 

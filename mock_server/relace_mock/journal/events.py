@@ -26,8 +26,8 @@ Outcome = Literal["pending", "answered", "refused", "faulted", "client_aborted"]
 
 #: Bytes of a body that are shown.
 BODY_LIMIT = 64 * 1024
-#: Bytes that are kept beyond those, so that a key across the limit is found whole.
-BEYOND = 1024
+#: Bytes that are kept beyond those, so that a key across the limit is found whole, however encoded.
+BEYOND = 8192
 # Bytes, about: of a request beside what it sent, of a decision, of each rule passed over.
 _REQUEST, _DECISION, _MISS = 800, 200, 65
 

@@ -1,0 +1,128 @@
+"""No spelling of an API key survives in what is shown of a request; nothing else is lost."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Callable
+from urllib.parse import quote
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from relace_mock.journal.redaction import Redaction
+
+KEY = "rlc-ab/cd+ef&gh01"
+MARK = "<key nnnnnnnn>"
+NAMESPACE = "n" * 16
+
+
+def redaction(*headers: tuple[str, str], query: str = "") -> Redaction:
+    fields = [(name.encode(), value.encode()) for name, value in headers]
+    return Redaction(fields, query.encode(), NAMESPACE)
+
+
+def percent(text: str) -> str:
+    return quote(text, safe="")
+
+
+SPELLINGS = {
+    "as it was sent": KEY,
+    "PHP's JSON": KEY.replace("/", "\\/"),
+    "Go's JSON": KEY.replace("&", "\\u0026"),
+    "every character escaped": "".join(f"\\u{ord(each):04X}" for each in KEY),
+    "some characters escaped": "".join(
+        f"\\u{ord(each):04x}" if number % 3 else each for number, each in enumerate(KEY)
+    ),
+    "percent-encoded": percent(KEY),
+    "percent-encoded twice": percent(percent(KEY)),
+    "percent-encoded three times": percent(percent(percent(KEY))),
+    "every character percent-encoded": "".join(f"%{ord(each):02x}" for each in KEY),
+}
+PLACES = {
+    "authorization": ("authorization", f"Bearer {KEY}"),
+    "another scheme": ("authorization", f"Token {KEY}"),
+    "no scheme": ("authorization", KEY),
+    "basic": ("authorization", "Basic " + base64.b64encode(f"user:{KEY}".encode()).decode()),
+    "basic, as the user": (
+        "authorization",
+        "Basic " + base64.b64encode(f"{KEY}:".encode()).decode(),
+    ),
+    "a header named like one": ("x-relace-api-key", KEY),
+    "a proxy": ("proxy-authorization", f"Bearer {KEY}"),
+    "a cookie": ("cookie", f"a=1; session={KEY}; b=2"),
+    "a token": ("x-auth-token", f'"{KEY}"'),
+}
+
+
+@pytest.mark.parametrize("spelling", SPELLINGS.values(), ids=SPELLINGS)
+@pytest.mark.parametrize("place", PLACES.values(), ids=PLACES)
+def test_a_key_is_hidden_wherever_it_was_sent_and_however_it_is_spelt(
+    place: tuple[str, str], spelling: str
+) -> None:
+    assert redaction(place).line(f"before {spelling} after") == f"before {MARK} after"
+
+
+@pytest.mark.parametrize("name", ["api_key", "apikey", "access_token", "key", "%61pi_key"])
+def test_a_parameter_named_like_a_key_is_hidden_here_and_elsewhere(name: str) -> None:
+    query = f"a=1&{name}={percent(KEY)}&b=2"
+    hides = redaction(query=query)
+    assert hides.query(query.encode()) == f"a=1&{name}={MARK}&b=2"
+    assert hides.line(f"x{KEY}y") == f"x{MARK}y"
+
+
+def test_what_looks_like_a_key_of_relaces_is_hidden_though_no_header_has_it() -> None:
+    other = "rlc-" + "0aB" * 10 + "zz"
+    assert redaction().line(f'{{"input":["{other}"]}}') == f'{{"input":["{MARK}"]}}'
+    assert redaction().line("rlc-short") == "rlc-short"
+
+
+def test_only_harmless_header_fields_show_their_values() -> None:
+    fields = [(b"content-type", b"application/json"), (b"x-debug", b"anything at all")]
+    fields += [(b"authorization", f"Bearer {KEY}".encode()), (b"user-agent", KEY.encode())]
+    assert redaction(("authorization", f"Bearer {KEY}")).headers(fields) == [
+        (b"content-type", b"application/json"),
+        (b"x-debug", b"<hidden>"),
+        (b"authorization", f"Bearer {MARK}".encode()),
+        (b"user-agent", MARK.encode()),
+    ]
+
+
+def test_a_short_key_is_in_many_words_and_stays_there() -> None:
+    assert redaction(("authorization", "Bearer short")).line("a short text") == "a short text"
+
+
+@given(
+    key=st.text(st.characters(codec="ascii", categories=["L", "N", "P", "S"]), min_size=8),
+    around=st.text(),
+    encode=st.sampled_from([str, percent, lambda key: json.dumps(key)[1:-1]]),
+)
+def test_no_text_shows_a_key(key: str, around: str, encode: Callable[[str], str]) -> None:
+    hidden = redaction(("x-api-key", key)).line(f"{around} {encode(key)} {around}")
+    assert MARK in hidden
+    assert key not in hidden.replace(MARK, " ")
+
+
+@given(st.text(st.characters(exclude_characters="\\%", codec="utf-8")))
+def test_a_text_without_the_key_does_not_change(text: str) -> None:
+    assert redaction(("authorization", f"Bearer {KEY}")).line(text) == text
+
+
+@pytest.mark.parametrize(
+    ("header", "text"),
+    [
+        (f"Bearer {KEY}", "%25" * 20_000),
+        (f"Bearer {KEY}", "\\u0041" * 10_000),
+        (f"Bearer {KEY}", KEY[:-1] * 4_000),
+        ("Bearer " + "a" * 60_000, "a" * 60_000),
+        (" ".join(f"word{number:06}" for number in range(6_000)), "word" * 15_000),
+    ],
+    ids=["percents", "escapes", "nearly the key", "a long key", "many words"],
+)
+def test_hostile_texts_take_linear_time(header: str, text: str) -> None:
+    """Not timed: a quadratic search over these would take the test's whole timeout."""
+    hides = redaction(("authorization", header))
+    hides.line(text)
+    hides.query(text.encode())
+    hides.query(("&" * 60_000).encode())
