@@ -60,6 +60,7 @@ class Pipeline:
     def __init__(
         self, settings: Settings, clock: Clock = REAL, *, has_sockets: bool = True
     ) -> None:
+        contract.as_yaml()  # read now: later there may be no descriptor left
         self.settings = settings
         self.answers = Answers(settings, has_sockets=has_sockets)
         library, name = open_library(settings.scenarios, settings.scenario)
@@ -79,10 +80,10 @@ class Pipeline:
         """
         return Exchange(self, head, client)
 
-    def malformed(self, problem: str, client: str) -> None:
-        """Enter bytes that were not HTTP, and were refused before they became a request."""
+    def refused(self, status: int, problem: str, client: str) -> None:
+        """Enter what was refused before it became a request, as bytes that are not HTTP."""
         exchange = self.handle(Received("", "", (), b"", 0), client)
-        exchange.refuse(problem, 400)
+        exchange.refuse(problem, status)
 
     def outcome_of(self, received: Received) -> EmbedRequest | Refusal:
         """What a request would get without quota and script."""

@@ -107,11 +107,7 @@ class Settings:
         _at_least("journal-size", self.journal_size, 0)
         _at_least("journal-bytes", self.journal_bytes, 0)
         _at_least("max-namespaces", self.max_namespaces, 1)
-        if type(self.namespace_ttl) not in (int, float) or not 0 < self.namespace_ttl <= _LONGEST:
-            raise SettingsError(
-                "namespace-ttl must be a duration such as 1h, more than 0 and at most a year, "
-                f"not {self.namespace_ttl!r}"
-            )
+        _duration("namespace-ttl", self.namespace_ttl)
         if self.control_token is not None and not (
             self.control_token.isascii()
             and self.control_token.isprintable()
@@ -157,6 +153,10 @@ class Listening:
     http: Http = "auto"
     ssl_certfile: Path | None = None
     ssl_keyfile: Path | None = None
+    #: Seconds in which a whole request must have come.
+    read_timeout: float = 30.0
+    #: Connections at once; None for as many as there are descriptors.
+    max_connections: int | None = None
     #: Whether standard error gets a line for each request.
     access_log: bool = False
 
@@ -164,6 +164,9 @@ class Listening:
         if self.port not in range(65536):
             raise SettingsError(f"port must be from 0 to 65535, not {self.port!r}")
         _one_of("http", self.http, get_args(Http))
+        _duration("read-timeout", self.read_timeout)
+        if self.max_connections is not None:
+            _at_least("max-connections", self.max_connections, 1)
 
 
 def _one_of(name: str, value: object, choices: tuple[object, ...]) -> None:
@@ -180,6 +183,13 @@ def _origins(origins: object) -> None:
                 "cors must be an origin without a path, as https://app.example or "
                 f"http://localhost:3000, or * for all, not {origin!r}"
             )
+
+
+def _duration(name: str, seconds: float) -> None:
+    if type(seconds) not in (int, float) or not 0 < seconds <= _LONGEST:
+        raise SettingsError(
+            f"{name} must be a duration such as 30s, more than 0 and at most a year, not {seconds!r}"
+        )
 
 
 def _at_least(name: str, value: int, least: int) -> None:

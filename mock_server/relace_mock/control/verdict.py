@@ -23,6 +23,7 @@ from relace_mock.keys import ANONYMOUS
 _Meaning = tuple[str, tuple[str, ...]]
 
 _FINAL = (400, 401, 404)  # to send the same again is no use
+_NOT_OF_THE_CONTRACT = (408, 413, 429, 503)  # refusals for time, size and number
 _STORM = 10  # attempts
 _SLACK = 0.95, 0.05  # a part of Retry-After, and seconds: clocks and schedulers differ
 _AT_ONCE = 0.05  # seconds; a second retry that comes sooner did not back off
@@ -75,7 +76,7 @@ def _of_one_key(entries: list[Entry]) -> Iterator[Finding]:
     too_long: dict[bytes, list[Entry]] = defaultdict(list)
     for entry in entries:
         message = "; ".join(entry.violations)
-        if message and entry.decided.refusal not in (413, 429):
+        if message and entry.decided.refusal not in _NOT_OF_THE_CONTRACT:
             yield Finding("contract_violation", "fail", message, [entry.number])
         if entry.decided.refusal == 413:
             yield Finding("oversized_batch", "warn", message, [entry.number])

@@ -50,8 +50,14 @@ async def read_body(head: Received, receive: Receive, limit: int) -> Body:
 def declared_length(head: Received) -> int:
     """The length that the head promises, in bytes; 0 if it does not say."""
     for value in head.header(b"content-length"):
-        return min(int(value), 2**53)  # h11 lets any number of digits pass
+        return length_of(value.encode("latin-1"))
     return 0
+
+
+def length_of(digits: bytes) -> int:
+    """The number that a header field writes, at most 2**53; zeros before it do not count."""
+    significant = digits.strip().lstrip(b"0")
+    return min(int(significant[:20] or b"0"), 2**53)
 
 
 def with_length(head: Received) -> Received:

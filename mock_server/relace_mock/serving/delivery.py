@@ -44,8 +44,11 @@ class Endpoint:
             body = Body(b"", declared, ended=False)
         else:
             body = await read_body(head, receive, self._pipeline.settings.max_body)
-        if body.cut_off:  # no one is left to answer
-            exchange.cut_off(body.content, body.length)
+        if body.cut_off:
+            if late := wire.late():
+                exchange.refuse(late, 408)
+            else:  # no one is left to answer
+                exchange.cut_off(body.content, body.length)
             return
         try:
             answer = await _answer(exchange, body)

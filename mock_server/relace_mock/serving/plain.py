@@ -26,6 +26,9 @@ class Wire(Protocol):
     def is_gone(self) -> bool:
         """Whether the connection was lost before the answer was complete."""
 
+    def late(self) -> str | None:
+        """Why the request was refused because it came too slowly, if it was."""
+
     def write(self, raw: bytes) -> None:
         """Write bytes past all framing."""
 
@@ -61,6 +64,10 @@ class PlainWire:
     def is_gone(self) -> bool:
         """See ``Wire``."""
         return False
+
+    def late(self) -> str | None:
+        """See ``Wire``."""
+        return None
 
     def write(self, raw: bytes) -> None:
         """See ``Wire``."""

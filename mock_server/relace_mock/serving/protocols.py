@@ -2,16 +2,19 @@
 
 uvicorn promises nothing about its protocols. These names of them are used:
 
-- ``transport``, ``connection_made``, ``connection_lost``: to know which connections are open
+- ``transport``, ``connection_made``, ``connection_lost``, ``eof_received``, ``connections``: to
+  know which connections are open
 - ``send_400_response``: malformed requests get the same JSON error as every other refusal
+- ``cycle``, ``response_complete``, ``response_started``, ``disconnected``, ``message_event``: the
+  request that is being answered, to end one that comes too late
 - ``on_response_complete``: when the next request of a connection is answered
 - ``_unsupported_upgrade_warning``: not logged, because it may hold a key
 
-And of the one for httptools:
+Of the one for h11, ``conn``: whether the request has come whole. And of the one for httptools:
 
 - ``data_received``, ``on_headers_complete``, ``on_message_complete``: where a head ends
 - ``scope``, ``url``, ``headers``: the head as it was parsed
-- ``cycle``, ``pipeline``: the request that is being answered, and those that wait
+- ``pipeline``: the requests that wait
 
 A test checks each name against the installed uvicorn (`tests/test_wire.py`), and
 `pyproject.toml` admits no version that was not tried.
@@ -24,37 +27,78 @@ import collections
 import importlib.util
 import re
 from collections.abc import Callable
-from typing import Any
+from http import HTTPStatus
+from typing import Any, NamedTuple
 
 from relace_mock import rendering
+from relace_mock.clock import MONOTONIC
+from relace_mock.serving.body import length_of
+from relace_mock.serving.chunks import ChunkedBody
 from relace_mock.serving.heads import is_beginning_of_method, with_known_method
 from relace_mock.settings import Http
 
-Malformed = Callable[[str, str], None]
+#: Is told of a status, its reason, and the address of the client.
+Refused = Callable[[int, str, str], None]
 Addressed = Callable[[str], None]
 
 #: Bytes of a request before its body. h11 has the same limit of its own.
 HEAD_LIMIT = 1 << 16
 
+# Seconds that a client has to read a refusal before its connection is closed, and how many
+# connections may be closed so gently at once.
+_LINGER = 1.0
+_LINGERING = 8
+
 _END_OF_HEAD = b"\r\n\r\n"
 _UPGRADE = re.compile(rb"(?i)\r\nupgrade(?=[ \t]*:)")
 
 
-class _Envelope:
-    """Sends malformed requests the same JSON error as every other refusal."""
+class Limits(NamedTuple):
+    """What one connection may take, and how many there may be.
+
+    ``read_timeout`` is in seconds, from the opening of a connection, or the first byte of a
+    further request on it, to the last byte of the request.
+    """
+
+    read_timeout: float = 30.0
+    max_connections: int = 1_000_000
+
+
+_NO_LIMITS = Limits()
+
+
+class _Guarded:
+    """Refuses malformed, late and supernumerary requests with the JSON error of every refusal."""
 
     transport: asyncio.Transport
-    on_malformed: Malformed
+    connections: set[Any]
+    cycle: Any
+    on_refused: Refused
     on_opened: Addressed
     on_closed: Addressed
+    limits: Limits
+
+    waiting_since: float | None = None  # when the request began that has not come whole
+    _refused = False
 
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)  # type: ignore[misc]  # of uvicorn's protocol
         self.on_opened(_address(transport))
+        self.waiting_since = MONOTONIC()
+        excess = len(self.connections) - self.limits.max_connections
+        if excess > 0:
+            text = (
+                f"There are {self.limits.max_connections} connections already (--max-connections)"
+            )
+            self.refuse(503, text, in_order=excess < _LINGERING)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.on_closed(_address(self.transport))
         super().connection_lost(exc)  # type: ignore[misc]  # as above
+
+    def eof_received(self) -> None:
+        if self._refused:
+            self.transport.close()
 
     def on_response_complete(self) -> None:
         """Tell of a connection that ends with this answer: over TLS it is lost much later."""
@@ -62,18 +106,49 @@ class _Envelope:
             self.on_closed(_address(self.transport))
         super().on_response_complete()  # type: ignore[misc]  # as above
 
-    def send_400_response(self, msg: str) -> None:
-        text = f"Not a valid HTTP/1.1 request: {msg}"
-        self.on_malformed(text, _address(self.transport))
-        reply = rendering.error(400, text)
+    def end_if_late(self, now: float) -> None:
+        """Refuse a request that did not come whole in time; the server calls this regularly."""
+        since = self.waiting_since
+        if since is None or now - since < self.limits.read_timeout or self._refused:
+            return
+        text = (
+            f"The request did not come whole within {self.limits.read_timeout:g} s (--read-timeout)"
+        )
+        cycle = self.cycle
+        if cycle is None or cycle.response_complete:
+            self.refuse(408, text, in_order=True)
+            return
+        if not cycle.response_started:
+            cycle.refused_late = text  # the endpoint enters it into the journal
+            self._write_refusal(408, text, in_order=True)
+        cycle.disconnected = True
+        cycle.message_event.set()
+
+    def refuse(self, status: int, text: str, *, in_order: bool) -> None:
+        """Refuse a request before there is one, and close: ``in_order`` lets the client read why."""
+        self.on_refused(status, text, _address(self.transport))
+        self._write_refusal(status, text, in_order=in_order)
+
+    def _write_refusal(self, status: int, text: str, *, in_order: bool) -> None:
+        self._refused = True
+        reply = rendering.error(status, text)
         fields = [
             *reply.headers,
             (b"content-length", b"%d" % reply.length),
             (b"connection", b"close"),
         ]
         head = b"".join(b"%b: %b\r\n" % field for field in fields)
-        self.transport.write(b"HTTP/1.1 400 Bad Request\r\n%b\r\n%b" % (head, reply.body))
-        self.transport.close()
+        line = f"HTTP/1.1 {status} {HTTPStatus(status).phrase}".encode()
+        self.transport.write(b"%b\r\n%b\r\n%b" % (line, head, reply.body))
+        if in_order and self.transport.can_write_eof():
+            # A close with unread data would reset the connection, and the refusal with it.
+            self.transport.write_eof()
+            asyncio.get_running_loop().call_later(_LINGER, self.transport.close)
+        else:
+            self.transport.close()
+
+    def send_400_response(self, msg: str) -> None:
+        self.refuse(400, f"Not a valid HTTP/1.1 request: {msg}", in_order=False)
 
     def _unsupported_upgrade_warning(self) -> None:
         """Log nothing: a server may ignore ``Upgrade`` (RFC 9110 section 7.8)."""
@@ -85,9 +160,29 @@ def _address(transport: asyncio.Transport) -> str:
 
 
 def _h11() -> type[asyncio.Protocol]:
+    import h11  # noqa: PLC0415 - seldom used
     from uvicorn.protocols.http.h11_impl import H11Protocol  # noqa: PLC0415 - seldom used
 
-    return type("_H11", (_Envelope, H11Protocol), {})
+    still_coming = (h11.IDLE, h11.SEND_BODY)
+
+    class _H11(_Guarded, H11Protocol):
+        def data_received(self, data: bytes) -> None:
+            if self._refused:
+                return
+            if self.waiting_since is None:
+                self.waiting_since = MONOTONIC()
+            super().data_received(data)
+            if self.conn.their_state not in still_coming:
+                self.waiting_since = None
+
+        def send_400_response(self, msg: str) -> None:
+            unread, _ = self.conn.trailing_data
+            if len(unread) >= HEAD_LIMIT:
+                self.refuse(431, f"The head has more than {HEAD_LIMIT} bytes", in_order=True)
+            else:
+                super().send_400_response(msg)
+
+    return _H11
 
 
 def _last_field(data: bytes) -> int:
@@ -106,20 +201,26 @@ def _unheard(_address: str) -> None: ...
 
 def protocol_class(
     http: Http,
-    on_malformed: Malformed,
+    on_refused: Refused,
     on_opened: Addressed = _unheard,
     on_closed: Addressed = _unheard,
+    limits: Limits = _NO_LIMITS,
 ) -> type[asyncio.Protocol]:
     """Give the protocol of an implementation; ``auto`` prefers the faster one.
 
-    ``on_malformed`` hears of what is not HTTP: what was wrong, and from which address.
-    ``on_opened`` and ``on_closed`` hear the addresses of connections; of an end perhaps twice.
+    Args:
+        http: the parser, or ``auto``.
+        on_refused: is told of requests that are refused before they are one.
+        on_opened: is told the address of each connection.
+        on_closed: likewise, of an end perhaps twice.
+        limits: bounds of time and number.
     """
     h11 = http == "h11" or (http == "auto" and not importlib.util.find_spec("httptools"))
     base = _h11() if h11 else _http_tools()
     heard: dict[str, Callable[..., None]]
-    heard = {"on_malformed": on_malformed, "on_opened": on_opened, "on_closed": on_closed}
-    return type(base.__name__, (base,), {name: staticmethod(f) for name, f in heard.items()})
+    heard = {"on_refused": on_refused, "on_opened": on_opened, "on_closed": on_closed}
+    given: dict[str, Any] = {name: staticmethod(function) for name, function in heard.items()}
+    return type(base.__name__, (base,), {**given, "limits": limits})
 
 
 def _http_tools() -> type[asyncio.Protocol]:  # noqa: C901 - counts the methods as branches
@@ -127,7 +228,7 @@ def _http_tools() -> type[asyncio.Protocol]:  # noqa: C901 - counts the methods 
         HttpToolsProtocol,
     )
 
-    class _HttpTools(_Envelope, HttpToolsProtocol):
+    class _HttpTools(_Guarded, HttpToolsProtocol):
         """httptools, with six things that it leaves to its user.
 
         - Ignore ``Upgrade``, but keep the request body (RFC 9110 section 7.8). Java's client
@@ -144,14 +245,19 @@ def _http_tools() -> type[asyncio.Protocol]:  # noqa: C901 - counts the methods 
         _held = b""  # the end of what came of it, if that may begin what is to be rewritten
         _method: str | None = None  # that the client sent, if the parser sees another
         _left = 0  # bytes of a body whose length is known
-        _malformed: str | None = None  # what was not HTTP, while answers are under way
+        _chunks: ChunkedBody | None = None  # of a body whose length is not
+        _pending: tuple[int, str, bool] | None = None  # a refusal that waits for answers under way
 
         def data_received(self, data: bytes) -> None:
+            if self._refused:
+                return
+            if self.waiting_since is None:
+                self.waiting_since = MONOTONIC()
             if self._held:
                 data, self._held = self._held + data, b""
             view = memoryview(data)
             at = 0
-            while at < len(data) and self._malformed is None and not self.transport.is_closing():
+            while at < len(data) and self._pending is None and not self.transport.is_closing():
                 received = self._head_received if self._in_head else self._body_received
                 at = received(data, view, at)
 
@@ -168,7 +274,7 @@ def _http_tools() -> type[asyncio.Protocol]:  # noqa: C901 - counts the methods 
                 head, self._held, end = memoryview(piece)[:size], piece[size:], len(data)
             self._head_size += len(head)
             if self._head_size > HEAD_LIMIT:
-                self.send_400_response(f"the head has more than {HEAD_LIMIT} bytes")
+                self.refuse(431, f"The head has more than {HEAD_LIMIT} bytes", in_order=True)
             elif len(head):
                 if begins:
                     known, self._method = with_known_method(head)
@@ -178,15 +284,16 @@ def _http_tools() -> type[asyncio.Protocol]:  # noqa: C901 - counts the methods 
             return end
 
         def _body_received(self, data: bytes, view: memoryview, at: int) -> int:
-            """Feed the parser what came of a body, not beyond its end; gives where that is.
-
-            A chunked body can only end where a line does.
-            """
-            if self._left:
-                end = min(at + self._left, len(data))
-                self._left -= end - at
+            """Feed the parser what came of a body, not beyond its end; gives where that is."""
+            if self._chunks is not None:
+                try:
+                    end = self._chunks.end_of(data, at)
+                except ValueError as error:
+                    self.send_400_response(str(error))
+                    return len(data)
             else:
-                end = data.find(b"\n", at) + 1 or len(data)
+                end = min(at + self._left, len(data)) if self._left else len(data)
+                self._left -= end - at
             super().data_received(view[at:end])  # type: ignore[arg-type]  # the parser takes any buffer
             return end
 
@@ -207,23 +314,26 @@ def _http_tools() -> type[asyncio.Protocol]:  # noqa: C901 - counts the methods 
                     for wish in value.split(b",")
                 )
             chunked = b"transfer-encoding" in fields
-            self._left = 0 if chunked else int(fields.get(b"content-length", 0))
+            self._chunks = ChunkedBody() if chunked else None
+            self._left = 0 if chunked else length_of(fields.get(b"content-length", b"0"))
             self.headers = collections.deque(maxlen=0)  # type: ignore[assignment]  # drops trailers
 
         def on_message_complete(self) -> None:
             self._in_head = True
+            self.waiting_since = None
             super().on_message_complete()
 
-        def send_400_response(self, msg: str) -> None:
+        def refuse(self, status: int, text: str, *, in_order: bool) -> None:
             in_head = self._in_head and self.cycle is not None
             if self.pipeline or (in_head and not self.cycle.response_complete):
-                self._malformed = msg
+                self._pending = status, text, in_order
             else:
-                super().send_400_response(msg)
+                super().refuse(status, text, in_order=in_order)
 
         def on_response_complete(self) -> None:
             super().on_response_complete()
-            if self._malformed is not None and not self.transport.is_closing():
-                self.send_400_response(self._malformed)
+            if self._pending is not None and not self.transport.is_closing():
+                status, text, in_order = self._pending
+                self.refuse(status, text, in_order=in_order)
 
     return _HttpTools

@@ -11,10 +11,12 @@ import socket
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from types import FrameType
 
 import uvicorn
 
+from relace_mock.clock import MONOTONIC
 from relace_mock.control.guard import Guard, is_loopback
 from relace_mock.journal.access_log import AccessLog
 from relace_mock.pipeline import Pipeline
@@ -22,7 +24,7 @@ from relace_mock.scenario.library import Library
 from relace_mock.serving.app import create_app
 from relace_mock.serving.listening import bind, reachable, tls
 from relace_mock.serving.outlet import Outlet
-from relace_mock.serving.protocols import protocol_class
+from relace_mock.serving.protocols import Limits, protocol_class
 from relace_mock.serving.running_server import RunningServer
 from relace_mock.serving.tuning import accept_in_groups
 from relace_mock.serving.wire import wire_of
@@ -36,6 +38,10 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _PATIENCE = 0.9
 #: Seconds that an idle connection is kept: longer than clients wait between retries.
 _KEEP_ALIVE = 75
+#: Seconds between two looks for requests that take too long to come, at most.
+_LOOKS_AT_LATE = 0.5
+#: Descriptors that are not for connections: files that are read, modules that are loaded late.
+_RESERVED = 40
 #: Seconds between two looks at the scenario files, with ``reload``.
 _RELOAD = 0.2
 
@@ -50,7 +56,20 @@ def serve(
             f"relace-mock: there is no control API (/_mock/) on {listening.host} without a token, "
             "as other machines could use it: add --control-token TOKEN\n"
         )
+    # Warnings of uvicorn and asyncio: else a standard error that nobody reads stops the server.
+    logging.lastResort = _Lines(server.lines.write)
     server.listen()
+
+
+class _Lines(logging.Handler):
+    """Writes log records without waiting for their reader."""
+
+    def __init__(self, write: Callable[[str], None]) -> None:
+        super().__init__(logging.WARNING)
+        self._write = write
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._write(self.format(record))
 
 
 @contextlib.contextmanager
@@ -104,19 +123,21 @@ class _Server(uvicorn.Server):
         )
         loopback = all(is_loopback(each.getsockname()[0]) for each in self._sockets)
         self.guard = Guard(loopback=loopback, token=settings.control_token)
-        self._lines = Outlet()
+        self.lines = Outlet()
         if listening.access_log:
-            pipeline.journal.subscribe(AccessLog(self._lines.write))
+            pipeline.journal.subscribe(AccessLog(self.lines.write))
         self._library = pipeline.rules.library if settings.reload else None
-        self._reloading: asyncio.Task[None] | None = None
+        self._read_timeout = listening.read_timeout
+        self._tasks: list[asyncio.Task[None]] = []
         super().__init__(
             uvicorn.Config(
                 create_app(pipeline, self.guard, wire_of),
                 http=protocol_class(
                     listening.http,
-                    pipeline.malformed,
+                    pipeline.refused,
                     pipeline.connections.opened,
                     pipeline.connections.closed,
+                    Limits(listening.read_timeout, listening.max_connections or _room()),
                 ),
                 ssl_context_factory=tls(listening) if secure else None,
                 ws="none",
@@ -134,16 +155,24 @@ class _Server(uvicorn.Server):
         try:
             self.run(sockets=accept_in_groups(self._sockets))
         finally:
-            self._lines.close()
+            self.lines.close()
             if self._call_off_exit is not None:
                 self._call_off_exit()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Let what is under way finish for a moment, then hang up."""
         asyncio.get_running_loop().call_later(_GRACE, self._hang_up)
-        if self._reloading is not None:
-            self._reloading.cancel()
+        for task in self._tasks:
+            task.cancel()
         await super().shutdown(sockets)
+
+    async def _end_late_requests(self) -> None:
+        pause = min(_LOOKS_AT_LATE, self._read_timeout / 10)
+        while True:
+            await asyncio.sleep(pause)
+            now = MONOTONIC()
+            for connection in list(self.server_state.connections):
+                connection.end_if_late(now)  # type: ignore[union-attr]  # it is of our class
 
     def _hang_up(self) -> None:
         for connection in list(self.server_state.connections):
@@ -161,7 +190,8 @@ class _Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         if self._library is not None:
-            self._reloading = asyncio.create_task(_reload(self._library))
+            self._tasks.append(asyncio.create_task(_reload(self._library, self.lines.write)))
+        self._tasks.append(asyncio.create_task(self._end_late_requests()))
         self._on_ready(self._running)
 
     @contextlib.contextmanager
@@ -192,12 +222,26 @@ def _exit_in(seconds: float) -> Callable[[], object]:
     return timer.cancel  # pragma: no cover - Windows
 
 
-async def _reload(library: Library) -> None:
+def _room() -> int:
+    """How many connections the descriptors of this process allow."""
+    try:
+        import resource  # noqa: PLC0415 - not on Windows
+
+        limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+        in_use = len(list(Path("/proc/self/fd").iterdir()))
+    except (ImportError, OSError):  # pragma: no cover - not on Linux
+        return 1000
+    if limit == resource.RLIM_INFINITY:  # pragma: no cover - not where this was tried
+        return 100_000
+    return max(limit - in_use - _RESERVED, 4)
+
+
+async def _reload(library: Library, write: Callable[[str], None]) -> None:
     """Read scenario files again when they change, and say so on standard error."""
     while True:
         try:
             for line in library.refresh():
-                sys.stderr.write(f"relace-mock: {line}\n")
+                write(f"relace-mock: {line}")
         except Exception:  # noqa: BLE001 - a mistake of ours must not end the looking
             _LOG.exception("relace-mock failed to read the scenarios again")
         await asyncio.sleep(_RELOAD)

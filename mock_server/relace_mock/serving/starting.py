@@ -28,6 +28,8 @@ _ROOT = str(Path(__file__).parent.parent.parent)
 # own path by hand. With -P the working directory is not on it, so that no file there shadows
 # a module.
 _PROGRAM = f"import sys; sys.path.append({_ROOT!r}); from relace_mock.serving.child import main; sys.exit(main())"
+# Arguments of `running` that are no settings.
+_ARGUMENTS = ("host", "port", "http", "thread", "read_timeout", "max_connections")
 _PATIENCE = 5.0  # seconds to wait for the process after SIGTERM, before SIGKILL
 _REMEDY = "running(thread=True) starts the server in this process instead"
 
@@ -39,18 +41,27 @@ def running(
     port: int = 0,
     http: Http = "auto",
     thread: bool = False,
+    read_timeout: float = 30.0,
+    max_connections: int | None = None,
     **settings: Unpack[SettingsKeywords],
 ) -> Iterator[RunningServer]:
     """Run a server until the block ends, on any free port, in a process of its own.
 
     ``settings`` are the fields of ``Settings``; no environment variable changes them. With
     ``thread``, the server runs in a thread of this process: it starts faster, but a frozen
-    clock, gevent or a fork disturbs it. The process ends with this one, even if that is killed.
+    clock, gevent or a fork disturbs it. A whole request must come within ``read_timeout``
+    seconds, and there may be ``max_connections`` at once. The process ends with this one, even if that is killed.
 
     Raises ``SettingsError`` for a bad setting and ``ServerError`` if the server cannot start.
     """
-    chosen = settings_from(settings, also=("host", "port", "http", "thread"))
-    listening = Listening(host=host, port=port, http=http)
+    chosen = settings_from(settings, also=_ARGUMENTS)
+    listening = Listening(
+        host=host,
+        port=port,
+        http=http,
+        read_timeout=read_timeout,
+        max_connections=max_connections,
+    )
     if thread:
         from relace_mock.serving.server import in_thread  # noqa: PLC0415 - only a thread needs uvicorn here
 

@@ -112,6 +112,11 @@ class TcpWire:
         """Whether the client waits for 100 Continue, or a refusal, before it sends the body."""
         return bool(self._cycle.waiting_for_100_continue)
 
+    def late(self) -> str | None:
+        """Why the request was refused because it came too slowly, if it was."""
+        reason: str | None = getattr(self._cycle, "refused_late", None)  # `protocols` sets it
+        return reason
+
     def is_gone(self) -> bool:
         """Whether the connection was lost before the answer was complete.
 
