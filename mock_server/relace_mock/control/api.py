@@ -44,6 +44,9 @@ if TYPE_CHECKING:
 PREFIX = "/_mock/"
 #: Bytes of a body.
 BODY_LIMIT = SIZE_LIMIT
+# What is answered on the event loop: requests with so many bytes, journals with so many entries.
+_SHORT_BODY = 4096
+_SHORT_JOURNAL = 50
 _JSON = (b"content-type", b"application/json")
 
 
@@ -91,6 +94,15 @@ class Control:
             return  # `answer` will say what is wrong
         name = namespace_of(key) if key else None
         yield from pauses(seconds, lambda: self._pipeline.journal.is_pending(name))
+
+    def is_short(self, received: Received) -> bool:
+        """Whether ``answer`` takes so little time that an event loop can wait for it."""
+        if len(received.body) > _SHORT_BODY:
+            return False
+        name = received.path.removeprefix(PREFIX)
+        if name in ("requests", "verdict"):
+            return len(self._pipeline.journal) <= _SHORT_JOURNAL
+        return name not in ("openapi.json", "scenario.schema.json", "scenarios")
 
     def answer(self, received: Received) -> Reply:
         """The reply to a request whose path begins with ``PREFIX``."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from concurrent.futures import ThreadPoolExecutor
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -25,6 +26,7 @@ _LOG = logging.getLogger(__name__)
 # heard meanwhile.
 _BYTES_AT_ONCE = 1_000_000
 _NUMBERS_AT_ONCE = 500_000
+_CONTROL_THREADS = 2
 _WITHOUT_BODY = (204, 304)
 
 
@@ -79,6 +81,8 @@ class ControlEndpoint:
     def __init__(self, control: Control, wire_of: WireOf) -> None:
         self._control = control
         self._wire_of = wire_of
+        # Not those of large batches: they could all be busy, and then nobody could steer.
+        self._threads = ThreadPoolExecutor(_CONTROL_THREADS, "relace-mock control")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -92,11 +96,18 @@ class ControlEndpoint:
             try:
                 for seconds in self._control.pauses(received):
                     await asyncio.sleep(seconds)
-                reply = self._control.answer(received)
+                reply = await self._reply(received)
             except Exception:  # noqa: BLE001 - as above
                 _LOG.exception("relace-mock failed at %s %s", received.method, received.path)
                 reply = error(500, "relace-mock itself failed: its log has the traceback")
             await deliver(reply, send, wire, close=not body.ended)
+
+    async def _reply(self, received: Received) -> Reply:
+        """The reply, made in a thread: a long journal or scenario must keep no one waiting."""
+        if self._control.is_short(received):
+            return self._control.answer(received)
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._threads, self._control.answer, received)
 
 
 class DocumentEndpoint:
@@ -110,7 +121,8 @@ class DocumentEndpoint:
         """Answer one request."""
         head, wire = _described(scope), self._wire_of(receive)
         close = asks_first(head, wire)  # no one reads its body
-        await deliver(documents.answer(head, self._mode), send, wire, close=close)
+        reply = await asyncio.to_thread(documents.answer, head, self._mode)
+        await deliver(reply, send, wire, close=close)
 
 
 class CorsEndpoint:
