@@ -9,8 +9,9 @@ from http import HTTPStatus
 from relace_mock.scenario.faults import FAULTS
 from relace_mock.scenario.model import Scenario
 from relace_mock.scenario.mutations import MUTATIONS
-from relace_mock.scenario.rule import Rule, When
+from relace_mock.scenario.rule import Rule
 from relace_mock.scenario.step import Absent, Step
+from relace_mock.scenario.when import When
 
 
 def describe(scenario: Scenario) -> str:

@@ -1,4 +1,4 @@
-"""Plays a scenario. Pure: (position, exchange) to (position, decision).
+"""Plays a scenario. Pure: (position, occasion) to (position, decision).
 
 A position counts the answers that each rule has given. Chance keeps none: the fate of a
 request is drawn from the seed, the rule, the body and how often that body came, so that
@@ -11,7 +11,7 @@ import hashlib
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from relace_mock.scenario.matching import Exchange, first_miss
+from relace_mock.scenario.matching import Occasion, first_miss
 
 if TYPE_CHECKING:
     from relace_mock.scenario.model import Scenario
@@ -48,28 +48,28 @@ def start(scenario: Scenario) -> Position:
 
 
 def decide(
-    scenario: Scenario, position: Position, exchange: Exchange, server_seed: int
+    scenario: Scenario, position: Position, occasion: Occasion, server_seed: int
 ) -> tuple[Position, Decision]:
     """What this request gets, and where the story then stands."""
     misses: tuple[tuple[int, str], ...] = ()
     for index, rule in enumerate(scenario.rules):
-        missed = first_miss(rule.when, exchange)
+        missed = first_miss(rule.when, occasion)
         seed = (server_seed, scenario.seed, index)
         if missed is None and rule.chance is not None:
-            missed = "chance" if _chance(seed, "answer", exchange) >= rule.chance else None
+            missed = "chance" if _chance(seed, "answer", occasion) >= rule.chance else None
         if missed is not None:
             misses += ((index, missed),)
             continue
-        before = position[index] if rule.chance is None else exchange.arrivals - 1
+        before = position[index] if rule.chance is None else occasion.arrivals - 1
         number = step_at(rule, before)
         if number is None:
             return position, Decision(index, misses=misses)
         step = rule.steps[number]
-        if step.mutate and not _can_mutate(step, exchange):
-            cannot = exchange.would_be == 200
+        if step.mutate and not _can_mutate(step, occasion):
+            cannot = occasion.would_be == 200
             decision = Decision(index, not_applicable=cannot, misses=misses)
             return position, decision
-        delay = step.delay.draw(_chance(seed, "delay", exchange)) if step.delay else 0.0
+        delay = step.delay.draw(_chance(seed, "delay", occasion)) if step.delay else 0.0
         if rule.chance is None:
             position = (*position[:index], before + 1, *position[index + 1 :])
         return position, Decision(index, number, step, delay, misses=misses)
@@ -117,18 +117,18 @@ def shown(scenario: Scenario, positions: Mapping[str, Position]) -> list[dict[st
     ]
 
 
-def _can_mutate(step: Step, exchange: Exchange) -> bool:
+def _can_mutate(step: Step, occasion: Occasion) -> bool:
     from relace_mock.scenario import mutations  # noqa: PLC0415 - loaded when a scenario is first played
 
-    return exchange.would_be == 200 and (
-        exchange.request is not None
-        and mutations.applicable(step.mutate, exchange.request, exchange.received)
+    return occasion.would_be == 200 and (
+        occasion.request is not None
+        and mutations.applicable(step.mutate, occasion.request, occasion.received)
     )
 
 
-def _chance(seed: tuple[int, int, int], purpose: str, exchange: Exchange) -> float:
+def _chance(seed: tuple[int, int, int], purpose: str, occasion: Occasion) -> float:
     """A number from 0 to 1 that depends on nothing but what it is drawn for."""
-    numbers = " ".join(map(str, (*seed, exchange.arrivals)))
+    numbers = " ".join(map(str, (*seed, occasion.arrivals)))
     text = f"relace-mock chance {numbers} {purpose} "
-    drawn = hashlib.sha256(text.encode() + exchange.body_hash).digest()
+    drawn = hashlib.sha256(text.encode() + occasion.body_hash).digest()
     return int.from_bytes(drawn[:7], "big") / 2**56

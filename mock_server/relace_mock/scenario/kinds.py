@@ -101,7 +101,7 @@ class Flag:
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class OneOf:
     """One of some names, or of some numbers.
 
     ``aliases`` are names that people try; with ``statuses`` they try those, too.

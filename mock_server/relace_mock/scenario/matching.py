@@ -7,26 +7,10 @@ from typing import TYPE_CHECKING, NamedTuple
 from relace_mock.messages import EmbedRequest, Received, is_secret
 
 if TYPE_CHECKING:
-    from relace_mock.scenario.rule import When
+    from relace_mock.scenario.when import When
 
 
-#: What a request would get without a script: the documented statuses that a script can
-#: replace, and our own 415.
-OUTCOMES = (200, 400, 401, 404, 415, 429)
-#: Of these, what a valid request would get.
-_OF_VALID = (200, 429)
-#: Conditions that only a valid request can meet.
-ABOUT_REQUEST = (
-    "input_contains",
-    "input_matches",
-    "model",
-    "output_dtype",
-    "min_inputs",
-    "max_inputs",
-)
-
-
-class Exchange(NamedTuple):
+class Occasion(NamedTuple):
     """A request and what is known of it when the script is asked.
 
     ``request`` is None if it was refused; ``would_be`` is the status so far. ``attempt``
@@ -42,18 +26,18 @@ class Exchange(NamedTuple):
     body_hash: bytes
 
 
-def first_miss(when: When, exchange: Exchange) -> str | None:  # noqa: C901, PLR0911 - one branch a condition
+def first_miss(when: When, occasion: Occasion) -> str | None:  # noqa: C901, PLR0911 - one branch a condition
     """The first condition that does not hold, by its key; None if all do."""
-    if when.would_be and exchange.would_be not in when.would_be:
+    if when.would_be and occasion.would_be not in when.would_be:
         return "would_be"
-    if when.attempt and exchange.attempt not in when.attempt:
+    if when.attempt and occasion.attempt not in when.attempt:
         return "attempt"
     for name, value in (when.header or {}).items():
-        if value not in exchange.received.header(name.lower().encode()):
+        if value not in occasion.received.header(name.lower().encode()):
             return "header"
-    request = exchange.request
+    request = occasion.request
     if request is None:
-        return _needs_request(when)
+        return when.about_valid()
     if when.model is not None and request.model != when.model:
         return "model"
     if when.output_dtype is not None and request.output_dtype != when.output_dtype:
@@ -69,29 +53,6 @@ def first_miss(when: When, exchange: Exchange) -> str | None:  # noqa: C901, PLR
     if when.input_matches is not None and not any(map(when.input_matches.search, request.input)):
         return "input_matches"
     return None
-
-
-def _needs_request(when: When) -> str | None:
-    """The first condition that only a valid request can meet."""
-    return next((key for key in ABOUT_REQUEST if getattr(when, key) is not None), None)
-
-
-def covers(when: When, other: When) -> bool:
-    """Whether every request that meets ``other`` meets ``when`` as well, so far as one can tell."""
-
-    def outcomes(of: When) -> set[int]:
-        return set(of.would_be or (OUTCOMES if _needs_request(of) is None else _OF_VALID))
-
-    same = ("input_matches", "model", "output_dtype")
-    return (
-        outcomes(other) <= outcomes(when)
-        and all(getattr(when, key) in (None, getattr(other, key)) for key in same)
-        and (not when.attempt or set() < set(other.attempt) <= set(when.attempt))
-        and (when.header or {}).items() <= (other.header or {}).items()
-        and (when.min_inputs or 1) <= (other.min_inputs or 1)
-        and (when.max_inputs is None or 0 < (other.max_inputs or 0) <= when.max_inputs)
-        and (when.input_contains is None or when.input_contains in (other.input_contains or ""))
-    )
 
 
 def why(when: When, condition: str) -> str:

@@ -16,12 +16,11 @@ from typing import Annotated, Any, ClassVar, get_args
 from relace_mock.scenario import aliases
 from relace_mock.scenario.compounds import ListOf, Mistakes, Record
 from relace_mock.scenario.durations import Duration
-from relace_mock.scenario.kinds import Choice, Flag, Text
+from relace_mock.scenario.kinds import Flag, OneOf, Text
 from relace_mock.scenario.mistakes import ScenarioError
 from relace_mock.scenario.numbers import Multiple, Whole
 from relace_mock.scenario.rule import (
     Rule,
-    When,
     as_rules,
     as_steps,
     covered,
@@ -30,6 +29,7 @@ from relace_mock.scenario.rule import (
 )
 from relace_mock.scenario.source import Node, parse
 from relace_mock.scenario.step import Step
+from relace_mock.scenario.when import When
 from relace_mock.settings import ResetForm
 
 _QUOTA = re.compile(
@@ -50,7 +50,7 @@ class RateLimit:
     )
     reset: Annotated[
         ResetForm | None,
-        Choice(get_args(ResetForm)),
+        OneOf(get_args(ResetForm)),
         "the form of X-RateLimit-Reset; by default the server's",
     ] = None
 

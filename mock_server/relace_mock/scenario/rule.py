@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
 from relace_mock.scenario import aliases, mutations
-from relace_mock.scenario.compounds import Fields, ListOf, Mistakes, Record
-from relace_mock.scenario.kinds import Choice, Flag, Regex, Text
-from relace_mock.scenario.matching import ABOUT_REQUEST, OUTCOMES, covers
+from relace_mock.scenario.compounds import ListOf, Mistakes, Record
+from relace_mock.scenario.kinds import Flag
 from relace_mock.scenario.mistakes import ScenarioError
-from relace_mock.scenario.numbers import Fraction, Whole
+from relace_mock.scenario.numbers import Fraction
 from relace_mock.scenario.source import Node
 from relace_mock.scenario.step import Step, as_step
+from relace_mock.scenario.when import When
 
 _STEP_KEYS = frozenset(field.name for field in dataclasses.fields(Step))
 
@@ -65,67 +64,6 @@ def unreachable(node: Node) -> Iterator[ScenarioError]:
     repeat = node.value.get("repeat")
     if lasting and repeat is not None and repeat.value is True:
         yield node.keys["repeat"].mistake("is never reached: the last step lasts forever")
-
-
-@dataclass(frozen=True, slots=True)
-class When:
-    """Which requests a rule is for: all that is given must hold."""
-
-    ALIASES: ClassVar = aliases.WHEN_KEYS
-
-    input_contains: Annotated[str | None, Text(), "any input contains this"] = None
-    input_matches: Annotated[
-        re.Pattern[str] | None, Regex(), "this regular expression is found in any input"
-    ] = None
-    model: Annotated[str | None, Text(), "the model asked for"] = None
-    output_dtype: Annotated[
-        str | None, Choice(("float", "binary")), "the output_dtype, given or default"
-    ] = None
-    min_inputs: Annotated[int | None, Whole(1), "so many inputs or more"] = None
-    max_inputs: Annotated[int | None, Whole(1), "so many inputs or fewer"] = None
-    header: Annotated[
-        dict[str, str] | None,
-        Fields(removable=False, forbidden={}),
-        "header fields that the request has, each with this value",
-    ] = None
-    attempt: Annotated[
-        tuple[int, ...],
-        ListOf(Whole(1), single=True, unique=True),
-        "the n-th request with the same body since the last success",
-    ] = ()
-    would_be: Annotated[
-        tuple[int, ...],
-        ListOf(Choice(OUTCOMES), single=True, unique=True),
-        "the status there would be without a script",
-    ] = ()
-
-    @staticmethod
-    def form(node: Node) -> str:
-        """See ``Record``."""
-        if isinstance(node.value, str) and node.value.lower() not in ("", "always", "all", "any"):
-            text = node.value if len(node.value) < 60 and '"' not in node.value else "…"
-            return f'{{input_contains: "{text}"}}'
-        return "{} for every request"
-
-    @staticmethod
-    def elsewhere(name: str) -> str | None:
-        """See ``Record``."""
-        if name in ("chance", "repeat", "steps"):
-            return "it belongs to the rule, beside when"
-        return None
-
-    def mistakes(self, node: Node) -> Iterator[ScenarioError]:
-        """Conditions that exclude each other."""
-        if self.min_inputs and self.max_inputs and self.min_inputs > self.max_inputs:
-            yield node.keys["max_inputs"].mistake(
-                f"is less than min_inputs, {self.min_inputs}: no request can match"
-            )
-        if self.would_be and not {200, 429} & set(self.would_be):
-            for key in ABOUT_REQUEST:
-                if key in node.keys:
-                    yield node.keys[key].mistake(
-                        "is known of valid requests only; would_be excludes them"
-                    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,7 +127,7 @@ def covered(node: Node) -> Iterator[ScenarioError]:
         when = Mistakes().read(Record(When), keys["when"]) if "when" in keys else None
         if when is None:
             continue
-        if any(covers(each, when) for each in earlier):
+        if any(each.covers(when) for each in earlier):
             yield item.mistake("is never reached: an earlier rule matches all that it does")
         if "chance" not in keys or keys["chance"].value == 1:
             earlier.append(when)

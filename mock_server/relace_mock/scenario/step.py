@@ -19,9 +19,9 @@ from relace_mock.scenario.durations import Duration
 from relace_mock.scenario.faults import FAULTS
 from relace_mock.scenario.kinds import (
     Base64,
-    Choice,
     Flag,
     Json,
+    OneOf,
     Schema,
     Text,
 )
@@ -92,7 +92,7 @@ class RetryAfterKind:
         return {"anyOf": [_WHOLE_SECONDS.schema(), Record(_DateKeys).schema()]}
 
 
-_FOREVER = Choice(("forever",), aliases.FOREVER)
+_FOREVER = OneOf(("forever",), aliases.FOREVER)
 
 
 def _is_a_number(node: Node) -> bool:
@@ -128,12 +128,12 @@ class Step:
     ] = None
     fault: Annotated[
         str | None,
-        Choice(tuple(FAULTS), aliases.FAULTS, statuses=True),
+        OneOf(tuple(FAULTS), aliases.FAULTS, statuses=True),
         "an answer that does not arrive",
     ] = None
     mutate: Annotated[
         tuple[str, ...],
-        ListOf(Choice(tuple(MUTATIONS), aliases.MUTATIONS), single=True, unique=True),
+        ListOf(OneOf(tuple(MUTATIONS), aliases.MUTATIONS), single=True, unique=True),
         "a 200 that lies, in one way or in several",
     ] = ()
     body: Annotated[Any, Json(), "the body of a status, as JSON"] = Absent.ABSENT

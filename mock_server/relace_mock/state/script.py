@@ -16,7 +16,7 @@ from relace_mock.refusals import Refusal, rate_limited, unknown_scenario
 from relace_mock.scenario import engine
 from relace_mock.scenario.engine import NOTHING, Decision
 from relace_mock.scenario.library import SUFFIXES, Library
-from relace_mock.scenario.matching import Exchange
+from relace_mock.scenario.matching import Occasion
 from relace_mock.scenario.selection import Wish, wish_of
 from relace_mock.settings import Settings, SettingsError, parse_rate
 from relace_mock.state import quota
@@ -94,11 +94,11 @@ class Script:
                 return Turn(so_far, fields=fields, now=now)
             request = outcome if isinstance(outcome, EmbedRequest) else None
             would_be = so_far.status if isinstance(so_far, Refusal) else 200
-            exchange = Exchange(
+            occasion = Occasion(
                 received, request, would_be, counts.attempts, counts.arrivals, body_hash
             )
             before = namespace.positions.get(scenario.digest) or engine.start(scenario)
-            position, decision = engine.decide(scenario, before, exchange, self._seed)
+            position, decision = engine.decide(scenario, before, occasion, self._seed)
             if position is not before:
                 namespace.moved(scenario, position)
             return Turn(so_far, decision, fields=fields, now=now)
