@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
 
+from relace_mock.durations import LONGEST, seconds_in
+
 SpaceName = Literal["lexical", "hash"]
 UnknownKeyStatus = Literal[404, 401]
 BinaryDtype = Literal["int8", "uint8"]
@@ -15,8 +17,6 @@ ResetForm = Literal["epoch", "iso", "seconds"]
 Http = Literal["auto", "httptools", "h11"]
 Contract = Literal["observed", "documented"]
 
-_RATE = re.compile(r"(\d{1,9})/(\d{1,9}(?:\.\d{1,9})?)(ms|s|m|h)")
-_LONGEST = 366 * 86400.0  # seconds
 # RFC 6454 section 7: a scheme and a host, perhaps a port; no path, not even `/`.
 _ORIGIN = re.compile(r"(?i)[a-z][a-z0-9+.-]*://([a-z0-9._-]+|\[[0-9a-f:.]+\])(:\d{1,5})?")
 #: The largest ``time_scale``.
@@ -178,14 +178,14 @@ def _at_least(name: str, value: int, least: int) -> None:
 
 def parse_rate(text: str) -> tuple[int, float]:
     """``3/60s`` is 3 requests in 60 seconds. Raises ``SettingsError``."""
-    match = _RATE.fullmatch(text.strip())
-    requests, per, unit = match.groups() if match else ("0", "0", "s")
-    seconds = float(per) * {"ms": 0.001, "s": 1, "m": 60, "h": 3600}[unit]
-    if int(requests) < 1 or not 0 < seconds <= _LONGEST:
+    number, _, per = text.strip().partition("/")
+    requests = int(number) if re.fullmatch("[0-9]{1,9}", number) else 0
+    seconds = seconds_in(per) or 0.0
+    if requests < 1 or not 0 < seconds <= LONGEST:
         raise SettingsError(
             f"rate-limit must be as 3/60s, requests/time of at most a year, not {text!r}"
         )
-    return int(requests), seconds
+    return requests, seconds
 
 
 def parse_size(text: str) -> int:

@@ -15,9 +15,8 @@ from typing import Any
 
 import jsonschema_rs
 import orjson
-import yaml
 
-from relace_mock import rendering
+from relace_mock import rendering, yaml_loader
 from relace_mock.auth import bearer_key
 from relace_mock.control import filters
 from relace_mock.control.guard import Guard
@@ -274,8 +273,7 @@ class Control:
 def document() -> dict[str, Any]:
     """The description of this API, with the schema of a scenario in it."""
     text = (Path(__file__).parent / "control.yaml").read_bytes()
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the fast one needs libyaml
-    described: dict[str, Any] = yaml.load(text, loader)  # noqa: S506 - both are safe
+    described: dict[str, Any] = yaml_loader.load(text)
     scenario = {key: value for key, value in _scenario_schema().items() if key != "$schema"}
     described["components"]["schemas"]["Scenario"] = scenario
     return described

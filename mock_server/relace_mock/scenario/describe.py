@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from http import HTTPStatus
 
+from relace_mock.excerpts import quoted
 from relace_mock.scenario.faults import FAULTS
 from relace_mock.scenario.model import Scenario
 from relace_mock.scenario.mutations import MUTATIONS
@@ -80,7 +81,7 @@ def _action(step: Step) -> str:
     if step.status is not None:
         body = "its documented message"
         if step.body is not Absent.ABSENT:
-            body = f"the body {step.body!r:.60}"
+            body = f"the body {quoted(step.body, 60)}"
         elif step.fixed_body is not None:
             body = f"a body of {len(step.fixed_body[0])} bytes"
         elif step.status < 400:

@@ -15,6 +15,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from relace_mock.excerpts import quoted, shortened
 from relace_mock.scenario.mistakes import plain_name, suggestion
 from relace_mock.scenario.source import Node
 
@@ -43,8 +44,8 @@ def found(node: Node) -> str:
         name = {None: "null", True: "true", False: "false"}[value]
         return name if node.written in ("", name) else f"{node.written}, in YAML {name}"
     if isinstance(value, str):
-        return repr(value)[:60]
-    return node.written[:60]
+        return quoted(value, 60)
+    return shortened(node.written)
 
 
 def _quoted(node: Node) -> str:

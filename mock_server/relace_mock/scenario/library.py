@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from relace_mock.excerpts import quoted
 from relace_mock.scenario.mistakes import ScenarioError, suggestion
 from relace_mock.scenario.source import SIZE_LIMIT
 
@@ -17,6 +18,11 @@ if TYPE_CHECKING:
     from relace_mock.scenario.model import Scenario
 
 SUFFIXES = (".yaml", ".yml", ".json")
+
+
+def names_a_file(text: str) -> bool:
+    """Whether a text means a file, by its suffix or by a slash in it, and not a scenario's name."""
+    return text.endswith(SUFFIXES) or "/" in text or "\\" in text
 
 
 def bundled_folder() -> Path:
@@ -96,7 +102,7 @@ class Library:
         names = self.names()
         near = suggestion(name, names)
         hint = near if near.startswith("did") else ""
-        return f"there is no scenario {name[:80]!r}; {hint} known are {', '.join(names)}".replace(
+        return f"there is no scenario {quoted(name)}; {hint} known are {', '.join(names)}".replace(
             "  ", " "
         )
 

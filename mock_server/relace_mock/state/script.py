@@ -15,7 +15,7 @@ from relace_mock.messages import EmbedRequest, Headers, Received
 from relace_mock.refusals import Refusal, rate_limited, unknown_scenario
 from relace_mock.scenario import engine
 from relace_mock.scenario.engine import NOTHING, Decision
-from relace_mock.scenario.library import SUFFIXES, Library
+from relace_mock.scenario.library import Library, names_a_file
 from relace_mock.scenario.matching import Occasion
 from relace_mock.scenario.selection import Wish, wish_of
 from relace_mock.settings import Settings, SettingsError, parse_rate
@@ -159,7 +159,7 @@ class Script:
 def _open_library(settings: Settings) -> tuple[Library, Installed | None]:
     """The scenarios there are, and the server's default. Raises ``SettingsError``."""
     name = settings.scenario
-    if name is not None and (name.endswith(SUFFIXES) or "/" in name):
+    if name is not None and names_a_file(name):
         path = Path(name)
         library = Library(settings.scenarios, path)
         return library, Installed(library.name_of(path), None)
