@@ -188,8 +188,9 @@ class Control:
         self._script.namespaces.change(namespace_of(key), play)
 
     def _installed(self, body: bytes) -> Installed:
-        node, mistakes = parse(body, "scenario")
-        if not mistakes and isinstance(node.value, dict) and node.value.keys() == {"name"}:
+        parsed = parse(body, "scenario")
+        node = parsed.top
+        if not parsed.mistakes and isinstance(node.value, dict) and node.value.keys() == {"name"}:
             name: Node = node.value["name"]
             library = self._script.library
             if not isinstance(name.value, str):

@@ -51,29 +51,29 @@ def decide(
     scenario: Scenario, position: Position, occasion: Occasion, server_seed: int
 ) -> tuple[Position, Decision]:
     """What this request gets, and where the story then stands."""
-    misses: tuple[tuple[int, str], ...] = ()
+    misses: list[tuple[int, str]] = []
     for index, rule in enumerate(scenario.rules):
         missed = first_miss(rule.when, occasion)
         seed = (server_seed, scenario.seed, index)
         if missed is None and rule.chance is not None:
             missed = "chance" if _chance(seed, "answer", occasion) >= rule.chance else None
         if missed is not None:
-            misses += ((index, missed),)
+            misses.append((index, missed))
             continue
         before = position[index] if rule.chance is None else occasion.arrivals - 1
         number = step_at(rule, before)
         if number is None:
-            return position, Decision(index, misses=misses)
+            return position, Decision(index, misses=tuple(misses))
         step = rule.steps[number]
         if step.mutate and not _can_mutate(step, occasion):
             cannot = occasion.would_be == 200
-            decision = Decision(index, not_applicable=cannot, misses=misses)
+            decision = Decision(index, not_applicable=cannot, misses=tuple(misses))
             return position, decision
         delay = step.delay.draw(_chance(seed, "delay", occasion)) if step.delay else 0.0
         if rule.chance is None:
             position = (*position[:index], before + 1, *position[index + 1 :])
-        return position, Decision(index, number, step, delay, misses=misses)
-    return position, Decision(misses=misses)
+        return position, Decision(index, number, step, delay, misses=tuple(misses))
+    return position, Decision(misses=tuple(misses))
 
 
 def step_at(rule: Rule, answers: int) -> int | None:

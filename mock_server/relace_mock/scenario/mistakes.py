@@ -8,6 +8,8 @@ from types import MappingProxyType
 
 from relace_mock.settings import SettingsError
 
+#: Mistakes of a file that are told. Whoever has more made one of them many times.
+MISTAKE_LIMIT = 1000
 _SHOWN = 20  # mistakes of a file in one message
 _WORDS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|[-\s]+")
 _NONE: Mapping[str, str] = MappingProxyType({})

@@ -15,6 +15,7 @@ from typing import Annotated, Any, ClassVar, get_args
 
 from relace_mock.scenario import aliases
 from relace_mock.scenario.compounds import ListOf, Mistakes, Record
+from relace_mock.scenario.coverage import covered
 from relace_mock.scenario.durations import Duration
 from relace_mock.scenario.kinds import Flag, OneOf, Text
 from relace_mock.scenario.mistakes import ScenarioError
@@ -23,7 +24,6 @@ from relace_mock.scenario.rule import (
     Rule,
     as_rules,
     as_steps,
-    covered,
     step_elsewhere,
     unreachable,
 )
@@ -32,9 +32,12 @@ from relace_mock.scenario.step import Step
 from relace_mock.scenario.when import When
 from relace_mock.settings import ResetForm
 
+#: Rules in a scenario.
+RULE_LIMIT = 1000
 _QUOTA = re.compile(
     r"(\d{1,9})\s*(?:/|per|in|every|a)\s*(\d{0,9})\s*(?:(ms|s|m|h)\w*)", re.IGNORECASE
 )
+_LONGEST_RATE = 60  # characters of a rate that is recognised for a message
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +60,10 @@ class RateLimit:
     @staticmethod
     def form(node: Node) -> str:
         """See ``Record``."""
-        match = _QUOTA.fullmatch(node.value.strip()) if isinstance(node.value, str) else None
+        short = (
+            node.value if isinstance(node.value, str) and len(node.value) <= _LONGEST_RATE else ""
+        )
+        match = _QUOTA.fullmatch(short.strip())
         if match:
             return f"{{requests: {match[1]}, per: {match[2] or 1}{match[3].lower()}}}"
         whole = node.written if type(node.value) is int and node.value > 0 else 3
@@ -89,7 +95,7 @@ class _File:
     repeat: Annotated[bool, Flag(), "whether the steps begin again after the last"] = False
     rules: Annotated[
         tuple[Rule, ...],
-        ListOf(Record(Rule), form=as_rules),
+        ListOf(Record(Rule), form=as_rules, most=RULE_LIMIT),
         "the first rule that matches answers",
     ] = ()
 
@@ -128,7 +134,11 @@ class _File:
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """A story, ready to be played. ``digest`` tells two versions of it apart."""
+    """A story, ready to be played.
+
+    ``digest`` tells two versions of it apart. ``size`` is that of its source in bytes, aliases
+    written out, for those who keep many scenarios.
+    """
 
     name: str
     description: str
@@ -138,6 +148,7 @@ class Scenario:
     rules: tuple[Rule, ...]
     digest: str
     source: Any
+    size: int
 
 
 _KIND = Record(_File)
@@ -148,8 +159,9 @@ def read(text: bytes, file: str, default_name: str) -> Scenario:
 
     ``file`` names the text in messages. The top may also have ``$schema``, for editors.
     """
-    node, unread = parse(text, file)
-    mistakes = Mistakes(unread)
+    parsed = parse(text, file)
+    node = parsed.top
+    mistakes = Mistakes(parsed.mistakes)
     if isinstance(node.value, dict) and "$schema" in node.value:
         mistakes.read(Text(), node.value.pop("$schema"))
     keys: _File = mistakes.read(_KIND, node)
@@ -167,6 +179,7 @@ def read(text: bytes, file: str, default_name: str) -> Scenario:
         rules,
         hashlib.sha256(name.encode() + b"\n" + text).hexdigest()[:16],
         node.plain(),
+        max(len(text), parsed.size),
     )
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
 from relace_mock.scenario import aliases, mutations
-from relace_mock.scenario.compounds import ListOf, Mistakes, Record
+from relace_mock.scenario.compounds import ListOf, Record
 from relace_mock.scenario.kinds import Flag
 from relace_mock.scenario.mistakes import ScenarioError
 from relace_mock.scenario.numbers import Fraction
@@ -116,18 +116,3 @@ class Rule:
     def is_certain(self) -> bool:
         """Whether it answers whenever it matches."""
         return self.chance is None or self.chance == 1
-
-
-def covered(node: Node) -> Iterator[ScenarioError]:
-    """Rules that are never reached, as an earlier one answers all that they match."""
-    rules = node.value.get("rules")
-    earlier: list[When] = []
-    for item in rules.value if rules is not None and isinstance(rules.value, list) else ():
-        keys = item.value if isinstance(item.value, dict) else {}
-        when = Mistakes().read(Record(When), keys["when"]) if "when" in keys else None
-        if when is None:
-            continue
-        if any(each.covers(when) for each in earlier):
-            yield item.mistake("is never reached: an earlier rule matches all that it does")
-        if "chance" not in keys or keys["chance"].value == 1:
-            earlier.append(when)

@@ -1,0 +1,64 @@
+"""Rules that no request reaches, as an earlier rule answers all that they match.
+
+A file may have a thousand rules, so they are not compared each with each: an earlier rule can only
+cover a later one that shares its exact conditions, and is looked up by those.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Hashable, Iterator
+from itertools import product
+
+from relace_mock.scenario.compounds import Mistakes, Record
+from relace_mock.scenario.mistakes import ScenarioError
+from relace_mock.scenario.source import Node
+from relace_mock.scenario.when import When
+
+_EXACT = ("model", "output_dtype", "input_matches")
+
+
+def covered(node: Node) -> Iterator[ScenarioError]:
+    """A mistake for each rule of a file that is never reached. ``node`` is the file."""
+    rules = node.value.get("rules")
+    earlier = _Earlier()
+    for item in rules.value if rules is not None and isinstance(rules.value, list) else ():
+        keys = item.value if isinstance(item.value, dict) else {}
+        when = Mistakes().read(Record(When), keys["when"]) if "when" in keys else None
+        if when is None:
+            continue
+        if earlier.cover(when):
+            yield item.mistake("is never reached: an earlier rule matches all that it does")
+        elif "chance" not in keys or keys["chance"].value == 1:
+            earlier.add(when)
+
+
+class _Earlier:
+    """The conditions of earlier rules, by what a rule must have in common with one to be covered."""
+
+    def __init__(self) -> None:
+        self._by_key: defaultdict[Hashable, list[When]] = defaultdict(list)
+        self._contained: dict[str, None] = {}
+
+    def add(self, when: When) -> None:
+        for attempt in when.attempt or (None,):
+            field = min(when.header.items()) if when.header else None
+            exact = tuple(getattr(when, key) for key in _EXACT)
+            self._by_key[(when.input_contains, field, attempt, exact)].append(when)
+        if when.input_contains is not None:
+            self._contained[when.input_contains] = None
+
+    def cover(self, when: When) -> bool:
+        """Whether one of them covers these conditions."""
+        return any(
+            each.covers(when) for key in self._keys(when) for each in self._by_key.get(key, ())
+        )
+
+    def _keys(self, when: When) -> Iterator[Hashable]:
+        """All keys under which conditions that cover these may have been added."""
+        whole = when.input_contains or ""
+        contained = [text for text in self._contained if text in whole]
+        fields = (when.header or {}).items()
+        attempt = when.attempt[0] if when.attempt else None
+        exact = [{None, getattr(when, key)} for key in _EXACT]
+        yield from product((None, *contained), (None, *fields), {None, attempt}, product(*exact))
