@@ -153,6 +153,7 @@ def test_a_number_as_long_as_a_file_is_refused_before_it_is_computed(number: str
         "dimensions: '" + "1" * 900_000 + "'",
         'steps: [{at: "' + "1" * 900_000 + '%"}]',
         "".join(f"%TAG !a{number}! tag:a\n" for number in range(50_000)) + "--- {}",
+        "steps: [{mutate: '" + "omit_usage, " * 50_000 + "'}]",
         "? " + "k" * 900_000 + "\n: " + "[" + "1, " * 20_000 + "]",
     ],
 )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from relace_mock.durations import LONGEST, PATTERN, seconds_in
 from relace_mock.scenario.kinds import Schema, found
-from relace_mock.scenario.numbers import number_in
+from relace_mock.scenario.numbers import number_in, short_text
 from relace_mock.scenario.source import Node
 
 # How people spell the units, and days, which the format does not have.
@@ -51,7 +51,7 @@ class Duration:
         if bare:
             with_unit = f"{bare}s" if self.whole else f"{bare}ms or {bare}s"
             return f": write {with_unit}" if seconds_in(f"{bare}s") is not None else ""
-        spelt = _SPELT.fullmatch(node.value.strip()) if isinstance(node.value, str) else None
+        spelt = _SPELT.fullmatch(short_text(node))
         if spelt is None:
             return ""
         number, unit = spelt[1] or "1", spelt.lastgroup or "s"

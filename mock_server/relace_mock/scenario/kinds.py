@@ -132,7 +132,7 @@ class OneOf:
     def _remedy(self, word: str, names: Sequence[str]) -> str:
         if word.strip() in names:
             return f"write {word.strip()}, without quotes"
-        parts = [part.strip() for part in word.split(",")]
+        parts = [part.strip() for part in word.split(",", 20)]
         if len(parts) > 1 and all(part in names for part in parts):
             return f"write a list, [{', '.join(parts)}]"
         return suggestion(word, names, self.aliases)

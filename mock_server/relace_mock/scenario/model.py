@@ -19,7 +19,7 @@ from relace_mock.scenario.coverage import covered
 from relace_mock.scenario.durations import Duration
 from relace_mock.scenario.kinds import Flag, OneOf, Text
 from relace_mock.scenario.mistakes import ScenarioError
-from relace_mock.scenario.numbers import Multiple, Whole
+from relace_mock.scenario.numbers import Multiple, Whole, short_text
 from relace_mock.scenario.rule import (
     Rule,
     as_rules,
@@ -37,7 +37,6 @@ RULE_LIMIT = 1000
 _QUOTA = re.compile(
     r"(\d{1,9})\s*(?:/|per|in|every|a)\s*(\d{0,9})\s*(?:(ms|s|m|h)\w*)", re.IGNORECASE
 )
-_LONGEST_RATE = 60  # characters of a rate that is recognised for a message
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,10 +59,7 @@ class RateLimit:
     @staticmethod
     def form(node: Node) -> str:
         """See ``Record``."""
-        short = (
-            node.value if isinstance(node.value, str) and len(node.value) <= _LONGEST_RATE else ""
-        )
-        match = _QUOTA.fullmatch(short.strip())
+        match = _QUOTA.fullmatch(short_text(node))
         if match:
             return f"{{requests: {match[1]}, per: {match[2] or 1}{match[3].lower()}}}"
         whole = node.written if type(node.value) is int and node.value > 0 else 3
