@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from itertools import product
 from typing import Any
 
@@ -12,10 +11,11 @@ from hypothesis import strategies as st
 
 from relace_mock.messages import EmbedRequest, OutputDtype, Received
 from relace_mock.scenario.matching import Occasion, first_miss
+from relace_mock.scenario.patterns import read_pattern
 from relace_mock.scenario.when import OUTCOMES, When
 
 DTYPES: tuple[OutputDtype, ...] = ("float", "binary")
-PATTERNS = (re.compile("^a"), re.compile("b"))
+PATTERNS = (read_pattern("^a"), read_pattern("b"))
 
 
 VALUES: dict[str, list[Any]] = {

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from http import HTTPStatus
 
@@ -10,6 +9,7 @@ from relace_mock.excerpts import quoted
 from relace_mock.scenario.faults import FAULTS
 from relace_mock.scenario.model import Scenario
 from relace_mock.scenario.mutations import MUTATIONS
+from relace_mock.scenario.patterns import DIFFERENCES, Pattern
 from relace_mock.scenario.rule import Rule
 from relace_mock.scenario.step import Absent, Step
 from relace_mock.scenario.when import When
@@ -37,6 +37,8 @@ def _lines(scenario: Scenario) -> Iterator[str]:
         yield indent + _end(rule)
     if scenario.rules and not alone:
         yield "  any other request: normal service"
+    if any(rule.when.input_matches for rule in scenario.rules):
+        yield f"  {DIFFERENCES}"
 
 
 _CONDITIONS = {
@@ -62,8 +64,8 @@ def _condition(rule: Rule) -> str:
             value = " and ".join(f"{name}: {wanted}" for name, wanted in value.items())
         elif isinstance(value, tuple):
             value = " or ".join(map(str, value))
-        elif isinstance(value, re.Pattern):
-            value = value.pattern
+        elif isinstance(value, Pattern):
+            value = value.text
         parts.append(words.format(value))
     condition = f"if {' and '.join(parts)}" if parts else "every request"
     if rule.chance is not None:

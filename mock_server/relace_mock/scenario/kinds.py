@@ -17,6 +17,7 @@ from typing import Any, Protocol
 
 from relace_mock.excerpts import quoted, shortened
 from relace_mock.scenario.mistakes import plain_name, suggestion
+from relace_mock.scenario.patterns import Pattern, read_pattern
 from relace_mock.scenario.source import Node
 
 _YES, _NO = ("true", "yes", "on", "y", "1"), ("false", "no", "off", "n", "0")
@@ -144,18 +145,19 @@ class OneOf:
 
 @dataclass(frozen=True, slots=True)
 class Regex:
-    """A regular expression of Python, compiled."""
+    """A regular expression of RE2."""
 
-    def read(self, node: Node) -> re.Pattern[str]:
+    def read(self, node: Node) -> Pattern:
         """See ``Kind``."""
+        text = Text().read(node)
         try:
-            return re.compile(Text().read(node))
-        except (re.error, RecursionError, OverflowError) as error:
-            node.fail(f"is not a regular expression: {error}")
+            return read_pattern(text)
+        except ValueError as error:
+            node.fail(f"is not a regular expression of RE2: {error}")
 
     def schema(self) -> Schema:
         """See ``Kind``."""
-        return {"type": "string", "format": "regex"}
+        return {"type": "string"}  # `format: regex` is ECMAScript's syntax, which differs
 
 
 @dataclass(frozen=True, slots=True)

@@ -146,6 +146,12 @@ class Scenario:
     source: Any
     size: int
 
+    @property
+    def looks_into_inputs(self) -> bool:
+        """Whether a rule looks for text or a pattern, which takes long in large inputs."""
+        whens = (rule.when for rule in self.rules)
+        return any(when.input_contains or when.input_matches for when in whens)
+
 
 _KIND = Record(_File)
 

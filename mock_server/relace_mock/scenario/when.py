@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Annotated, ClassVar
@@ -12,6 +11,7 @@ from relace_mock.scenario.compounds import Fields, ListOf
 from relace_mock.scenario.kinds import OneOf, Regex, Text
 from relace_mock.scenario.mistakes import ScenarioError
 from relace_mock.scenario.numbers import Whole
+from relace_mock.scenario.patterns import Pattern
 from relace_mock.scenario.source import Node
 
 #: What a request would get without a script: the documented statuses that a script can replace, and
@@ -38,7 +38,7 @@ class When:
 
     input_contains: Annotated[str | None, Text(), "any input contains this"] = None
     input_matches: Annotated[
-        re.Pattern[str] | None, Regex(), "this regular expression is found in any input"
+        Pattern | None, Regex(), "this regular expression is found in any input"
     ] = None
     model: Annotated[str | None, Text(), "the model asked for"] = None
     output_dtype: Annotated[

@@ -16,7 +16,7 @@ from relace_mock.refusals import Refusal, rate_limited, unknown_scenario
 from relace_mock.scenario import engine
 from relace_mock.scenario.engine import NOTHING, Decision
 from relace_mock.scenario.library import Library, names_a_file
-from relace_mock.scenario.matching import Occasion
+from relace_mock.scenario.matching import Inputs, Occasion, look_through
 from relace_mock.scenario.selection import Wish, wish_of
 from relace_mock.settings import Settings, SettingsError, parse_rate
 from relace_mock.state import quota
@@ -68,6 +68,8 @@ class Script:
             not outcome.scriptable or outcome.status in (401, 404)
         )
 
+        inputs = self._looked_through(wish, received, outcome, entry.namespace)
+
         def take(namespace: Namespace) -> Turn:
             entry.chosen_by, scenario, unknown = self._chosen(wish, namespace)
             namespace.names_its_own = wish is not None and wish.by == "key"
@@ -95,7 +97,7 @@ class Script:
             request = outcome if isinstance(outcome, EmbedRequest) else None
             would_be = so_far.status if isinstance(so_far, Refusal) else 200
             occasion = Occasion(
-                received, request, would_be, counts.attempts, counts.arrivals, body_hash
+                received, request, would_be, counts.attempts, counts.arrivals, body_hash, inputs
             )
             before = namespace.positions.get(scenario.digest) or engine.start(scenario)
             position, decision = engine.decide(scenario, before, occasion, self._seed)
@@ -104,6 +106,18 @@ class Script:
             return Turn(so_far, decision, fields=fields, now=now)
 
         return self.namespaces.change(entry.namespace, take)
+
+    def _looked_through(
+        self, wish: Wish | None, received: Received, outcome: EmbedRequest | Refusal, name: str
+    ) -> Inputs | None:
+        """The inputs of a request, looked through before the namespaces are locked."""
+        if isinstance(outcome, Refusal):
+            return None
+        inputs = Inputs(outcome.input)
+        _, scenario, _ = self.namespaces.change(name, lambda here: self._chosen(wish, here))
+        if scenario is not None and scenario.looks_into_inputs:
+            look_through(scenario.rules, received, outcome, inputs)
+        return inputs
 
     def made_up_fields(self, now: float) -> Headers:
         """The documented fields of a 429 that no quota stands behind."""
