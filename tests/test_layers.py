@@ -13,7 +13,7 @@ import relace_mock
 ROOT = Path(__file__).parent.parent
 # A room, a module or a folder of them, may import from those before it.
 ROOMS = [
-    ["version", "durations", "excerpts", "yaml_loader", "settings", "keywords"],
+    ["version", "durations", "excerpts", "yaml_loader", "reading", "settings", "keywords"],
     ["messages", "refusals", "clock"],
     ["contract"],
     ["scenario", "vectors", "auth", "validation", "rendering"],

@@ -6,10 +6,12 @@ edited badly while the server runs keeps its last good version, and the fault is
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from relace_mock import reading
 from relace_mock.excerpts import quoted
 from relace_mock.scenario.mistakes import ScenarioError, suggestion
 from relace_mock.scenario.source import SIZE_LIMIT
@@ -18,6 +20,10 @@ if TYPE_CHECKING:
     from relace_mock.scenario.model import Scenario
 
 SUFFIXES = (".yaml", ".yml", ".json")
+#: Scenarios in a folder: each is looked at five times a second when they are read again.
+FILE_LIMIT = 1000
+#: Bytes of all scenarios that are kept: those of the user's files, and those that are installed.
+KEPT_LIMIT = 64_000_000
 
 
 def names_a_file(text: str) -> bool:
@@ -35,13 +41,9 @@ def bundled_folder() -> Path:
 def read_file(path: Path) -> Scenario:
     """The scenario in a file. Raises ``ScenarioError``."""
     try:
-        if path.stat().st_size > SIZE_LIMIT:
-            raise ScenarioError(
-                str(path), 0, 0, "", f"is larger than {SIZE_LIMIT} bytes, too large for a scenario"
-            )
-        text = path.read_bytes()
-    except OSError as error:
-        raise ScenarioError(str(path), 0, 0, "", f"cannot be read: {error.strerror}") from None
+        text = reading.contents(path, SIZE_LIMIT)
+    except reading.UnreadableError as error:
+        raise _mistake(path, f"cannot be read: {error}") from None
     from relace_mock.scenario.model import read  # noqa: PLC0415 - loaded when a scenario is first played
 
     return read(text, str(path), path.stem)
@@ -50,20 +52,28 @@ def read_file(path: Path) -> Scenario:
 def files_in(folder: Path) -> list[Path]:
     """The scenario files of a folder, by name. Raises ``ScenarioError``."""
     try:
-        files = sorted(path for path in folder.iterdir() if _is_scenario(path))
+        with os.scandir(folder) as entries:
+            names = [entry.name for entry in entries if _is_scenario(entry)]
     except OSError as error:
-        raise ScenarioError(str(folder), 0, 0, "", f"cannot be read: {error.strerror}") from None
-    return files
+        raise _mistake(folder, f"cannot be read: {error.strerror}") from None
+    if len(names) > FILE_LIMIT:
+        raise _mistake(folder, f"has {len(names)} scenarios, and {FILE_LIMIT} are the most")
+    return [folder / name for name in sorted(names)]
 
 
-def _is_scenario(path: Path) -> bool:
-    """Whether a file of a folder is a scenario, and not hidden or left there by an editor."""
-    name = path.name
-    if path.suffix not in SUFFIXES or name.endswith(".schema.json"):
+def _is_scenario(entry: os.DirEntry[str]) -> bool:
+    """Whether an entry of a folder is a scenario, and not hidden or left there by an editor."""
+    stem, suffix = os.path.splitext(entry.name)  # noqa: PTH122 - of a name; a Path for each is slow
+    if suffix not in SUFFIXES or entry.name.endswith(".schema.json"):
         return False
-    hidden = name.startswith((".", "#", "~$"))  # .x.yaml, .#x.yaml and ._x.yaml; ~$x.yaml
-    leaving = path.stem.endswith(("~", "#"))  # x~.yaml
-    return not (hidden or leaving or path.is_dir())
+    hidden = entry.name.startswith((".", "#", "~$"))  # .x.yaml, .#x.yaml and ._x.yaml; ~$x.yaml
+    leaving = stem.endswith(("~", "#"))  # x~.yaml
+    return not (hidden or leaving or entry.is_dir())
+
+
+def _mistake(path: Path, problem: str, key: str = "") -> ScenarioError:
+    """A mistake of a file or a folder as a whole."""
+    return ScenarioError(str(path), 0, 0, key, problem)
 
 
 class Library:
@@ -115,7 +125,8 @@ class Library:
                 self._folder or Path(), f"{error.brief}; all good versions stay"
             )
             return
-        for path in [path for path in self._own if path not in paths]:
+        there = set(paths)
+        for path in [path for path in self._own if path not in there]:
             self._tried.clear()  # a name may be free now
             yield f"scenario {self._forget(path)} is gone with {path}"
         for path in paths:
@@ -145,21 +156,25 @@ class Library:
     def _add(self, path: Path) -> None:
         stamp = _stamp(path)
         scenario = read_file(path)
-        others = {other.name: at for at, (_, other) in self._own.items() if at != path}
-        others |= {name: at for name, at in self._bundled.items() if at.resolve() != path.resolve()}
-        if scenario.name in others:
-            raise ScenarioError(
-                str(path),
-                0,
-                0,
-                "name",
-                f"{scenario.name} is also in {others[scenario.name]}: rename one",
-            )
+        self._refuse_other(path, scenario)
         _, before = self._own.get(path, (None, scenario))
         self._own[path] = stamp, scenario
         self._read[scenario.name] = scenario
         if before.name != scenario.name:
             self._read.pop(before.name, None)
+
+    def _refuse_other(self, path: Path, scenario: Scenario) -> None:
+        """Refuse a scenario that has another one's name, or is one too many."""
+        others = {other.name: at for at, (_, other) in self._own.items() if at != path}
+        bundled = self._bundled.get(scenario.name)
+        where = others.get(scenario.name, bundled)
+        if where is not None and not (where is bundled and where.resolve() == path.resolve()):
+            raise _mistake(path, f"{scenario.name} is also in {where}: rename one", "name")
+        kept = sum(other.size for at, (_, other) in self._own.items() if at != path)
+        if kept + scenario.size > KEPT_LIMIT:
+            raise _mistake(
+                path, f"the scenarios before it have {kept} bytes; {KEPT_LIMIT} are the most"
+            )
 
     def _forget(self, path: Path) -> str:
         """Drop the scenario of one of the user's files; gives the name that it had."""
@@ -173,5 +188,5 @@ def _stamp(path: Path) -> tuple[int, int]:
     try:
         status = path.stat()
     except OSError as error:
-        raise ScenarioError(str(path), 0, 0, "", f"cannot be read: {error.strerror}") from None
+        raise _mistake(path, f"cannot be read: {error.strerror}") from None
     return status.st_mtime_ns, status.st_size
