@@ -12,7 +12,8 @@ import stat
 from pathlib import Path
 
 _PIECE = 1 << 20  # bytes that are asked for at once
-# Whatever the file has become since it was looked at, opening it neither waits nor takes a terminal.
+# Whatever the file has become since it was looked at, opening it neither waits nor takes over a
+# terminal.
 _FLAGS = (
     os.O_RDONLY
     | getattr(os, "O_NONBLOCK", 0)

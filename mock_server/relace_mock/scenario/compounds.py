@@ -1,6 +1,6 @@
-"""The kinds of value that are made of others: lists, header fields, records.
+"""Kinds of value that consist of others: lists, header fields, records.
 
-Each reads all its parts before it refuses any, so that a user sees every mistake at once.
+Each reads all of its parts before it refuses any, so that a user sees every mistake at once.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from relace_mock.scenario.source import Node
 
 
 class Mistakes:
-    """Collects what is wrong with the parts of a value."""
+    """Collects the mistakes in the parts of a value."""
 
     def __init__(self, found: Iterable[ScenarioError] = ()) -> None:
         self._found: list[ScenarioError] = []
@@ -26,22 +26,22 @@ class Mistakes:
         self.add_all(found)
 
     def add(self, mistake: ScenarioError) -> None:
-        """Collect a mistake, with all that it has beside it."""
+        """Collect a mistake, with its ``others``."""
         self._found.append(mistake)
         self._count += len(mistake.all)
 
     def add_all(self, mistakes: Iterable[ScenarioError]) -> None:
-        """Collect several."""
+        """Collect several mistakes."""
         for mistake in mistakes:
             self.add(mistake)
 
     @property
     def are_many(self) -> bool:
-        """Whether there are more than anyone reads, so that looking for others may stop."""
+        """Whether there are so many mistakes that the reader may stop looking for others."""
         return self._count >= MISTAKE_LIMIT
 
     def read(self, kind: Kind, node: Node) -> Any:
-        """The value of a part; None after its mistakes are collected."""
+        """Read a part of a value. Return None if it has mistakes, which are collected."""
         if node.broken is not None:
             self.add(node.broken)
             if node.value is None:
@@ -60,10 +60,10 @@ class Mistakes:
 
 @dataclass(frozen=True, slots=True)
 class ListOf:
-    """A list of at least one; ``single``: one value may stand for a list of one.
+    """A list with at least one entry, and at most ``most``.
 
-    ``form`` shows what to write in place of a value that is no list. ``unique``: no value, which
-    then must be hashable, stands there twice. ``most`` is how many there may be.
+    ``single``: a value that is no list counts as a list of one. ``unique``: no entry appears twice;
+    entries must be hashable. ``form`` shows what to write instead of a value that is no list.
     """
 
     kind: Kind
@@ -109,7 +109,7 @@ class ListOf:
 
 @dataclass(frozen=True, slots=True)
 class Fields:
-    """Names of header fields, with their values; ``removable``: null removes the field."""
+    """Names and values of header fields; ``removable``: null stands for removing a field."""
 
     removable: bool
     forbidden: Mapping[str, str]
@@ -135,7 +135,7 @@ class Fields:
         return fields
 
     def _problem(self, name: str, seen: Mapping[str, str]) -> str | None:
-        """What is wrong with a name, after those that were seen before."""
+        """The problem with a name, given those before it; None if there is none."""
         if not re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", name):
             return f"{name!r} is not a name of a header field"
         if name.lower() in seen:
@@ -149,7 +149,7 @@ class Fields:
 
 
 def _as_fields(node: Node) -> str:
-    """The mapping that was perhaps meant by a list or a text of header fields."""
+    """The mapping that a list or a text of header fields probably means."""
     items = node.value if isinstance(node.value, list) else [node]
     pairs: list[tuple[str, str]] = []
     for item in items:
@@ -165,7 +165,7 @@ def _as_fields(node: Node) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _FieldValue:
-    """The value of a header field, null if it is ``removable``."""
+    """The value of a header field; may be null if it is ``removable``."""
 
     removable: bool
 
@@ -187,7 +187,7 @@ class _FieldValue:
 
 @dataclass(frozen=True, slots=True)
 class Either:
-    """One kind if ``first_if`` holds of the node, else the other."""
+    """One of two kinds: the first if ``first_if`` is true of the node."""
 
     first: Kind
     second: Kind
@@ -208,11 +208,11 @@ class Record:
 
     A field is annotated with its type, its kind and its description. The class may have
 
-    * ``conflicts(node)``, which gives mistakes that the keys alone show;
-    * ``mistakes(self, node)``, which gives those that the values show, once all are read;
-    * ``ALIASES``, other names of its keys that people try;
-    * ``elsewhere(name)``, which says where a key belongs that is not one here;
-    * ``form(node)``, which shows what to write in place of a value that is no mapping.
+    * ``conflicts(node)``, which yields mistakes that the keys alone show;
+    * ``mistakes(self, node)``, which yields mistakes that the values show, once all are read;
+    * ``ALIASES``, wrong names of its keys that people try;
+    * ``elsewhere(name)``, which says where an unknown key belongs;
+    * ``form(node)``, which shows what to write instead of a value that is no mapping.
     """
 
     of: type[Any]
@@ -233,7 +233,7 @@ class Record:
                 mistakes.add(node.keys[name].mistake(f"is not a key here; {remedy}"))
             if mistakes.are_many:
                 break
-        # A key that cannot be read, or is not known, is perhaps the one that is missing.
+        # A key that is unknown or unreadable may be a misspelling of the missing one.
         if node.broken is None and node.value.keys() <= keys.keys():
             for field in fields(self.of):
                 if field.default is MISSING and field.name not in values:

@@ -1,7 +1,7 @@
-"""Rules that no request reaches, as an earlier rule answers all that they match.
+"""Find rules that no request reaches, because an earlier rule matches all of their requests.
 
-A file may have a thousand rules, so they are not compared each with each: an earlier rule can only
-cover a later one that shares its exact conditions, and is looked up by those.
+A file may have a thousand rules, so comparing each pair would take long. An earlier rule can only
+cover a later one that shares its exact conditions, so a table finds it by those.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _EXACT = ("model", "output_dtype", "input_matches")
 
 
 def covered(node: Node) -> Iterator[ScenarioError]:
-    """A mistake for each rule of a file that is never reached. ``node`` is the file."""
+    """Yield a mistake for each rule that is never reached. ``node`` is the whole file."""
     rules = node.value.get("rules")
     earlier = _Earlier()
     for item in rules.value if rules is not None and isinstance(rules.value, list) else ():
@@ -34,7 +34,7 @@ def covered(node: Node) -> Iterator[ScenarioError]:
 
 
 class _Earlier:
-    """The conditions of earlier rules, by what a rule must have in common with one to be covered."""
+    """Conditions of earlier rules, in a table by the conditions that a covered rule must share."""
 
     def __init__(self) -> None:
         self._by_key: defaultdict[Hashable, list[When]] = defaultdict(list)
@@ -49,13 +49,13 @@ class _Earlier:
             self._contained[when.input_contains] = None
 
     def cover(self, when: When) -> bool:
-        """Whether one of them covers these conditions."""
+        """Whether an earlier rule covers these conditions."""
         return any(
             each.covers(when) for key in self._keys(when) for each in self._by_key.get(key, ())
         )
 
     def _keys(self, when: When) -> Iterator[Hashable]:
-        """All keys under which conditions that cover these may have been added."""
+        """All keys of the table under which conditions that cover these may stand."""
         whole = when.input_contains or ""
         contained = [text for text in self._contained if text in whole]
         fields = (when.header or {}).items()

@@ -1,4 +1,4 @@
-"""A scenario in words, step by step."""
+"""Describe a scenario in words, step by step: ``relace-mock scenario show``."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from relace_mock.scenario.when import When
 
 
 def describe(scenario: Scenario) -> str:
-    """Lines that say what a scenario does."""
+    """Describe what a scenario does, in several lines."""
     return "\n".join(_lines(scenario))
 
 

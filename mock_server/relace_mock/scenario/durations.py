@@ -1,4 +1,4 @@
-"""Times with their unit, as a scenario spells them."""
+"""Durations with their unit, as scenarios write them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from relace_mock.scenario.kinds import Schema, found
 from relace_mock.scenario.numbers import number_in, short_text
 from relace_mock.scenario.source import Node
 
-# How people spell the units, and days, which the format does not have.
+# Other spellings of the units, and days, which the format lacks. For messages only.
 _SPELLINGS = {
     "ms": r"ms|msecs?|millis|milliseconds?",
     "s": r"s|secs?|seconds?",
@@ -23,9 +23,9 @@ _SPELT = re.compile(rf"(\d+(?:\.\d+)?|)\s*(?:{_UNIT}|(?P<d>d|days?))", re.IGNORE
 
 @dataclass(frozen=True, slots=True)
 class Duration:
-    """A time with its unit, ``250ms`` or ``60s``; read as seconds.
+    """A duration with its unit, ``250ms`` or ``60s``; its value is in seconds.
 
-    ``whole``: only whole seconds, and why.
+    ``zero``: 0 is allowed. ``whole``: the reason why only whole seconds are allowed.
     """
 
     zero: bool = True

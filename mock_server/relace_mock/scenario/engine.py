@@ -1,8 +1,8 @@
-"""Plays a scenario. Pure: (position, occasion) to (position, decision).
+"""Play a scenario: from a position and a request to a decision and the next position. Pure.
 
-A position counts the answers that each rule has given. Chance keeps none: the fate of a
-request is drawn from the seed, the rule, the body and how often that body came, so that
-neither the order of other requests nor the key changes it.
+A position counts the answers that each rule has given. A rule with chance has no position: a draw
+from the seed, the rule, the body and how often that body came decides, so that neither the order of
+other requests nor the key changes the result.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ if TYPE_CHECKING:
     from relace_mock.scenario.rule import Rule
     from relace_mock.scenario.step import Step
 
-#: Answers given so far, by rule.
+#: Number of answers that each rule has given.
 Position = tuple[int, ...]
 
 
 class Decision(NamedTuple):
-    """What a request gets.
+    """The answer that a scenario gives to one request.
 
-    ``step`` is None for normal service. ``misses`` are the rules passed over, each with the
-    condition that did not hold. ``not_applicable``: the step's mutation cannot be applied,
-    so it waits for the next request.
+    ``step`` is None for normal service. ``delay`` is in seconds. ``misses`` lists the rules that
+    did not match, each with the first condition that did not hold. ``not_applicable``: the mutation of
+    the step cannot be applied to this request, so the step waits for the next one.
     """
 
     rule: int | None = None
@@ -43,14 +43,14 @@ NOTHING = Decision()
 
 
 def start(scenario: Scenario) -> Position:
-    """Nothing answered yet."""
+    """The position before the first request."""
     return (0,) * len(scenario.rules)
 
 
 def decide(
     scenario: Scenario, position: Position, occasion: Occasion, server_seed: int
 ) -> tuple[Position, Decision]:
-    """What this request gets, and where the story then stands."""
+    """Decide about one request; return the position after it, and the decision."""
     misses: list[tuple[int, str]] = []
     for index, rule in enumerate(scenario.rules):
         missed = first_miss(rule.when, occasion)
@@ -77,7 +77,7 @@ def decide(
 
 
 def step_at(rule: Rule, answers: int) -> int | None:
-    """The number of the step that follows so many answers; None when all are used up."""
+    """The number of the step that comes after so many answers; None when all are used up."""
     if rule.repeat:
         answers %= sum(step.times for step in rule.steps if step.times != "forever")
     for number, step in enumerate(rule.steps):
@@ -88,7 +88,7 @@ def step_at(rule: Rule, answers: int) -> int | None:
 
 
 def given(rule: Rule, answers: int) -> list[int]:
-    """How often each step has answered, after so many answers of its rule."""
+    """How often each step has answered, after so many answers of its rule in all."""
     counts = [0] * len(rule.steps)
     if rule.repeat:
         cycle = sum(step.times for step in rule.steps if step.times != "forever")
@@ -102,7 +102,7 @@ def given(rule: Rule, answers: int) -> list[int]:
 
 
 def shown(scenario: Scenario, positions: Mapping[str, Position]) -> list[dict[str, Any]]:
-    """How often each step of each rule without chance has answered, for the control API."""
+    """How often each step of each rule without chance has answered, as the control API shows it."""
     position = positions.get(scenario.digest) or start(scenario)
     return [
         {
@@ -127,7 +127,7 @@ def _can_mutate(step: Step, occasion: Occasion) -> bool:
 
 
 def _chance(seed: tuple[int, int, int], purpose: str, occasion: Occasion) -> float:
-    """A number from 0 to 1 that depends on nothing but what it is drawn for."""
+    """A number from 0 to below 1, decided by the arguments alone."""
     numbers = " ".join(map(str, (*seed, occasion.arrivals)))
     text = f"relace-mock chance {numbers} {purpose} "
     drawn = hashlib.sha256(text.encode() + occasion.body_hash).digest()

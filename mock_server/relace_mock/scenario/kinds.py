@@ -1,9 +1,7 @@
-"""The kinds of single value that a scenario holds; ``compounds`` has those of several.
+"""Kinds of single value; ``compounds``, ``numbers`` and ``durations`` have the other kinds.
 
-``numbers`` has those of numbers, ``durations`` those of time.
-
-Each reads a value, or refuses it, and describes itself in JSON Schema. The model names the
-kind of each of its keys.
+A kind reads a value or refuses it, and describes itself in JSON Schema. The model gives each of its
+keys a kind.
 """
 
 from __future__ import annotations
@@ -22,22 +20,22 @@ from relace_mock.scenario.source import Node
 
 _YES, _NO = ("true", "yes", "on", "y", "1"), ("false", "no", "off", "n", "0")
 Schema = dict[str, Any]
-#: The largest whole number that every reader of JSON reads as it is.
+#: The largest whole number that every JSON parser reads exactly.
 LARGEST = 2**53 - 1
 
 
 class Kind(Protocol):
-    """Reads a value or refuses it."""
+    """A kind of value: it reads a value or refuses it."""
 
     def read(self, node: Node) -> Any:
-        """The value. Raises ``ScenarioError``."""
+        """Return the value of a node. Raises ``ScenarioError``."""
 
     def schema(self) -> Schema:
-        """The JSON Schema of what it reads."""
+        """Return the JSON Schema of the values that it accepts."""
 
 
 def found(node: Node) -> str:
-    """What stands there, for a message."""
+    """Name a value in a message."""
     value = node.value
     if isinstance(value, (list, dict)):
         return "a list" if isinstance(value, list) else "a mapping"
@@ -50,7 +48,7 @@ def found(node: Node) -> str:
 
 
 def _quoted(node: Node) -> str:
-    """Show a scalar as a string."""
+    """Say how to write a scalar as a string."""
     text = node.written or found(node)
     return (
         f'put it in quotes, "{text}"' if len(text) < 40 and '"' not in text else "put it in quotes"
@@ -59,7 +57,7 @@ def _quoted(node: Node) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """A string, of a form if ``pattern`` is given; ``form`` says it in words."""
+    """A string that matches ``pattern``, if there is one; ``form`` describes it in words."""
 
     pattern: str = ""
     form: str = ""
@@ -80,7 +78,7 @@ class Text:
 
 @dataclass(frozen=True, slots=True)
 class Flag:
-    """True, and nothing else if ``only``; or false too."""
+    """True or false; ``only``: true is the only value."""
 
     only: bool = False
 
@@ -104,9 +102,9 @@ class Flag:
 
 @dataclass(frozen=True, slots=True)
 class OneOf:
-    """One of some names, or of some numbers.
+    """One of several names, or of several numbers.
 
-    ``aliases`` are names that people try; with ``statuses`` they try those, too.
+    ``aliases`` are wrong names that people try; ``statuses``: they also try HTTP statuses.
     """
 
     options: Sequence[str | int]
@@ -127,7 +125,7 @@ class OneOf:
         return node.value
 
     def is_alias(self, word: str) -> bool:
-        """Whether a word is another name of an option."""
+        """Whether a word is a wrong name of an option."""
         return plain_name(word) in self.aliases
 
     def _remedy(self, word: str, names: Sequence[str]) -> str:
@@ -145,7 +143,7 @@ class OneOf:
 
 @dataclass(frozen=True, slots=True)
 class Regex:
-    """A regular expression of RE2."""
+    """A regular expression in RE2 syntax."""
 
     def read(self, node: Node) -> Pattern:
         """See ``Kind``."""
@@ -162,7 +160,7 @@ class Regex:
 
 @dataclass(frozen=True, slots=True)
 class Base64:
-    """Bytes, spelled in base64."""
+    """Bytes, written in base64."""
 
     def read(self, node: Node) -> bytes:
         """See ``Kind``."""
@@ -178,7 +176,7 @@ class Base64:
 
 @dataclass(frozen=True, slots=True)
 class Json:
-    """Any value that JSON can hold."""
+    """Any value that JSON can express."""
 
     def read(self, node: Node) -> Any:
         """See ``Kind``."""

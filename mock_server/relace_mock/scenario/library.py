@@ -1,7 +1,7 @@
-"""The scenarios that can be asked for by name: the bundled ones, and the user's.
+"""The scenarios that have a name: the bundled ones, and those in the user's files.
 
-A bundled file is read when it is first asked for, a user's file at once. A file that is
-edited badly while the server runs keeps its last good version, and the fault is told.
+A bundled file is read when it is first asked for, a user's file at once. When a file is edited
+badly while the server runs, its last good version stays in use, and a message names the mistake.
 """
 
 from __future__ import annotations
@@ -20,26 +20,26 @@ if TYPE_CHECKING:
     from relace_mock.scenario.model import Scenario
 
 SUFFIXES = (".yaml", ".yml", ".json")
-#: Scenarios in a folder: each is looked at five times a second when they are read again.
+#: Scenario files in a folder. With ``reload`` each one is looked at several times a second.
 FILE_LIMIT = 1000
-#: Bytes of all scenarios that are kept: those of the user's files, and those that are installed.
+#: Bytes of all scenarios of a kind together: those in the user's files, or those installed.
 KEPT_LIMIT = 64_000_000
 
 
 def names_a_file(text: str) -> bool:
-    """Whether a text means a file, by its suffix or by a slash in it, and not a scenario's name."""
+    """Whether a text names a file, as its suffix or a slash shows, and not a scenario."""
     return text.endswith(SUFFIXES) or "/" in text or "\\" in text
 
 
 def bundled_folder() -> Path:
-    """Where the bundled scenarios are: in the package of a wheel, at the top of a checkout."""
+    """The folder of the bundled scenarios: in the package of a wheel, at the top of a checkout."""
     package = Path(__file__).parent.parent
     packaged = package / "scenarios"
     return packaged if packaged.exists() else package.parents[1] / "scenarios"
 
 
 def read_file(path: Path) -> Scenario:
-    """The scenario in a file. Raises ``ScenarioError``."""
+    """Read the scenario in a file. Raises ``ScenarioError``."""
     try:
         text = reading.contents(path, SIZE_LIMIT)
     except reading.UnreadableError as error:
@@ -50,7 +50,7 @@ def read_file(path: Path) -> Scenario:
 
 
 def files_in(folder: Path) -> list[Path]:
-    """The scenario files of a folder, by name. Raises ``ScenarioError``."""
+    """List the scenario files of a folder, sorted by name. Raises ``ScenarioError``."""
     try:
         with os.scandir(folder) as entries:
             names = [entry.name for entry in entries if _is_scenario(entry)]
@@ -62,7 +62,7 @@ def files_in(folder: Path) -> list[Path]:
 
 
 def _is_scenario(entry: os.DirEntry[str]) -> bool:
-    """Whether an entry of a folder is a scenario, and not hidden or left there by an editor."""
+    """Whether an entry of a folder is a scenario; hidden files and leftovers of editors are not."""
     stem, suffix = os.path.splitext(entry.name)  # noqa: PTH122 - of a name; a Path for each is slow
     if suffix not in SUFFIXES or entry.name.endswith(".schema.json"):
         return False
@@ -77,7 +77,7 @@ def _mistake(path: Path, problem: str, key: str = "") -> ScenarioError:
 
 
 class Library:
-    """Scenarios by name. Raises ``ScenarioError`` for a bad one of the user's."""
+    """Scenarios by name. Raises ``ScenarioError`` if one of the user's files is bad."""
 
     def __init__(self, folder: Path | None = None, file: Path | None = None) -> None:
         self._bundled = {path.stem: path for path in files_in(bundled_folder())}
@@ -91,24 +91,24 @@ class Library:
             self._add(path)
 
     def names(self) -> list[str]:
-        """All names."""
+        """List the names of all scenarios."""
         return sorted(
             {*self._bundled, *(scenario.name for _, scenario in list(self._own.values()))}
         )
 
     def get(self, name: str) -> Scenario | None:
-        """The scenario of a name, in its newest good version."""
+        """Return the newest good version of a scenario; None for an unknown name."""
         scenario = self._read.get(name)
         if scenario is None and name in self._bundled:
             scenario = self._read[name] = read_file(self._bundled[name])
         return scenario
 
     def name_of(self, path: Path) -> str:
-        """The name of the scenario in one of the user's files."""
+        """Return the name of the scenario in one of the user's files."""
         return self._own[path][1].name
 
     def unknown(self, name: str) -> str:
-        """What to say of a name that there is not; it lists those that there are."""
+        """Error message for an unknown scenario name; it lists the known names."""
         names = self.names()
         near = suggestion(name, names)
         hint = near if near.startswith("did") else ""
@@ -117,7 +117,10 @@ class Library:
         )
 
     def refresh(self) -> Iterator[str]:
-        """Read again what has changed, and tell it: what is bad keeps its last good version."""
+        """Read changed files again, and yield a message for each.
+
+        The last good version of a bad file stays in use.
+        """
         try:
             paths = self._paths()
         except ScenarioError as error:
@@ -139,12 +142,12 @@ class Library:
                 self._complaints.pop(path, None)
                 yield f"scenario {self.name_of(path)} read again from {path}"
             except ScenarioError as error:
-                if path == self._file or path.exists():  # else it is gone, as will be told
+                if path == self._file or path.exists():  # else the next look tells that it is gone
                     stays = "; the last good version stays" if path in self._own else ""
                     yield from self._complain(path, f"{error.brief}{stays}")
 
     def _complain(self, path: Path, problem: str) -> Iterator[str]:
-        """Tell a problem once, not at every look."""
+        """Yield a problem with a file, unless it was the last one that was told."""
         if self._complaints.get(path) != problem:
             self._complaints[path] = problem
             yield problem
@@ -164,7 +167,7 @@ class Library:
             self._read.pop(before.name, None)
 
     def _refuse_other(self, path: Path, scenario: Scenario) -> None:
-        """Refuse a scenario that has another one's name, or is one too many."""
+        """Refuse a scenario if its name is taken, or if it exceeds the bound for all of them."""
         others = {other.name: at for at, (_, other) in self._own.items() if at != path}
         bundled = self._bundled.get(scenario.name)
         where = others.get(scenario.name, bundled)
@@ -177,14 +180,14 @@ class Library:
             )
 
     def _forget(self, path: Path) -> str:
-        """Drop the scenario of one of the user's files; gives the name that it had."""
+        """Drop the scenario of one of the user's files; return its name."""
         _, scenario = self._own.pop(path)
         self._read.pop(scenario.name, None)
         return scenario.name
 
 
 def _stamp(path: Path) -> tuple[int, int]:
-    """What changes with a file's content."""
+    """Time of change and size of a file: a new version of it has others."""
     try:
         status = path.stat()
     except OSError as error:

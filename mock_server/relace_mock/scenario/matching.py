@@ -1,4 +1,4 @@
-"""Whether a request meets the conditions of a rule, and if not, which of them it does not meet."""
+"""Decide whether a request meets the conditions of a rule, and which one it fails."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ if TYPE_CHECKING:
 
 
 class Inputs:
-    """The inputs of a request as conditions look into them: for each text and pattern once.
+    """The inputs of a request, and which texts and patterns were found in them.
 
-    So a thousand rules may ask, and ask again when a decision is repeated. The first look at a large
-    input takes long: take it with ``look_through`` where nothing waits for it.
+    Each text and pattern is searched for once, though many rules ask for it, and though a decision
+    is repeated. A search in a large input takes long: ``look_through`` does them all beforehand.
     """
 
     __slots__ = ("_encoded", "_found", "_texts")
@@ -43,12 +43,12 @@ class Inputs:
 
 
 class Occasion(NamedTuple):
-    """A request and what is known of it when the script is asked.
+    """A request, and all that a scenario may ask about it.
 
-    ``request`` is None if it was refused; ``would_be`` is the status so far. ``attempt``
-    and ``arrivals`` count the requests with the same body: since the last success, and
-    since the scenario was installed. ``body_hash`` is 16 bytes. ``inputs`` are those of the
-    request, perhaps looked through before.
+    ``request`` is None if the request was refused; ``would_be`` is its status without a scenario.
+    ``attempt`` and ``arrivals`` count the requests with the same body: since the last success, and
+    since the scenario was installed. ``body_hash`` has 16 bytes. ``inputs`` may have been looked
+    through before; None stands for inputs that were not.
     """
 
     received: Received
@@ -63,13 +63,16 @@ class Occasion(NamedTuple):
 def look_through(
     rules: Sequence[Rule], received: Received, request: EmbedRequest, inputs: Inputs
 ) -> None:
-    """Find in the inputs what any rule may ask for, before the state of a namespace is locked."""
+    """Search the inputs for everything that the rules may ask for.
+
+    Done before the state of a namespace is locked, so that no other request waits for it.
+    """
     for rule in rules:
         _miss_of_request(rule.when, received, request, inputs)
 
 
 def first_miss(when: When, occasion: Occasion) -> str | None:
-    """The first condition that does not hold, by its key; None if all do."""
+    """The key of the first condition that does not hold; None if all hold."""
     if when.would_be and occasion.would_be not in when.would_be:
         return "would_be"
     if when.attempt and occasion.attempt not in when.attempt:
@@ -91,7 +94,7 @@ def _miss_of_header(when: When, received: Received) -> str | None:
 def _miss_of_request(  # noqa: PLR0911 - one branch a condition
     when: When, received: Received, request: EmbedRequest, inputs: Inputs
 ) -> str | None:
-    """The first condition on a valid request alone that does not hold."""
+    """The key of the first condition that a valid request fails, whatever came before it."""
     if missed := _miss_of_header(when, received):
         return missed
     if when.model is not None and request.model != when.model:
@@ -110,7 +113,7 @@ def _miss_of_request(  # noqa: PLR0911 - one branch a condition
 
 
 def why(when: When, condition: str) -> str:
-    """A miss in words."""
+    """Explain in words why a condition does not hold."""
     return f"{condition}: {_why(when, condition)}"
 
 
@@ -132,6 +135,6 @@ def _why(when: When, condition: str) -> str:
 
 
 def _shown(header: Mapping[str, str]) -> Iterator[str]:
-    """Header fields for a message, without the values that may be keys."""
+    """Header fields for a message; values that may be keys are left out."""
     for name, value in header.items():
         yield name if is_secret(name.encode()) else f"{name}: {value}"

@@ -1,8 +1,7 @@
-"""What a scenario can say: its keys, their kinds, and which of them go together.
+"""The keys of a scenario file, their kinds, and which of them go together.
 
-The reader and the JSON Schema both follow from these classes, and those of ``rule`` and
-``step``. A scenario that cannot be honoured is refused here, when it is read, never when it is
-played.
+The reader and the JSON Schema both follow from these classes and those of ``rule``, ``when`` and
+``step``. A scenario that cannot be played as written is refused when it is read, never later.
 """
 
 from __future__ import annotations
@@ -32,7 +31,7 @@ from relace_mock.scenario.step import Step
 from relace_mock.scenario.when import When
 from relace_mock.settings import ResetForm
 
-#: Rules in a scenario.
+#: Most rules of a scenario.
 RULE_LIMIT = 1000
 _QUOTA = re.compile(
     r"(\d{1,9})\s*(?:/|per|in|every|a)\s*(\d{0,9})\s*(?:(ms|s|m|h)\w*)", re.IGNORECASE
@@ -41,12 +40,12 @@ _QUOTA = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class RateLimit:
-    """A quota: so many requests in each window of time."""
+    """A quota: a number of requests in each window of time."""
 
     ALIASES: ClassVar = aliases.QUOTA_KEYS
 
     requests: Annotated[int, Whole(1), "requests in a window"]
-    per: Annotated[float, Duration(zero=False), "how long a window is"]
+    per: Annotated[float, Duration(zero=False), "length of a window"]
     retry_after: Annotated[bool, Flag(), "whether a 429 says in Retry-After how long to wait"] = (
         False
     )
@@ -75,10 +74,10 @@ class _File:
     name: Annotated[
         str | None,
         Text("[A-Za-z0-9_-]{1,64}", "up to 64 letters, digits, - or _"),
-        "what it is asked for by; the file's name by default",
+        "name to ask for it by; the file's name by default",
     ] = None
-    description: Annotated[str, Text(), "the story in a sentence"] = ""
-    seed: Annotated[int, Whole(0), "decides what chance decides"] = 0
+    description: Annotated[str, Text(), "what happens, in a sentence"] = ""
+    seed: Annotated[int, Whole(0), "seed for everything that is left to chance"] = 0
     dimensions: Annotated[
         int | None, Multiple(8, 8192), "vectors of this length, for this scenario only"
     ] = None
@@ -109,7 +108,7 @@ class _File:
 
     @staticmethod
     def conflicts(node: Node) -> Iterator[ScenarioError]:
-        """A story with two tellings, and what is never reached."""
+        """Yield mistakes for keys that exclude each other, and for what is never reached."""
         keys = node.value
         if "steps" in keys and "rules" in keys:
             yield node.keys["rules"].mistake("there are steps already: put them into a rule")
@@ -119,7 +118,7 @@ class _File:
         yield from covered(node)
 
     def mistakes(self, node: Node) -> Iterator[ScenarioError]:
-        """A story that tells nothing."""
+        """Yield a mistake for a scenario that does nothing."""
         if not (self.steps or self.rules or self.rate_limit or self.dimensions):
             yield node.mistake("does nothing: give it steps, rules, rate_limit or dimensions")
         if self.repeat and not self.steps and not self.rules:
@@ -130,10 +129,10 @@ class _File:
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """A story, ready to be played.
+    """A scenario, ready to be played.
 
-    ``digest`` tells two versions of it apart. ``size`` is that of its source in bytes, aliases
-    written out, for those who keep many scenarios.
+    ``digest`` differs between two versions. ``size`` is the size of the source in bytes, with its
+    aliases written out: the sum over all installed scenarios is bounded.
     """
 
     name: str
@@ -148,7 +147,7 @@ class Scenario:
 
     @property
     def looks_into_inputs(self) -> bool:
-        """Whether a rule looks for text or a pattern, which takes long in large inputs."""
+        """Whether a rule searches the inputs, which takes long if they are large."""
         whens = (rule.when for rule in self.rules)
         return any(when.input_contains or when.input_matches for when in whens)
 
@@ -157,9 +156,10 @@ _KIND = Record(_File)
 
 
 def read(text: bytes, file: str, default_name: str) -> Scenario:
-    """The scenario that a text tells. Raises ``ScenarioError`` with all of its mistakes.
+    """Read a scenario from YAML or JSON. Raises ``ScenarioError`` with all mistakes.
 
-    ``file`` names the text in messages. The top may also have ``$schema``, for editors.
+    ``file`` names the text in messages. The top may also have ``$schema``, for editors. Pure: it
+    may run in any thread, and takes up to about a second for the largest scenario.
     """
     parsed = parse(text, file)
     node = parsed.top
@@ -186,7 +186,7 @@ def read(text: bytes, file: str, default_name: str) -> Scenario:
 
 
 def json_schema() -> dict[str, Any]:
-    """The JSON Schema of the format, as far as one can say it."""
+    """The JSON Schema of the format. It accepts more than the reader, never less."""
     schema = _KIND.schema()
     schema["properties"] = {"$schema": {"type": "string"}} | schema["properties"]
     return {

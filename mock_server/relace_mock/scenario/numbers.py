@@ -1,4 +1,4 @@
-"""Numbers, as a scenario spells them."""
+"""Kinds of number in scenarios."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ _LONGEST = 40  # characters of a number that is recognised in a string
 
 
 def short_text(node: Node) -> str:
-    """A string without outer blanks; empty for one too long to be a number, and for other values."""
+    """A string without outer blanks; empty if it is too long for a number, or no string at all."""
     short = isinstance(node.value, str) and len(node.value) <= _LONGEST
     return node.value.strip() if short else ""
 
 
 def number_in(node: Node) -> str | None:
-    """The number that a string holds, as it should be written; None if it holds none."""
+    """The number that a quoted string holds, written without quotes; None if it holds none."""
     text = short_text(node)
     return text if re.fullmatch(r"(0|[1-9]\d*)(\.\d+)?", text, re.ASCII) else None
 
@@ -57,7 +57,7 @@ class Whole:
 
 @dataclass(frozen=True, slots=True)
 class Multiple:
-    """A multiple of ``of``, from it up to ``most``."""
+    """A multiple of ``of``, from ``of`` to ``most``."""
 
     of: int
     most: int
@@ -86,7 +86,7 @@ class Multiple:
 
 @dataclass(frozen=True, slots=True)
 class Fraction:
-    """A number from 0 to 1; ``zero`` and ``one`` tell whether those are allowed."""
+    """A number from 0 to 1; ``zero`` and ``one`` say whether 0 and 1 are allowed."""
 
     zero: bool
     one: bool

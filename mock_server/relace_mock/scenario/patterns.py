@@ -1,7 +1,7 @@
-"""Regular expressions of users. They are RE2's: no pattern can make matching explode.
+"""Regular expressions of users, matched by RE2: no pattern can make matching explode.
 
-Matching takes time linear in the text, with a factor that the size of the pattern bounds, and lets
-other threads run meanwhile. RE2 is imported when the first pattern is compiled.
+Matching takes time linear in the text, times the size of the pattern at worst, and releases
+the GIL. RE2 is imported when the first pattern is compiled.
 """
 
 from __future__ import annotations
@@ -12,18 +12,18 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-#: How RE2 differs from Python's ``re``, for those who read a scenario in words.
+#: How RE2 differs from Python's ``re``; ``scenario show`` says it.
 DIFFERENCES = (
-    r"patterns are RE2 syntax: \w, \d, \s and \b know ASCII only, $ is the very end of the text, and "
-    "there is no look-around"
+    r"patterns are RE2 syntax: \w, \d, \s and \b know ASCII only, $ is the very end of the text, "
+    "and there is no look-around"
 )
-_MEMORY = 2 << 20  # bytes of one compiled pattern; the package keeps the last 128
-_LARGEST = 5000  # instructions of a compiled pattern: each may cost time for each byte of a text
-_PIECE = 1 << 20  # characters that are encoded at once: other threads wait meanwhile
-# A repetition to Python, and just these characters to RE2. Escapes and classes are passed over.
+_MEMORY = 2 << 20  # bytes of a compiled pattern; the package `re2` caches 128 of them
+_LARGEST = 5000  # instructions of a compiled pattern: at worst each byte of a text runs all of them
+_PIECE = 1 << 20  # characters that are encoded at once, as encoding holds the GIL
+# {,3} repeats in Python, and means itself in RE2. The other alternatives skip escapes and classes.
 _OPEN_REPETITION = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|(\{,[0-9]+\})", re.DOTALL)
-# What RE2 calls a problem, the piece of the pattern that has it, and what that means. The first
-# line that fits counts.
+# An error of RE2, the piece of the pattern that it names, and an explanation. The first line that
+# fits counts.
 _MEANINGS = (
     ("invalid perl operator", r"\(\?<?[=!]", "RE2 has no look-around: use several rules"),
     ("invalid perl operator", r"\(\?>", "RE2 has no atomic groups, and needs none: write (?:"),
@@ -42,7 +42,7 @@ _MEANINGS = (
 
 @dataclass(frozen=True, slots=True)
 class Pattern:
-    """A regular expression that RE2 accepts: a plain value, compiled when it is used."""
+    """A regular expression that RE2 accepts. A plain value: it is compiled when it is used."""
 
     text: str
 
@@ -52,7 +52,7 @@ class Pattern:
 
 
 def read_pattern(text: str) -> Pattern:
-    """A pattern. Raises ``ValueError`` that says why RE2 does not accept the text, and where."""
+    """Check a pattern. Raises ``ValueError`` with the reason and the place of a problem."""
     if repetition := next(_open_repetitions(text), None):
         closed = repetition.replace("{,", "{0,")
         raise ValueError(_told(text, repetition, f"write {closed}"))
@@ -73,20 +73,20 @@ def read_pattern(text: str) -> Pattern:
 
 
 def in_use() -> bool:
-    """Whether a pattern was compiled in this process, so that matching may take long."""
+    """Whether this process has compiled a pattern, so that answering a request may take long."""
     return _engine.cache_info().currsize > 0
 
 
 def encoded(text: str) -> bytes:
-    """A text as UTF-8, for ``Pattern.found_in``. Lets other threads run between its pieces."""
+    """Encode a text for ``Pattern.found_in``, in pieces, between which other threads can run."""
     if len(text) <= _PIECE:
         return text.encode()
     return b"".join(text[at : at + _PIECE].encode() for at in range(0, len(text), _PIECE))
 
 
-@functools.cache  # of a module and a constant
+@functools.cache
 def _engine() -> tuple[Any, Any]:
-    """The module ``re2``, and its options: silent, as its log is not for our users."""
+    """The module ``re2`` and its options. Its own log is off: errors become messages of ours."""
     import re2  # type: ignore[import-untyped]  # noqa: PLC0415 - only where a pattern exists
 
     options = re2.Options()
@@ -113,7 +113,7 @@ def _meaning(problem: str, piece: str) -> str:
 
 
 def _told(text: str, piece: str, meaning: str) -> str:
-    """The meaning of a problem, after its piece of the pattern and its place."""
+    """An explanation, with the piece of the pattern that it is about and its place."""
     at = text.find("(?P=" if piece == "(?P" else piece)
     if not piece or at < 0 or len(piece) > len(text) / 2 > 20:
         return meaning

@@ -1,4 +1,4 @@
-"""One rule of a scenario: which requests it is for, and what they get."""
+"""One rule of a scenario: which requests it answers, and with which steps."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ _STEP_KEYS = frozenset(field.name for field in dataclasses.fields(Step))
 
 
 def as_steps(node: Node) -> str:
-    """The list of steps that a value perhaps means."""
+    """Show the list of steps that a wrong value probably means."""
     if isinstance(node.value, dict):
         return f'a dash before each step, "- {_first_entry(node)}"'
     return f"[{as_step(node)}]"
 
 
 def as_rules(node: Node) -> str:
-    """The list of rules that a value perhaps means."""
+    """Show the list of rules that a wrong value probably means."""
     first = _first_entry(node) if isinstance(node.value, dict) else "when: {}"
     return f'a dash before each rule, "- {first}"'
 
@@ -40,12 +40,12 @@ def _first_entry(node: Node) -> str:
 
 
 def step_elsewhere(name: str) -> str | None:
-    """Say that a key belongs to a step, if it does."""
+    """Say that a key belongs to a step; None if it does not."""
     return f"it belongs to a step: steps: [{{{name}: …}}]" if name in _STEP_KEYS else None
 
 
 def unreachable(node: Node) -> Iterator[ScenarioError]:
-    """Steps behind one that lasts forever, of a rule or of a file."""
+    """Yield a mistake for each step after one that lasts forever, in a rule or at the top."""
     steps = node.value.get("steps")
     if steps is None or not isinstance(steps.value, list):
         return
@@ -68,18 +68,20 @@ def unreachable(node: Node) -> Iterator[ScenarioError]:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """Which requests, and what they get."""
+    """A rule: its conditions, and the steps that answer requests which meet them."""
 
     ALIASES: ClassVar = aliases.RULE_KEYS
 
-    when: Annotated[When, Record(When), "which requests; {} is all of them"]
+    when: Annotated[When, Record(When), "which requests; {} means all"]
     steps: Annotated[
         tuple[Step, ...],
         ListOf(Record(Step), form=as_steps),
         "what they get, one after another",
     ]
     chance: Annotated[
-        float | None, Fraction(zero=False, one=True), "how likely the rule answers, drawn by body"
+        float | None,
+        Fraction(zero=False, one=True),
+        "probability that the rule answers, drawn for each body",
     ] = None
     repeat: Annotated[bool, Flag(), "whether the steps begin again after the last"] = False
 
@@ -97,11 +99,11 @@ class Rule:
 
     @staticmethod
     def conflicts(node: Node) -> Iterator[ScenarioError]:
-        """Steps that are never reached."""
+        """Yield mistakes for steps that are never reached."""
         yield from unreachable(node)
 
     def mistakes(self, node: Node) -> Iterator[ScenarioError]:
-        """Mutations that no request of the rule can get."""
+        """Yield mistakes for mutations that cannot apply to any request of the rule."""
         items = node.value["steps"].value
         for number, step in enumerate(self.steps):
             for name in step.mutate:
@@ -114,5 +116,5 @@ class Rule:
 
     @property
     def is_certain(self) -> bool:
-        """Whether it answers whenever it matches."""
+        """Whether the rule answers every request that matches."""
         return self.chance is None or self.chance == 1

@@ -1,8 +1,8 @@
-"""The value of one YAML scalar, found in time linear in its length and without shared state.
+"""Convert a YAML scalar to its value, in linear time and without shared state.
 
-PyYAML's ``construct_object`` remembers each node that it ever built, and computes numbers such as
-``1:30:30`` in quadratic time. The functions that are used here remember nothing, and a number that
-is not written as everyone reads it is refused before it is computed.
+PyYAML's ``construct_object`` keeps every node that it ever built, and its numbers such as
+``1:30:30`` take quadratic time. The methods used here keep nothing, and long numbers in such forms
+are refused before they are computed.
 """
 
 from __future__ import annotations
@@ -26,16 +26,16 @@ _VALUE_OF = {
 }
 _LONGEST_NUMBER = 4000  # characters; Python refuses to convert more than 4,300 digits
 _LONGEST_SUM = 60  # characters of a number that is computed for a message
-# As everyone reads it: YAML also has 0755, which is 493, 1:30, which is 90, and 1_000.
+# Numbers that mean the same to everyone. In YAML 0755 is 493, 1:30 is 90, and 1_000 is 1000.
 _PLAIN_NUMBER = re.compile(r"[-+]?(0|[1-9]\d*|\d*\.\d*([eE][-+]?\d+)?|\.inf|\.nan)", re.IGNORECASE)
 _JSON_NUMBER = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?[eE][-+]?\d+")
 
 
 def value_of(scalar: yaml.ScalarNode) -> Any:
-    """The value of a scalar. Raises ``ValueError`` that says what is wrong with it."""
+    """The value of a scalar. Raises ``ValueError`` with the problem."""
     text: str = scalar.value
     if scalar.tag == f"{TAGS}str":
-        # A string to YAML, unless it has a point; a number to JSON.
+        # 1e3 is a number in JSON, and a string in YAML.
         is_number = (
             not scalar.style and len(text) <= _LONGEST_NUMBER and _JSON_NUMBER.fullmatch(text)
         )
@@ -46,7 +46,7 @@ def value_of(scalar: yaml.ScalarNode) -> Any:
 
 
 def _refuse_odd_number(scalar: yaml.ScalarNode, text: str) -> None:
-    """Refuse a number that YAML reads otherwise than people do, or that is too long to read."""
+    """Refuse a number that YAML and people read differently, or that is too long."""
     if len(text) > _LONGEST_NUMBER:
         raise ValueError(_unreadable(text))
     if _PLAIN_NUMBER.fullmatch(text):

@@ -1,9 +1,9 @@
-"""Text to values that know their place: what a scenario file says, before what it means.
+"""Parse a scenario file into values that know their place in the text.
 
-YAML, and JSON as the part of YAML that it is. What YAML would guess or overlook is refused: a key
-given twice, a key that is no string, a tag, an alias that multiplies.
+The text is YAML, of which JSON is a part. Whatever YAML would guess or overlook is refused: a
+repeated key, a key that is no string, a tag, aliases that multiply.
 
-Reading is pure: it keeps nothing, may run in any thread, and takes time linear in the text.
+Parsing is pure: it keeps nothing, may run in any thread, and takes time linear in the text.
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ from relace_mock.scenario.scalars import TAGS, value_of
 from relace_mock.scenario.syntax import meaning
 from relace_mock.yaml_loader import LOADER
 
-#: Bytes of a scenario, and its characters with aliases written out. It is a story, not a store.
+#: Most bytes of a scenario, and most characters once its aliases are written out.
 SIZE_LIMIT = 1_000_000
-#: Values in a scenario, each alias counted as often as it is used.
+#: Most values of a scenario; an alias counts as often as it is used.
 VALUE_LIMIT = 20_000
 DEPTH_LIMIT = 50
 _TOO_MANY = f"there are more than {VALUE_LIMIT} values, aliases included"
 _TOO_LONG = f"with aliases written out there are more than {SIZE_LIMIT} characters"
 _TOO_DEEP = f"is nested more than {DEPTH_LIMIT} levels deep"
-# libyaml compares each directive with all before it, and a scenario has no use for any.
+# libyaml compares each directive with all before it, and scenarios need none.
 _MOST_DIRECTIVES = 20
 _DIRECTIVE = re.compile(r"^%TAG", re.MULTILINE)
 
@@ -43,8 +43,8 @@ _MEANINGFUL = {
 _TAB_OR_STRING = re.compile(r'\t|"(?:[^"\\]|\\.)*"')
 _ESCAPE = re.compile(r"\\(u[dD][89abAB]..\\u....)|\\.")
 
-#: The way from the top to a value: the way to what holds it, and its key or number there. Written
-#: out only for messages, as keys may be long and values many.
+#: The path from the top to a value, as a linked list: the path to its parent, and its key or index
+#: there. It becomes a string only in messages, as keys may be long and values many.
 Trail = tuple["Trail", str | int] | None
 
 
@@ -54,8 +54,8 @@ class Node:
 
     ``value`` is a scalar, a list of nodes, or a dictionary of nodes; ``written`` is a scalar's
     own text; ``keys`` are the places of the keys of a dictionary, each a node without a value.
-    ``broken`` says why a value could not be read, which is then None, or a key of a dictionary,
-    which then is missing there.
+    ``broken`` is the mistake if the value could not be read, which then is None, or if a key of the
+    dictionary could not be read, which then is missing.
     """
 
     value: Any
@@ -69,11 +69,11 @@ class Node:
 
     @property
     def path(self) -> str:
-        """The way to the value, as ``rules[0].steps[1].status``."""
+        """The path to the value, such as ``rules[0].steps[1].status``."""
         return "".join(reversed(list(_names(self.trail)))).removeprefix(".")
 
     def mistake(self, problem: str) -> ScenarioError:
-        """A mistake at this value, to be collected."""
+        """Make a mistake with the place of this value."""
         return ScenarioError(self.file, self.line, self.column, self.path, problem)
 
     def fail(self, problem: str) -> NoReturn:
@@ -97,9 +97,9 @@ def _names(trail: Trail) -> Iterator[str]:
 
 @dataclass(frozen=True, slots=True)
 class Parsed:
-    """What a text holds: its value, and the mistakes of the parts that could not be read.
+    """The value of a text, and the mistakes in parts that could not be read.
 
-    ``size`` is the text's length in characters with its aliases written out, at least.
+    ``size`` is the number of characters that the text has at least with its aliases written out.
     """
 
     top: Node
@@ -108,7 +108,10 @@ class Parsed:
 
 
 def parse(text: bytes, file: str) -> Parsed:
-    """The value that a text holds. Raises ``ScenarioError`` for a text that is not YAML."""
+    """Parse a text. Raises ``ScenarioError`` if it is not YAML, or too large.
+
+    ``file`` names the text in messages.
+    """
     if len(text) > SIZE_LIMIT:
         raise ScenarioError(
             file, 0, 0, "", f"has {len(text)} bytes; a scenario has at most {SIZE_LIMIT}"
@@ -122,7 +125,7 @@ def parse(text: bytes, file: str) -> Parsed:
 
 
 def _composed(text: bytes, file: str) -> yaml.Node | None:
-    """The tree of a YAML text. Raises ``ScenarioError`` for one that cannot be composed."""
+    """Compose a YAML text into PyYAML's tree. Raises ``ScenarioError``."""
     try:
         source = _as_yaml(text.decode("utf-8-sig"))
         _refuse_excess(source, file)
@@ -148,9 +151,9 @@ def _syntax_error(error: yaml.MarkedYAMLError, text: bytes, file: str) -> Scenar
 
 
 def _refuse_excess(source: str, file: str) -> None:
-    """Refuse a text that is nested too deeply, which crashes libyaml, or has too many values.
+    """Refuse a text with too many values, or nested so deeply that composing it crashes libyaml.
 
-    A value takes three events at most, that of its key included.
+    A value takes at most three events, including that of its key.
     """
     for number, directive in enumerate(_DIRECTIVE.finditer(source), 1):
         if number > _MOST_DIRECTIVES:
@@ -170,13 +173,13 @@ def _refuse_excess(source: str, file: str) -> None:
 
 
 def _place(text: bytes, position: int) -> tuple[int, int]:
-    """Line and column of a byte."""
+    """Line and column of a byte, both from 1."""
     before = text[:position]
     return before.count(b"\n") + 1, position - before.rfind(b"\n")
 
 
 class _Reader:
-    """Turns the tree of PyYAML into nodes, and collects what cannot be read."""
+    """Converts PyYAML's tree into nodes, and collects mistakes."""
 
     def __init__(self, file: str) -> None:
         self._file = file
@@ -205,7 +208,7 @@ class _Reader:
         return Node(value, self._file, trail, at.line, at.column, tree.value)
 
     def _count(self, tree: yaml.Node, at: Node, depth: int) -> None:
-        """Refuse one value too many. Raises ``ScenarioError``."""
+        """Count a value. Raises ``ScenarioError`` where a bound is exceeded."""
         self._values += 1
         self.size += 2 + (len(tree.value) if isinstance(tree, yaml.ScalarNode) else 0)
         if self._values > VALUE_LIMIT:
@@ -216,7 +219,7 @@ class _Reader:
             at.fail(_TOO_DEEP)
 
     def _broken(self, at: Node, problem: str) -> Node:
-        """Collect a mistake; the node stands for the value that could not be read."""
+        """Collect a mistake; return the node that stands for the unreadable value."""
         broken = at.mistake(problem)
         self.mistakes.append(broken)
         return replace(at, broken=broken)
@@ -241,7 +244,7 @@ class _Reader:
         return Node(values, self._file, at.trail, at.line, at.column, keys=keys, broken=broken)
 
     def _key(self, tree: yaml.Node, at: Node) -> str | None:
-        """A key, or None after a mistake is collected."""
+        """Read a key. Return None if it has a mistake, which is collected."""
         if tree.tag == f"{TAGS}merge":
             self._broken(at, "the key << would merge: write the keys out, or put it in quotes")
             return None
@@ -265,11 +268,7 @@ class _Reader:
 
 
 def _as_yaml(source: str) -> str:
-    """The text as YAML can read it.
-
-    JSON may be indented with tabs, and may spell a character as two surrogates; YAML allows
-    neither.
-    """
+    """Convert JSON that is not YAML: tabs as indentation, and characters as two surrogates."""
     if "\t" not in source and "\\u" not in source:
         return source
     try:

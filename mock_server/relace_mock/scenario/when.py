@@ -1,4 +1,4 @@
-"""The conditions of a rule: which requests it is for."""
+"""The conditions of a rule: which requests it answers."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from relace_mock.scenario.numbers import Whole
 from relace_mock.scenario.patterns import Pattern
 from relace_mock.scenario.source import Node
 
-#: What a request would get without a script: the documented statuses that a script can replace, and
-#: 415, which this server adds.
+#: Statuses that a request can get without a scenario: the documented ones that a scenario can
+#: replace, and 415, which this server adds.
 OUTCOMES = (200, 400, 401, 404, 415, 429)
 #: Conditions that only a valid request can meet.
 _ABOUT_VALID = (
@@ -26,13 +26,13 @@ _ABOUT_VALID = (
     "min_inputs",
     "max_inputs",
 )
-#: Of the outcomes, what a valid request would get.
+#: Of these outcomes, those of valid requests.
 _OF_VALID = (200, 429)
 
 
 @dataclass(frozen=True, slots=True)
 class When:
-    """Which requests a rule is for: all that is given must hold."""
+    """Conditions on a request: all that are given must hold."""
 
     ALIASES: ClassVar = aliases.WHEN_KEYS
 
@@ -42,14 +42,14 @@ class When:
     ] = None
     model: Annotated[str | None, Text(), "the model asked for"] = None
     output_dtype: Annotated[
-        str | None, OneOf(("float", "binary")), "the output_dtype, given or default"
+        str | None, OneOf(("float", "binary")), "the output_dtype, as given or by default"
     ] = None
-    min_inputs: Annotated[int | None, Whole(1), "so many inputs or more"] = None
-    max_inputs: Annotated[int | None, Whole(1), "so many inputs or fewer"] = None
+    min_inputs: Annotated[int | None, Whole(1), "the request has this many inputs or more"] = None
+    max_inputs: Annotated[int | None, Whole(1), "the request has this many inputs or fewer"] = None
     header: Annotated[
         dict[str, str] | None,
         Fields(removable=False, forbidden={}),
-        "header fields that the request has, each with this value",
+        "header fields of the request, each with this value",
     ] = None
     attempt: Annotated[
         tuple[int, ...],
@@ -59,7 +59,7 @@ class When:
     would_be: Annotated[
         tuple[int, ...],
         ListOf(OneOf(OUTCOMES), single=True, unique=True),
-        "the status there would be without a script",
+        "the status that the request would get without a scenario",
     ] = ()
 
     @staticmethod
@@ -78,7 +78,7 @@ class When:
         return None
 
     def mistakes(self, node: Node) -> Iterator[ScenarioError]:
-        """Conditions that exclude each other."""
+        """Yield mistakes for conditions that exclude each other."""
         if self.min_inputs and self.max_inputs and self.min_inputs > self.max_inputs:
             yield node.keys["max_inputs"].mistake(
                 f"is less than min_inputs, {self.min_inputs}: no request can match"
@@ -91,7 +91,7 @@ class When:
                     )
 
     def about_valid(self) -> str | None:
-        """The first condition that only a valid request can meet; None if there is none."""
+        """The key of the first condition that only a valid request can meet; None without one."""
         return next((key for key in _ABOUT_VALID if getattr(self, key) is not None), None)
 
     def covers(self, other: When) -> bool:
@@ -111,5 +111,5 @@ class When:
         )
 
     def _outcomes(self) -> set[int]:
-        """The statuses that a request which meets the conditions could get without a script."""
+        """The statuses that requests which meet the conditions can get without a scenario."""
         return set(self.would_be or (_OF_VALID if self.about_valid() else OUTCOMES))

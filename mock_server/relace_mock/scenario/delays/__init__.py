@@ -1,4 +1,4 @@
-"""How long an answer waits before it begins: one form a file, and how they are spelled."""
+"""Delays of an answer, one form a file, and how a scenario writes them."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _RANGE = re.compile(rf"\s*(?P<low>{PATTERN})\s*(?:-|to|\.\.)\s*(?P<high>{PATTERN
 
 
 def _as_uniform(_node: Node) -> str:
-    """The form of two limits."""
+    """Show how two limits are written."""
     return _UNIFORM
 
 
@@ -66,7 +66,7 @@ class _RandomKeys:
 
 
 def _time(node: Node) -> str:
-    """A duration that stands where a mapping belongs, or one for an example."""
+    """The duration that stands where a mapping belongs, or else one for an example."""
     try:
         Duration(zero=False).read(node)
     except ScenarioError:
