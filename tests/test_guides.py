@@ -22,7 +22,7 @@ import pytest
 
 from relace_mock.control.description import document
 from relace_mock.messages import EmbedRequest, Received
-from relace_mock.scenario import model, rule, step
+from relace_mock.scenario import model, rule, step, when
 from relace_mock.scenario.compounds import Record
 from relace_mock.scenario.faults import FAULTS
 from relace_mock.scenario.library import bundled_folder, read_file
@@ -127,7 +127,7 @@ def rows(heading: str, page: str = "docs/scenarios.md") -> list[list[str]]:
         ("A file", model._File),
         ("A step", step.Step),
         ("A rule", rule.Rule),
-        ("The conditions of `when`", rule.When),
+        ("The conditions of `when`", when.When),
         ("A quota", model.RateLimit),
     ],
 )

@@ -146,7 +146,7 @@ def test_no_key_is_in_a_near_miss(running: RunningServer) -> None:
     running.control("rlc-test").play({"rules": [{"when": when, "steps": [{"status": 500}]}]})
     ask(running)
     (entry,) = entries(running, 1)
-    assert entry["near_misses"][0]["why"] == "header: the request has not Authorization"
+    assert entry["near_misses"][0]["why"] == "header: the request lacks Authorization"
 
 
 def test_a_no_break_space_is_a_character_of_a_key(running: RunningServer) -> None:

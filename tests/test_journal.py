@@ -289,7 +289,7 @@ def test_near_misses_say_why_no_rule_answered(running: RunningServer) -> None:
         (2, "model: is not 'other'"),
         (3, "output_dtype: is not 'binary'"),
         (4, "min_inputs: 2, and the request has another number"),
-        (5, "header: the request has not X-Team: search"),
+        (5, "header: the request lacks X-Team: search"),
         (6, "attempt: is none of 2, 3"),
         (7, "would_be: is none of 400, 401"),
     ]

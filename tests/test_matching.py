@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from itertools import product
 from typing import Any
 
@@ -11,11 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from relace_mock.messages import EmbedRequest, OutputDtype, Received
-from relace_mock.scenario.matching import OUTCOMES, Exchange, covers, first_miss
-from relace_mock.scenario.rule import When
+from relace_mock.scenario.matching import Occasion, first_miss
+from relace_mock.scenario.patterns import read_pattern
+from relace_mock.scenario.when import OUTCOMES, When
 
 DTYPES: tuple[OutputDtype, ...] = ("float", "binary")
-PATTERNS = (re.compile("^a"), re.compile("b"))
+PATTERNS = (read_pattern("^a"), read_pattern("b"))
 
 
 VALUES: dict[str, list[Any]] = {
@@ -34,8 +34,8 @@ REQUESTS = [
     EmbedRequest(model, texts, dtype)
     for model, texts, dtype in product("mn", (["ab"], ["b", "a"]), DTYPES)
 ]
-EXCHANGES = [
-    Exchange(Received("POST", "/", headers, b"", 0), request, outcome, attempt, attempt, b"")
+OCCASIONS = [
+    Occasion(Received("POST", "/", headers, b"", 0), request, outcome, attempt, attempt, b"")
     for headers in ([(b"a", b"1")], [(b"a", b"1"), (b"b", b"2")])
     for attempt in (1, 2)
     for outcome in OUTCOMES
@@ -43,28 +43,28 @@ EXCHANGES = [
 ]
 
 
-def refuted(when: When, other: When) -> list[Exchange]:
+def refuted(when: When, other: When) -> list[Occasion]:
     """The requests that meet ``other`` and not ``when``."""
-    meets = [exchange for exchange in EXCHANGES if first_miss(other, exchange) is None]
-    return [exchange for exchange in meets if first_miss(when, exchange) is not None]
+    meets = [occasion for occasion in OCCASIONS if first_miss(other, occasion) is None]
+    return [occasion for occasion in meets if first_miss(when, occasion) is not None]
 
 
 @pytest.mark.parametrize("key", VALUES)
 def test_of_two_values_of_a_key_none_is_said_to_cover_the_other_that_does_not(key: str) -> None:
     for one, other in product(VALUES[key], repeat=2):
         when, beside = When(**{key: one}), When(**{key: other})
-        assert not covers(when, beside) or not refuted(when, beside), (one, other)
+        assert not when.covers(beside) or not refuted(when, beside), (one, other)
 
 
 @given(WHENS, WHENS)
 def test_what_covers_several_conditions_holds_wherever_they_do(when: When, other: When) -> None:
-    assert not covers(when, other) or not refuted(when, other)
+    assert not when.covers(other) or not refuted(when, other)
 
 
 @given(WHENS)
 def test_every_condition_covers_itself_and_no_condition_at_all_covers_it(when: When) -> None:
-    assert covers(when, when)
-    assert covers(When(), when)
+    assert when.covers(when)
+    assert When().covers(when)
 
 
 @pytest.mark.parametrize(
@@ -82,5 +82,5 @@ def test_every_condition_covers_itself_and_no_condition_at_all_covers_it(when: W
     ],
 )
 def test_what_asks_for_less_covers_what_asks_for_more(when: When, other: When) -> None:
-    assert covers(when, other)
-    assert not covers(other, when)
+    assert when.covers(other)
+    assert not other.covers(when)

@@ -105,6 +105,10 @@ def test_scenario_show_says_every_condition_and_every_key(tmp_path: Path) -> Non
         "    step 3: once: normal service",
         "    then normal service",
         "  any other request: normal service",
+        (
+            r"  patterns are RE2 syntax: \w, \d, \s and \b know ASCII only, $ is the very end of the "
+            "text, and there is no look-around"
+        ),
     ]
 
 

@@ -17,6 +17,7 @@ from typing import Any, Literal
 
 import yaml
 
+from relace_contract import yaml_loader
 from relace_contract.requirements import Requirement, select
 
 
@@ -42,7 +43,7 @@ NOTHING = Policy(claims=frozenset())
 def read(path: Path, subject: str) -> Policy:
     """The policy in a file. Raises ``ValueError`` that names the file and what is wrong."""
     try:
-        content = yaml.safe_load(path.read_bytes())
+        content = yaml_loader.load(path.read_bytes())
     except yaml.YAMLError as error:
         raise ValueError(f"{path} is not YAML: {' '.join(str(error).split())}") from None
     if not isinstance(content, dict):

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-import yaml
+from relace_contract import yaml_loader
 
 Label = Literal["documented", "observed", "policy"]
 Level = Literal["MUST", "SHOULD", "MAY"]
@@ -50,12 +50,8 @@ class Family:
 def families(subject: str) -> tuple[Family, ...]:
     """All that is asked of ``server`` or ``client``, in the order of the file."""
     path = Path(__file__).parent / "requirements.yaml"
-    content: dict[str, Any] = yaml.load(path.read_bytes(), _loader())  # noqa: S506 - both are safe
+    content: dict[str, Any] = yaml_loader.load(path.read_bytes())
     return tuple(_family(subject, name, entry) for name, entry in content[subject].items())
-
-
-def _loader() -> Any:
-    return getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the fast one needs libyaml
 
 
 def _family(subject: str, name: str, entry: Mapping[str, Any]) -> Family:

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 import jsonschema_rs
 import yaml
 
+from relace_mock import yaml_loader
+
 if TYPE_CHECKING:
     from relace_mock.settings import Contract
 
@@ -30,8 +32,7 @@ def as_yaml() -> bytes:
 @functools.cache
 def as_dict() -> dict[str, Any]:
     """The contract, parsed. Not to be changed."""
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the fast one needs libyaml
-    contract: dict[str, Any] = yaml.load(as_yaml(), loader)  # noqa: S506 - both are safe
+    contract: dict[str, Any] = yaml_loader.load(as_yaml())
     return contract
 
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypedDict, Union, get_args, get_origin, get_type_hints
 
+from relace_mock.excerpts import quoted
 from relace_mock.settings import (
     BinaryDtype,
     BitOrder,
@@ -70,7 +71,7 @@ def settings_from(keywords: Mapping[str, Any], *, also: tuple[str, ...] = ()) ->
         if name not in types_of:
             near = difflib.get_close_matches(name, known, 1, 0.6)
             hint = f"did you mean {near[0]}?" if near else f"the settings are {', '.join(known)}"
-            raise SettingsError(f"{name[:80]!r} is not a setting: {hint}")
+            raise SettingsError(f"{quoted(name)} is not a setting: {hint}")
         _check(name, value, types_of[name])
     return Settings(**keywords)
 
@@ -94,5 +95,5 @@ def _check(name: str, value: object, annotation: Any) -> None:
     if not wanted or (type(None) in choices and value is None) or isinstance(value, tuple(wanted)):
         return
     forms = " or ".join(_FORMS[kind] for kind in wanted)
-    found = type(value).__name__ if name in _SECRET else f"{value!r:.80}"
+    found = type(value).__name__ if name in _SECRET else quoted(value)
     raise SettingsError(f"{name} must be {forms}{_EXAMPLES.get(name, '')}, not {found}")

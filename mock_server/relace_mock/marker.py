@@ -12,6 +12,7 @@ import pytest
 
 from relace_mock.control.connection import over_a_socket
 from relace_mock.control.remote import scenario_of
+from relace_mock.excerpts import quoted
 from relace_mock.scenario.library import Library
 from relace_mock.scenario.mistakes import suggestion
 from relace_mock.scenario.model import read
@@ -75,7 +76,7 @@ class Markers:
             raise SettingsError(self._bundled.unknown(name))
         if name not in self._known_there:
             near = suggestion(name, self._known_there)
-            raise SettingsError(f"the server at {self._url} has no scenario {name!r:.80}; {near}")
+            raise SettingsError(f"the server at {self._url} has no scenario {quoted(name)}; {near}")
 
     @cached_property
     def _known_there(self) -> list[str]:

@@ -42,6 +42,7 @@ from relace_mock.refusals import (
     route_not_found,
 )
 from relace_mock.rendering import message
+from relace_mock.scenario import patterns
 from relace_mock.scenario.library import open_library
 from relace_mock.settings import Settings
 from relace_mock.state.memory import MemoryStore
@@ -155,7 +156,11 @@ class Exchange:
         self._body_hash = xxh3_128_digest(body)
         self._append(BodyRead(body[: BODY_LIMIT + BEYOND], length, self._body_hash))
         outcome = pipeline.outcome_of(received)
-        change = pipeline.rules.change(received, outcome, self._body_hash, self._key)
+        inputs = None
+        if patterns.in_use():
+            state, default = pipeline.store.look(self._namespace).state, pipeline.store.default()
+            inputs = pipeline.rules.looked_through(received, outcome, self._key, state, default)
+        change = pipeline.rules.change(received, outcome, self._body_hash, self._key, inputs)
         try:
             ruling = pipeline.store.update(self._namespace, self._body_hash, change)
         except FullError:

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
 
+from relace_mock.durations import LONGEST, seconds_in
+
 SpaceName = Literal["lexical", "hash"]
 UnknownKeyStatus = Literal[404, 401]
 BinaryDtype = Literal["int8", "uint8"]
@@ -15,14 +17,10 @@ ResetForm = Literal["epoch", "iso", "seconds"]
 Http = Literal["auto", "httptools", "h11"]
 Contract = Literal["observed", "documented"]
 
-_RATE = re.compile(r"(\d{1,9})/(\d{1,9}(?:\.\d{1,9})?)(ms|s|m|h)")
-_LONGEST = 366 * 86400.0  # seconds
 # RFC 6454 section 7: a scheme and a host, perhaps a port; no path, not even `/`.
 _ORIGIN = re.compile(r"(?i)[a-z][a-z0-9+.-]*://([a-z0-9._-]+|\[[0-9a-f:.]+\])(:\d{1,5})?")
 #: The largest ``time_scale``.
 _SLOWEST = 100.0
-_DURATION = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)(ms|s|m|h)")
-_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 _SIZE = re.compile(r"(\d+)\s*([kKmMgG]?)(i?)[bB]?")
 
 
@@ -186,7 +184,7 @@ def _origins(origins: object) -> None:
 
 
 def _duration(name: str, seconds: float) -> None:
-    if type(seconds) not in (int, float) or not 0 < seconds <= _LONGEST:
+    if type(seconds) not in (int, float) or not 0 < seconds <= LONGEST:
         raise SettingsError(
             f"{name} must be a duration such as 30s, more than 0 and at most a year, not {seconds!r}"
         )
@@ -199,22 +197,22 @@ def _at_least(name: str, value: int, least: int) -> None:
 
 def parse_rate(text: str) -> tuple[int, float]:
     """``3/60s`` is 3 requests in 60 seconds. Raises ``SettingsError``."""
-    match = _RATE.fullmatch(text.strip())
-    requests, per, unit = match.groups() if match else ("0", "0", "s")
-    seconds = float(per) * _SECONDS[unit]
-    if int(requests) < 1 or not 0 < seconds <= _LONGEST:
+    number, _, per = text.strip().partition("/")
+    requests = int(number) if re.fullmatch("[0-9]{1,9}", number) else 0
+    seconds = seconds_in(per) or 0.0
+    if requests < 1 or not 0 < seconds <= LONGEST:
         raise SettingsError(
             f"rate-limit must be as 3/60s, requests/time of at most a year, not {text!r}"
         )
-    return int(requests), seconds
+    return requests, seconds
 
 
 def parse_duration(text: str) -> float:
     """``1h`` is 3600.0 seconds, ``250ms`` a quarter. Raises ``ValueError``."""
-    match = _DURATION.fullmatch(text.strip())
-    if match is None:
-        raise ValueError(f"{text!r} is not a duration: write 250ms, 30s, 10m or 1h")
-    return float(match[1]) * _SECONDS[match[2]]
+    seconds = seconds_in(text.strip())
+    if seconds is None:
+        raise ValueError(f"{text[:40]!r} is not a duration: write 250ms, 30s, 10m or 1h")
+    return seconds
 
 
 def parse_size(text: str) -> int:

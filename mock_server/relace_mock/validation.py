@@ -9,6 +9,7 @@ import jsonschema_rs
 import orjson
 
 from relace_mock import contract
+from relace_mock.excerpts import shortened
 from relace_mock.messages import EmbedRequest, Received
 from relace_mock.refusals import (
     Refusal,
@@ -143,5 +144,4 @@ def _type_of(value: object) -> str:
 
 
 def _shown(value: object, limit: int = 40) -> str:
-    text = orjson.dumps(value).decode()
-    return text if len(text) <= limit else text[:limit] + "…"
+    return shortened(orjson.dumps(value).decode(), limit + 1)

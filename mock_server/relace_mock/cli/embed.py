@@ -109,10 +109,12 @@ def _argument(text: str) -> str:
 
 
 def _contents(path: Path) -> str:
+    from relace_mock import reading
+
     try:
-        return _decoded(path.read_bytes(), str(path))
-    except OSError as error:
-        raise click.UsageError(f"cannot read {path}: {error.strerror}") from None
+        return reading.text(path, Settings().max_body)
+    except reading.UnreadableError as error:
+        raise click.UsageError(f"cannot read {path}: {error}") from None
 
 
 def _decoded(content: bytes, name: str) -> str:

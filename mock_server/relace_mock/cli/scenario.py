@@ -45,9 +45,9 @@ def list_scenarios(scenarios: Path | None) -> None:
 def show(name: str, scenarios: Path | None) -> None:
     """Say in words what a scenario does. NAME is a scenario or a file."""
     from relace_mock.scenario.describe import describe
-    from relace_mock.scenario.library import SUFFIXES, Library, read_file
+    from relace_mock.scenario.library import Library, names_a_file, read_file
 
-    if name.endswith(SUFFIXES) or "/" in name:
+    if names_a_file(name):
         print(describe(read_file(Path(name))))
         return
     library = Library(scenarios)

@@ -219,8 +219,9 @@ class Control:
             raise _BadRequestError(refusal.detail, refusal.status) from None
 
     def _installed(self, body: bytes) -> Installed:
-        node, mistakes = parse(body, "scenario")
-        if not mistakes and isinstance(node.value, dict) and node.value.keys() == {"name"}:
+        parsed = parse(body, "scenario")
+        node = parsed.top
+        if not parsed.mistakes and isinstance(node.value, dict) and node.value.keys() == {"name"}:
             name: Node = node.value["name"]
             library = self._rules.library
             if not isinstance(name.value, str):

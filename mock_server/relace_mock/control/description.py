@@ -7,15 +7,15 @@ from pathlib import Path
 from typing import Any
 
 import jsonschema_rs
-import yaml
+
+from relace_mock import yaml_loader
 
 
 @functools.cache
 def document() -> dict[str, Any]:
     """The description of this API, with the schema of a scenario in it."""
     text = (Path(__file__).parent / "control.yaml").read_bytes()
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the fast one needs libyaml
-    described: dict[str, Any] = yaml.load(text, loader)  # noqa: S506 - both are safe
+    described: dict[str, Any] = yaml_loader.load(text)
     scenario = {key: value for key, value in scenario_schema().items() if key != "$schema"}
     described["components"]["schemas"]["Scenario"] = scenario
     return described

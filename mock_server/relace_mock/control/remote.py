@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 from relace_mock.control.connection import Send, over_a_socket
 from relace_mock.control.findings import Finding, Verdict
 from relace_mock.control.recorded import RecordedRequest, recorded
+from relace_mock.excerpts import quoted
 from relace_mock.keys import namespace_of
-from relace_mock.scenario.library import SUFFIXES, read_file
+from relace_mock.scenario.library import names_a_file, read_file
 from relace_mock.settings import ServerError, SettingsError
 
 if TYPE_CHECKING:
@@ -37,12 +38,12 @@ def scenario_of(given: object, folders: Sequence[Path] = ()) -> str | Scenario |
         return read_file(_found(given, folders))
     if not isinstance(given, str):
         hint = " (put steps into {'steps': [...]})" if isinstance(given, list) else ""
-        raise TypeError(f"{_TAKES}, not {given!r:.80}{hint}")
+        raise TypeError(f"{_TAKES}, not {quoted(given)}{hint}")
     if "\n" in given or ": " in given or given.lstrip().startswith("{"):
         from relace_mock.scenario.model import read  # noqa: PLC0415 - loaded when a scenario is first played
 
         return read(given.encode(), "YAML text", "unnamed")
-    if given.endswith(SUFFIXES) or "/" in given or "\\" in given:
+    if names_a_file(given):
         return read_file(_found(Path(given), folders))
     if not given.strip():
         raise SettingsError(f"{_TAKES}, not {given!r}")

@@ -6,8 +6,7 @@ import math
 import time
 from collections.abc import Callable, Iterator
 
-from relace_mock.scenario.mistakes import ScenarioError
-from relace_mock.scenario.source import Node
+from relace_mock.durations import seconds_in
 
 _PAUSE = 0.005  # seconds between two looks at what is pending
 _LONGEST = 60.0  # seconds
@@ -15,13 +14,8 @@ _LONGEST = 60.0  # seconds
 
 def settle(value: str) -> float:
     """Return a duration such as ``2s`` in seconds. Raises ``ValueError``."""
-    from relace_mock.scenario.durations import Duration  # noqa: PLC0415 - loaded when a scenario is first played
-
-    try:
-        seconds = Duration().read(Node(value, "settle", "", 0, 0))
-    except ScenarioError:
-        seconds = math.inf
-    if seconds > _LONGEST:
+    seconds = seconds_in(value)
+    if seconds is None or seconds > _LONGEST:
         raise ValueError("a duration such as 250ms or 2s, at most 1m")
     return seconds
 

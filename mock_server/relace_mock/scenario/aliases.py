@@ -1,4 +1,4 @@
-"""Names that people try, and what the format calls it. For messages only: none is accepted."""
+"""Wrong names that people try, and the right ones. For messages only: no wrong name is accepted."""
 
 from __future__ import annotations
 

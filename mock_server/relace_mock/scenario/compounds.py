@@ -1,10 +1,11 @@
-"""The kinds of value that are made of others: lists, header fields, records.
+"""Kinds of value that consist of others: lists, header fields, records.
 
-Each reads all its parts before it refuses any, so that a user sees every mistake at once.
+Each reads all of its parts before it refuses any, so that a user sees every mistake at once.
 """
 
 from __future__ import annotations
 
+import functools
 import re
 import typing
 from collections.abc import Callable, Iterable, Mapping
@@ -12,45 +13,64 @@ from dataclasses import MISSING, dataclass, fields
 from typing import Any
 
 from relace_mock.scenario.kinds import Kind, Schema, Text, found
-from relace_mock.scenario.mistakes import ScenarioError, suggestion, together
+from relace_mock.scenario.mistakes import MISTAKE_LIMIT, ScenarioError, suggestion, together
 from relace_mock.scenario.source import Node
 
 
 class Mistakes:
-    """Collects what is wrong with the parts of a value."""
+    """Collects the mistakes in the parts of a value."""
 
     def __init__(self, found: Iterable[ScenarioError] = ()) -> None:
-        self.found = list(found)
+        self._found: list[ScenarioError] = []
+        self._count = 0
+        self.add_all(found)
+
+    def add(self, mistake: ScenarioError) -> None:
+        """Collect a mistake, with its ``others``."""
+        self._found.append(mistake)
+        self._count += len(mistake.all)
+
+    def add_all(self, mistakes: Iterable[ScenarioError]) -> None:
+        """Collect several mistakes."""
+        for mistake in mistakes:
+            self.add(mistake)
+
+    @property
+    def are_many(self) -> bool:
+        """Whether there are so many mistakes that the reader may stop looking for others."""
+        return self._count >= MISTAKE_LIMIT
 
     def read(self, kind: Kind, node: Node) -> Any:
-        """The value of a part; None after its mistakes are collected."""
+        """Read a part of a value. Return None if it has mistakes, which are collected."""
         if node.broken is not None:
-            self.found.append(node.broken)
+            self.add(node.broken)
             if node.value is None:
                 return None
         try:
             return kind.read(node)
         except ScenarioError as error:
-            self.found.append(error)
+            self.add(error)
             return None
 
     def refuse(self) -> None:
         """Raise ``ScenarioError`` with all mistakes, if there are any."""
-        if self.found:
-            raise together(self.found) from None
+        if self._found:
+            raise together(self._found) from None
 
 
 @dataclass(frozen=True, slots=True)
 class ListOf:
-    """A list of at least one; ``single``: one value may stand for a list of one.
+    """A list with at least one entry, and at most ``most``.
 
-    ``form`` shows what to write in place of a value that is no list.
+    ``single``: a value that is no list counts as a list of one. ``unique``: no entry appears twice;
+    entries must be hashable. ``form`` shows what to write instead of a value that is no list.
     """
 
     kind: Kind
     single: bool = False
     unique: bool = False
     form: Callable[[Node], str] | None = None
+    most: int | None = None
 
     def read(self, node: Node) -> tuple[Any, ...]:
         """See ``Kind``."""
@@ -61,13 +81,20 @@ class ListOf:
             node.fail(f"must be a list, not {found(node)}{remedy}")
         if not node.value:
             node.fail("is empty: an empty list does nothing, leave the key out")
+        if self.most is not None and len(node.value) > self.most:
+            node.fail(f"has {len(node.value)} entries, and {self.most} are the most: remove some")
         values: list[Any] = []
+        seen: set[Any] = set()
         mistakes = Mistakes()
         for item in node.value:
             value = mistakes.read(self.kind, item)
-            if self.unique and value is not None and value in values:
-                mistakes.found.append(item.mistake(f"{found(item)} is there twice: remove one"))
+            if self.unique and value is not None:
+                if value in seen:
+                    mistakes.add(item.mistake(f"{found(item)} is there twice: remove one"))
+                seen.add(value)
             values.append(value)
+            if mistakes.are_many:
+                break
         mistakes.refuse()
         return tuple(values)
 
@@ -76,12 +103,13 @@ class ListOf:
         items = self.kind.schema()
         several = {"type": "array", "items": items, "minItems": 1}
         several |= {"uniqueItems": True} if self.unique else {}
+        several |= {} if self.most is None else {"maxItems": self.most}
         return {"anyOf": [items, several]} if self.single else several
 
 
 @dataclass(frozen=True, slots=True)
 class Fields:
-    """Names of header fields, with their values; ``removable``: null removes the field."""
+    """Names and values of header fields; ``removable``: null stands for removing a field."""
 
     removable: bool
     forbidden: Mapping[str, str]
@@ -98,14 +126,16 @@ class Fields:
         mistakes = Mistakes()
         for name, value in node.value.items():
             if problem := self._problem(name, seen):
-                mistakes.found.append(node.keys[name].mistake(problem))
+                mistakes.add(node.keys[name].mistake(problem))
             seen.setdefault(name.lower(), name)
             fields[name] = mistakes.read(_FieldValue(self.removable), value)
+            if mistakes.are_many:
+                break
         mistakes.refuse()
         return fields
 
     def _problem(self, name: str, seen: Mapping[str, str]) -> str | None:
-        """What is wrong with a name, after those that were seen before."""
+        """The problem with a name, given those before it; None if there is none."""
         if not re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", name):
             return f"{name!r} is not a name of a header field"
         if name.lower() in seen:
@@ -119,7 +149,7 @@ class Fields:
 
 
 def _as_fields(node: Node) -> str:
-    """The mapping that was perhaps meant by a list or a text of header fields."""
+    """The mapping that a list or a text of header fields probably means."""
     items = node.value if isinstance(node.value, list) else [node]
     pairs: list[tuple[str, str]] = []
     for item in items:
@@ -135,7 +165,7 @@ def _as_fields(node: Node) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _FieldValue:
-    """The value of a header field, null if it is ``removable``."""
+    """The value of a header field; may be null if it is ``removable``."""
 
     removable: bool
 
@@ -157,7 +187,7 @@ class _FieldValue:
 
 @dataclass(frozen=True, slots=True)
 class Either:
-    """One kind if ``first_if`` holds of the node, else the other."""
+    """One of two kinds: the first if ``first_if`` is true of the node."""
 
     first: Kind
     second: Kind
@@ -178,11 +208,11 @@ class Record:
 
     A field is annotated with its type, its kind and its description. The class may have
 
-    * ``conflicts(node)``, which gives mistakes that the keys alone show;
-    * ``mistakes(self, node)``, which gives those that the values show, once all are read;
-    * ``ALIASES``, other names of its keys that people try;
-    * ``elsewhere(name)``, which says where a key belongs that is not one here;
-    * ``form(node)``, which shows what to write in place of a value that is no mapping.
+    * ``conflicts(node)``, which yields mistakes that the keys alone show;
+    * ``mistakes(self, node)``, which yields mistakes that the values show, once all are read;
+    * ``ALIASES``, wrong names of its keys that people try;
+    * ``elsewhere(name)``, which says where an unknown key belongs;
+    * ``form(node)``, which shows what to write instead of a value that is no mapping.
     """
 
     of: type[Any]
@@ -192,7 +222,7 @@ class Record:
         if not isinstance(node.value, dict):
             form = self.of.form(node) if hasattr(self.of, "form") else ""
             node.fail(f"must be a mapping, not {found(node)}{f': write {form}' if form else ''}")
-        keys = _annotations(self.of)
+        keys = self._keys()
         mistakes = Mistakes([node.broken] if node.broken else ())
         values = {}
         for name, value in node.value.items():
@@ -200,21 +230,26 @@ class Record:
                 values[name] = mistakes.read(keys[name][0], value)
             else:
                 remedy = self._remedy(name, keys)
-                mistakes.found.append(node.keys[name].mistake(f"is not a key here; {remedy}"))
-        # A key that cannot be read, or is not known, is perhaps the one that is missing.
+                mistakes.add(node.keys[name].mistake(f"is not a key here; {remedy}"))
+            if mistakes.are_many:
+                break
+        # A key that is unknown or unreadable may be a misspelling of the missing one.
         if node.broken is None and node.value.keys() <= keys.keys():
             for field in fields(self.of):
                 if field.default is MISSING and field.name not in values:
                     text = f"{field.name} is missing: {keys[field.name][1]}"
-                    mistakes.found.append(node.mistake(text))
+                    mistakes.add(node.mistake(text))
         if hasattr(self.of, "conflicts"):
-            mistakes.found += self.of.conflicts(node)
+            mistakes.add_all(self.of.conflicts(node))
         mistakes.refuse()
         record = self.of(**values)
         if hasattr(record, "mistakes"):
-            mistakes.found += record.mistakes(node)
+            mistakes.add_all(record.mistakes(node))
             mistakes.refuse()
         return record
+
+    def _keys(self) -> dict[str, tuple[Kind, str]]:
+        return _annotations(self.of)  # type: ignore[arg-type]  # mypy takes no class for hashable
 
     def _remedy(self, name: str, keys: Iterable[str]) -> str:
         elsewhere = self.of.elsewhere(name) if hasattr(self.of, "elsewhere") else None
@@ -222,7 +257,7 @@ class Record:
 
     def schema(self) -> Schema:
         """See ``Kind``."""
-        keys = _annotations(self.of)
+        keys = self._keys()
         required = [field.name for field in fields(self.of) if field.default is MISSING]
         return {
             "type": "object",
@@ -233,6 +268,7 @@ class Record:
         } | ({"required": required} if required else {})
 
 
+@functools.cache  # of the few classes of the model; slow to find out
 def _annotations(of: type[Any]) -> dict[str, tuple[Kind, str]]:
     hints = typing.get_type_hints(of, include_extras=True)
     return {field.name: hints[field.name].__metadata__ for field in fields(of)}

@@ -1,20 +1,22 @@
-"""A scenario in words, step by step."""
+"""Describe a scenario in words, step by step: ``relace-mock scenario show``."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from http import HTTPStatus
 
+from relace_mock.excerpts import quoted
 from relace_mock.scenario.faults import FAULTS
 from relace_mock.scenario.model import Scenario
 from relace_mock.scenario.mutations import MUTATIONS
-from relace_mock.scenario.rule import Rule, When
+from relace_mock.scenario.patterns import DIFFERENCES, Pattern
+from relace_mock.scenario.rule import Rule
 from relace_mock.scenario.step import Absent, Step
+from relace_mock.scenario.when import When
 
 
 def describe(scenario: Scenario) -> str:
-    """Lines that say what a scenario does."""
+    """Describe what a scenario does, in several lines."""
     return "\n".join(_lines(scenario))
 
 
@@ -35,6 +37,8 @@ def _lines(scenario: Scenario) -> Iterator[str]:
         yield indent + _end(rule)
     if scenario.rules and not alone:
         yield "  any other request: normal service"
+    if any(rule.when.input_matches for rule in scenario.rules):
+        yield f"  {DIFFERENCES}"
 
 
 _CONDITIONS = {
@@ -60,8 +64,8 @@ def _condition(rule: Rule) -> str:
             value = " and ".join(f"{name}: {wanted}" for name, wanted in value.items())
         elif isinstance(value, tuple):
             value = " or ".join(map(str, value))
-        elif isinstance(value, re.Pattern):
-            value = value.pattern
+        elif isinstance(value, Pattern):
+            value = value.text
         parts.append(words.format(value))
     condition = f"if {' and '.join(parts)}" if parts else "every request"
     if rule.chance is not None:
@@ -79,7 +83,7 @@ def _action(step: Step) -> str:
     if step.status is not None:
         body = "its documented message"
         if step.body is not Absent.ABSENT:
-            body = f"the body {step.body!r:.60}"
+            body = f"the body {quoted(step.body, 60)}"
         elif step.fixed_body is not None:
             body = f"a body of {len(step.fixed_body[0])} bytes"
         elif step.status < 400:

@@ -1,18 +1,16 @@
-"""Times with their unit, as a scenario spells them."""
+"""Durations with their unit, as scenarios write them."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
 
+from relace_mock.durations import LONGEST, PATTERN, seconds_in
 from relace_mock.scenario.kinds import Schema, found
-from relace_mock.scenario.numbers import number_in
+from relace_mock.scenario.numbers import number_in, short_text
 from relace_mock.scenario.source import Node
 
-_DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h)")
-_LONGEST = 366 * 86400.0
-_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
-# How people spell the units, and days, which the format does not have.
+# Other spellings of the units, and days, which the format lacks. For messages only.
 _SPELLINGS = {
     "ms": r"ms|msecs?|millis|milliseconds?",
     "s": r"s|secs?|seconds?",
@@ -25,9 +23,9 @@ _SPELT = re.compile(rf"(\d+(?:\.\d+)?|)\s*(?:{_UNIT}|(?P<d>d|days?))", re.IGNORE
 
 @dataclass(frozen=True, slots=True)
 class Duration:
-    """A time with its unit, ``250ms`` or ``60s``; read as seconds.
+    """A duration with its unit, ``250ms`` or ``60s``; its value is in seconds.
 
-    ``whole``: only whole seconds, and why.
+    ``zero``: 0 is allowed. ``whole``: the reason why only whole seconds are allowed.
     """
 
     zero: bool = True
@@ -35,12 +33,11 @@ class Duration:
 
     def read(self, node: Node) -> float:
         """See ``Kind``."""
-        match = _DURATION.fullmatch(node.value) if isinstance(node.value, str) else None
-        if match is None:
+        seconds = seconds_in(node.value) if isinstance(node.value, str) else None
+        if seconds is None:
             such = "2s or 1m" if self.whole else "250ms, 2s or 1m"
             node.fail(f"must be a duration such as {such}, not {found(node)}{self._remedy(node)}")
-        seconds = float(match[1]) * _UNITS[match[2]]
-        if seconds > _LONGEST:
+        if seconds > LONGEST:
             node.fail(f"must be at most a year, not {found(node)}")
         if seconds == 0 and not self.zero:
             node.fail(f"must be longer than nothing, not {found(node)}")
@@ -53,8 +50,8 @@ class Duration:
         bare = node.written if type(node.value) in (int, float) else number_in(node)
         if bare:
             with_unit = f"{bare}s" if self.whole else f"{bare}ms or {bare}s"
-            return f": write {with_unit}" if _DURATION.fullmatch(f"{bare}s") else ""
-        spelt = _SPELT.fullmatch(node.value.strip()) if isinstance(node.value, str) else None
+            return f": write {with_unit}" if seconds_in(f"{bare}s") is not None else ""
+        spelt = _SPELT.fullmatch(short_text(node))
         if spelt is None:
             return ""
         number, unit = spelt[1] or "1", spelt.lastgroup or "s"
@@ -64,4 +61,4 @@ class Duration:
 
     def schema(self) -> Schema:
         """See ``Kind``."""
-        return {"type": "string", "pattern": f"^{_DURATION.pattern}$"}
+        return {"type": "string", "pattern": f"^{PATTERN}$"}

@@ -1,9 +1,7 @@
-"""The kinds of single value that a scenario holds; ``compounds`` has those of several.
+"""Kinds of single value; ``compounds``, ``numbers`` and ``durations`` have the other kinds.
 
-``numbers`` has those of numbers, ``durations`` those of time.
-
-Each reads a value, or refuses it, and describes itself in JSON Schema. The model names the
-kind of each of its keys.
+A kind reads a value or refuses it, and describes itself in JSON Schema. The model gives each of its
+keys a kind.
 """
 
 from __future__ import annotations
@@ -15,27 +13,29 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from relace_mock.excerpts import quoted, shortened
 from relace_mock.scenario.mistakes import plain_name, suggestion
+from relace_mock.scenario.patterns import Pattern, read_pattern
 from relace_mock.scenario.source import Node
 
 _YES, _NO = ("true", "yes", "on", "y", "1"), ("false", "no", "off", "n", "0")
 Schema = dict[str, Any]
-#: The largest whole number that every reader of JSON reads as it is.
+#: The largest whole number that every JSON parser reads exactly.
 LARGEST = 2**53 - 1
 
 
 class Kind(Protocol):
-    """Reads a value or refuses it."""
+    """A kind of value: it reads a value or refuses it."""
 
     def read(self, node: Node) -> Any:
-        """The value. Raises ``ScenarioError``."""
+        """Return the value of a node. Raises ``ScenarioError``."""
 
     def schema(self) -> Schema:
-        """The JSON Schema of what it reads."""
+        """Return the JSON Schema of the values that it accepts."""
 
 
 def found(node: Node) -> str:
-    """What stands there, for a message."""
+    """Name a value in a message."""
     value = node.value
     if isinstance(value, (list, dict)):
         return "a list" if isinstance(value, list) else "a mapping"
@@ -43,12 +43,12 @@ def found(node: Node) -> str:
         name = {None: "null", True: "true", False: "false"}[value]
         return name if node.written in ("", name) else f"{node.written}, in YAML {name}"
     if isinstance(value, str):
-        return repr(value)[:60]
-    return node.written[:60]
+        return quoted(value, 60)
+    return shortened(node.written)
 
 
 def _quoted(node: Node) -> str:
-    """Show a scalar as a string."""
+    """Say how to write a scalar as a string."""
     text = node.written or found(node)
     return (
         f'put it in quotes, "{text}"' if len(text) < 40 and '"' not in text else "put it in quotes"
@@ -57,7 +57,7 @@ def _quoted(node: Node) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """A string, of a form if ``pattern`` is given; ``form`` says it in words."""
+    """A string that matches ``pattern``, if there is one; ``form`` describes it in words."""
 
     pattern: str = ""
     form: str = ""
@@ -78,7 +78,7 @@ class Text:
 
 @dataclass(frozen=True, slots=True)
 class Flag:
-    """True, and nothing else if ``only``; or false too."""
+    """True or false; ``only``: true is the only value."""
 
     only: bool = False
 
@@ -101,10 +101,10 @@ class Flag:
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
-    """One of some names, or of some numbers.
+class OneOf:
+    """One of several names, or of several numbers.
 
-    ``aliases`` are names that people try; with ``statuses`` they try those, too.
+    ``aliases`` are wrong names that people try; ``statuses``: they also try HTTP statuses.
     """
 
     options: Sequence[str | int]
@@ -125,13 +125,13 @@ class Choice:
         return node.value
 
     def is_alias(self, word: str) -> bool:
-        """Whether a word is another name of an option."""
+        """Whether a word is a wrong name of an option."""
         return plain_name(word) in self.aliases
 
     def _remedy(self, word: str, names: Sequence[str]) -> str:
         if word.strip() in names:
             return f"write {word.strip()}, without quotes"
-        parts = [part.strip() for part in word.split(",")]
+        parts = [part.strip() for part in word.split(",", 20)]
         if len(parts) > 1 and all(part in names for part in parts):
             return f"write a list, [{', '.join(parts)}]"
         return suggestion(word, names, self.aliases)
@@ -143,23 +143,24 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Regex:
-    """A regular expression of Python, compiled."""
+    """A regular expression in RE2 syntax."""
 
-    def read(self, node: Node) -> re.Pattern[str]:
+    def read(self, node: Node) -> Pattern:
         """See ``Kind``."""
+        text = Text().read(node)
         try:
-            return re.compile(Text().read(node))
-        except (re.error, RecursionError, OverflowError) as error:
-            node.fail(f"is not a regular expression: {error}")
+            return read_pattern(text)
+        except ValueError as error:
+            node.fail(f"is not a regular expression of RE2: {error}")
 
     def schema(self) -> Schema:
         """See ``Kind``."""
-        return {"type": "string", "format": "regex"}
+        return {"type": "string"}  # `format: regex` is ECMAScript's syntax, which differs
 
 
 @dataclass(frozen=True, slots=True)
 class Base64:
-    """Bytes, spelled in base64."""
+    """Bytes, written in base64."""
 
     def read(self, node: Node) -> bytes:
         """See ``Kind``."""
@@ -175,7 +176,7 @@ class Base64:
 
 @dataclass(frozen=True, slots=True)
 class Json:
-    """Any value that JSON can hold."""
+    """Any value that JSON can express."""
 
     def read(self, node: Node) -> Any:
         """See ``Kind``."""

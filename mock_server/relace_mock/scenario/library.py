@@ -1,15 +1,18 @@
-"""The scenarios that can be asked for by name: the bundled ones, and the user's.
+"""The scenarios that have a name: the bundled ones, and those in the user's files.
 
-A bundled file is read when it is first asked for, a user's file at once. A file that is
-edited badly while the server runs keeps its last good version, and the fault is told.
+A bundled file is read when it is first asked for, a user's file at once. When a file is edited
+badly while the server runs, its last good version stays in use, and a message names the mistake.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from relace_mock import reading
+from relace_mock.excerpts import quoted
 from relace_mock.scenario.mistakes import ScenarioError, suggestion
 from relace_mock.scenario.source import SIZE_LIMIT
 from relace_mock.settings import SettingsError
@@ -18,51 +21,64 @@ if TYPE_CHECKING:
     from relace_mock.scenario.model import Scenario
 
 SUFFIXES = (".yaml", ".yml", ".json")
+#: Scenario files in a folder. With ``reload`` each one is looked at several times a second.
+FILE_LIMIT = 1000
+#: Bytes of all scenarios of a kind together: those in the user's files, or those installed.
+KEPT_LIMIT = 64_000_000
+
+
+def names_a_file(text: str) -> bool:
+    """Whether a text names a file, as its suffix or a slash shows, and not a scenario."""
+    return text.endswith(SUFFIXES) or "/" in text or "\\" in text
 
 
 def bundled_folder() -> Path:
-    """Where the bundled scenarios are: in the package of a wheel, at the top of a checkout."""
+    """The folder of the bundled scenarios: in the package of a wheel, at the top of a checkout."""
     package = Path(__file__).parent.parent
     packaged = package / "scenarios"
     return packaged if packaged.exists() else package.parents[1] / "scenarios"
 
 
 def read_file(path: Path) -> Scenario:
-    """The scenario in a file. Raises ``ScenarioError``."""
+    """Read the scenario in a file. Raises ``ScenarioError``."""
     try:
-        if path.stat().st_size > SIZE_LIMIT:
-            raise ScenarioError(
-                str(path), 0, 0, "", f"is larger than {SIZE_LIMIT} bytes, too large for a scenario"
-            )
-        text = path.read_bytes()
-    except OSError as error:
-        raise ScenarioError(str(path), 0, 0, "", f"cannot be read: {error.strerror}") from None
+        text = reading.contents(path, SIZE_LIMIT)
+    except reading.UnreadableError as error:
+        raise _mistake(path, f"cannot be read: {error}") from None
     from relace_mock.scenario.model import read  # noqa: PLC0415 - loaded when a scenario is first played
 
     return read(text, str(path), path.stem)
 
 
 def files_in(folder: Path) -> list[Path]:
-    """The scenario files of a folder, by name. Raises ``ScenarioError``."""
+    """List the scenario files of a folder, sorted by name. Raises ``ScenarioError``."""
     try:
-        files = sorted(path for path in folder.iterdir() if _is_scenario(path))
+        with os.scandir(folder) as entries:
+            names = [entry.name for entry in entries if _is_scenario(entry)]
     except OSError as error:
-        raise ScenarioError(str(folder), 0, 0, "", f"cannot be read: {error.strerror}") from None
-    return files
+        raise _mistake(folder, f"cannot be read: {error.strerror}") from None
+    if len(names) > FILE_LIMIT:
+        raise _mistake(folder, f"has {len(names)} scenarios, and {FILE_LIMIT} are the most")
+    return [folder / name for name in sorted(names)]
 
 
-def _is_scenario(path: Path) -> bool:
-    """Whether a file of a folder is a scenario, and not hidden or left there by an editor."""
-    name = path.name
-    if path.suffix not in SUFFIXES or name.endswith(".schema.json"):
+def _is_scenario(entry: os.DirEntry[str]) -> bool:
+    """Whether an entry of a folder is a scenario; hidden files and leftovers of editors are not."""
+    stem, suffix = os.path.splitext(entry.name)  # noqa: PTH122 - of a name; a Path for each is slow
+    if suffix not in SUFFIXES or entry.name.endswith(".schema.json"):
         return False
-    hidden = name.startswith((".", "#", "~$"))  # .x.yaml, .#x.yaml and ._x.yaml; ~$x.yaml
-    leaving = path.stem.endswith(("~", "#"))  # x~.yaml
-    return not (hidden or leaving or path.is_dir())
+    hidden = entry.name.startswith((".", "#", "~$"))  # .x.yaml, .#x.yaml and ._x.yaml; ~$x.yaml
+    leaving = stem.endswith(("~", "#"))  # x~.yaml
+    return not (hidden or leaving or entry.is_dir())
+
+
+def _mistake(path: Path, problem: str, key: str = "") -> ScenarioError:
+    """A mistake of a file or a folder as a whole."""
+    return ScenarioError(str(path), 0, 0, key, problem)
 
 
 class Library:
-    """Scenarios by name. Raises ``ScenarioError`` for a bad one of the user's."""
+    """Scenarios by name. Raises ``ScenarioError`` if one of the user's files is bad."""
 
     def __init__(self, folder: Path | None = None, file: Path | None = None) -> None:
         self._bundled = {path.stem: path for path in files_in(bundled_folder())}
@@ -76,33 +92,36 @@ class Library:
             self._add(path)
 
     def names(self) -> list[str]:
-        """All names."""
+        """List the names of all scenarios."""
         return sorted(
             {*self._bundled, *(scenario.name for _, scenario in list(self._own.values()))}
         )
 
     def get(self, name: str) -> Scenario | None:
-        """The scenario of a name, in its newest good version."""
+        """Return the newest good version of a scenario; None for an unknown name."""
         scenario = self._read.get(name)
         if scenario is None and name in self._bundled:
             scenario = self._read[name] = read_file(self._bundled[name])
         return scenario
 
     def name_of(self, path: Path) -> str:
-        """The name of the scenario in one of the user's files."""
+        """Return the name of the scenario in one of the user's files."""
         return self._own[path][1].name
 
     def unknown(self, name: str) -> str:
-        """What to say of a name that there is not; it lists those that there are."""
+        """Error message for an unknown scenario name; it lists the known names."""
         names = self.names()
         near = suggestion(name, names)
         hint = near if near.startswith("did") else ""
-        return f"there is no scenario {name[:80]!r}; {hint} known are {', '.join(names)}".replace(
+        return f"there is no scenario {quoted(name)}; {hint} known are {', '.join(names)}".replace(
             "  ", " "
         )
 
     def refresh(self) -> Iterator[str]:
-        """Read again what has changed, and tell it: what is bad keeps its last good version."""
+        """Read changed files again, and yield a message for each.
+
+        The last good version of a bad file stays in use.
+        """
         try:
             paths = self._paths()
         except ScenarioError as error:
@@ -110,7 +129,8 @@ class Library:
                 self._folder or Path(), f"{error.brief}; all good versions stay"
             )
             return
-        for path in [path for path in self._own if path not in paths]:
+        there = set(paths)
+        for path in [path for path in self._own if path not in there]:
             self._tried.clear()  # a name may be free now
             yield f"scenario {self._forget(path)} is gone with {path}"
         for path in paths:
@@ -123,12 +143,12 @@ class Library:
                 self._complaints.pop(path, None)
                 yield f"scenario {self.name_of(path)} read again from {path}"
             except ScenarioError as error:
-                if path == self._file or path.exists():  # else it is gone, as will be told
+                if path == self._file or path.exists():  # else the next look tells that it is gone
                     stays = "; the last good version stays" if path in self._own else ""
                     yield from self._complain(path, f"{error.brief}{stays}")
 
     def _complain(self, path: Path, problem: str) -> Iterator[str]:
-        """Tell a problem once, not at every look."""
+        """Yield a problem with a file, unless it was the last one that was told."""
         if self._complaints.get(path) != problem:
             self._complaints[path] = problem
             yield problem
@@ -140,35 +160,39 @@ class Library:
     def _add(self, path: Path) -> None:
         stamp = _stamp(path)
         scenario = read_file(path)
-        others = {other.name: at for at, (_, other) in self._own.items() if at != path}
-        others |= {name: at for name, at in self._bundled.items() if at.resolve() != path.resolve()}
-        if scenario.name in others:
-            raise ScenarioError(
-                str(path),
-                0,
-                0,
-                "name",
-                f"{scenario.name} is also in {others[scenario.name]}: rename one",
-            )
+        self._refuse_other(path, scenario)
         _, before = self._own.get(path, (None, scenario))
         self._own[path] = stamp, scenario
         self._read[scenario.name] = scenario
         if before.name != scenario.name:
             self._read.pop(before.name, None)
 
+    def _refuse_other(self, path: Path, scenario: Scenario) -> None:
+        """Refuse a scenario if its name is taken, or if it exceeds the bound for all of them."""
+        others = {other.name: at for at, (_, other) in self._own.items() if at != path}
+        bundled = self._bundled.get(scenario.name)
+        where = others.get(scenario.name, bundled)
+        if where is not None and not (where is bundled and where.resolve() == path.resolve()):
+            raise _mistake(path, f"{scenario.name} is also in {where}: rename one", "name")
+        kept = sum(other.size for at, (_, other) in self._own.items() if at != path)
+        if kept + scenario.size > KEPT_LIMIT:
+            raise _mistake(
+                path, f"the scenarios before it have {kept} bytes; {KEPT_LIMIT} are the most"
+            )
+
     def _forget(self, path: Path) -> str:
-        """Drop the scenario of one of the user's files; gives the name that it had."""
+        """Drop the scenario of one of the user's files; return its name."""
         _, scenario = self._own.pop(path)
         self._read.pop(scenario.name, None)
         return scenario.name
 
 
 def _stamp(path: Path) -> tuple[int, int]:
-    """What changes with a file's content."""
+    """Time of change and size of a file: a new version of it has others."""
     try:
         status = path.stat()
     except OSError as error:
-        raise ScenarioError(str(path), 0, 0, "", f"cannot be read: {error.strerror}") from None
+        raise _mistake(path, f"cannot be read: {error.strerror}") from None
     return status.st_mtime_ns, status.st_size
 
 
@@ -178,7 +202,7 @@ def open_library(folder: Path | None, scenario: str | None) -> tuple[Library, st
     ``scenario`` is a name or a file. Raises ``ScenarioError``, or ``SettingsError`` for an
     unknown name.
     """
-    if scenario is not None and (scenario.endswith(SUFFIXES) or "/" in scenario):
+    if scenario is not None and names_a_file(scenario):
         path = Path(scenario)
         library = Library(folder, path)
         return library, library.name_of(path)

@@ -1,37 +1,54 @@
-"""Which requests a rule is for, and if not, because of which condition."""
+"""Decide whether a request meets the conditions of a rule, and which one it fails."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from relace_mock.messages import EmbedRequest, Received, is_secret
+from relace_mock.scenario.patterns import Pattern, encoded
 
 if TYPE_CHECKING:
-    from relace_mock.scenario.rule import When
+    from relace_mock.scenario.rule import Rule
+    from relace_mock.scenario.when import When
 
 
-#: What a request would get without a script: the documented statuses that a script can
-#: replace, and our own 415.
-OUTCOMES = (200, 400, 401, 404, 415, 429)
-#: Of these, what a valid request would get.
-_OF_VALID = (200, 429)
-#: Conditions that only a valid request can meet.
-ABOUT_REQUEST = (
-    "input_contains",
-    "input_matches",
-    "model",
-    "output_dtype",
-    "min_inputs",
-    "max_inputs",
-)
+class Inputs:
+    """The inputs of a request, and which texts and patterns were found in them.
+
+    Each text and pattern is searched for once, though many rules ask for it, and though a decision
+    is repeated. A search in a large input takes long: ``look_through`` does them all beforehand.
+    """
+
+    __slots__ = ("_encoded", "_found", "_texts")
+
+    def __init__(self, texts: Sequence[str]) -> None:
+        self._texts = texts
+        self._encoded: list[bytes] | None = None
+        self._found: dict[str | Pattern, bool] = {}
+
+    def have(self, wanted: str | Pattern) -> bool:
+        """Whether any input contains a text, or matches a pattern."""
+        found = self._found.get(wanted)
+        if found is None:
+            found = self._found[wanted] = self._look_for(wanted)
+        return found
+
+    def _look_for(self, wanted: str | Pattern) -> bool:
+        if isinstance(wanted, str):
+            return any(wanted in text for text in self._texts)
+        if self._encoded is None:
+            self._encoded = [encoded(text) for text in self._texts]
+        return any(map(wanted.found_in, self._encoded))
 
 
-class Exchange(NamedTuple):
-    """A request and what is known of it when the script is asked.
+class Occasion(NamedTuple):
+    """A request, and all that a scenario may ask about it.
 
-    ``request`` is None if it was refused; ``would_be`` is the status so far. ``attempt``
-    and ``arrivals`` count the requests with the same body: since the last success, and
-    since the scenario was installed. ``body_hash`` is 16 bytes.
+    ``request`` is None if the request was refused; ``would_be`` is its status without a scenario.
+    ``attempt`` and ``arrivals`` count the requests with the same body: since the last success, and
+    since the scenario was installed. ``body_hash`` has 16 bytes. ``inputs`` may have been looked
+    through before; None stands for inputs that were not.
     """
 
     received: Received
@@ -40,20 +57,46 @@ class Exchange(NamedTuple):
     attempt: int
     arrivals: int
     body_hash: bytes
+    inputs: Inputs | None = None
 
 
-def first_miss(when: When, exchange: Exchange) -> str | None:  # noqa: C901, PLR0911 - one branch a condition
-    """The first condition that does not hold, by its key; None if all do."""
-    if when.would_be and exchange.would_be not in when.would_be:
+def look_through(
+    rules: Sequence[Rule], received: Received, request: EmbedRequest, inputs: Inputs
+) -> None:
+    """Search the inputs for everything that the rules may ask for.
+
+    Done before the state of a namespace is locked, so that no other request waits for it.
+    """
+    for rule in rules:
+        _miss_of_request(rule.when, received, request, inputs)
+
+
+def first_miss(when: When, occasion: Occasion) -> str | None:
+    """The key of the first condition that does not hold; None if all hold."""
+    if when.would_be and occasion.would_be not in when.would_be:
         return "would_be"
-    if when.attempt and exchange.attempt not in when.attempt:
+    if when.attempt and occasion.attempt not in when.attempt:
         return "attempt"
-    for name, value in (when.header or {}).items():
-        if value not in exchange.received.header(name.lower().encode()):
-            return "header"
-    request = exchange.request
+    request = occasion.request
     if request is None:
-        return _needs_request(when)
+        return _miss_of_header(when, occasion.received) or when.about_valid()
+    inputs = occasion.inputs or Inputs(request.input)
+    return _miss_of_request(when, occasion.received, request, inputs)
+
+
+def _miss_of_header(when: When, received: Received) -> str | None:
+    for name, value in (when.header or {}).items():
+        if value not in received.header(name.lower().encode()):
+            return "header"
+    return None
+
+
+def _miss_of_request(  # noqa: PLR0911 - one branch a condition
+    when: When, received: Received, request: EmbedRequest, inputs: Inputs
+) -> str | None:
+    """The key of the first condition that a valid request fails, whatever came before it."""
+    if missed := _miss_of_header(when, received):
+        return missed
     if when.model is not None and request.model != when.model:
         return "model"
     if when.output_dtype is not None and request.output_dtype != when.output_dtype:
@@ -62,59 +105,36 @@ def first_miss(when: When, exchange: Exchange) -> str | None:  # noqa: C901, PLR
         return "min_inputs"
     if when.max_inputs is not None and len(request.input) > when.max_inputs:
         return "max_inputs"
-    if when.input_contains is not None and not any(
-        when.input_contains in text for text in request.input
-    ):
+    if when.input_contains is not None and not inputs.have(when.input_contains):
         return "input_contains"
-    if when.input_matches is not None and not any(map(when.input_matches.search, request.input)):
+    if when.input_matches is not None and not inputs.have(when.input_matches):
         return "input_matches"
     return None
 
 
-def _needs_request(when: When) -> str | None:
-    """The first condition that only a valid request can meet."""
-    return next((key for key in ABOUT_REQUEST if getattr(when, key) is not None), None)
-
-
-def covers(when: When, other: When) -> bool:
-    """Whether every request that meets ``other`` meets ``when`` as well, so far as one can tell."""
-
-    def outcomes(of: When) -> set[int]:
-        return set(of.would_be or (OUTCOMES if _needs_request(of) is None else _OF_VALID))
-
-    same = ("input_matches", "model", "output_dtype")
-    return (
-        outcomes(other) <= outcomes(when)
-        and all(getattr(when, key) in (None, getattr(other, key)) for key in same)
-        and (not when.attempt or set() < set(other.attempt) <= set(when.attempt))
-        and (when.header or {}).items() <= (other.header or {}).items()
-        and (when.min_inputs or 1) <= (other.min_inputs or 1)
-        and (when.max_inputs is None or 0 < (other.max_inputs or 0) <= when.max_inputs)
-        and (when.input_contains is None or when.input_contains in (other.input_contains or ""))
-    )
-
-
 def why(when: When, condition: str) -> str:
-    """A miss in words."""
+    """Explain in words why a condition does not hold."""
+    return f"{condition}: {_why(when, condition)}"
+
+
+def _why(when: When, condition: str) -> str:
     wanted = getattr(when, condition, None)
     match condition:
         case "chance":
-            return "chance: the draw went the other way"
+            return "the draw went the other way"
         case "input_contains":
-            return f"input_contains: no input contains {wanted!r}"
+            return f"no input contains {wanted!r}"
         case "input_matches":
-            return f"input_matches: {when.input_matches.pattern if when.input_matches else ''!r} is found in no input"
+            return f"{wanted.text if wanted else ''!r} is found in no input"
         case "header":
-            shown = [
-                name if is_secret(name.encode()) else f"{name}: {value}"
-                for name, value in (when.header or {}).items()
-            ]
-            return f"header: the request has not {', '.join(shown)}"
+            return f"the request lacks {', '.join(_shown(when.header or {}))}"
         case "would_be" | "attempt":
-            return f"{condition}: is none of {', '.join(map(str, wanted or ()))}"
-        case _:
-            return (
-                f"{condition}: is not {wanted!r}"
-                if "_inputs" not in condition
-                else (f"{condition}: {wanted}, and the request has another number")
-            )
+            return f"is none of {', '.join(map(str, wanted or ()))}"
+    several = condition in ("min_inputs", "max_inputs")
+    return f"{wanted}, and the request has another number" if several else f"is not {wanted!r}"
+
+
+def _shown(header: Mapping[str, str]) -> Iterator[str]:
+    """Header fields for a message; values that may be keys are left out."""
+    for name, value in header.items():
+        yield name if is_secret(name.encode()) else f"{name}: {value}"

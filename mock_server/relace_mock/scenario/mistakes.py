@@ -1,4 +1,4 @@
-"""Mistakes in scenarios: where each is, what is wrong, and what would be right."""
+"""Mistakes in scenarios: the place of each, what is wrong, and what to write instead."""
 
 from __future__ import annotations
 
@@ -8,16 +8,19 @@ from types import MappingProxyType
 
 from relace_mock.settings import SettingsError
 
+#: Mistakes of a file that are collected. More of them are one mistake, made many times.
+MISTAKE_LIMIT = 1000
 _SHOWN = 20  # mistakes of a file in one message
 _WORDS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|[-\s]+")
 _NONE: Mapping[str, str] = MappingProxyType({})
 
 
 class ScenarioError(SettingsError):
-    """A scenario that cannot be honoured: where, which key, what is wrong, what to do.
+    """A scenario that cannot be used: the place, the key, what is wrong, what to do.
 
-    A file may have ``others`` too. ``told`` is this mistake on a line, and ``all`` are those of
-    the file in its order; as text they are up to twenty lines, and how many more there are.
+    ``told`` is this mistake on one line. ``others`` are further mistakes of the same file, and
+    ``all`` has this one and the others. As text, the error shows up to twenty of them, a line each,
+    and the number of the rest.
     """
 
     def __init__(
@@ -40,7 +43,7 @@ class ScenarioError(SettingsError):
 
     @property
     def brief(self) -> str:
-        """The first mistake, and how to see the others, on a line."""
+        """The first mistake, and how to see the others, on one line."""
         more = len(self.all) - 1
         return self.told + (
             f" (and {more} more: relace-mock scenario check {self.file})" if more else ""
@@ -48,21 +51,21 @@ class ScenarioError(SettingsError):
 
 
 def together(mistakes: Iterable[ScenarioError]) -> ScenarioError:
-    """All mistakes of a file as one error, each once, in the order of the file."""
+    """Join all mistakes of a file into one error: each once, in the order of the file."""
     each = {mistake.told: mistake for error in mistakes for mistake in error.all}
     first, *others = sorted(each.values(), key=lambda one: (one.line, one.column))
     return ScenarioError(first.file, first.line, first.column, first.key, first.problem, others)
 
 
 def plain_name(word: str) -> str:
-    """A name as the format spells names: ``connection-reset`` is ``connection_reset``."""
+    """Spell a name as the format does: ``connection-reset`` becomes ``connection_reset``."""
     return _WORDS.sub("_", word.strip()[:80]).lower()
 
 
 def suggestion(word: str, known: Iterable[str], aliases: Mapping[str, str] = _NONE) -> str:
-    """Say what a misspelt word should perhaps be, or all that it can be.
+    """Suggest known words for a misspelt one, or list all of them.
 
-    ``aliases`` are other names for something that is known.
+    ``aliases`` maps wrong names that people try to the right ones.
     """
     import difflib  # noqa: PLC0415 - for messages only
 

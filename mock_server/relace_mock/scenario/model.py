@@ -1,8 +1,7 @@
-"""What a scenario can say: its keys, their kinds, and which of them go together.
+"""The keys of a scenario file, their kinds, and which of them go together.
 
-The reader and the JSON Schema both follow from these classes, and those of ``rule`` and
-``step``. A scenario that cannot be honoured is refused here, when it is read, never when it is
-played.
+The reader and the JSON Schema both follow from these classes and those of ``rule``, ``when`` and
+``step``. A scenario that cannot be played as written is refused when it is read, never later.
 """
 
 from __future__ import annotations
@@ -15,23 +14,25 @@ from typing import Annotated, Any, ClassVar, get_args
 
 from relace_mock.scenario import aliases
 from relace_mock.scenario.compounds import ListOf, Mistakes, Record
+from relace_mock.scenario.coverage import covered
 from relace_mock.scenario.durations import Duration
-from relace_mock.scenario.kinds import Choice, Flag, Text
+from relace_mock.scenario.kinds import Flag, OneOf, Text
 from relace_mock.scenario.mistakes import ScenarioError
-from relace_mock.scenario.numbers import Multiple, Whole
+from relace_mock.scenario.numbers import Multiple, Whole, short_text
 from relace_mock.scenario.rule import (
     Rule,
-    When,
     as_rules,
     as_steps,
-    covered,
     step_elsewhere,
     unreachable,
 )
 from relace_mock.scenario.source import Node, parse
 from relace_mock.scenario.step import Step
+from relace_mock.scenario.when import When
 from relace_mock.settings import ResetForm
 
+#: Most rules of a scenario.
+RULE_LIMIT = 1000
 _QUOTA = re.compile(
     r"(\d{1,9})\s*(?:/|per|in|every|a)\s*(\d{0,9})\s*(?:(ms|s|m|h)\w*)", re.IGNORECASE
 )
@@ -39,25 +40,25 @@ _QUOTA = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class RateLimit:
-    """A quota: so many requests in each window of time."""
+    """A quota: a number of requests in each window of time."""
 
     ALIASES: ClassVar = aliases.QUOTA_KEYS
 
     requests: Annotated[int, Whole(1), "requests in a window"]
-    per: Annotated[float, Duration(zero=False), "how long a window is"]
+    per: Annotated[float, Duration(zero=False), "length of a window"]
     retry_after: Annotated[bool, Flag(), "whether a 429 says in Retry-After how long to wait"] = (
         False
     )
     reset: Annotated[
         ResetForm | None,
-        Choice(get_args(ResetForm)),
+        OneOf(get_args(ResetForm)),
         "the form of X-RateLimit-Reset; by default the server's",
     ] = None
 
     @staticmethod
     def form(node: Node) -> str:
         """See ``Record``."""
-        match = _QUOTA.fullmatch(node.value.strip()) if isinstance(node.value, str) else None
+        match = _QUOTA.fullmatch(short_text(node))
         if match:
             return f"{{requests: {match[1]}, per: {match[2] or 1}{match[3].lower()}}}"
         whole = node.written if type(node.value) is int and node.value > 0 else 3
@@ -73,10 +74,10 @@ class _File:
     name: Annotated[
         str | None,
         Text("[A-Za-z0-9_-]{1,64}", "up to 64 letters, digits, - or _"),
-        "what it is asked for by; the file's name by default",
+        "name to ask for it by; the file's name by default",
     ] = None
-    description: Annotated[str, Text(), "the story in a sentence"] = ""
-    seed: Annotated[int, Whole(0), "decides what chance decides"] = 0
+    description: Annotated[str, Text(), "what happens, in a sentence"] = ""
+    seed: Annotated[int, Whole(0), "seed for everything that is left to chance"] = 0
     dimensions: Annotated[
         int | None, Multiple(8, 8192), "vectors of this length, for this scenario only"
     ] = None
@@ -89,7 +90,7 @@ class _File:
     repeat: Annotated[bool, Flag(), "whether the steps begin again after the last"] = False
     rules: Annotated[
         tuple[Rule, ...],
-        ListOf(Record(Rule), form=as_rules),
+        ListOf(Record(Rule), form=as_rules, most=RULE_LIMIT),
         "the first rule that matches answers",
     ] = ()
 
@@ -107,7 +108,7 @@ class _File:
 
     @staticmethod
     def conflicts(node: Node) -> Iterator[ScenarioError]:
-        """A story with two tellings, and what is never reached."""
+        """Yield mistakes for keys that exclude each other, and for what is never reached."""
         keys = node.value
         if "steps" in keys and "rules" in keys:
             yield node.keys["rules"].mistake("there are steps already: put them into a rule")
@@ -117,7 +118,7 @@ class _File:
         yield from covered(node)
 
     def mistakes(self, node: Node) -> Iterator[ScenarioError]:
-        """A story that tells nothing."""
+        """Yield a mistake for a scenario that does nothing."""
         if not (self.steps or self.rules or self.rate_limit or self.dimensions):
             yield node.mistake("does nothing: give it steps, rules, rate_limit or dimensions")
         if self.repeat and not self.steps and not self.rules:
@@ -128,7 +129,11 @@ class _File:
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """A story, ready to be played. ``digest`` tells two versions of it apart."""
+    """A scenario, ready to be played.
+
+    ``digest`` differs between two versions. ``size`` is the size of the source in bytes, with its
+    aliases written out: the sum over all installed scenarios is bounded.
+    """
 
     name: str
     description: str
@@ -138,18 +143,27 @@ class Scenario:
     rules: tuple[Rule, ...]
     digest: str
     source: Any
+    size: int
+
+    @property
+    def looks_into_inputs(self) -> bool:
+        """Whether a rule searches the inputs, which takes long if they are large."""
+        whens = (rule.when for rule in self.rules)
+        return any(when.input_contains or when.input_matches for when in whens)
 
 
 _KIND = Record(_File)
 
 
 def read(text: bytes, file: str, default_name: str) -> Scenario:
-    """The scenario that a text tells. Raises ``ScenarioError`` with all of its mistakes.
+    """Read a scenario from YAML or JSON. Raises ``ScenarioError`` with all mistakes.
 
-    ``file`` names the text in messages. The top may also have ``$schema``, for editors.
+    ``file`` names the text in messages. The top may also have ``$schema``, for editors. Pure: it
+    may run in any thread, and takes up to about a second for the largest scenario.
     """
-    node, unread = parse(text, file)
-    mistakes = Mistakes(unread)
+    parsed = parse(text, file)
+    node = parsed.top
+    mistakes = Mistakes(parsed.mistakes)
     if isinstance(node.value, dict) and "$schema" in node.value:
         mistakes.read(Text(), node.value.pop("$schema"))
     keys: _File = mistakes.read(_KIND, node)
@@ -167,11 +181,12 @@ def read(text: bytes, file: str, default_name: str) -> Scenario:
         rules,
         hashlib.sha256(name.encode() + b"\n" + text).hexdigest()[:16],
         node.plain(),
+        max(len(text), parsed.size),
     )
 
 
 def json_schema() -> dict[str, Any]:
-    """The JSON Schema of the format, as far as one can say it."""
+    """The JSON Schema of the format. It accepts more than the reader, never less."""
     schema = _KIND.schema()
     schema["properties"] = {"$schema": {"type": "string"}} | schema["properties"]
     return {

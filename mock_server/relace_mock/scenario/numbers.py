@@ -1,4 +1,4 @@
-"""Numbers, as a scenario spells them."""
+"""Kinds of number in scenarios."""
 
 from __future__ import annotations
 
@@ -10,11 +10,18 @@ from relace_mock.scenario.source import Node
 from relace_mock.settings import parse_size
 
 _PERCENT = re.compile(r"(\d+(?:\.\d+)?)\s*%")
+_LONGEST = 40  # characters of a number that is recognised in a string
+
+
+def short_text(node: Node) -> str:
+    """A string without outer blanks; empty if it is too long for a number, or no string at all."""
+    short = isinstance(node.value, str) and len(node.value) <= _LONGEST
+    return node.value.strip() if short else ""
 
 
 def number_in(node: Node) -> str | None:
-    """The number that a string holds, as it should be written; None if it holds none."""
-    text = node.value.strip() if isinstance(node.value, str) else ""
+    """The number that a quoted string holds, written without quotes; None if it holds none."""
+    text = short_text(node)
     return text if re.fullmatch(r"(0|[1-9]\d*)(\.\d+)?", text, re.ASCII) else None
 
 
@@ -50,7 +57,7 @@ class Whole:
 
 @dataclass(frozen=True, slots=True)
 class Multiple:
-    """A multiple of ``of``, from it up to ``most``."""
+    """A multiple of ``of``, from ``of`` to ``most``."""
 
     of: int
     most: int
@@ -79,7 +86,7 @@ class Multiple:
 
 @dataclass(frozen=True, slots=True)
 class Fraction:
-    """A number from 0 to 1; ``zero`` and ``one`` tell whether those are allowed."""
+    """A number from 0 to 1; ``zero`` and ``one`` say whether 0 and 1 are allowed."""
 
     zero: bool
     one: bool
@@ -99,7 +106,7 @@ class Fraction:
         number = number_in(node)
         if number and 0 <= float(number) <= 1:
             return f": write {number}, without quotes"
-        percent = _PERCENT.fullmatch(node.value) if isinstance(node.value, str) else None
+        percent = _PERCENT.fullmatch(short_text(node))
         part = percent[1] if percent else number or node.written
         if percent or (type(node.value) in (int, float) and 2 <= node.value <= 100):
             return f": write {float(part) / 100:g} for {part} %"
@@ -124,7 +131,7 @@ class Positive:
             remedy = ""
             if isinstance(node.value, str):
                 try:
-                    remedy = f": write {parse_size(node.value)}"
+                    remedy = f": write {parse_size(short_text(node))}"
                 except ValueError:
                     number = number_in(node)
                     remedy = f": write {number}, without quotes" if number else ""

@@ -1,7 +1,7 @@
 """Which scenario answers a request.
 
 Strongest first: the header ``X-Mock-Scenario``; the header ``Prefer: code=…``; the key
-itself, ``mock.NAME.anything``; the one installed for the key; the server's default.
+itself, ``mock.NAME.anything``; the scenario installed for the key; the server's default.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _KEY = re.compile(r"mock\.([A-Za-z0-9_-]+)\..+")
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What a request asks for itself: a scenario by name, or one status."""
+    """A scenario or a status that the request itself asks for. ``by`` says where it asks."""
 
     by: str
     name: str | None = None
@@ -25,7 +25,7 @@ class Wish:
 
 
 def wish_of(received: Received, key: str | None, documented: frozenset[int]) -> Wish | None:
-    """The strongest wish of a request; a code that is not ``documented`` is none (RFC 7240)."""
+    """The strongest wish of a request. Codes that are not ``documented`` are ignored (RFC 7240)."""
     for field in received.header(b"x-mock-scenario"):
         return Wish("header", name=field)
     for field in received.header(b"prefer"):
@@ -38,6 +38,6 @@ def wish_of(received: Received, key: str | None, documented: frozenset[int]) -> 
 
 
 def named_by(key: str | None) -> str | None:
-    """The scenario that a key names itself, if it does."""
+    """The scenario that a key such as ``mock.NAME.x`` names; None for any other key."""
     match = _KEY.fullmatch(key or "")
     return match[1] if match else None

@@ -1,67 +1,79 @@
-"""Text to values that know where they stand: what a scenario file says, before its meaning.
+"""Parse a scenario file into values that know their place in the text.
 
-YAML, and JSON as the part of YAML that it is. What YAML would guess or overlook is refused:
-a key given twice, a key that is no string, a tag, an alias that multiplies.
+The text is YAML, of which JSON is a part. Whatever YAML would guess or overlook is refused: a
+repeated key, a key that is no string, a tag, aliases that multiply.
+
+Parsing is pure: it keeps nothing, may run in any thread, and takes time linear in the text.
 """
 
 from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any, NoReturn
 
 import orjson
 import yaml
 
+from relace_mock.excerpts import shortened
 from relace_mock.scenario.mistakes import ScenarioError
+from relace_mock.scenario.scalars import TAGS, value_of
 from relace_mock.scenario.syntax import meaning
+from relace_mock.yaml_loader import LOADER
 
-#: Bytes of a scenario. It is a story, not a store.
+#: Most bytes of a scenario, and most characters once its aliases are written out.
 SIZE_LIMIT = 1_000_000
-#: Values in a scenario, each alias counted as often as it is used.
+#: Most values of a scenario; an alias counts as often as it is used.
 VALUE_LIMIT = 20_000
 DEPTH_LIMIT = 50
 _TOO_MANY = f"there are more than {VALUE_LIMIT} values, aliases included"
+_TOO_LONG = f"with aliases written out there are more than {SIZE_LIMIT} characters"
 _TOO_DEEP = f"is nested more than {DEPTH_LIMIT} levels deep"
+# libyaml compares each directive with all before it, and scenarios need none.
+_MOST_DIRECTIVES = 20
+_DIRECTIVE = re.compile(r"^%TAG", re.MULTILINE)
 
-# The fast one needs libyaml; both are safe.
-_Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-_SCALARS = yaml.constructor.SafeConstructor()
-_TAGS = "tag:yaml.org,2002:"
 _MEANINGFUL = {
     yaml.MappingNode: ("map",),
     yaml.SequenceNode: ("seq",),
     yaml.ScalarNode: ("str", "int", "float", "bool", "null", "timestamp", "binary"),
 }
-# As everyone reads it: YAML also has 0755, which is 493, 1:30, which is 90, and 1_000.
-_PLAIN_NUMBER = re.compile(r"[-+]?(0|[1-9]\d*|\d*\.\d*([eE][-+]?\d+)?|\.inf|\.nan)", re.IGNORECASE)
 _TAB_OR_STRING = re.compile(r'\t|"(?:[^"\\]|\\.)*"')
 _ESCAPE = re.compile(r"\\(u[dD][89abAB]..\\u....)|\\.")
-_JSON_NUMBER = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?[eE][-+]?\d+")
+
+#: The path from the top to a value, as a linked list: the path to its parent, and its key or index
+#: there. It becomes a string only in messages, as keys may be long and values many.
+Trail = tuple["Trail", str | int] | None
 
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """A value, its path from the top (``rules[0].steps[1].status``) and its place in the text.
+    """A value, and its place in the text.
 
     ``value`` is a scalar, a list of nodes, or a dictionary of nodes; ``written`` is a scalar's
     own text; ``keys`` are the places of the keys of a dictionary, each a node without a value.
-    ``broken`` says why a value could not be read, which is then None, or a key of a dictionary,
-    which then is not there.
+    ``broken`` is the mistake if the value could not be read, which then is None, or if a key of the
+    dictionary could not be read, which then is missing.
     """
 
     value: Any
     file: str
-    path: str
+    trail: Trail
     line: int
     column: int
     written: str = ""
     keys: dict[str, Node] = field(default_factory=dict)
     broken: ScenarioError | None = None
 
+    @property
+    def path(self) -> str:
+        """The path to the value, such as ``rules[0].steps[1].status``."""
+        return "".join(reversed(list(_names(self.trail)))).removeprefix(".")
+
     def mistake(self, problem: str) -> ScenarioError:
-        """What is wrong with this value, to be collected."""
+        """Make a mistake with the place of this value."""
         return ScenarioError(self.file, self.line, self.column, self.path, problem)
 
     def fail(self, problem: str) -> NoReturn:
@@ -77,19 +89,47 @@ class Node:
         return self.value
 
 
-def parse(text: bytes, file: str) -> tuple[Node, list[ScenarioError]]:
-    """The value that a text holds, and what of it could not be read.
+def _names(trail: Trail) -> Iterator[str]:
+    while trail is not None:
+        trail, name = trail
+        yield f"[{name}]" if isinstance(name, int) else f".{shortened(name)}"
 
-    Raises ``ScenarioError`` for a text that cannot be read at all.
+
+@dataclass(frozen=True, slots=True)
+class Parsed:
+    """The value of a text, and the mistakes in parts that could not be read.
+
+    ``size`` is the number of characters that the text has at least with its aliases written out.
+    """
+
+    top: Node
+    mistakes: list[ScenarioError]
+    size: int
+
+
+def parse(text: bytes, file: str) -> Parsed:
+    """Parse a text. Raises ``ScenarioError`` if it is not YAML, or too large.
+
+    ``file`` names the text in messages.
     """
     if len(text) > SIZE_LIMIT:
         raise ScenarioError(
             file, 0, 0, "", f"has {len(text)} bytes; a scenario has at most {SIZE_LIMIT}"
         )
+    tree = _composed(text, file)
+    if tree is None:
+        raise ScenarioError(file, 1, 1, "", "is empty")
+    reader = _Reader(file)
+    top = reader.node(tree, None, 0)
+    return Parsed(top, reader.mistakes, reader.size)
+
+
+def _composed(text: bytes, file: str) -> yaml.Node | None:
+    """Compose a YAML text into PyYAML's tree. Raises ``ScenarioError``."""
     try:
         source = _as_yaml(text.decode("utf-8-sig"))
-        _refuse_size(source, file)
-        tree = yaml.compose(source, _Loader)
+        _refuse_excess(source, file)
+        tree: yaml.Node | None = yaml.compose(source, LOADER)
     except UnicodeDecodeError as error:
         problem = f"is not UTF-8 at byte {error.start}"
         raise ScenarioError(file, *_place(text, error.start), "", problem) from None
@@ -97,25 +137,30 @@ def parse(text: bytes, file: str) -> tuple[Node, list[ScenarioError]]:
         problem = f"is not YAML: {meaning(error.reason, '', 0)}"
         raise ScenarioError(file, *_place(text, error.position), "", problem) from None
     except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        line, column = (mark.line + 1, mark.column + 1) if mark else (0, 0)
-        lines = text.decode("utf-8-sig").splitlines()
-        here = lines[line - 1] if 0 < line <= len(lines) else ""
-        problem = f"is not YAML: {meaning(f'{error.context} {error.problem}', here, column)}"
-        raise ScenarioError(file, line, column, "", problem) from None
-    if tree is None:
-        raise ScenarioError(file, 1, 1, "", "is empty")
-    reader = _Reader(file)
-    return reader.node(tree, "", 0), reader.mistakes
+        raise _syntax_error(error, text, file) from None
+    return tree
 
 
-def _refuse_size(source: str, file: str) -> None:
-    """Refuse what is nested too deeply to be composed, as libyaml would crash, or too long.
+def _syntax_error(error: yaml.MarkedYAMLError, text: bytes, file: str) -> ScenarioError:
+    mark = error.problem_mark or error.context_mark
+    line, column = (mark.line + 1, mark.column + 1) if mark else (0, 0)
+    lines = text.decode("utf-8-sig").splitlines()
+    here = lines[line - 1] if 0 < line <= len(lines) else ""
+    problem = f"is not YAML: {meaning(f'{error.context} {error.problem}', here, column)}"
+    return ScenarioError(file, line, column, "", problem)
 
-    A value takes three events at most, that of its key included.
+
+def _refuse_excess(source: str, file: str) -> None:
+    """Refuse a text with too many values, or nested so deeply that composing it crashes libyaml.
+
+    A value takes at most three events, including that of its key.
     """
+    for number, directive in enumerate(_DIRECTIVE.finditer(source), 1):
+        if number > _MOST_DIRECTIVES:
+            line = source.count("\n", 0, directive.start()) + 1
+            raise ScenarioError(file, line, 1, "", "tags have no meaning here: remove %TAG")
     depth = 0
-    for number, event in enumerate(yaml.parse(source, _Loader)):
+    for number, event in enumerate(yaml.parse(source, LOADER)):
         if isinstance(event, yaml.CollectionStartEvent):
             depth += 1
         elif isinstance(event, yaml.CollectionEndEvent):
@@ -128,113 +173,102 @@ def _refuse_size(source: str, file: str) -> None:
 
 
 def _place(text: bytes, position: int) -> tuple[int, int]:
-    """Line and column of a byte."""
+    """Line and column of a byte, both from 1."""
     before = text[:position]
     return before.count(b"\n") + 1, position - before.rfind(b"\n")
 
 
 class _Reader:
+    """Converts PyYAML's tree into nodes, and collects mistakes."""
+
     def __init__(self, file: str) -> None:
         self._file = file
         self._values = 0
+        self.size = 0
         self.mistakes: list[ScenarioError] = []
 
-    def node(self, tree: yaml.Node, path: str, depth: int) -> Node:
-        at = self._at(tree, path)
-        self._values += 1
-        if self._values > VALUE_LIMIT:
-            at.fail(_TOO_MANY)
-        if depth > DEPTH_LIMIT:
-            at.fail(_TOO_DEEP)
-        if tree.tag.removeprefix(_TAGS) not in _MEANINGFUL[type(tree)]:
-            tag = tree.tag.replace(_TAGS, "!!")[:60]
+    def node(self, tree: yaml.Node, trail: Trail, depth: int) -> Node:
+        at = self._at(tree, trail)
+        self._count(tree, at, depth)
+        if tree.tag.removeprefix(TAGS) not in _MEANINGFUL[type(tree)]:
+            tag = shortened(tree.tag.replace(TAGS, "!!"))
             return self._broken(at, f"the tag {tag} has no meaning here: remove it")
         if isinstance(tree, yaml.MappingNode):
             return self._mapping(tree, at, depth)
         if isinstance(tree, yaml.SequenceNode):
             items = [
-                self.node(item, f"{path}[{index}]", depth + 1)
-                for index, item in enumerate(tree.value)
+                self.node(item, (trail, index), depth + 1) for index, item in enumerate(tree.value)
             ]
-            return Node(items, self._file, path, at.line, at.column)
+            return Node(items, self._file, trail, at.line, at.column)
         assert isinstance(tree, yaml.ScalarNode)
         try:
-            value = self._scalar(tree, at)
-        except ScenarioError as error:
-            return self._broken(at, error.problem)
-        return Node(value, self._file, path, at.line, at.column, tree.value)
+            value = value_of(tree)
+        except ValueError as error:
+            return self._broken(at, str(error))
+        return Node(value, self._file, trail, at.line, at.column, tree.value)
+
+    def _count(self, tree: yaml.Node, at: Node, depth: int) -> None:
+        """Count a value. Raises ``ScenarioError`` where a bound is exceeded."""
+        self._values += 1
+        self.size += 2 + (len(tree.value) if isinstance(tree, yaml.ScalarNode) else 0)
+        if self._values > VALUE_LIMIT:
+            at.fail(_TOO_MANY)
+        if self.size > SIZE_LIMIT:
+            at.fail(_TOO_LONG)
+        if depth > DEPTH_LIMIT:
+            at.fail(_TOO_DEEP)
 
     def _broken(self, at: Node, problem: str) -> Node:
-        """Collect a mistake; the node stands for the value that could not be read."""
+        """Collect a mistake; return the node that stands for the unreadable value."""
         broken = at.mistake(problem)
         self.mistakes.append(broken)
         return replace(at, broken=broken)
-
-    def _scalar(self, tree: yaml.Node, at: Node) -> Any:
-        assert isinstance(tree, yaml.ScalarNode)
-        try:
-            value = _SCALARS.construct_object(tree)
-        except (ValueError, yaml.YAMLError):
-            at.fail(f"{tree.value[:60]!r} cannot be read: put it in quotes")
-        if not tree.style and _JSON_NUMBER.fullmatch(tree.value):
-            return float(tree.value)  # a string to YAML, unless it has a point
-        if type(value) in (int, float) and not _PLAIN_NUMBER.fullmatch(tree.value):
-            shown = (
-                f"{value!r:.60}" if isinstance(value, float) or abs(value) < 2**64 else "too large"
-            )
-            at.fail(f"{tree.value[:60]} is {shown} in YAML: write that, or put it in quotes")
-        return value
 
     def _mapping(self, tree: yaml.MappingNode, at: Node, depth: int) -> Node:
         values: dict[str, Node] = {}
         keys: dict[str, Node] = {}
         broken = None
         for key_tree, value_tree in tree.value:
-            key_at = self._at(key_tree, at.path)
-            if key_tree.tag == f"{_TAGS}merge":
-                problem = "the key << would merge: write the keys out, or put it in quotes"
-                broken = self._broken(key_at, problem).broken
-                continue
-            key = self._key(key_tree, key_at)
+            key = self._key(key_tree, self._at(key_tree, at.trail))
             if key is None:
                 broken = self.mistakes[-1]
                 continue
-            path = f"{at.path}.{key}".removeprefix(".")
-            value = self.node(value_tree, path, depth + 1)
+            trail = (at.trail, key)
+            value = self.node(value_tree, trail, depth + 1)
             if key in values:
                 first = f"first on line {keys[key].line}"
-                self._broken(self._at(key_tree, path), f"is given twice, {first}: remove one")
+                self._broken(self._at(key_tree, trail), f"is given twice, {first}: remove one")
                 continue
-            keys[key] = self._at(key_tree, path)
+            keys[key] = self._at(key_tree, trail)
             values[key] = value
-        return Node(values, self._file, at.path, at.line, at.column, keys=keys, broken=broken)
+        return Node(values, self._file, at.trail, at.line, at.column, keys=keys, broken=broken)
 
     def _key(self, tree: yaml.Node, at: Node) -> str | None:
-        """A key, or None after a mistake is collected."""
+        """Read a key. Return None if it has a mistake, which is collected."""
+        if tree.tag == f"{TAGS}merge":
+            self._broken(at, "the key << would merge: write the keys out, or put it in quotes")
+            return None
         shown = "a list or mapping"
         if isinstance(tree, yaml.ScalarNode):
-            shown = tree.value[:60]
+            self.size += len(tree.value)
+            shown = shortened(tree.value)
             try:
-                key = self._scalar(tree, at)
-            except ScenarioError as error:
-                self.mistakes.append(error)
+                key = value_of(tree)
+            except ValueError as error:
+                self._broken(at, str(error))
                 return None
             if isinstance(key, str):
                 return key
         self._broken(at, f"the key {shown} is not a string: put it in quotes")
         return None
 
-    def _at(self, tree: yaml.Node, path: str) -> Node:
+    def _at(self, tree: yaml.Node, trail: Trail) -> Node:
         mark = tree.start_mark
-        return Node(None, self._file, path, mark.line + 1, mark.column + 1)
+        return Node(None, self._file, trail, mark.line + 1, mark.column + 1)
 
 
 def _as_yaml(source: str) -> str:
-    """The text as YAML can read it.
-
-    JSON may be indented with tabs, and may spell a character as two surrogates; YAML knows
-    neither.
-    """
+    """Convert JSON that is not YAML: tabs as indentation, and characters as two surrogates."""
     if "\t" not in source and "\\u" not in source:
         return source
     try:

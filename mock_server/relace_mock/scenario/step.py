@@ -19,9 +19,9 @@ from relace_mock.scenario.durations import Duration
 from relace_mock.scenario.faults import FAULTS
 from relace_mock.scenario.kinds import (
     Base64,
-    Choice,
     Flag,
     Json,
+    OneOf,
     Schema,
     Text,
 )
@@ -37,33 +37,33 @@ _FRAMING = "is set by the server: to break it, use a fault such as truncate"
 _RESPONSE_FIELDS = Fields(
     removable=True, forbidden=dict.fromkeys(("content-length", "transfer-encoding"), _FRAMING)
 )
-#: The first status that may say when to come again; a success has nothing to wait for (policy).
+#: The lowest status that may have a Retry-After: nothing waits after a success (policy).
 _FIRST_TO_WAIT = 300
 
 
 class Absent(enum.Enum):
-    """A body that was not given; one that is null was."""
+    """Stands for a missing body, as None stands for a body of null."""
 
     ABSENT = enum.auto()
 
 
 @dataclass(frozen=True, slots=True)
 class RetryAfter:
-    """How long an answer asks to wait: whole ``seconds``, written so or as a date."""
+    """The wait that an answer asks for, in whole ``seconds``; written as such, or as a date."""
 
     seconds: int
     as_date: bool = False
 
     def field(self, now: float) -> bytes:
-        """The value of the header field of an answer that is sent at ``now``."""
+        """The value of ``Retry-After`` in an answer sent at ``now``, in seconds since 1970."""
         if not self.as_date:
             return b"%d" % self.seconds
-        # A date has no fractions: rounded up, so that no one comes too soon.
+        # A date has no fractions: round up, so that no client comes too soon.
         moment = datetime.fromtimestamp(math.ceil(now + self.seconds), UTC)
         return format_datetime(moment, usegmt=True).encode()
 
     def words(self) -> str:
-        """How a person would say it."""
+        """Describe the wait in words."""
         return f"a date {self.seconds} s ahead" if self.as_date else str(self.seconds)
 
 
@@ -92,18 +92,18 @@ class RetryAfterKind:
         return {"anyOf": [_WHOLE_SECONDS.schema(), Record(_DateKeys).schema()]}
 
 
-_FOREVER = Choice(("forever",), aliases.FOREVER)
+_FOREVER = OneOf(("forever",), aliases.FOREVER)
 
 
 def _is_a_number(node: Node) -> bool:
-    """Whether a value of ``times`` is read, or refused, as a number."""
+    """Whether a value of ``times`` is meant as a number, right or wrong."""
     if isinstance(node.value, str):
         return number_in(node) is not None
     return not _FOREVER.is_alias(node.written)
 
 
 def as_step(node: Node) -> str:
-    """The step that a bare value perhaps means."""
+    """Show the step that a bare value probably means."""
     status = number_in(node) if isinstance(node.value, str) else node.written
     name = plain_name(node.value) if isinstance(node.value, str) else ""
     if status and re.fullmatch("[2-5][0-9][0-9]", status):
@@ -118,26 +118,28 @@ def as_step(node: Node) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One answer, or several alike."""
+    """A step: one answer, or several that are alike."""
 
     ALIASES: ClassVar = aliases.STEP_KEYS
 
-    normal: Annotated[bool, Flag(only=True), "the answer that there would be anyway"] = False
+    normal: Annotated[bool, Flag(only=True), "normal service, the answer without a scenario"] = (
+        False
+    )
     status: Annotated[
         int | None, Whole(200, 599), "this status; by default with the documented message"
     ] = None
     fault: Annotated[
         str | None,
-        Choice(tuple(FAULTS), aliases.FAULTS, statuses=True),
-        "an answer that does not arrive",
+        OneOf(tuple(FAULTS), aliases.FAULTS, statuses=True),
+        "an answer that does not arrive as it should",
     ] = None
     mutate: Annotated[
         tuple[str, ...],
-        ListOf(Choice(tuple(MUTATIONS), aliases.MUTATIONS), single=True, unique=True),
+        ListOf(OneOf(tuple(MUTATIONS), aliases.MUTATIONS), single=True, unique=True),
         "a 200 that lies, in one way or in several",
     ] = ()
     body: Annotated[Any, Json(), "the body of a status, as JSON"] = Absent.ABSENT
-    body_text: Annotated[str | None, Text(), "the body of a status, as it is"] = None
+    body_text: Annotated[str | None, Text(), "the body of a status, as plain text"] = None
     body_base64: Annotated[bytes | None, Base64(), "the body of a status, any bytes"] = None
     headers: Annotated[
         dict[str, str | None] | None, _RESPONSE_FIELDS, "header fields to set; null removes one"
@@ -147,18 +149,18 @@ class Step:
         RetryAfterKind(),
         "Retry-After of a status from 300 on: 2s as seconds, {date: 2s} as a date from now",
     ] = None
-    delay: Annotated[Delay | None, DelayKind(), "how long it waits before it answers"] = None
+    delay: Annotated[Delay | None, DelayKind(), "wait before the answer"] = None
     times: Annotated[
         int | Literal["forever"],
         Either(Whole(1), _FOREVER, _is_a_number),
         "how many answers, or forever",
     ] = 1
     at: Annotated[
-        float | None, Fraction(zero=True, one=False), "where the body breaks off, 0.5 by default"
+        float | None,
+        Fraction(zero=True, one=False),
+        "the part of the body after which it breaks off, 0.5 by default",
     ] = None
-    bytes_per_second: Annotated[float | None, Positive(), "the pace of drip, 1024 by default"] = (
-        None
-    )
+    bytes_per_second: Annotated[float | None, Positive(), "pace of drip, 1024 by default"] = None
 
     @staticmethod
     def form(node: Node) -> str:
@@ -174,7 +176,7 @@ class Step:
 
     @staticmethod
     def conflicts(node: Node) -> Iterator[ScenarioError]:
-        """Keys that do not go together, whatever their values."""
+        """Yield mistakes for keys that do not go together, whatever their values."""
         keys = node.value
         actions = [key for key in _ACTIONS if key in keys]
         bodies = [key for key in _BODIES if key in keys]
@@ -188,7 +190,7 @@ class Step:
             yield from _retry_after_conflicts(node)
 
     def mistakes(self, node: Node) -> Iterator[ScenarioError]:
-        """Values that do not go together."""
+        """Yield mistakes for values that do not go together."""
         keys = node.value
         bodies = [key for key in _BODIES if key in keys]
         if not {*_ACTIONS, "delay", "headers"} & keys.keys():
@@ -221,12 +223,12 @@ class Step:
 
     @property
     def replaces(self) -> bool:
-        """Whether it gives another answer than there would be, be it late or with more fields."""
+        """Whether the answer differs from the normal one in more than delay and header fields."""
         return self.status is not None or bool(self.fault or self.mutate)
 
     @property
     def fixed_body(self) -> tuple[bytes, bytes] | None:
-        """The body that was given and its content type; None if none was."""
+        """The given body and its content type; None if there is no given body."""
         if self.body is not Absent.ABSENT:
             return json.dumps(self.body).encode(), b"application/json"
         if self.body_text is not None:

@@ -1,4 +1,4 @@
-"""What is wrong with text that is not YAML, in words that say what to do."""
+"""Explain YAML syntax errors in words that say what to do."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ _INDENTED = (
     "this line is not indented as those above it, or a quote or bracket above is not closed: give "
     "the keys of a mapping, and the dashes of a list, the same indentation"
 )
-#: What the parsers say, libyaml's and PyYAML's own, and what that means. The first match counts.
+#: Error messages of libyaml and of PyYAML, as patterns, and what they mean. The first match counts.
 _MEANINGS = [
     (r"maximum nesting depth", "is nested more than 50 levels deep"),
     (r"mapping values are not allowed", 'there is a second ": " on this line: put the value in quotes, or begin a new line'),
@@ -33,7 +33,7 @@ _MEANINGS = [
 
 
 def meaning(problem: str, line: str, column: int) -> str:
-    """Our words for a parser's ``problem``, met in this line at this column, from 1."""
+    """Explain a parser's ``problem``, which it found in this line at this column, from 1."""
     if "\t" in line[:column]:
         return "a tab stands where YAML wants blanks: it is indented with blanks, not with tabs"
     for found, words in _MEANINGS:

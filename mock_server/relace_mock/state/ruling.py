@@ -13,7 +13,7 @@ from relace_mock.refusals import Refusal, rate_limited, unknown_scenario
 from relace_mock.scenario import engine
 from relace_mock.scenario.engine import NOTHING, Decision
 from relace_mock.scenario.library import Library
-from relace_mock.scenario.matching import Exchange
+from relace_mock.scenario.matching import Inputs, Occasion, look_through
 from relace_mock.scenario.selection import Wish, wish_of
 from relace_mock.settings import Settings, parse_rate
 from relace_mock.state import quota
@@ -69,6 +69,7 @@ class Rules:
         outcome: EmbedRequest | Refusal,
         body_hash: bytes,
         key: str | None,
+        inputs: Inputs | None = None,
     ) -> Change[Ruling]:
         """The change that a request makes, given what it would get without any state."""
         wish = wish_of(received, key, contract.documented_statuses())
@@ -97,21 +98,43 @@ class Rules:
             ruling = ruling._replace(attempt=counter.attempts)
             if scenario is None:
                 return state, counter, ruling
-            exchange = Exchange(
+            occasion = Occasion(
                 received,
                 outcome if isinstance(outcome, EmbedRequest) else None,
                 so_far.status if isinstance(so_far, Refusal) else 200,
                 counter.attempts,
                 counter.arrivals,
                 body_hash,
+                inputs,
             )
             before = state.position(scenario.digest) or engine.start(scenario)
-            position, decision = engine.decide(scenario, before, exchange, self._seed)
+            position, decision = engine.decide(scenario, before, occasion, self._seed)
             if position is not before:
                 state = state.moved(scenario.digest, position)
             return state, counter, ruling._replace(decision=decision)
 
         return change
+
+    def looked_through(
+        self,
+        received: Received,
+        outcome: EmbedRequest | Refusal,
+        key: str | None,
+        state: State,
+        default: Default,
+    ) -> Inputs | None:
+        """The inputs of a request, searched before a store holds anything for it.
+
+        ``state`` may be outdated when the change is made: then the search is made there.
+        """
+        if isinstance(outcome, Refusal):
+            return None
+        inputs = Inputs(outcome.input)
+        wish = wish_of(received, key, contract.documented_statuses())
+        scenario = self.chosen(wish, state, default).scenario
+        if scenario is not None and scenario.looks_into_inputs:
+            look_through(scenario.rules, received, outcome, inputs)
+        return inputs
 
     def chosen(self, wish: Wish | None, state: State, default: Default) -> Chosen:
         """The scenario that answers a request with this wish."""

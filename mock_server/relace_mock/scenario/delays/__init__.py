@@ -1,4 +1,4 @@
-"""How long an answer waits before it begins: one form a file, and how they are spelled."""
+"""Delays of an answer, one form a file, and how a scenario writes them."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Annotated
 
+from relace_mock.durations import PATTERN
 from relace_mock.scenario.compounds import ListOf, Record
 from relace_mock.scenario.delays.fixed import Fixed
 from relace_mock.scenario.delays.lognormal import Lognormal
@@ -20,13 +21,11 @@ from relace_mock.scenario.source import Node
 Delay = Fixed | Uniform | Lognormal
 _UNIFORM = "[10ms, 200ms]"
 _LIMITS = {"min", "max", "from", "to", "least", "most", "low", "high", "lower", "upper"}
-_RANGE = re.compile(
-    r"\s*(\d+(?:\.\d+)?(?:ms|s|m|h))\s*(?:-|to|\.\.)\s*(\d+(?:\.\d+)?(?:ms|s|m|h))\s*"
-)
+_RANGE = re.compile(rf"\s*(?P<low>{PATTERN})\s*(?:-|to|\.\.)\s*(?P<high>{PATTERN})\s*")
 
 
 def _as_uniform(_node: Node) -> str:
-    """The form of two limits."""
+    """Show how two limits are written."""
     return _UNIFORM
 
 
@@ -67,7 +66,7 @@ class _RandomKeys:
 
 
 def _time(node: Node) -> str:
-    """A duration that stands where a mapping belongs, or one for an example."""
+    """The duration that stands where a mapping belongs, or else one for an example."""
     try:
         Duration(zero=False).read(node)
     except ScenarioError:
@@ -87,7 +86,9 @@ class DelayKind:
             shown = f"[{', '.join(limits)}]" if good else _UNIFORM
             node.fail(f"must be a duration or a mapping, not a list: write {{uniform: {shown}}}")
         if isinstance(node.value, str) and (limits_of := _RANGE.fullmatch(node.value)):
-            node.fail(f"is no duration: write {{uniform: [{limits_of[1]}, {limits_of[2]}]}}")
+            node.fail(
+                f"is no duration: write {{uniform: [{limits_of['low']}, {limits_of['high']}]}}"
+            )
         if isinstance(node.value, dict) and not node.value.keys() - _LIMITS and node.value:
             shown = ", ".join(each.written for each in node.value.values())
             shown = f"[{shown}]" if len(node.value) == 2 and len(shown) < 40 else _UNIFORM

@@ -12,9 +12,9 @@ class Fixed:
     seconds: float
 
     def draw(self, _chance: float) -> float:
-        """Seconds."""
+        """Return the delay in seconds."""
         return self.seconds
 
     def words(self) -> str:
-        """How a person would say it."""
+        """Describe the delay in words."""
         return f"{self.seconds:g} s"

@@ -1,11 +1,11 @@
-"""A delay as real services have it: mostly near the median, sometimes far above."""
+"""A delay as in real services: mostly near the median, sometimes far above it."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
 
-# Seconds; whatever waits longer waits for ever.
+# Seconds. A longer delay makes no difference to a test.
 _LONGEST = 86400.0
 
 
@@ -17,13 +17,13 @@ class Lognormal:
     sigma: float
 
     def draw(self, chance: float) -> float:
-        """Seconds, for a chance from 0 to 1."""
+        """Return the delay in seconds, for a chance from 0 to 1."""
         from statistics import NormalDist  # noqa: PLC0415 - slow to import, seldom needed
 
-        inner = min(max(chance, 1e-6), 1 - 1e-6)  # the tails have no end
+        inner = min(max(chance, 1e-6), 1 - 1e-6)  # at 0 and 1 the delay is infinite
         seconds = self.median * math.exp(self.sigma * NormalDist().inv_cdf(inner))
         return min(seconds, _LONGEST)
 
     def words(self) -> str:
-        """How a person would say it."""
+        """Describe the delay in words."""
         return f"about {self.median:g} s (log-normal, sigma {self.sigma:g})"

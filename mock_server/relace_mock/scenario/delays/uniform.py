@@ -1,4 +1,4 @@
-"""A delay that is anything between two limits, with the same chance."""
+"""A delay between two limits, each value as likely as any other."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ class Uniform:
     most: float
 
     def draw(self, chance: float) -> float:
-        """Seconds, for a chance from 0 to 1."""
+        """Return the delay in seconds, for a chance from 0 to 1."""
         return self.least + chance * (self.most - self.least)
 
     def words(self) -> str:
-        """How a person would say it."""
+        """Describe the delay in words."""
         return f"{self.least:g} to {self.most:g} s"

@@ -1,4 +1,4 @@
-"""The faults: one a file, and this table of all of them."""
+"""The faults, one a file, and the table of all of them."""
 
 from __future__ import annotations
 

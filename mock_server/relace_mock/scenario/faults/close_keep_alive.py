@@ -1,4 +1,4 @@
-"""A good answer on a connection that is closed right after, unannounced: an idle timeout."""
+"""A good answer, after which the connection closes unannounced: an idle timeout."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a fault needs of a connection. ``delivery`` makes one of ASGI and the TCP transport."""
+"""The interface between faults and a connection; ``delivery`` implements it over ASGI and TCP."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from relace_mock.messages import Reply
 
 
 class Connection(Protocol):
-    """One connection, in the middle of one exchange."""
+    """A connection on which one request waits for its answer."""
 
     async def start(self, reply: Reply, *, chunked: bool = False) -> None:
         """Send the status line and the headers, with a length or for chunks."""
@@ -19,27 +19,27 @@ class Connection(Protocol):
         """Send a piece of the body."""
 
     def write(self, raw: bytes) -> None:
-        """Write bytes past all framing."""
+        """Write bytes directly, without HTTP framing."""
 
     def hold(self) -> None:
-        """Let the end of the connection travel with the last bytes, where the system can."""
+        """Send the end of the connection together with the last bytes, where the system can."""
 
     async def arrived(self) -> None:
-        """Wait until the other side has what was sent."""
+        """Wait until the client has received all bytes."""
 
     def close(self) -> None:
-        """End the connection in order (FIN) after what was written."""
+        """Close the connection in order (FIN), after all that was written."""
 
     def reset(self) -> None:
-        """Tear the connection down (RST)."""
+        """Reset the connection (RST)."""
 
     async def left(self, seconds: float | None = None) -> bool:
-        """Wait until the client goes away, or for so long; tells whether it went."""
+        """Wait until the client leaves, at most this many seconds; return whether it left."""
 
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """How much of a fault there is: a part of the body, a pace."""
+    """The amount of a fault: ``at``, a part of the body, and a pace."""
 
     at: float
     bytes_per_second: float
@@ -47,7 +47,7 @@ class Measure:
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """A way in which an answer does not arrive, or not as it should.
+    """A fault: an answer does not arrive, or not as it should.
 
     ``raises`` is the exception of ``httpx`` that stands for it where there is no socket;
     None if the answer arrives. ``needs_socket``: ASGI has no words for it.

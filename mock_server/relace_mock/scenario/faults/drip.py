@@ -1,11 +1,11 @@
-"""A body so slow that only an overall deadline ends it: read timeouts never strike."""
+"""A body that comes so slowly that only a deadline for the whole answer ends it."""
 
 from __future__ import annotations
 
 from relace_mock.messages import Reply
 from relace_mock.scenario.faults.connection import Connection, Fault, Measure
 
-# Seconds between two pieces, if they are a byte or more.
+# Seconds between two pieces, unless a piece would be less than a byte.
 _TICK = 0.05
 
 

@@ -1,4 +1,4 @@
-"""A connection closed in order before the answer: a server that restarts."""
+"""A connection that closes in order before the answer: a server that restarts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""No answer at all: a request that is lost behind a load balancer."""
+"""No answer at all: a request that got lost behind a load balancer."""
 
 from __future__ import annotations
 

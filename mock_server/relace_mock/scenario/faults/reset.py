@@ -1,4 +1,4 @@
-"""A connection torn down before the answer: a crashed process, a hasty proxy."""
+"""A connection that is reset before the answer: a crashed process, a hasty proxy."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A connection torn down in the middle of the body."""
+"""A connection that is reset in the middle of the body."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The mutations, answers of 200 that lie: one a file, and this table of all of them.
+"""The mutations, which falsify a 200: one a file, and the table of all of them.
 
 Several in one step are applied in the order of the table, whatever the order in the file.
 """
@@ -69,7 +69,7 @@ MUTATIONS = MappingProxyType(
     }
 )
 
-# Of each group an answer can show one.
+# An answer can show only one of each group.
 _EXCLUSIVE = (
     {"omit_usage", "zero_usage"},
     {"drop_result", "extra_result"},
@@ -77,13 +77,13 @@ _EXCLUSIVE = (
     {"integer_components", "unnormalised"},
     {"null_component", "nan_component"},
 )
-# Nothing of the JSON is left to be read beside these.
+# These leave no JSON in which another mutation could show.
 _HIDING = ("truncated_json", "html_body", "empty_body")
 _BESIDE_HIDING = {"wrong_content_type", "gzip"}
 
 
 def conflict(names: Sequence[str]) -> str | None:
-    """Why these do not go together, or None."""
+    """Why these mutations do not go together; None if they do."""
     for group in _EXCLUSIVE:
         if len(both := sorted(group.intersection(names))) > 1:
             return f"{both[0]} and {both[1]} exclude each other: keep one"
@@ -96,7 +96,7 @@ def conflict(names: Sequence[str]) -> str | None:
 
 
 def unmet(name: str, max_inputs: int | None, output_dtype: str | None) -> str | None:
-    """Why a mutation can never be applied to such requests, or None."""
+    """Why a mutation cannot apply to such requests; None if it can."""
     applies = MUTATIONS[name].applies
     if max_inputs == 1 and applies is has_several:
         return "needs two inputs, which max_inputs excludes"
@@ -106,9 +106,9 @@ def unmet(name: str, max_inputs: int | None, output_dtype: str | None) -> str | 
 
 
 def applicable(names: Sequence[str], request: EmbedRequest, received: Received) -> bool:
-    """Whether every one of these mutations can be applied to the answer to a request.
+    """Whether all of these mutations can apply to the answer to a request.
 
-    What ``drop_result`` drops no other can show itself in.
+    A result that ``drop_result`` drops cannot show another mutation.
     """
     left = request._replace(input=request.input[:-1]) if "drop_result" in names else request
     return all(

@@ -1,4 +1,4 @@
-"""A 200 that is being falsified, and what a mutation is."""
+"""The draft of an answer that mutations change, and what a mutation is."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from relace_mock.messages import Embedded, EmbedRequest, Piece, Received
 
 @dataclass(slots=True)
 class Draft:
-    """The answer as it will be written.
+    """An answer before it is sent.
 
-    ``answer`` is what JSON will say; in it each ``embedding`` is the text of a JSON array.
-    ``body``, once set, stands in for it. ``drifted`` gives the rows of the same texts in
-    another space.
+    ``answer`` becomes the JSON of the body; each ``embedding`` in it is the text of a JSON array.
+    ``body``, once it is set, replaces it. ``drifted`` returns the rows of the same texts in another
+    vector space.
     """
 
     request: EmbedRequest
@@ -28,12 +28,12 @@ class Draft:
 
     @property
     def results(self) -> list[dict[str, Any]]:
-        """One for each input, in order, until a mutation changes that."""
+        """The results: one for each input, in order, until a mutation changes that."""
         results: list[dict[str, Any]] = self.answer["results"]
         return results
 
     def text(self) -> bytes:
-        """The body."""
+        """The body as it is sent."""
         if self.body is not None:
             return self.body
         return orjson.dumps(self.answer, default=orjson.Fragment)
@@ -41,7 +41,7 @@ class Draft:
 
 @dataclass(frozen=True, slots=True)
 class Mutation:
-    """A way in which a 200 lies. ``applies`` tells whether it can, to this request."""
+    """A way to falsify a 200. ``applies`` says whether a request allows it."""
 
     name: str
     does: str
@@ -52,7 +52,7 @@ class Mutation:
 def begin(
     request: EmbedRequest, embedded: Embedded, drifted: Callable[[], Sequence[Piece]]
 ) -> Draft:
-    """The true answer, ready to be falsified."""
+    """Draft the true answer."""
     results = [
         {"index": index, "embedding": bytes(row) + b"]"} for index, row in enumerate(embedded.rows)
     ]
@@ -61,17 +61,17 @@ def begin(
 
 
 def numbers(vector: bytes) -> list[bytes]:
-    """The numbers of an array, as they are written."""
+    """Split a JSON array of numbers into their texts."""
     return vector[1:-1].split(b",")
 
 
 def array(components: Sequence[bytes]) -> bytes:
-    """Numbers as an array."""
+    """Join the texts of numbers into a JSON array."""
     return b"[%b]" % b",".join(components)
 
 
 def has_any(request: EmbedRequest, _received: Received) -> bool:
-    """Whether there is a result: ``drop_result`` may have taken the only one."""
+    """Whether there is a result: ``drop_result`` may have dropped the only one."""
     return bool(request.input)
 
 
@@ -81,5 +81,5 @@ def has_several(request: EmbedRequest, _received: Received) -> bool:
 
 
 def is_float(request: EmbedRequest, _received: Received) -> bool:
-    """Whether there are components that are numbers, not packed signs."""
+    """Whether the components are numbers, not packed signs."""
     return request.output_dtype == "float" and bool(request.input)

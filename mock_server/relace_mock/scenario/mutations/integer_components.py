@@ -1,4 +1,4 @@
-"""Components without a fraction: what a strict type for floats may refuse."""
+"""Components without a fraction, which a strict float type may refuse."""
 
 from __future__ import annotations
 

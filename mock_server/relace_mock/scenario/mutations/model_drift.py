@@ -1,4 +1,4 @@
-"""The same model name, another space: what was stored no longer fits."""
+"""Vectors of another space under the same model name: stored vectors no longer fit."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A component that is NaN, which JSON does not have."""
+"""A component that is NaN, which JSON lacks."""
 
 from __future__ import annotations
 

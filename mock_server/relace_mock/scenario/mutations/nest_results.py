@@ -1,4 +1,4 @@
-"""`results` one array deeper: what the documented example shows against its own schema."""
+"""`results` one array deeper, as in Relace's documented example, against its own schema."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Results out of order, each with its right index: allowed by the contract, and what breaks clients that trust the order."""
+"""Results out of order, each with its right index: the contract allows it, and clients that trust the order break."""
 
 from __future__ import annotations
 

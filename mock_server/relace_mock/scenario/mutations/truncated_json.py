@@ -1,4 +1,4 @@
-"""A body cut in the middle, with a length that fits: nothing but JSON tells."""
+"""A body cut in the middle, with a matching length: only the JSON parser notices."""
 
 from __future__ import annotations
 

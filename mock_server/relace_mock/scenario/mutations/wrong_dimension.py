@@ -1,4 +1,4 @@
-"""Vectors of another length, all alike: another model behind the same name."""
+"""Vectors of another length, the same for all: another model behind the same name."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A vector of zeros, which no cosine can be taken of."""
+"""A vector of zeros, for which no cosine is defined."""
 
 from __future__ import annotations
 
