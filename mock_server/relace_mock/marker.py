@@ -59,7 +59,9 @@ class Markers:
             try:
                 text = json.dumps(dict(meant)).encode()
             except (TypeError, ValueError) as error:
-                raise TypeError(f"the scenario holds a value that JSON cannot: {error}") from None
+                raise TypeError(
+                    f"the scenario has a value that JSON cannot represent: {error}"
+                ) from None
             read(text, "the mapping", "unnamed")
         elif isinstance(meant, str) and meant not in self._bundled.names():
             self._ask_for(meant)
