@@ -10,7 +10,7 @@ from pathlib import Path
 import nox
 
 PROJECT = nox.project.load_toml("pyproject.toml")
-PYTHONS = nox.project.python_versions(PROJECT)  # those of the classifiers
+PYTHONS = nox.project.python_versions(PROJECT)  # from the classifiers in pyproject.toml
 HERE = f"tests-{sys.version_info.major}.{sys.version_info.minor}"
 nox.options.sessions = ["lint", "types", HERE if HERE[6:] in PYTHONS else "tests"]
 nox.options.default_venv_backend = "venv"
@@ -106,6 +106,7 @@ def proof(session: nox.Session) -> None:
 
 @nox.session
 def lint(session: nox.Session) -> None:
+    """Check style and formatting with ruff."""
     install(session, *groups("lint"))
     session.run("ruff", "check", ".")
     session.run("ruff", "format", "--check", ".")
@@ -113,13 +114,14 @@ def lint(session: nox.Session) -> None:
 
 @nox.session
 def types(session: nox.Session) -> None:
+    """Check types with mypy."""
     install(session, "-e", ".[kit]", *groups("test", "types"))
     session.run("mypy")
 
 
 @nox.session
 def build(session: nox.Session) -> None:
-    """A wheel and an sdist, and the wheel alone in a fresh environment."""
+    """Build a wheel and an sdist, and test the wheel alone in a fresh environment."""
     install(session, *groups("build"))
     session.run("python", "-m", "build")
     session.run("python", "tests/wheel.py", "dist")

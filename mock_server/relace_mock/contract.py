@@ -21,7 +21,7 @@ EMBED_METHOD = "POST"
 
 @functools.cache
 def as_yaml() -> bytes:
-    """Return the contract file. A wheel has it in the package, a checkout in its top folder."""
+    """Return the bytes of the contract file, from the package or the top folder of a checkout."""
     package = Path(__file__).parent
     packaged = package / "openapi.yaml"
     return (packaged if packaged.exists() else package.parents[1] / "openapi.yaml").read_bytes()

@@ -76,7 +76,7 @@ def settings_from(keywords: Mapping[str, Any], *, also: tuple[str, ...] = ()) ->
 
 
 def shown(settings: Settings) -> str:
-    """Return the settings that differ from the defaults, as arguments. Keys are shown as ``…``."""
+    """Return the settings that differ from the defaults, as arguments, with ``…`` for secrets."""
     default = Settings()
     parts = []
     for name in get_type_hints(Settings):

@@ -1,4 +1,4 @@
-"""The values that pass between the stages of the pipeline. They never change and know no socket.
+"""The values that pass between the stages of the pipeline. No stage changes a value.
 
 They are not frozen dataclasses, because creating one of those takes three times as long, and each
 request creates several values.

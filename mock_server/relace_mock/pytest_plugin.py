@@ -44,7 +44,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--relace-mock-strict",
         action="store_true",
-        help="fail tests that pass without playing their scenario to its end",
+        help="fail a test that passes without playing its scenario to the end",
     )
     strict = "the same as the option --relace-mock-strict"
     parser.addini("relace_mock_strict", strict, type="bool", default=False)

@@ -17,7 +17,7 @@ Contract = Literal["observed", "documented"]
 
 _RATE = re.compile(r"(\d{1,9})/(\d{1,9}(?:\.\d{1,9})?)(ms|s|m|h)")
 _YEAR = 366 * 86400.0  # seconds; the longest duration of a setting
-# RFC 6454 section 7: a scheme and a host, perhaps a port; no path, not even `/`.
+# An origin (RFC 6454 section 7) has a scheme, a host and perhaps a port, but no path, not even `/`.
 _ORIGIN = re.compile(r"(?i)[a-z][a-z0-9+.-]*://([a-z0-9._-]+|\[[0-9a-f:.]+\])(:\d{1,5})?")
 _LARGEST_TIME_SCALE = 100.0
 _DURATION = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)(ms|s|m|h)")

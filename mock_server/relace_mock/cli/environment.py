@@ -15,7 +15,7 @@ PREFIXES = ("RELACE_MOCK_", "RELACE_VERIFY_")
 _NO_OPTIONS = frozenset({"RELACE_MOCK_URL", "RELACE_MOCK_WITHOUT"})
 
 # Kubernetes sets these variables in every container when the name of a service is, or begins with,
-# `relace-mock`. `…_PORT` may also be an option, so it is such a variable only if it holds an address.
+# `relace-mock`. It also sets `RELACE_MOCK_PORT`, the variable of `--port`, but to an address.
 _SERVICE_VARIABLE = re.compile(
     r"\w+_(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)"
 )

@@ -73,7 +73,8 @@ def _warn(ctx: click.Context) -> None:
     own = _variables(ctx.command)
     for prefix in PREFIXES:
         if any(name.startswith(prefix) for name in own) and list(warnings(os.environ, prefix, own)):
-            # The variable may belong to another command. Only now are all of them imported.
+            # The variable may belong to another command. Importing all commands to find out is
+            # slow, so it happens only here.
             for line in warnings(os.environ, prefix, _all_variables(ctx.find_root())):
                 click.echo(f"relace-mock: {line}", err=True)
 
@@ -87,7 +88,7 @@ def _variables(command: click.Command) -> set[str]:
 
 
 def _all_variables(ctx: click.Context) -> set[str]:
-    """The variables of every command below the one of ``ctx``."""
+    """Return the variables of a command, or of all commands below a group."""
     group = ctx.command
     if not isinstance(group, click.Group):
         return _variables(group)

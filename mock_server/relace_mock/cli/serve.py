@@ -76,7 +76,7 @@ _listening_options = declared(
         "--access-log/--no-access-log",
         section="Listening",
         default=None,
-        help="Write a line for each request to standard error. By default only if that is a terminal.",
+        help="Write a line for each request to standard error. By default on if standard error is a terminal.",
     ),
 )
 _answer_options = declared(
