@@ -1,7 +1,7 @@
-"""Puts the contract into both packages of a wheel, and the scenarios into the server's.
+"""Copy the contract into both packages of a wheel, and the scenarios into the mock's package.
 
-Neither package imports the other for the contract, so each has its copy; hatchling's own
-`force-include` is keyed by source and so gives one file one place.
+Each package has its own copy of the contract, because neither imports the other for it. The setting
+`force-include` of hatchling maps each source to one place only, so this hook makes the copies.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ SCENARIOS = "scenarios"
 
 
 class DataHook(BuildHookInterface[Any]):
-    """An editable install needs no copies: there the data lies beside the packages."""
+    """Copy data files into a wheel. An editable install needs none: it reads the checkout."""
 
     PLUGIN_NAME = "custom"
 

@@ -1,4 +1,4 @@
-"""What is checked, and how: ``nox -l`` lists the sessions."""
+"""Checks, tests and builds of the project: ``nox -l`` lists the sessions."""
 
 import os
 import re
@@ -10,16 +10,16 @@ from pathlib import Path
 import nox
 
 PROJECT = nox.project.load_toml("pyproject.toml")
-PYTHONS = nox.project.python_versions(PROJECT)  # those of the classifiers
+PYTHONS = nox.project.python_versions(PROJECT)  # from the classifiers in pyproject.toml
 HERE = f"tests-{sys.version_info.major}.{sys.version_info.minor}"
 nox.options.sessions = ["lint", "types", HERE if HERE[6:] in PYTHONS else "tests"]
 nox.options.default_venv_backend = "venv"
 nox.options.download_python = "never"
-nox.options.error_on_missing_interpreters = False  # they are skipped, by name
+nox.options.error_on_missing_interpreters = False  # nox skips their sessions and names them
 
 
 def select_pythons_of_pyenv() -> None:
-    """Make pyenv run every Python that it has: by default it refuses all but one."""
+    """Let pyenv run every Python that it has installed. By default it runs only one of them."""
     if shutil.which("pyenv") and "PYENV_VERSION" not in os.environ:
         latest = [["pyenv", "latest", python] for python in PYTHONS]
         found = [subprocess.run(ask, capture_output=True, text=True, check=False) for ask in latest]
@@ -33,14 +33,14 @@ def groups(*names: str) -> list[str]:
 
 
 def install(session: nox.Session, *what: str) -> None:
-    """Install in the versions of constraints.txt, which hold for what builds, too."""
+    """Install packages, and what builds them, in the versions of constraints.txt."""
     constraints = Path("constraints.txt").resolve().as_uri()
     session.env.update(PIP_CONSTRAINT=constraints, PIP_BUILD_CONSTRAINT=constraints)
     session.install(*what)
 
 
 def run_tests(session: nox.Session, *command: str) -> None:
-    """Run pytest on as many processors as there are; arguments of the session go to it."""
+    """Run pytest on up to four processors, with the arguments of the session."""
     locked, there = (
         Path("tests/javascript", name)
         for name in ("package-lock.json", "node_modules/.package-lock.json")
@@ -58,24 +58,24 @@ select_pythons_of_pyenv()
 
 @nox.session(python=PYTHONS)
 def tests(session: nox.Session) -> None:
-    """The test suite, with branch coverage; arguments go to pytest."""
+    """Run the test suite with branch coverage. Arguments go to pytest."""
     install(session, "-e", ".[kit]", *groups("test"))
     run_tests(session, "coverage", "run", "-m", "pytest")
     session.run("coverage", "combine")
-    if not session.posargs:  # a part of the tests covers a part
+    if not session.posargs:  # a part of the tests cannot reach the required coverage
         session.run("coverage", "report")
 
 
 @nox.session
 def latest(session: nox.Session) -> None:
-    """The test suite with the newest versions there are, whatever constraints.txt says."""
+    """Run the test suite with the newest versions of all packages, without constraints.txt."""
     session.install("-e", ".[kit]", *groups("test"))
     run_tests(session, "pytest")
 
 
 @nox.session(python=PYTHONS[0])
 def lowest(session: nox.Session) -> None:
-    """The test suite with the lowest versions that pyproject.toml admits."""
+    """Run the test suite with the lowest versions that pyproject.toml allows."""
     project = PROJECT["project"]
     needs = [*project["dependencies"], *project["optional-dependencies"]["kit"], *groups("test")]
     session.install(
@@ -86,14 +86,17 @@ def lowest(session: nox.Session) -> None:
 
 @nox.session
 def docs(session: nox.Session) -> None:
-    """The examples and tables of the documentation alone; `tests` runs them too."""
+    """Test only the examples and tables of the documentation. `tests` includes them."""
     install(session, "-e", ".[kit]", *groups("test"))
     session.run("pytest", "tests/test_docs.py", "tests/test_guides.py")
 
 
 @nox.session
 def proof(session: nox.Session) -> None:
-    """What takes long: the kit tested by itself, with 20 seeds (into docs/); 500 rounds of races."""
+    """Run the slow tests: every check on every broken server and client, and 500 rounds of races.
+
+    The results of the checks go into docs/proof.md and docs/proof-clients.md.
+    """
     install(session, "-e", ".[kit]", *groups("test"))
     session.run("python", "-m", "tests.kit.proof")
     session.run("python", "-m", "tests.kit.client_proof")
@@ -103,6 +106,7 @@ def proof(session: nox.Session) -> None:
 
 @nox.session
 def lint(session: nox.Session) -> None:
+    """Check style and formatting with ruff."""
     install(session, *groups("lint"))
     session.run("ruff", "check", ".")
     session.run("ruff", "format", "--check", ".")
@@ -110,13 +114,14 @@ def lint(session: nox.Session) -> None:
 
 @nox.session
 def types(session: nox.Session) -> None:
+    """Check types with mypy."""
     install(session, "-e", ".[kit]", *groups("test", "types"))
     session.run("mypy")
 
 
 @nox.session
 def build(session: nox.Session) -> None:
-    """A wheel and an sdist, and the wheel alone in a fresh environment."""
+    """Build a wheel and an sdist, and test the wheel alone in a fresh environment."""
     install(session, *groups("build"))
     session.run("python", "-m", "build")
     session.run("python", "tests/wheel.py", "dist")
@@ -124,7 +129,7 @@ def build(session: nox.Session) -> None:
 
 @nox.session
 def bench(session: nox.Session) -> None:
-    """Every benchmark; the tables go into docs/benchmarks.md."""
+    """Run every benchmark, and print the tables for docs/benchmarks.md."""
     install(session, ".", *groups("bench"))
     for name in ("startup", "throughput", "scenarios", "vectors", "search_quality", "memory"):
         session.run("python", f"benchmarks/{name}.py")
@@ -132,6 +137,6 @@ def bench(session: nox.Session) -> None:
 
 @nox.session(python=PYTHONS)
 def constraints(session: nox.Session) -> None:
-    """Write constraints.txt: the newest versions that go together, on each Python."""
+    """Write constraints.txt: on each Python, the newest versions that work together."""
     session.install("-e", ".[kit]", *groups("dev"))
     session.run("python", "scripts/constraints.py", *PYTHONS)

@@ -1,10 +1,10 @@
-"""This version beside another one, in one run, with this version once more as a control.
+"""Compare this version with another one in one run, with this version a second time as a control.
 
     python benchmarks/against.py --before '/path/to/python -m relace_mock serve' [--rounds 9]
 
-Of two subjects that are the same (A/A), one looks faster by as much as the machine is noisy.
-So a difference to the other version counts where it is larger than that. Each ratio is taken
-within a round; the subjects of a round take turns in an order that alternates.
+This version runs twice (A/A). The difference between the two shows the noise of the machine; a
+difference from the other version counts only if it is larger. Each ratio compares runs of one
+round. The order of the subjects is reversed from round to round.
 """
 
 from __future__ import annotations
@@ -24,7 +24,12 @@ import texts
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--before", required=True, type=shlex.split, help="the other's command")
+    parser.add_argument(
+        "--before",
+        required=True,
+        type=shlex.split,
+        help="command that starts the other version's server, without options",
+    )
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--seconds", type=int, default=1)
     arguments = parser.parse_args()
@@ -58,12 +63,12 @@ def main() -> None:
 
 
 def commands_of(before: list[str], *options: str) -> list[list[str]]:
-    """The subjects: the other version, this one, and this one again."""
+    """Return the commands of the subjects: the other version, this version, and this one again."""
     return [[*before, "--port", "{port}", *options], *([servers.mock(*options)] * 2)]
 
 
 def in_rounds(measures: list[Callable[[], float]], rounds: int) -> list[list[float]]:
-    """Each measure once a round; the first round is not counted."""
+    """Take each measure once in each round. Return its figures, without the first round."""
     figures: list[list[float]] = [[] for _ in measures]
     turns = list(zip(measures, figures, strict=True))
     for _ in range(rounds + 1):

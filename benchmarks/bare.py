@@ -1,4 +1,4 @@
-"""The floor: a Starlette application on uvicorn that reads a request and answers constant bytes.
+"""The baseline: a Starlette application on uvicorn that reads a request and sends constant bytes.
 
 python benchmarks/bare.py PORT BYTES
 """

@@ -1,4 +1,4 @@
-"""Load by wrk (https://github.com/wg/wrk, ``apt install wrk``), which many know and trust."""
+"""Load generation with wrk (https://github.com/wg/wrk, ``apt install wrk``), a well-known tool."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import texts
 
 @dataclass(frozen=True)
 class Load:
-    """What one run gave: requests a second and latencies in milliseconds."""
+    """The results of one run: requests a second, and latencies in milliseconds."""
 
     rate: float
     p50: float
@@ -49,7 +49,7 @@ end
 
 
 def run(port: int, templates: list[texts.Template], connections: int, seconds: int) -> Load:
-    """Keep ``connections`` busy for whole seconds with requests made from the templates."""
+    """Send requests made from the templates over all connections, for ``seconds`` seconds."""
     if shutil.which("wrk") is None:
         raise SystemExit("wrk is missing: install it (Debian: apt install wrk)")
     with TemporaryDirectory() as folder:

@@ -1,8 +1,8 @@
-"""Resident memory: idle, with the cache full, and after a million embedded inputs.
+"""Measure resident memory: idle, with a full cache, and after a million embedded inputs.
 
     python benchmarks/memory.py [--inputs 1000000]
 
-Takes some minutes: every text is new. Linux only.
+It takes some minutes, because every text is new. It runs on Linux only.
 """
 
 from __future__ import annotations

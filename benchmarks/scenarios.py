@@ -1,9 +1,9 @@
-"""What scenarios and the journal cost: requests a second with them, beside without.
+"""Measure the cost of scenarios and the journal: requests a second with them and without.
 
     python benchmarks/scenarios.py [--rounds 7] [--seconds 1]
 
-The floor is the mock with an empty journal and no scenario. All texts were seen before, as
-that is where the rest of the time is least.
+The baseline is the mock with an empty journal and no scenario. All vectors come from the cache,
+because then the cost is the largest part of a request's time.
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
-"""Search quality: does a description find its function?
+"""Measure search quality: how well does a description find its function?
 
     python benchmarks/search_quality.py [--pairs 1500]
 
-The query is the first paragraph of a docstring, the documents are the functions without
-their docstrings, of Python's standard library. Mean reciprocal rank at 10, beside BM25
-over the same words. The word list of ``lexical`` was counted on other code
+A query is the first paragraph of a docstring. The documents are functions without their
+docstrings. Both come from Python's standard library. The figure is the mean reciprocal rank at 10,
+compared with BM25 over the same words. The word list of ``lexical`` was counted on other code
 (``mock_server/relace_mock/vectors/words.txt`` names it).
 """
 
@@ -29,7 +29,7 @@ Scores = npt.NDArray[np.float64]
 
 
 def reciprocal_ranks(scores: Scores) -> Scores:
-    """1 / the rank of each query's own document, 0 beyond 10; ties share their places."""
+    """Return 1 / the rank of each query's document; 0 beyond rank 10. Ties share a mean rank."""
     own = scores.diagonal()[:, None]
     ranks = 1 + (scores > own).sum(axis=1) + ((scores == own).sum(axis=1) - 1) / 2
     return np.where(ranks <= 10, 1 / ranks, 0.0)

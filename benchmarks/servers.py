@@ -1,4 +1,4 @@
-"""Servers under test, each in a process of its own, and where they may run."""
+"""Start the servers of a benchmark, each as a process on one core, and send them requests."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ MOCK = [sys.executable, "-m", "relace_mock", "serve"]
 
 
 def bare(size: int) -> list[str]:
-    """The command of the floor, for answers of ``size`` bytes."""
+    """Return the command of the baseline server, for responses of ``size`` bytes."""
     return [sys.executable, str(HERE / "bare.py"), "{port}", str(size)]
 
 
@@ -27,7 +27,7 @@ def mock(*options: str) -> list[str]:
 
 
 def pin(core: int) -> None:
-    """Keep this process to one core, where the system can do that."""
+    """Restrict this process to one core, if the system can do that."""
     if hasattr(os, "sched_setaffinity") and len(os.sched_getaffinity(0)) > 1:
         os.sched_setaffinity(0, {sorted(os.sched_getaffinity(0))[core]})
 
@@ -41,7 +41,7 @@ def free_port() -> int:
 
 @contextlib.contextmanager
 def started(command: list[str]) -> Iterator[tuple[int, subprocess.Popen[bytes]]]:
-    """The port and process of a server on the first core, once it accepts connections."""
+    """Run a server on the first core. Yield its port and process once it accepts connections."""
     port = free_port()
     process = subprocess.Popen(
         [part.format(port=port) for part in command],
@@ -63,7 +63,7 @@ def started(command: list[str]) -> Iterator[tuple[int, subprocess.Popen[bytes]]]
 
 
 def post(port: int, body: bytes) -> bytes:
-    """The body of one answer."""
+    """Send one request, and return the body of the response."""
     connection = http.client.HTTPConnection("127.0.0.1", port)
     connection.request("POST", "/v1/code/embed", body, HEADERS)
     response = connection.getresponse()
@@ -78,13 +78,13 @@ HEADERS = {"Authorization": "Bearer rlc-benchmark", "Content-Type": "application
 
 
 def resident_mb(process: subprocess.Popen[bytes]) -> float:
-    """Resident memory in MB (Linux)."""
+    """Return the resident memory of a process, in MB (Linux only)."""
     status = Path(f"/proc/{process.pid}/status").read_text()
     return int(status.split("VmRSS:")[1].split()[0]) / 1024
 
 
 def machine() -> str:
-    """One line that says what these numbers were measured on."""
+    """Return one line that describes the machine and the versions of Python and NumPy."""
     import numpy as np
 
     model = platform.processor()

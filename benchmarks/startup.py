@@ -1,4 +1,4 @@
-"""Time from process start to the first answer, beside a bare Starlette application.
+"""Measure the time from process start to the first response, beside a bare Starlette application.
 
 python benchmarks/startup.py [--rounds 10]
 """
@@ -20,7 +20,7 @@ BODY = texts.body(["input 1", "input 2"])
 
 
 def until_answered(command: list[str]) -> float:
-    """Milliseconds from the start of a server to the end of its first answer."""
+    """Return the milliseconds from the start of a server to the end of its first response."""
     port = servers.free_port()
     begun = time.perf_counter()
     process = subprocess.Popen(

@@ -1,4 +1,4 @@
-"""Real code to embed: Python's standard library."""
+"""Texts for the benchmarks: real code, from Python's standard library."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ LENGTH = 2000  # characters of a text
 
 
 def sources() -> Iterator[str]:
-    """The source files of the standard library, but for its tests."""
+    """Yield the source files of the standard library, except its tests."""
     for path in sorted(ROOT.rglob("*.py")):
         parts = path.relative_to(ROOT).parts
         if not {"site-packages", "test", "tests", "idlelib", "lib2to3"} & set(parts):
@@ -24,7 +24,7 @@ def sources() -> Iterator[str]:
 
 
 def pieces(seed: int = 0) -> Iterator[str]:
-    """Pieces of ``LENGTH`` characters from random places, for ever."""
+    """Yield pieces of ``LENGTH`` characters from random places, without end."""
     code = "".join(itertools.islice(sources(), 300))
     chance = random.Random(seed)
     while True:
@@ -38,12 +38,12 @@ def body(inputs: list[str]) -> bytes:
     ).encode()
 
 
-#: What comes before, between and after the places of a number that is new in each request.
+#: A request body in parts. Between the parts stands a number that is new in each request.
 Template = list[bytes]
 
 
 def unseen(count: int) -> list[Template]:
-    """Requests of ``count`` texts that never came before: each text has the number."""
+    """Return templates with ``count`` texts that are new in each request: each has the number."""
     source = pieces()
     return [
         body([f"# \ue000\n{next(source)}" for _ in range(count)]).split("\ue000".encode())
@@ -52,7 +52,7 @@ def unseen(count: int) -> list[Template]:
 
 
 def mixed(count: int, pool: int = 96) -> list[Template]:
-    """Requests of ``count`` of the same few texts, no two of them alike."""
+    """Return templates with ``count`` different texts, all from the same small ``pool``."""
     known = list(itertools.islice(pieces(), pool))
     chance = random.Random(2)
     return [[body(chance.sample(known, count))] for _ in range(200)]
@@ -62,7 +62,7 @@ numbers = itertools.count()
 
 
 def bodies(templates: list[Template]) -> Iterator[bytes]:
-    """Requests by the templates in turn, for ever."""
+    """Yield request bodies from the templates in turn, without end."""
     for template in itertools.cycle(templates):
         yield (b"%d" % next(numbers)).join(template)
 
@@ -75,7 +75,7 @@ class Pair(NamedTuple):
 
 
 def documented_functions() -> list[Pair]:
-    """Every documented function of the standard library, in a fixed random order."""
+    """Return every documented function of the standard library, in a fixed random order."""
     pairs = {pair for source in sources() for pair in _documented(source)}
     ordered = sorted(pairs)
     random.Random(1).shuffle(ordered)

@@ -1,9 +1,9 @@
-"""Requests a second and latencies over HTTP, beside a bare Starlette application.
+"""Measure requests a second and latencies over HTTP, beside a bare Starlette application.
 
     python benchmarks/throughput.py [--rounds 5] [--seconds 1]
 
-The server has one core, the load generator another. In every round each subject runs once,
-so that a drift of the machine touches all alike: ratios are taken within a round.
+The server runs on one core, the load generator on another. Each subject runs once in each round,
+and each ratio compares runs of one round, so a slow drift of the machine does not change it.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ def main() -> None:
 def compare(
     title: str, subjects: list[Subject], connections: tuple[int, ...], arguments: argparse.Namespace
 ) -> None:
-    """Print a table: the first subject is the floor that the ratios are to."""
+    """Print a table. Ratios are relative to the first subject."""
     print(f"\n{title}")
     print(f"{'':28}{'conns':>6}{'ratio (min-max)':>22}{'req/s':>9}{'p50 ms':>9}{'p99 ms':>9}")
     with contextlib.ExitStack() as stack:
@@ -74,7 +74,7 @@ def compare(
             for _ in range(arguments.rounds):
                 for port, subject, results in turns:
                     results.append(load.run(port, subject.templates, count, arguments.seconds))
-                turns.reverse()  # none is always the last, when the machine may be slower
+                turns.reverse()  # so that no subject always runs last
             for subject, results in zip(subjects, runs, strict=True):
                 ratios = [r.rate / floor.rate for r, floor in zip(results, runs[0], strict=True)]
                 middle = statistics.median

@@ -1,9 +1,9 @@
-"""What each platform trick of ``serving/tuning.py`` gains alone, with an A/A control.
+"""Measure the gain of each platform trick of ``serving/tuning.py``, with an A/A control.
 
     python benchmarks/tuning.py [--rounds 9] [--only malloc]
 
-Each subject lacks one trick; its figures are divided by those of the server with all of
-them. The control lacks none: as far as its ratio is from 1, the machine is noisy.
+Each subject runs without one trick. Its figures are divided by those of the server with all
+tricks. The control also has all tricks: the distance of its ratio from 1 is the machine's noise.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def main() -> None:
     print(servers.machine())
     left_out = ["none", *([arguments.only] if arguments.only else TRICKS)]
     commands = [without(trick) for trick in left_out]
-    # `commands[0]` stands twice: once as the measure, once as the control.
+    # The server with all tricks runs twice: once as the baseline, once as the control.
     commands.insert(0, commands[0])
     for title, templates, connections in (
         ("2 short inputs", [[texts.body(["input 1", "input 2"])]], 32),

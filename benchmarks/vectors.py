@@ -1,4 +1,4 @@
-"""Vectors a second in this process, and where their time goes.
+"""Measure vectors a second in this process, and the time of each step.
 
 python benchmarks/vectors.py [--rounds 40]
 """
@@ -13,13 +13,13 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # as the server does
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # the server does the same
 
 import orjson
 import servers
 import texts
 
-from relace_mock import cli
+from relace_mock.serving import tuning
 from relace_mock.vectors import decimals, embedding, words
 from relace_mock.vectors.embedding import LexicalSpace
 from relace_mock.vectors.tokens import count_tokens
@@ -32,7 +32,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=40)
     rounds = parser.parse_args().rounds
     print(servers.machine())
-    cli._keep_memory()  # as the server does
+    tuning.keep_freed_memory()  # the server does the same
     source = texts.pieces()
     batches = [[text.encode() for text in itertools.islice(source, BATCH)] for _ in range(rounds)]
     key = bytes(32)
@@ -68,7 +68,10 @@ def timed(function: Callable[[Any], Any], arguments: list[Any]) -> list[float]:
 
 
 def steps(space: LexicalSpace, batches: list[list[bytes]]) -> None:
-    """Each step of a lexical row on half a batch, as they are computed; times two."""
+    """Print the time of each step of lexical rows.
+
+    The server computes half a batch at a time, so each step is measured on halves and doubled.
+    """
     halves = [batch[: BATCH // 2] for batch in batches]
     rows = BATCH // 2
     counts = [words.count_words(half) for half in halves]

@@ -1,7 +1,7 @@
-"""Write what is installed here into ``constraints.txt``, as the versions for this Python.
+"""Write the versions of the installed packages into ``constraints.txt``, for this Python.
 
-``nox -s constraints`` runs it once for each Python, in a fresh environment. A package has one
-line for all Pythons, or a line for each version with a marker that names its Pythons.
+``nox -s constraints`` runs this script once for each Python, in a fresh environment. In the file,
+a package has one line for all Pythons, or one line for each version with a marker for its Pythons.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ Versions = dict[str, dict[str, str]]  # package -> Python -> version
 
 
 def read(text: str, pythons: list[str]) -> Versions:
-    """Parse a constraints file; a line without a marker is for all of ``pythons``."""
+    """Parse a constraints file. A line without a marker holds for all of ``pythons``."""
     versions: Versions = {}
     for line in text.splitlines():
         pin, _, marker = line.partition(";")

@@ -1,12 +1,11 @@
-"""Count how rare the words of code are, for the weights in ``mock_server/relace_mock/vectors/words.txt``.
+"""Count the words of source code, for the weights in ``mock_server/relace_mock/vectors/words.txt``.
 
     python scripts/count_words.py ARCHIVE... > mock_server/relace_mock/vectors/words.txt
 
-Archives are wheels and npm tarballs, as ``pip download --no-deps`` and ``npm pack`` fetch
-them; the header of the result names those that were counted. The corpus must not be the
-one that ``benchmarks/search_quality.py`` searches (Python's standard library), so copies
-of it inside the packages are left out. Run it only to make a new version of the vector
-algorithm: other weights are other vectors.
+Archives are wheels and npm tarballs, from ``pip download --no-deps`` and ``npm pack``. The header
+of the result names them. ``benchmarks/search_quality.py`` searches Python's standard library, and
+the words must be counted on other code, so copies of the library inside the packages are left out.
+Run this script only for a new version of the vector algorithm: other weights give other vectors.
 """
 
 from __future__ import annotations
@@ -32,7 +31,7 @@ LARGEST = 300_000  # bytes; larger files are generated or bundled
 
 
 def sources(archive: Path) -> Iterator[bytes]:
-    """The source files of a wheel or a tarball."""
+    """Yield the source files of a wheel or a tarball."""
     if archive.suffix == ".whl":
         with zipfile.ZipFile(archive) as wheel:
             for entry in wheel.infolist():

@@ -1,4 +1,4 @@
-"""Write the JSON Schema of scenarios anew, after a change of ``mock_server/relace_mock/scenario/model.py``.
+"""Print the JSON Schema of scenarios. Run it after a change of the scenario format.
 
 python scripts/scenario_schema.py > scenarios/scenario.schema.json
 """

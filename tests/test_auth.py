@@ -30,12 +30,18 @@ def test_the_scheme_and_the_key_may_be_any_blanks_apart(server: RunningServer, g
     ("authorization", "detail"),
     [
         ([], "send the header `Authorization: Bearer <key>`"),
-        ([""], "the Authorization header is empty"),
-        (["Bearer"], "no key after `Bearer`"),
-        (["Bearer rlc-test x"], "more than one word after `Bearer`"),
+        ([""], "the Authorization header is empty: send `Authorization: Bearer <key>`"),
+        (["Bearer"], "no key after `Bearer`: send `Authorization: Bearer <key>`"),
+        (
+            ["Bearer rlc-test x"],
+            "more than one word after `Bearer`: send `Authorization: Bearer <key>`",
+        ),
         (["rlc-test"], "the scheme must be Bearer: `Authorization: Bearer <key>`"),
         (["Basic cmxjOnRlc3Q="], "the scheme must be Bearer: `Authorization: Bearer <key>`"),
-        (["Bearer rlc-test", "Bearer rlc-test"], "there is more than one Authorization header"),
+        (
+            ["Bearer rlc-test", "Bearer rlc-test"],
+            "there is more than one Authorization header: send one",
+        ),
     ],
 )
 def test_each_unusable_authorization_is_a_401_that_says_what_is_wrong(

@@ -134,8 +134,11 @@ def test_each_fault_of_the_json_has_its_message(
         ("application/x-www-form-urlencoded", "Content-Type must be application/json"),
         ("application/jsonx", "Content-Type must be application/json"),
         ("", "Content-Type must be application/json"),
-        ("application/json; charset = utf-16", "JSON is UTF-8 (RFC 8259): no other charset"),
-        ("application/json; charset=latin-1", "JSON is UTF-8 (RFC 8259): no other charset"),
+        (
+            "application/json; charset = utf-16",
+            "charset must be utf-8, as JSON is UTF-8 (RFC 8259)",
+        ),
+        ("application/json; charset=latin-1", "charset must be utf-8, as JSON is UTF-8 (RFC 8259)"),
     ],
 )
 def test_each_fault_of_the_content_type_has_its_message(
@@ -231,4 +234,6 @@ def test_of_several_faults_the_same_is_told_in_every_process() -> None:
 
 def test_too_many_inputs_are_a_413_that_names_the_setting(client: httpx.Client) -> None:
     said = refused(client, 413, content=json.dumps(GOOD | {"input": ["a"] * 65}))
-    assert said == "input has 65 texts; this server takes 64 in a request (--max-inputs)"
+    assert said == (
+        "input has 65 texts, but this server accepts at most 64 in a request (--max-inputs)"
+    )

@@ -77,7 +77,9 @@ def test_an_argument_that_is_not_utf8_is_one_line() -> None:
         [*map(str.encode, COMMAND), b"embed", b"\xff"], capture_output=True, check=False
     )
     assert done.returncode == 2
-    assert done.stderr == b"relace-mock: an argument is not UTF-8; a TEXT may come from a file\n"
+    assert done.stderr == (
+        b"relace-mock: an argument is not UTF-8: save the text in a UTF-8 file and use --file\n"
+    )
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="closes descriptors as a POSIX shell does")
@@ -86,8 +88,10 @@ def test_an_argument_that_is_not_utf8_is_one_line() -> None:
     [
         ("embed a >&-", "standard output is closed"),
         ("embed <&-", "standard input is closed"),
-        pytest.param("embed a >/dev/full", "cannot write: No space left on device", marks=FULL),
-        pytest.param("serve --port 0 >/dev/full", "cannot write: No space left", marks=FULL),
+        pytest.param("embed a >/dev/full", "cannot write to standard output: No space", marks=FULL),
+        pytest.param(
+            "serve --port 0 >/dev/full", "cannot write to standard output: No space", marks=FULL
+        ),
         pytest.param("--help >/dev/full", "[Errno 28] No space left on device", marks=FULL),
     ],
 )
@@ -109,7 +113,7 @@ def test_a_word_that_is_no_command_is_not_repeated() -> None:
     assert (done.returncode, done.stdout) == (2, b"")
     assert (
         done.stderr
-        == b"relace-mock: No such command: there are embed, scenario, serve, verify-client, verify-server\n"
+        == b"relace-mock: No such command: the commands are embed, scenario, serve, verify-client, verify-server\n"
     )
 
 

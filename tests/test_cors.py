@@ -213,7 +213,7 @@ def test_without_the_option_no_page_may_read() -> None:
     ],
 )
 def test_what_is_no_origin_is_refused(origin: str) -> None:
-    with pytest.raises(relace_mock.SettingsError, match="origin without a path, as https://app"):
+    with pytest.raises(relace_mock.SettingsError, match="without a path, such as https://app"):
         relace_mock.Settings(cors=(origin,))
 
 

@@ -59,7 +59,8 @@ def test_a_body_over_the_limit_is_a_413_and_the_connection_lives(client: httpx.C
     response = client.post("/v1/code/embed", content=b"x" * 1_000_001)
     assert response.status_code == 413
     assert response.json() == {
-        "error": "The body has 1000001 bytes or more; this server takes 1000000 (--max-body)"
+        "error": "The body has at least 1000001 bytes, but this server accepts at most 1000000 "
+        "(--max-body)"
     }
     stream = response.extensions["network_stream"]
     again = client.post("/v1/code/embed", json={"model": "m", "input": ["a"]})

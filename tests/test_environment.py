@@ -66,7 +66,7 @@ def test_a_misspelt_variable_is_one_line_that_names_the_nearest_but_no_value(
     done = run(*command)
     assert done.returncode == 0
     assert done.stderr.decode() == (
-        f"relace-mock: ignored the environment variable {misspelt}, which no option has: "
+        f"relace-mock: ignored the environment variable {misspelt}, which belongs to no option: "
         f"did you mean {meant}?\n"
     )
 
@@ -91,7 +91,7 @@ def test_warnings_are_the_same_for_the_variables_of_the_kit() -> None:
     environment = {"RELACE_VERIFY_ONYL": "x", "RELACE_VERIFY_ONLY": "y", "RELACE_MOCK_PROT": "z"}
     (line,) = warnings(environment, "RELACE_VERIFY_", {"RELACE_VERIFY_ONLY", "RELACE_VERIFY_SEED"})
     assert line.endswith(
-        "RELACE_VERIFY_ONYL, which no option has: did you mean RELACE_VERIFY_ONLY?"
+        "RELACE_VERIFY_ONYL, which belongs to no option: did you mean RELACE_VERIFY_ONLY?"
     )
 
 

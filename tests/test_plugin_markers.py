@@ -94,7 +94,7 @@ def test_good(relace_mock): pass
         "*test_it.py:20: test_no_file: *there is no file 'nowhere/none.yaml' in *",
         "*test_it.py:23: test_text: *YAML text:1:33: steps[[]1].status: *",
         "*test_it.py:26: test_dict: *steps[[]0].stats: is not a key here; did you mean status?*",
-        "*test_it.py:29: test_set: *JSON cannot say*",
+        "*test_it.py:29: test_set: *JSON cannot represent: *set*",
         "*test_it.py:32: test_bare: relace_scenario: relace_scenario takes one scenario*",
         "*test_it.py:35: test_two: relace_scenario: relace_scenario takes one scenario*",
         "*test_it.py:38: test_keyword: relace_scenario: relace_scenario takes one scenario*",

@@ -84,7 +84,9 @@ def test_the_clock_and_the_quota_of_a_key_stay_as_they_are() -> None:
     "scale", [0, -1, 101, float("nan"), float("inf"), True, "1", None], ids=repr
 )
 def test_what_is_no_scale_is_refused(scale: Any) -> None:
-    with pytest.raises(relace_mock.SettingsError, match=r"above 0, at most 100, as 0\.001, not "):
+    with pytest.raises(
+        relace_mock.SettingsError, match=r"above 0 and at most 100, such as 0\.001, not "
+    ):
         relace_mock.Settings(time_scale=scale)
 
 

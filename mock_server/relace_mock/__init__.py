@@ -3,8 +3,8 @@
     with relace_mock.running() as server:
         client = Relace(base_url=server.base_url, api_key="rlc-anything")
 
-``transport`` gives the same without a socket, to an ``httpx`` or ``httpx2`` client, and ``app`` as
-an ASGI application.
+``transport`` connects an ``httpx`` or ``httpx2`` client to the mock without a socket. ``app`` is
+the mock as an ASGI application.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ __all__ = [
     "transport",
 ]
 
-# Imported on first use, so that `relace-mock --help` need not wait for NumPy.
+# These are imported on first use, so that `relace-mock --help` need not wait for NumPy.
 _HOMES = {
     "BehaviourWarning": "control.findings",
     "Finding": "control.findings",

@@ -1,4 +1,4 @@
-"""The only reader of ``openapi.yaml``: its schemas, its messages, its two spellings."""
+"""Read ``openapi.yaml``: schemas, messages, and the served document. No other module reads it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ EMBED_METHOD = "POST"
 
 @functools.cache
 def as_yaml() -> bytes:
-    """The contract as it was written: in the package of a wheel, at the top of a checkout."""
+    """Return the bytes of the contract file, from the package or the top folder of a checkout."""
     package = Path(__file__).parent
     packaged = package / "openapi.yaml"
     return (packaged if packaged.exists() else package.parents[1] / "openapi.yaml").read_bytes()
@@ -31,20 +31,20 @@ def as_yaml() -> bytes:
 
 @functools.cache
 def as_dict() -> dict[str, Any]:
-    """The contract, parsed. Not to be changed."""
+    """Return the parsed contract. Callers must not change it."""
     contract: dict[str, Any] = yaml_loader.load(as_yaml())
     return contract
 
 
 @functools.cache
 def served(mode: Contract) -> dict[str, Any]:
-    """The contract that a server keeps; ``observed`` takes what ``x-observed`` says as well."""
+    """Return the contract that a server serves. ``observed`` accepts ``x-observed`` schemas too."""
     document: dict[str, Any] = _joined(as_dict()) if mode == "observed" else as_dict()
     return document
 
 
 def _joined(node: Any) -> Any:
-    """The same, with each ``x-observed`` as an alternative of the schema that it stands in."""
+    """Return a copy in which ``anyOf`` joins each schema with its ``x-observed`` alternative."""
     if isinstance(node, list):
         return [_joined(child) for child in node]
     if not isinstance(node, dict):
@@ -66,13 +66,13 @@ def _joined(node: Any) -> Any:
 
 @functools.cache
 def served_json(mode: Contract) -> bytes:
-    """What a server keeps, in JSON, for the tools that read only that."""
+    """Return the served contract as JSON, for tools that cannot read YAML."""
     return json.dumps(served(mode), indent=2).encode()
 
 
 @functools.cache
 def served_yaml(mode: Contract) -> bytes:
-    """What a server keeps, in YAML, under the comments that the file begins with."""
+    """Return the served contract as YAML, below the comments from the top of the file."""
     if mode == "documented":
         return as_yaml()
     lines = as_yaml().decode().splitlines(keepends=True)
@@ -83,7 +83,7 @@ def served_yaml(mode: Contract) -> bytes:
 
 @functools.cache
 def validator(schema: str) -> jsonschema_rs.Draft202012Validator:
-    """A validator of one of the named schemas."""
+    """Return a validator for a schema, by its name in ``components``."""
     components = {"components": as_dict()["components"]}
     return jsonschema_rs.Draft202012Validator(
         {"$ref": f"#/components/schemas/{schema}", **components}
@@ -92,7 +92,7 @@ def validator(schema: str) -> jsonschema_rs.Draft202012Validator:
 
 @functools.cache
 def documented_statuses() -> frozenset[int]:
-    """The statuses that Relace documents for the endpoint; the others are our policy."""
+    """Return the statuses that Relace documents for the endpoint. All others are policy."""
     responses = as_dict()["paths"][EMBED_PATH][EMBED_METHOD.lower()]["responses"]
     return frozenset(
         int(status)
@@ -103,7 +103,7 @@ def documented_statuses() -> frozenset[int]:
 
 @functools.cache
 def documented_message(status: int) -> str | None:
-    """The first documented message of an error status."""
+    """Return the first documented message of an error status; None if there is none."""
     responses = as_dict()["paths"][EMBED_PATH][EMBED_METHOD.lower()]["responses"]
     content = responses.get(str(status), {}).get("content", {}).get("application/json", {})
     for example in content.get("examples", {}).values():
@@ -114,7 +114,7 @@ def documented_message(status: int) -> str | None:
 
 @functools.cache
 def message(status: int, example: str) -> str:
-    """The documented message of an error status, by the name of its example."""
+    """Return the documented message of an error status, by the name of its example."""
     response = as_dict()["paths"][EMBED_PATH][EMBED_METHOD.lower()]["responses"][str(status)]
     examples = response["content"]["application/json"]["examples"]
     text: str = examples[example]["value"]["error"]

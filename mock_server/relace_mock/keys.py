@@ -1,7 +1,7 @@
-"""API keys and the namespaces that they name.
+"""API keys and the names of their namespaces.
 
-A namespace is what one key's requests depend on: scenario, positions, attempts, quota, clock
-and journal. Its name is a hash, because keys are never written.
+A namespace is the state of one key: scenario, positions, attempts, quota, clock and journal. Its
+name is a hash, because the mock never writes a key.
 """
 
 from __future__ import annotations
@@ -11,14 +11,14 @@ import hashlib
 
 #: The namespace of requests without a key.
 ANONYMOUS = "anonymous"
-_REMEMBERED = 1024  # characters of a key whose hash is remembered, at most
+_LONGEST_CACHED = 1024  # characters of a key; the hashes of longer keys are not cached
 
 
 def namespace_of(key: str | None) -> str:
-    """Name of a key's namespace, 16 hexadecimal digits; ``ANONYMOUS`` without a key."""
+    """Return the name of a key's namespace, 16 hexadecimal digits; ``ANONYMOUS`` without a key."""
     if key is None:
         return ANONYMOUS
-    return (_hash_of if len(key) <= _REMEMBERED else _hash_of.__wrapped__)(key)
+    return (_hash_of if len(key) <= _LONGEST_CACHED else _hash_of.__wrapped__)(key)
 
 
 @functools.lru_cache(256)

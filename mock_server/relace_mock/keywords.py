@@ -62,8 +62,8 @@ _SECRET = ("api_keys", "control_token")
 def settings_from(keywords: Mapping[str, Any], *, also: tuple[str, ...] = ()) -> Settings:
     """Make ``Settings`` from keyword arguments. Raises ``SettingsError``.
 
-    ``also`` names the other arguments of the function that was called, for the message about
-    a misspelt one.
+    ``also`` has the names of the caller's other arguments. The message about a misspelt argument
+    may suggest them.
     """
     types_of = get_type_hints(Settings)
     known = [*types_of, *also]
@@ -77,7 +77,7 @@ def settings_from(keywords: Mapping[str, Any], *, also: tuple[str, ...] = ()) ->
 
 
 def shown(settings: Settings) -> str:
-    """Return the settings that differ from the defaults, as arguments, without any key."""
+    """Return the settings that differ from the defaults, as arguments, with ``…`` for secrets."""
     default = Settings()
     parts = []
     for name in get_type_hints(Settings):
@@ -88,7 +88,7 @@ def shown(settings: Settings) -> str:
 
 
 def _check(name: str, value: object, annotation: Any) -> None:
-    """Refuse a value of the wrong type where ``Settings`` itself does not look."""
+    """Refuse a value of the wrong type, for fields whose type ``Settings`` does not check."""
     union = get_origin(annotation) in (Union, types.UnionType)
     choices = get_args(annotation) if union else (annotation,)
     wanted = [kind for kind in choices if kind in _FORMS]

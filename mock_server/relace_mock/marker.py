@@ -1,4 +1,4 @@
-"""The marker ``relace_scenario``: what it names must exist, and its test must use the mock."""
+"""Check the marker ``relace_scenario``: its scenario must exist, and its test must use the mock."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ NAME = "relace_scenario"
 
 
 def scenario_in(marker: pytest.Mark) -> Any:
-    """Return the argument of the marker. Raises ``TypeError`` if it has not just one."""
+    """Return the argument of the marker. Raises ``TypeError`` unless it has exactly one."""
     given = [*marker.args, *marker.kwargs.values()]
     if len(given) != 1 or marker.kwargs.keys() - {"scenario"}:
         raise TypeError(f"{NAME} takes one scenario, as in {NAME}('rate-limited-twice')")
@@ -30,12 +30,12 @@ def scenario_in(marker: pytest.Mark) -> Any:
 
 
 def folders_of(item: pytest.Item) -> tuple[Path, ...]:
-    """Return where the scenario files of a test are looked for."""
+    """Return the folders in which the scenario files of a test are searched, in this order."""
     return (item.path.parent, item.config.rootpath)
 
 
 class Markers:
-    """Checks the markers of tests. ``url`` and ``token`` are those of a server that runs already."""
+    """Check the markers of tests. ``url`` and ``token`` are those of a running server, if any."""
 
     def __init__(self, url: str | None, token: str | None) -> None:
         self._url = url
@@ -43,7 +43,7 @@ class Markers:
         self._bundled = Library()
 
     def problem(self, item: pytest.Item) -> str | None:
-        """Return what is wrong with the nearest marker of a test; None if nothing is."""
+        """Return the error message for the nearest marker of a test; None if it is right."""
         marker = item.get_closest_marker(NAME)
         if marker is None:
             return None
@@ -60,7 +60,9 @@ class Markers:
             try:
                 text = json.dumps(dict(meant)).encode()
             except (TypeError, ValueError) as error:
-                raise TypeError(f"the scenario holds what JSON cannot say: {error}") from None
+                raise TypeError(
+                    f"the scenario has a value that JSON cannot represent: {error}"
+                ) from None
             read(text, "the mapping", "unnamed")
         elif isinstance(meant, str) and meant not in self._bundled.names():
             self._ask_for(meant)
@@ -71,7 +73,7 @@ class Markers:
             )
 
     def _ask_for(self, name: str) -> None:
-        """Refuse a name that the running server does not know either."""
+        """Raise ``SettingsError`` if the running server does not know the name either."""
         if self._url is None:
             raise SettingsError(self._bundled.unknown(name))
         if name not in self._known_there:
@@ -89,4 +91,7 @@ class Markers:
                 raise ServerError(f"the mock refused: {found['error']}")
             return [each["name"] for each in found["scenarios"]]
         except (ValueError, TypeError, KeyError):
-            raise ServerError(f"what answers at {self._url} is no relace-mock") from None
+            raise ServerError(
+                f"the server at {self._url} is no relace-mock: "
+                "--relace-mock-url needs the URL of a mock's ready line"
+            ) from None

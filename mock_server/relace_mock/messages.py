@@ -1,6 +1,7 @@
-"""The values that pass between the stages of the pipeline. None is changed; none knows a socket.
+"""The values that pass between the stages of the pipeline. No stage changes a value.
 
-No frozen dataclasses, as several values are made for every request, and those take thrice as long.
+They are not frozen dataclasses, because creating one of those takes three times as long, and each
+request creates several values.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from collections.abc import Sequence
 from typing import Final, Literal, NamedTuple
 
 OutputDtype = Literal["float", "binary"]
-#: Names in lower case, as ASGI has them.
+#: Header fields. Names are in lower case, as in ASGI.
 Headers = Sequence[tuple[bytes, bytes]]
 Piece = bytes | memoryview
 
@@ -20,17 +21,17 @@ _SECRET = re.compile(rb"authorization|cookie|key|token|secret", re.IGNORECASE)
 
 @functools.lru_cache(256)
 def is_secret(name: bytes) -> bool:
-    """Whether a header field or parameter of this name holds what must not be written."""
+    """Whether a header field or parameter of this name may hold a secret."""
     return _SECRET.search(name) is not None
 
 
 class Received:
-    """A request as it came in.
+    """A received request.
 
-    ``length`` is the size of the body in bytes, as far as it is known. ``body`` may be
-    empty if that is over the limit: the server does not keep what it refuses for its size.
-    ``path`` is as it was sent, percent-encoding included. ``server_url`` is the server as the
-    client reached it; only descriptions of the server need it.
+    ``length`` is the size of the body in bytes, or of its part that has arrived. ``body`` may be
+    empty if the size is over the limit: the server does not keep a body that it refuses. ``path``
+    is the path that the client sent, still percent-encoded. ``server_url`` is the address at which
+    the client reached the server; only descriptions of the server need it.
     """
 
     __slots__ = ("_by_name", "body", "headers", "length", "method", "path", "query", "server_url")
@@ -52,10 +53,10 @@ class Received:
         self.length: Final = length
         self.query: Final = query
         self.server_url: Final = server_url
-        self._by_name = dict(headers)  # of fields with one name, the last
+        self._by_name = dict(headers)  # if a name is repeated, its last field
 
     def header(self, name: bytes) -> list[str]:
-        """The values of every header field of this lower-case name, without outer blanks."""
+        """Return the value of each field with this lower-case name, without spaces around it."""
         if name not in self._by_name:
             return []
         values = [self._by_name[name]]
@@ -64,7 +65,7 @@ class Received:
         return [value.decode("latin-1").strip(" \t") for value in values]
 
     def with_body(self, body: bytes, length: int) -> Received:
-        """The same request, once its body has come."""
+        """Return the same request with its body, which arrives after the headers."""
         return Received(
             self.method, self.path, self.headers, body, length, self.query, self.server_url
         )
@@ -73,8 +74,8 @@ class Received:
 class EmbedRequest(NamedTuple):
     """A valid request.
 
-    ``notes`` say what of it the contract accepts only because it is observed to work.
-    ``dimensions`` is the length of its vectors; None for the server's.
+    ``notes`` name the parts that the contract accepts only because Relace is observed to accept
+    them. ``dimensions`` is the length of the vectors; None means the server's setting.
     """
 
     model: str
@@ -85,10 +86,10 @@ class EmbedRequest(NamedTuple):
 
 
 class Embedded(NamedTuple):
-    """What was asked for, and the tokens it cost.
+    """The vectors of a request, and the number of its tokens.
 
-    ``rows`` has, for each input in order, its vector as a JSON array without the closing
-    bracket: rows are long, and whoever puts something between them adds it for nothing.
+    ``rows`` has the vector of each input, in order, as a JSON array without the closing bracket.
+    The text between two rows begins with that bracket, so no long row needs to be copied.
     """
 
     rows: Sequence[Piece]
@@ -96,10 +97,9 @@ class Embedded(NamedTuple):
 
 
 class Reply(NamedTuple):
-    """An answer, complete but for the headers that every connection adds (date, length).
+    """A response, complete except for the header fields that a connection adds (date, length).
 
-    The body is in pieces, as a megabyte of rows takes long to join, and a socket need not
-    have them joined.
+    The body is in pieces: joining a megabyte of rows takes long, and a socket can send the pieces.
     """
 
     status: int
@@ -108,10 +108,10 @@ class Reply(NamedTuple):
 
     @property
     def body(self) -> bytes:
-        """The body in one piece, made anew each time."""
+        """The body in one piece. Each access joins the pieces again."""
         return b"".join(self.pieces)
 
     @property
     def length(self) -> int:
-        """Bytes of the body."""
+        """The length of the body, in bytes."""
         return sum(map(len, self.pieces))

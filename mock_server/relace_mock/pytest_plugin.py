@@ -1,9 +1,9 @@
 """The pytest plugin: a mock for every test, on one server for the session.
 
-The server is a process of its own, so that nothing a test does to its own process disturbs it.
-Each test has a key, and so a namespace, of its own, which names the test and the session: tests
-never meet, neither in parallel nor in two sessions on one server. Chance does not depend on
-the key, so it decides the same in every run.
+The server runs in a process of its own, so that a test cannot disturb it by changing the test
+process. Each test has its own API key, and so its own namespace. The key names the test and the
+session, so tests never share state, neither in parallel nor in two sessions on one server. Chance
+does not depend on the key: it decides the same in every run.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ if TYPE_CHECKING:
     from relace_mock.control.remote import RemoteControl
     from relace_mock.marker import Markers
 
-# Modules of the mock are imported where they are used: tests without a mock need none of them.
+# Functions import the modules of the mock: a session without a mock then loads none of them.
 
-_SHOWN = 20  # requests that the report of a failing test shows
+_SHOWN = 20  # the number of requests in the report of a failed test
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add our options."""
+    """Add the options ``--relace-mock-…``."""
     group = parser.getgroup("relace-mock", "a local fake of Relace's embed endpoint")
     group.addoption(
         "--relace-mock-url",
@@ -44,13 +44,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--relace-mock-strict",
         action="store_true",
-        help="fail tests that pass without playing their scenario to its end",
+        help="fail a test that passes without playing its scenario to the end",
     )
-    parser.addini("relace_mock_strict", "as --relace-mock-strict", type="bool", default=False)
+    strict = "the same as the option --relace-mock-strict"
+    parser.addini("relace_mock_strict", strict, type="bool", default=False)
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Declare our marker."""
+    """Declare the marker ``relace_scenario``."""
     config.addinivalue_line(
         "markers",
         "relace_scenario(scenario): play a scenario (a name, a file, YAML text or a dict) "
@@ -60,7 +61,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.fixture(scope="session")
 def relace_mock_server(request: pytest.FixtureRequest) -> Iterator[MockServer]:
-    """The session's server. ``mock("name")`` gives mocks for fixtures of a wider scope."""
+    """The session's server. ``mock("name")`` returns a mock for fixtures of a wider scope."""
     from relace_mock.control.mocks import MockServer  # noqa: PLC0415 - see above
     from relace_mock.serving.starting import running  # noqa: PLC0415 - see above
 
@@ -76,7 +77,7 @@ def relace_mock_server(request: pytest.FixtureRequest) -> Iterator[MockServer]:
 
 @pytest.fixture(scope="session")
 def relace_mock_url(relace_mock_server: MockServer) -> str:
-    """The base URL of the session's mock, the value for ``RELACE_BASE_URL``."""
+    """The base URL of the session's server, for ``RELACE_BASE_URL``."""
     return relace_mock_server.base_url
 
 
@@ -84,7 +85,7 @@ def relace_mock_url(relace_mock_server: MockServer) -> str:
 def relace_mock(
     request: pytest.FixtureRequest, relace_mock_server: MockServer
 ) -> Iterator[RemoteControl]:
-    """A mock of its own for this test: ``play``, ``requests``, ``advance`` and so on."""
+    """This test's own mock: ``play``, ``requests``, ``advance`` and so on."""
     from relace_mock.marker import NAME, folders_of, scenario_in  # noqa: PLC0415 - see above
 
     item: pytest.Item = request.node
@@ -96,9 +97,9 @@ def relace_mock(
         mock.play(scenario_in(marker))
     yield mock
     if os.getpid() != owner:
-        return  # a fork of the test came here; the mock belongs to the process that started it
-    problems = _left_undone(mock) if run.passed and _is_strict(item.config) else []
-    run.journal = _journal(mock)  # after this the mock is gone, but the teardown may still fail
+        return  # a forked child must not end the mock: it belongs to the parent process
+    problems = _strict_problems(mock) if run.passed and _is_strict(item.config) else []
+    run.journal = _journal(mock)  # a later teardown may fail, when the mock is already gone
     run.mock = None
     mock.forget()
     if problems:
@@ -127,7 +128,7 @@ def relace_env(relace_mock: RemoteControl, monkeypatch: pytest.MonkeyPatch) -> R
 
 @dataclass
 class _Run:
-    """One run of a test. ``journal`` is what was left of it when ``mock`` ended."""
+    """One run of a test. ``journal`` is the mock's journal, saved when the mock ended."""
 
     mock: RemoteControl | None
     passed: bool = False
@@ -145,11 +146,11 @@ _MARKERS: pytest.StashKey[Markers] = pytest.StashKey()
 def pytest_make_collect_report(
     collector: pytest.Collector,
 ) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
-    """Make it an error at collection if a marker can have no effect."""
+    """Report an error at collection for each marker that can have no effect."""
     report = yield
     items = [each for each in report.result or () if isinstance(each, pytest.Item)]
     if report.passed and any("relace_mock_server" in _fixtures(item) for item in items):
-        # Imported before a test can patch what these modules use.
+        # Import this before a test can patch the modules that it uses.
         import relace_mock.control.remote  # noqa: F401, PLC0415
     marked = [item for item in items if item.get_closest_marker("relace_scenario")]
     if report.passed and marked:
@@ -163,7 +164,7 @@ def pytest_make_collect_report(
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Forget the run before, if the test runs again."""
+    """Forget the previous run, if the test runs again."""
     item.stash.setdefault(_RUN, _Run(None))
     del item.stash[_RUN]
 
@@ -172,7 +173,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 def pytest_runtest_makereport(
     item: pytest.Item,
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Show the journal of a test that failed, short."""
+    """Add the last requests of the journal to the report of a failed test."""
     report = yield
     run = item.stash.get(_RUN, None)
     if run is None:
@@ -197,7 +198,7 @@ def _markers(config: pytest.Config) -> Markers:
 
 
 def _running_already(config: pytest.Config) -> tuple[str | None, str | None]:
-    """The base URL of the mock that the user names, and its token."""
+    """Return the base URL and the token of the running mock that the user named, or None twice."""
     given = config.getoption("relace_mock_url")
     if not given:
         return None, None
@@ -210,8 +211,8 @@ def _is_strict(config: pytest.Config) -> bool:
     return bool(config.getoption("relace_mock_strict") or config.getini("relace_mock_strict"))
 
 
-def _left_undone(mock: RemoteControl) -> list[str]:
-    """What strict mode finds wrong with a test that passed."""
+def _strict_problems(mock: RemoteControl) -> list[str]:
+    """Return what strict mode reports about a test that passed."""
     problems = [f"a step was not used: {step}" for step in mock.unused()]
     return problems + [
         f"a mutation could not be applied to request #{entry.number}"
@@ -229,5 +230,5 @@ def _journal(mock: RemoteControl) -> str:
         return str(error)
     lines = [str(entry) for entry in entries[-_SHOWN:]]
     if len(entries) > _SHOWN:
-        lines.insert(0, f"… and earlier requests: the last {_SHOWN} are shown")
+        lines.insert(0, f"… earlier requests are left out; the last {_SHOWN} are:")
     return "\n".join(lines) or "no request arrived"

@@ -1,11 +1,11 @@
-"""The refusals that the contract knows. A refusal is an answer, not an exception.
+"""The refusals of the contract. A refusal is a value that becomes a response, not an exception.
 
 ::
 
     Refusal
     ├── 400  invalid_json           the body is not JSON
-    │        invalid_request        it is, but not what the endpoint takes
-    │        unknown_scenario       the request asks for one that there is not
+    │        invalid_request        the body is JSON, but breaks the contract
+    │        unknown_scenario       the request names a scenario that does not exist
     ├── 401  authorization_required no usable Authorization header
     │        unknown_key            with ``--unknown-key-status 401``
     ├── 404  route_not_found
@@ -16,9 +16,9 @@
     ├── 429  rate_limited           the quota is spent
     └── 500  out_of_room            no state can be kept for another key
 
-``example`` names the documented message, in ``openapi.yaml``, that is true of the refusal;
-``detail`` follows it. Without one the detail is the whole message. A detail never repeats
-what was sent as a key. What is not ``scriptable`` no scenario sees.
+``example`` is the name of a documented message in ``openapi.yaml``; the response has this message,
+then ``detail``. Without an example, the detail is the whole message. A detail never repeats a key.
+No scenario sees a refusal that is not ``scriptable``.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from relace_mock.messages import Headers
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Why a request gets no vectors."""
+    """The reason why a request gets no vectors, as an error response."""
 
     status: int
     detail: str
@@ -45,12 +45,12 @@ def invalid_json(detail: str) -> Refusal:
 
 
 def invalid_request(detail: str) -> Refusal:
-    """Refuse JSON that is not what the endpoint takes."""
+    """Refuse a JSON body that breaks the contract."""
     return Refusal(400, detail)
 
 
 def unknown_scenario(detail: str) -> Refusal:
-    """Refuse a wish for a scenario that there is not."""
+    """Refuse a request that names a scenario that does not exist."""
     return Refusal(400, detail, scriptable=False)
 
 
@@ -60,19 +60,19 @@ def authorization_required(detail: str) -> Refusal:
 
 
 def unknown_key(status: int) -> Refusal:
-    """Refuse a key: a 404 in one place of the documentation, a 401 in another."""
+    """Refuse a key that is not accepted. Relace documents a 404 in one place, a 401 in another."""
     if status == 401:
         return Refusal(401, "API key not known", headers=((b"www-authenticate", b"Bearer"),))
     return Refusal(404, "", "api_key_not_found")
 
 
 def route_not_found(detail: str) -> Refusal:
-    """Refuse another path."""
+    """Refuse a path that is not the endpoint's."""
     return Refusal(404, detail, "route_not_found", scriptable=False)
 
 
 def method_not_allowed(method: str, allowed: str) -> Refusal:
-    """Refuse another method (RFC 9110 section 15.5.6: with what is allowed)."""
+    """Refuse a method, and name the allowed ones in ``Allow`` (RFC 9110 section 15.5.6)."""
     return Refusal(
         405,
         f"{method[:20]} is not allowed here: use {allowed}",
@@ -82,39 +82,41 @@ def method_not_allowed(method: str, allowed: str) -> Refusal:
 
 
 def body_too_large(length: int, limit: int) -> Refusal:
-    """Refuse a body for its size."""
+    """Refuse a body that is larger than ``limit`` bytes."""
     return Refusal(
         413,
-        f"The body has {length} bytes or more; this server takes {limit} (--max-body)",
+        f"The body has at least {length} bytes, but this server accepts at most {limit} "
+        "(--max-body)",
         scriptable=False,
     )
 
 
 def too_many_inputs(count: int, limit: int) -> Refusal:
-    """Refuse a batch for its size."""
+    """Refuse a request with more than ``limit`` texts."""
     return Refusal(
         413,
-        f"input has {count} texts; this server takes {limit} in a request (--max-inputs)",
+        f"input has {count} texts, but this server accepts at most {limit} in a request "
+        "(--max-inputs)",
         scriptable=False,
     )
 
 
 def rate_limited(requests: int, per: float) -> Refusal:
-    """Refuse a request over the quota."""
+    """Refuse a request over the quota. ``per`` is the length of the window in seconds."""
     detail = f"{requests} requests in {per:g} seconds are allowed"
     return Refusal(429, detail, "rate_limit_exceeded")
 
 
 def unsupported_media_type(detail: str) -> Refusal:
-    """Refuse a body that does not say that it is JSON."""
+    """Refuse a body that the headers do not declare as plain JSON."""
     return Refusal(415, detail)
 
 
 def out_of_room(limit: int) -> Refusal:
-    """Refuse a request with a new key, because tests rely on the state of every key there is."""
+    """Refuse a request with a new key, because the state of every stored key is in use."""
     return Refusal(
         500,
-        f"relace-mock keeps the state of {limit} keys, and tests rely on each of them: give the "
-        "server a larger --max-namespaces, or reset the keys that are no longer used",
+        f"relace-mock keeps the state of at most {limit} keys, and tests rely on each of them: "
+        "start the server with a larger --max-namespaces, or reset keys that are no longer used",
         scriptable=False,
     )

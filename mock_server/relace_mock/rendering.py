@@ -1,4 +1,4 @@
-"""An outcome to the bytes that answer it. How they travel is not known here."""
+"""Turn an outcome into a response: status, header fields and body. The transport is elsewhere."""
 
 from __future__ import annotations
 
@@ -12,22 +12,24 @@ from relace_mock.messages import Embedded, EmbedRequest, Headers, Piece, Reply
 from relace_mock.refusals import Refusal
 from relace_mock.version import __version__
 
-#: On every answer, so that a fake vector cannot pass for a real one unnoticed.
+#: A header field of every response, so that nobody mistakes a fake vector for a real one.
 MARK = (b"x-relace-mock", __version__.encode())
 _JSON: Headers = ((b"content-type", b"application/json"), MARK)
 
 
 def render(outcome: Embedded | Refusal) -> Reply:
-    """The reply to a request whose outcome is known."""
+    """Return the reply to a request with this outcome."""
     if isinstance(outcome, Embedded):
         return Reply(200, _JSON, _results(outcome))
     return error(outcome.status, message(outcome), outcome.headers)
 
 
 def scripted(status: int, body: tuple[bytes, bytes] | None) -> Reply:
-    """A status that a scenario asks for: its body and content type, or the documented message.
+    """Return the reply for a status that a scenario asks for.
 
-    A status that has no message of its own gets its name in the envelope (policy).
+    ``body`` is the scenario's own body and its content type. Without it, the body is the error
+    envelope with the documented message of the status, or with the name of the status if Relace
+    documents no message for it (policy).
     """
     if body is not None:
         content, content_type = body
@@ -45,7 +47,7 @@ def _name_of(status: int) -> str:
 
 
 def with_fields(reply: Reply, fields: Mapping[str, str | None]) -> Reply:
-    """A reply with these header fields in the place of its own of the same names."""
+    """Return the reply with these header fields replaced or added; None removes a field."""
     changed = {name.lower().encode() for name in fields}
     kept = [field for field in reply.headers if field[0] not in changed]
     added = [
@@ -62,7 +64,11 @@ def mutated(
     embedded: Embedded,
     drifted: Callable[[], Sequence[Piece]],
 ) -> Reply:
-    """A 200 that lies, in each of these ways."""
+    """Return a 200 that is wrong in each of these ways.
+
+    ``names`` are names of mutations. ``drifted`` returns the rows as another version of the model
+    would give them; only some mutations call it.
+    """
     from relace_mock.scenario.mutations import MUTATIONS  # noqa: PLC0415 - loaded when a scenario is first played
     from relace_mock.scenario.mutations.draft import begin  # noqa: PLC0415 - as above
 
@@ -75,12 +81,12 @@ def mutated(
 
 
 def error(status: int, text: str, headers: Headers = ()) -> Reply:
-    """The envelope that all errors have: ``{"error": "<message>"}`` (documented)."""
+    """Return an error in the documented envelope: ``{"error": "<message>"}``."""
     return Reply(status, (*_JSON, *headers), (json.dumps({"error": text}).encode(),))
 
 
 def message(refusal: Refusal) -> str:
-    """The documented message where it is true, then the detail; else the detail alone."""
+    """Return the documented message followed by the detail, or the detail alone without one."""
     if refusal.example is None:
         return refusal.detail
     documented = contract.message(refusal.status, refusal.example)

@@ -1,4 +1,4 @@
-"""What a user can set, its defaults, and what each value may be."""
+"""Settings of the mock: their defaults, their valid values, and their text forms."""
 
 from __future__ import annotations
 
@@ -17,15 +17,14 @@ ResetForm = Literal["epoch", "iso", "seconds"]
 Http = Literal["auto", "httptools", "h11"]
 Contract = Literal["observed", "documented"]
 
-# RFC 6454 section 7: a scheme and a host, perhaps a port; no path, not even `/`.
+# An origin (RFC 6454 section 7) has a scheme, a host and perhaps a port, but no path, not even `/`.
 _ORIGIN = re.compile(r"(?i)[a-z][a-z0-9+.-]*://([a-z0-9._-]+|\[[0-9a-f:.]+\])(:\d{1,5})?")
-#: The largest ``time_scale``.
-_SLOWEST = 100.0
+_LARGEST_TIME_SCALE = 100.0
 _SIZE = re.compile(r"(\d+)\s*([kKmMgG]?)(i?)[bB]?")
 
 
 class SettingsError(ValueError):
-    """A setting that cannot be honoured; the message names it and what would be right."""
+    """A setting has an invalid value. The message names the setting and shows the right form."""
 
     @property
     def brief(self) -> str:
@@ -34,63 +33,65 @@ class SettingsError(ValueError):
 
 
 class ServerError(Exception):
-    """The server cannot start. The message is one line: why, and what to do."""
+    """The server cannot start, cannot be reached or refuses. The message says why on one line."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Settings:
     """How the mock answers. Raises ``SettingsError`` for a value out of range.
 
-    Each is an option of ``relace-mock serve`` and an environment variable too:
+    Each field is also an option of ``relace-mock serve`` and an environment variable:
     ``cache_bytes`` is ``--cache-bytes`` and ``RELACE_MOCK_CACHE_BYTES``.
     """
 
-    #: Keys that are known; none means that every key is.
+    #: API keys to accept. Without any, every key is accepted.
     api_keys: tuple[str, ...] = ()
-    #: What a key gets that is not known. The documentation has both (policy: 404).
+    #: HTTP status for a key that is not accepted. The documentation has both (policy: 404).
     unknown_key_status: UnknownKeyStatus = 404
-    #: Moves every vector.
+    #: Seed of the vectors. Another seed gives every text another vector.
     seed: int = 0
+    #: ``lexical``: similar code gets similar vectors. ``hash``: vectors are unrelated.
     embedding: SpaceName = "lexical"
-    #: Components of a vector (observed: 2560).
+    #: Length of each vector (observed: 2560).
     dimensions: int = 2560
-    #: How a byte of a ``binary`` vector is written (policy: signed).
+    #: Whether the bytes of a ``binary`` vector are signed or unsigned (policy: signed).
     binary_dtype: BinaryDtype = "int8"
     #: Whether the first of eight dimensions is a byte's most significant bit (policy: big).
     bit_order: BitOrder = "big"
-    #: Whether what is only observed to work is answered, and noted, or refused.
+    #: Whether requests that are only observed to work are answered and noted, or refused.
     contract: Contract = "observed"
-    #: Bytes of a request body (documented: 50 MB, on the general error page).
+    #: Largest request body, in bytes (documented: 50 MB, on the general error page).
     max_body: int = 50_000_000
-    #: Texts in one request (policy).
+    #: Largest number of texts in one request (policy).
     max_inputs: int = 2048
-    #: The scenario that is played to every key without one of its own: a name, or a file.
+    #: The scenario for every key without its own: a name or a file.
     scenario: str | None = None
-    #: A folder of scenarios, beside the bundled ones.
+    #: A folder of scenarios, in addition to the bundled ones.
     scenarios: Path | None = None
-    #: Moves what chance decides.
+    #: Seed of the draws of scenarios with ``chance``.
     scenario_seed: int = 0
-    #: A quota for each key, as ``3/60s``.
+    #: A quota for each key, such as ``3/60s``.
     rate_limit: str | None = None
-    #: How X-RateLimit-Reset is written (policy: seconds since 1970).
+    #: Form of the header X-RateLimit-Reset (policy: seconds since 1970).
     rate_limit_reset: ResetForm = "epoch"
-    #: Requests that the journal keeps.
+    #: Number of requests that the journal keeps.
     journal_size: int = 10_000
-    #: Bytes that the journal keeps.
+    #: Memory for the journal, in bytes.
     journal_bytes: int = 32_000_000
-    #: API keys whose state is kept.
+    #: Number of API keys whose state is kept.
     max_namespaces: int = 20_000
-    #: Seconds without a request after which state that a test may rely on can be dropped.
+    #: Idle time, in seconds, after which even state that a test may rely on can be dropped.
     namespace_ttl: float = 3600.0
-    #: What steers the mock must send, off loopback always (``X-Mock-Control-Token``).
+    #: Token that control requests must send in ``X-Mock-Control-Token``. Without one, only a
+    #: server on loopback has a control API.
     control_token: str | None = None
-    #: Origins of web pages that may read answers, as ``https://app.example``; ``*`` for all.
+    #: Origins of web pages that may read responses: ``https://app.example``, or ``*`` for all.
     cors: tuple[str, ...] = ()
-    #: Delays, drips and hangs take so many times their real time.
+    #: Factor for the length of delays, drips and hangs.
     time_scale: float = 1.0
     #: Whether scenario files are read again when they change.
     reload: bool = False
-    #: Bytes of rendered vectors that are kept for texts that come again.
+    #: Memory for rendered vectors of texts that are sent again, in bytes.
     cache_bytes: int = 32_000_000
 
     def __post_init__(self) -> None:
@@ -111,14 +112,19 @@ class Settings:
             and self.control_token.isprintable()
             and self.control_token.strip()
         ):
-            raise SettingsError("control-token must be printable ASCII characters, at least one")
+            raise SettingsError(
+                "control-token must be printable ASCII characters, and not only spaces"
+            )
         if self.rate_limit is not None:
             parse_rate(self.rate_limit)
         _origins(self.cors)
-        if type(self.time_scale) not in (int, float) or not 0 < self.time_scale <= _SLOWEST:
+        if (
+            type(self.time_scale) not in (int, float)
+            or not 0 < self.time_scale <= _LARGEST_TIME_SCALE
+        ):
             raise SettingsError(
-                f"time-scale must be a number above 0, at most {_SLOWEST:g}, as 0.001, "
-                f"not {self.time_scale!r}"
+                f"time-scale must be a number above 0 and at most {_LARGEST_TIME_SCALE:g}, "
+                f"such as 0.001, not {self.time_scale!r}"
             )
         _at_least("max-inputs", self.max_inputs, 1)
         _at_least("cache-bytes", self.cache_bytes, 0)
@@ -128,7 +134,7 @@ class Settings:
                 f"dimensions must be a multiple of 8 from 8 to 8192, not {self.dimensions!r}"
             )
         if not isinstance(self.api_keys, (tuple, list, set, frozenset)):
-            raise SettingsError("api_keys must be a tuple of keys")
+            raise SettingsError("api_keys must be a tuple of keys, such as ('rlc-test',)")
         for key in self.api_keys:
             if (
                 not isinstance(key, str)
@@ -141,7 +147,7 @@ class Settings:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Listening:
-    """Where the server listens and how it speaks. Port 0 takes any free one.
+    """The address, HTTP parser, certificate and access log of a server. Port 0 picks any free port.
 
     Raises ``SettingsError`` for a value out of range.
     """
@@ -155,7 +161,7 @@ class Listening:
     read_timeout: float = 30.0
     #: Connections at once; None for as many as there are descriptors.
     max_connections: int | None = None
-    #: Whether standard error gets a line for each request.
+    #: Whether the server writes a line for each request to standard error.
     access_log: bool = False
 
     def __post_init__(self) -> None:
@@ -174,11 +180,11 @@ def _one_of(name: str, value: object, choices: tuple[object, ...]) -> None:
 
 def _origins(origins: object) -> None:
     if not isinstance(origins, (tuple, list, set, frozenset)):
-        raise SettingsError("cors must be a tuple of origins, as ('https://app.example',)")
+        raise SettingsError("cors must be a tuple of origins, such as ('https://app.example',)")
     for origin in origins:
         if not isinstance(origin, str) or (origin != "*" and not _ORIGIN.fullmatch(origin)):
             raise SettingsError(
-                "cors must be an origin without a path, as https://app.example or "
+                "cors must be an origin without a path, such as https://app.example or "
                 f"http://localhost:3000, or * for all, not {origin!r}"
             )
 
@@ -196,19 +202,20 @@ def _at_least(name: str, value: int, least: int) -> None:
 
 
 def parse_rate(text: str) -> tuple[int, float]:
-    """``3/60s`` is 3 requests in 60 seconds. Raises ``SettingsError``."""
+    """Parse a quota: ``3/60s`` is 3 requests in 60 seconds. Raises ``SettingsError``."""
     number, _, per = text.strip().partition("/")
     requests = int(number) if re.fullmatch("[0-9]{1,9}", number) else 0
     seconds = seconds_in(per) or 0.0
     if requests < 1 or not 0 < seconds <= LONGEST:
         raise SettingsError(
-            f"rate-limit must be as 3/60s, requests/time of at most a year, not {text!r}"
+            "rate-limit must be requests/time, such as 3/60s, with a time of at most a year, "
+            f"not {text!r}"
         )
     return requests, seconds
 
 
 def parse_duration(text: str) -> float:
-    """``1h`` is 3600.0 seconds, ``250ms`` a quarter. Raises ``ValueError``."""
+    """Parse a duration into seconds: ``1h`` is 3600.0, ``250ms`` is 0.25. Raises ``ValueError``."""
     seconds = seconds_in(text.strip())
     if seconds is None:
         raise ValueError(f"{text[:40]!r} is not a duration: write 250ms, 30s, 10m or 1h")
@@ -216,7 +223,7 @@ def parse_duration(text: str) -> float:
 
 
 def parse_size(text: str) -> int:
-    """``50MB`` is 50,000,000 bytes, ``64KiB`` 65,536. Raises ``ValueError``."""
+    """Parse a size into bytes: ``50MB`` is 50000000, ``64KiB`` is 65536. Raises ``ValueError``."""
     match = _SIZE.fullmatch(text.strip())
     if match is None:
         raise ValueError(f"{text!r} is not a size: write bytes, or 64KB, 50MB, 64MiB")

@@ -1,4 +1,4 @@
-"""Bytes to a valid request, or to a refusal that names the one fault it found first."""
+"""Parse a request body and validate it against the contract. A refusal names the first fault."""
 
 from __future__ import annotations
 
@@ -20,19 +20,20 @@ from relace_mock.refusals import (
 )
 from relace_mock.settings import Contract
 
-#: What the journal notes of a request whose ``input`` is one string.
+#: The journal's note on a request whose ``input`` is one string.
 LONE_STRING = (
-    "input is a lone string, answered like a list of one: that is observed to work, documented "
-    "is an array of strings (--contract documented refuses it)"
+    "input is a lone string, answered like a list of one: Relace is observed to accept it, but "
+    "documents an array of strings (--contract documented refuses it)"
 )
 _LONE_STRING_REMEDY = ': send a list of one, ["…"], or start the mock with --contract observed'
 _ARTICLES = {"array": "an array", "integer": "an integer", "object": "an object"}
 
 
 def validate(received: Received, max_inputs: int, mode: Contract) -> EmbedRequest | Refusal:
-    """What is asked for: ``input`` has at least one text and at most ``max_inputs``.
+    """Return the valid request, or a refusal.
 
-    A lone string as ``input`` counts as a list of one, unless ``mode`` is ``documented``.
+    A valid ``input`` has from one to ``max_inputs`` texts. A lone string as ``input`` counts as a
+    list of one, unless ``mode`` is ``documented``.
     """
     if refusal := media_type_refusal(received):
         return refusal
@@ -48,7 +49,7 @@ def validate(received: Received, max_inputs: int, mode: Contract) -> EmbedReques
     if isinstance(texts, list) and len(texts) > max_inputs:
         return too_many_inputs(len(texts), max_inputs)
     try:
-        # Stops at the first fault; to collect them all would take a body of faults ages.
+        # Stop at the first fault: in a body full of faults, collecting all takes very long.
         contract.validator("EmbedRequest").validate(_outline(body))
     except jsonschema_rs.ValidationError as error:
         return invalid_request(_schema_fault(error))
@@ -56,7 +57,7 @@ def validate(received: Received, max_inputs: int, mode: Contract) -> EmbedReques
 
 
 def _outline(body: object) -> object:
-    """The body as far as the schema looks: what it says nothing of may be deep and large."""
+    """Return the body without the parts that the schema ignores: they may be deep and large."""
     if not isinstance(body, dict):
         return _emptied(body)
     outline = {name: _emptied(body[name]) for name in _known_fields() if name in body}
@@ -77,7 +78,7 @@ def _emptied(value: object) -> object:
 
 
 def media_type_refusal(received: Received) -> Refusal | None:
-    """The refusal of a body that is not JSON in UTF-8, by the header alone."""
+    """Return a refusal if the headers do not declare the body as JSON in UTF-8, else None."""
     fields = received.header(b"content-type")
     if fields == ["application/json"]:
         return _encoding_refusal(received)
@@ -89,7 +90,7 @@ def media_type_refusal(received: Received) -> Refusal | None:
     for parameter in parameters:
         name, _, value = parameter.partition("=")
         if name.strip() == "charset" and value.strip(' \t"') not in ("utf-8", "utf8"):
-            return unsupported_media_type("JSON is UTF-8 (RFC 8259): no other charset")
+            return unsupported_media_type("charset must be utf-8, as JSON is UTF-8 (RFC 8259)")
     return _encoding_refusal(received)
 
 
@@ -112,7 +113,7 @@ def _json_fault(body: bytes, error: orjson.JSONDecodeError) -> str:
 
 
 def _schema_fault(error: jsonschema_rs.ValidationError) -> str:
-    """Our words for the schema's: which field, what it must be, what it is."""
+    """Describe a schema error: the field, the expected value, and the value that was found."""
     field = "".join(
         f"[{part}]" if isinstance(part, int) else f".{part}" for part in error.instance_path
     ).removeprefix(".")

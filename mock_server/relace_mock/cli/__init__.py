@@ -1,7 +1,7 @@
 """The command line: ``relace-mock``.
 
 Every option is also an environment variable: ``--max-body`` is ``RELACE_MOCK_MAX_BODY``.
-What a user got wrong is one line on standard error and exit code 2.
+A user's mistake prints one line on standard error and ends with exit code 2.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ _KIT = {
 _EXAMPLES = """
 \b
 Examples:
-  relace-mock serve                                  a server at http://127.0.0.1:8080/v1
-  relace-mock embed "def f(): pass"                  the same vectors, without a server
-  relace-mock scenario list                          the failures that it can play
-  relace-mock verify-server http://127.0.0.1:8080/v1 whether a server keeps the contract
+  relace-mock serve                                   start a server at http://127.0.0.1:8080/v1
+  relace-mock embed "def f(): pass"                   print the same vectors, without a server
+  relace-mock scenario list                           list the failures that the server can play
+  relace-mock verify-server http://127.0.0.1:8080/v1  check that a server keeps the contract
 """
 
 
@@ -44,7 +44,7 @@ Examples:
 )
 @click.version_option(__version__, prog_name="relace-mock")
 def cli() -> None:
-    """A local fake of Relace's code-embedding API."""
+    """A local fake of Relace's code-embedding API, and checks for clients and servers of it."""
 
 
 cli.add_command(serve)
@@ -53,7 +53,7 @@ cli.add_command(scenario)
 
 
 def main() -> None:
-    """The entry point: runs a command and turns what went wrong into one line."""
+    """Run the command line. Report an error as one line, with exit code 2."""
     accept_any_text()
     try:
         code = cli.main(prog_name="relace-mock", standalone_mode=False)
@@ -71,7 +71,7 @@ def main() -> None:
     except ServerError as error:
         complain(str(error))
     except OSError as error:
-        discard(sys.stdout)  # it may be what failed
+        discard(sys.stdout)  # the error may have come from standard output itself
         complain(str(error))
     except (click.Abort, KeyboardInterrupt):
         complain("stopped")
@@ -79,10 +79,13 @@ def main() -> None:
 
 
 def _no_such_option(error: click.NoSuchOption) -> str:
-    """The message for an unknown option, which is only repeated if it is like a known one."""
+    """Error message for an unknown option.
+
+    It repeats the option only if a known option is similar: otherwise it may be a key.
+    """
     if error.ctx is None:
         return "No such option"
     known = [name for parameter in error.ctx.command.params for name in parameter.opts]
     if meant := hint(error.option_name, known):
         return f"No such option '{error.option_name}'{meant}"
-    return f"No such option: `{error.ctx.command_path} --help` lists those that there are"
+    return f"No such option: `{error.ctx.command_path} --help` lists the options"

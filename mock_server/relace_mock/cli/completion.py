@@ -1,4 +1,4 @@
-"""Completes the names of scenarios in a shell."""
+"""Shell completion for the names of scenarios."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 def complete_scenarios(
     ctx: click.Context, _parameter: click.Parameter, incomplete: str
 ) -> list[CompletionItem]:
-    """Give the scenarios whose name begins like this, else let the shell look for files."""
+    """Return the scenario names that begin with ``incomplete``; if none does, complete files."""
     from click.shell_completion import CompletionItem
 
     from relace_mock.scenario.library import Library
@@ -21,7 +21,7 @@ def complete_scenarios(
 
     try:
         library = Library(ctx.params.get("scenarios"))
-    except ScenarioError:  # a bad file must not disturb what a user types
+    except ScenarioError:  # a bad scenario file must not break completion
         library = Library()
     names = [name for name in library.names() if name.startswith(incomplete)]
     if not names:

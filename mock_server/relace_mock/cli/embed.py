@@ -20,11 +20,11 @@ _EXAMPLES = """
 \b
 Examples:
   relace-mock embed "def add(a, b): return a + b"
-      the answer of the endpoint for one text
+      print the endpoint's response for one text
   relace-mock embed --file app.py --file lib.py --format npy > vectors.npy
-      a NumPy array with a row for each file
+      write a NumPy array with one row for each file
   git show HEAD:app.py | relace-mock embed --output-dtype binary
-      standard input as one text
+      embed standard input as one text
 """
 
 
@@ -42,7 +42,7 @@ Examples:
     "--model",
     section="Texts",
     default="relace-embed-v1",
-    help="Name of the model: each has vectors of its own.",
+    help="Model name. Each model gives different vectors.",
 )
 @vector_options
 @option(
@@ -50,7 +50,7 @@ Examples:
     section="Output",
     type=Choice(get_args(OutputDtype)),
     default="float",
-    help="Numbers or packed sign bits, as in the API.",
+    help="float: a number for each dimension. binary: a byte for the signs of eight dimensions.",
 )
 @option(
     "--format",
@@ -58,7 +58,7 @@ Examples:
     section="Output",
     type=Choice(["json", "npy"]),
     default="json",
-    help="json: what the endpoint answers. npy: a NumPy file with a row for each text.",
+    help="json: the endpoint's response. npy: a NumPy file with one row for each text.",
 )
 def embed(
     texts: tuple[str, ...],
@@ -68,7 +68,7 @@ def embed(
     file_format: str,
     **settings: Any,
 ) -> None:
-    """Write vectors without a server, of TEXTs, of files or of standard input."""
+    """Print the vectors of TEXTs, files or standard input, without a server."""
     from relace_mock.messages import EmbedRequest
     from relace_mock.rendering import render
     from relace_mock.vectors.rows import Embedder
@@ -79,7 +79,7 @@ def embed(
             raise click.UsageError("standard input is closed: give a TEXT or --file")
         inputs = [_decoded(sys.stdin.buffer.read(), "standard input")]
     if not model:
-        raise click.UsageError("--model must not be empty")
+        raise click.UsageError("--model must not be empty: give a name such as relace-embed-v1")
     request = EmbedRequest(_argument(model), inputs, output_dtype)
     embedded = Embedder(Settings(**settings)).embed(request)
     answer = render(embedded).body
@@ -88,10 +88,12 @@ def embed(
         import orjson
 
         if sys.stdout.isatty():
-            raise click.UsageError("--format npy is not for a terminal: add > vectors.npy")
+            raise click.UsageError(
+                "--format npy writes bytes, but standard output is a terminal: add > vectors.npy"
+            )
         rows = [result["embedding"] for result in orjson.loads(answer)["results"]]
         dtype = "float64" if output_dtype == "float" else settings["binary_dtype"]
-        file = io.BytesIO()  # as NumPy cannot write to a pipe
+        file = io.BytesIO()  # NumPy cannot write to a pipe
         np.save(file, np.array(rows, dtype))
         write(file.getvalue())
     else:
@@ -104,7 +106,9 @@ def _argument(text: str) -> str:
     except UnicodeEncodeError:
         with contextlib.suppress(UnicodeError):  # the locale is not UTF-8, but the bytes may be
             return os.fsencode(text).decode()
-        raise click.UsageError("an argument is not UTF-8; a TEXT may come from a file") from None
+        raise click.UsageError(
+            "an argument is not UTF-8: save the text in a UTF-8 file and use --file"
+        ) from None
     return text
 
 
@@ -121,4 +125,6 @@ def _decoded(content: bytes, name: str) -> str:
     try:
         return content.decode()
     except UnicodeDecodeError as error:
-        raise click.UsageError(f"{name} is not UTF-8 at byte {error.start}") from None
+        raise click.UsageError(
+            f"{name} is not UTF-8 at byte {error.start}: convert it to UTF-8"
+        ) from None

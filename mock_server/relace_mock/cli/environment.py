@@ -1,4 +1,4 @@
-"""Environment variables: those of options, those that others set, and those that are misspelt."""
+"""Environment variables: names for options, variables of Kubernetes, warnings about misspelt ones."""
 
 from __future__ import annotations
 
@@ -8,39 +8,42 @@ from collections.abc import Set as AbstractSet
 
 from relace_mock.cli.suggestions import nearest
 
-#: What the variables of our options begin with: those of the mock, those of the contract kit.
+#: The prefix of the mock's variables, and that of the contract kit's variables.
 PREFIXES = ("RELACE_MOCK_", "RELACE_VERIFY_")
-#: Known, though no option: the address of a running mock, which clients read, and the platform
-#: tricks to leave out (`serving/tuning.py`).
+#: Variables that set no option but are known. The first is the address of a running mock, for
+#: clients; the second turns off platform tricks (`serving/tuning.py`).
 _NO_OPTIONS = frozenset({"RELACE_MOCK_URL", "RELACE_MOCK_WITHOUT"})
 
-# What Kubernetes sets in every container for a service called `relace-mock`, or one whose name
-# begins so. `…_PORT` is such a variable only if it holds an address.
-_OF_A_SERVICE = re.compile(
+# Kubernetes sets these variables in every container when the name of a service is, or begins with,
+# `relace-mock`. It also sets `RELACE_MOCK_PORT`, the variable of `--port`, but to an address.
+_SERVICE_VARIABLE = re.compile(
     r"\w+_(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)"
 )
 _ADDRESS = re.compile(r"(tcp|udp|sctp)://")
 
 
 def variable_of(option: str, prefix: str = PREFIXES[0]) -> str:
-    """Give the environment variable of an option: that of ``--max-body`` ends in ``MAX_BODY``."""
+    """Return the variable of an option: ``RELACE_MOCK_MAX_BODY`` for ``--max-body``."""
     return prefix + option.removeprefix("--").replace("-", "_").upper()
 
 
 def is_of_a_service(name: str, value: str) -> bool:
-    """Whether Kubernetes set this variable, and so no user did."""
-    if _OF_A_SERVICE.fullmatch(name):
+    """Whether Kubernetes, and not the user, set this variable."""
+    if _SERVICE_VARIABLE.fullmatch(name):
         return True
     return name.endswith("_PORT") and _ADDRESS.match(value) is not None
 
 
 def warnings(environment: Mapping[str, str], prefix: str, known: AbstractSet[str]) -> Iterator[str]:
-    """Name each variable that begins with ``prefix`` but belongs to no option.
+    """Warn about each variable that begins with ``prefix`` but belongs to no option.
 
     Args:
-        environment: all variables. Their values are never repeated.
-        prefix: what the variables of the options begin with.
-        known: the variables of the options.
+        environment: all environment variables. No warning repeats a value.
+        prefix: the prefix of the options' variables.
+        known: the options' variables.
+
+    Yields:
+        One line for each such variable, in alphabetical order.
     """
     for name in sorted(environment):
         if (
@@ -51,4 +54,4 @@ def warnings(environment: Mapping[str, str], prefix: str, known: AbstractSet[str
             bare = {each.removeprefix(prefix): each for each in known if each.startswith(prefix)}
             near = nearest(name.removeprefix(prefix), bare, least=0.0)
             meant = f": did you mean {bare[near]}?" if near else ""
-            yield f"ignored the environment variable {name}, which no option has{meant}"
+            yield f"ignored the environment variable {name}, which belongs to no option{meant}"

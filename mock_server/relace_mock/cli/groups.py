@@ -16,9 +16,10 @@ from relace_mock.cli.suggestions import hint
 
 
 class Commands(click.Group):
-    """Commands by name. A word that is none is not repeated, as it may be a key.
+    """A group of commands, some of which are imported only when they are used.
 
-    ``late`` has the module and the name of commands that are imported when they are asked for.
+    ``late`` maps the name of such a command to its module and its name there. The error message
+    for an unknown command does not repeat the word, because it may be a key.
     """
 
     def __init__(
@@ -46,15 +47,16 @@ class Commands(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         known = self.list_commands(ctx)
         if not args[0].startswith("-") and args[0] not in known and not ctx.resilient_parsing:
-            meant = hint(args[0], known) or f": there are {', '.join(known)}"
+            meant = hint(args[0], known) or f": the commands are {', '.join(known)}"
             raise click.UsageError(f"No such command{meant}")
-        if sys.stdout is None and args[0] not in self._late:  # the kit writes its reports without
-            raise click.UsageError("standard output is closed")
+        # The kit's commands work without standard output: they write reports to files.
+        if sys.stdout is None and args[0] not in self._late:
+            raise click.UsageError("standard output is closed: redirect it to a file")
         return super().resolve_command(ctx, args)
 
 
 def _warning(command: click.Command) -> click.Command:
-    """Give a copy of a command that first warns about misspelt environment variables."""
+    """Return a copy of a command that first warns about misspelt environment variables."""
     run = command.callback
     assert run is not None
 
@@ -71,7 +73,8 @@ def _warn(ctx: click.Context) -> None:
     own = _variables(ctx.command)
     for prefix in PREFIXES:
         if any(name.startswith(prefix) for name in own) and list(warnings(os.environ, prefix, own)):
-            # Perhaps it is an option of another command; to know, all must be imported.
+            # The variable may belong to another command. Importing all commands to find out is
+            # slow, so it happens only here.
             for line in warnings(os.environ, prefix, _all_variables(ctx.find_root())):
                 click.echo(f"relace-mock: {line}", err=True)
 
@@ -85,7 +88,7 @@ def _variables(command: click.Command) -> set[str]:
 
 
 def _all_variables(ctx: click.Context) -> set[str]:
-    """The variables of every command below the one of ``ctx``."""
+    """Return the variables of a command, or of all commands below a group."""
     group = ctx.command
     if not isinstance(group, click.Group):
         return _variables(group)

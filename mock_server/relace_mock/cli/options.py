@@ -1,4 +1,4 @@
-"""How commands declare their options, and how their help shows them."""
+"""Options of commands: their environment variables, their value types, their place in the help."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _DEFAULTS = Settings()
 
 
 class Option(click.Option):
-    """An option that an environment variable sets too. ``section`` is its place in the help."""
+    """An option that an environment variable can set. ``section`` is its heading in the help."""
 
     def __init__(self, *arguments: Any, section: str, **settings: Any) -> None:
         super().__init__(*arguments, **settings)
@@ -38,7 +38,7 @@ class Option(click.Option):
 
 
 class Choice(click.Choice[str]):
-    """One of several words; suggests the nearest for one that is misspelt."""
+    """One of several words. The error message for a misspelt word suggests the nearest one."""
 
     def get_invalid_choice_message(self, value: Any, ctx: click.Context | None) -> str:  # noqa: D102 - click documents it
         message = super().get_invalid_choice_message(value, ctx)
@@ -90,7 +90,7 @@ class Command(click.Command):
 
 
 class OptionsOnly(Command):
-    """A command without arguments. A stray word is not repeated, as it may be a key."""
+    """A command that takes options only. Its error message repeats no argument: it may be a key."""
 
     allow_extra_args = True
 
@@ -107,7 +107,7 @@ class OptionsOnly(Command):
 def option(
     name: str, *destination: str, section: str = "Options", **settings: Any
 ) -> Callable[[_Declared], _Declared]:
-    """Declare an option that an environment variable sets too."""
+    """Declare an option that an environment variable can set."""
     return click.option(
         name,
         *destination,
@@ -123,7 +123,7 @@ def option(
 def declared(
     *options: Callable[[_Declared], _Declared],
 ) -> Callable[[_Declared], _Declared]:
-    """Declare several options, which the help shows in this order."""
+    """Declare several options. The help shows them in this order."""
 
     def declare(command: _Declared) -> _Declared:
         for add in reversed(options):
@@ -139,35 +139,35 @@ vector_options: Callable[[Any], Any] = declared(
         section="Vectors",
         type=int,
         default=_DEFAULTS.seed,
-        help="Give every text another vector: servers with the same seed give the same.",
+        help="Seed of the vectors. Another seed gives every text another vector.",
     ),
     option(
         "--embedding",
         section="Vectors",
         type=Choice(get_args(SpaceName)),
         default=_DEFAULTS.embedding,
-        help="lexical: similar code gets similar vectors. hash: every text gets an unrelated vector.",
+        help="lexical: similar code gets similar vectors. hash: different texts get unrelated vectors.",
     ),
     option(
         "--dimensions",
         section="Vectors",
         type=int,
         default=_DEFAULTS.dimensions,
-        help="Number of components of a vector: a multiple of 8, at most 8192.",
+        help="Length of each vector: a multiple of 8, at most 8192.",
     ),
     option(
         "--binary-dtype",
         section="Vectors",
         type=Choice(get_args(BinaryDtype)),
         default=_DEFAULTS.binary_dtype,
-        help="Write the bytes of binary vectors as signed or as unsigned numbers.",
+        help="Write each byte of a binary vector as a signed (int8) or an unsigned (uint8) number.",
     ),
     option(
         "--bit-order",
         section="Vectors",
         type=Choice(get_args(BitOrder)),
         default=_DEFAULTS.bit_order,
-        help="Put the first of eight dimensions into the highest (big) or the lowest (little) bit of a byte.",
+        help="Put the first of eight dimensions into the highest (big) or lowest (little) bit of a byte.",
     ),
 )
 
@@ -176,5 +176,5 @@ scenarios_option = option(
     section="Scenarios",
     type=click.Path(path_type=Path),
     metavar="DIR",
-    help="Folder with scenario files of your own, besides the bundled scenarios.",
+    help="Folder with your own scenario files. The bundled scenarios stay available.",
 )

@@ -14,9 +14,9 @@ from relace_mock.cli.options import Command, scenarios_option
 _EXAMPLES = """
 \b
 Examples:
-  relace-mock scenario list
-  relace-mock scenario show rate-limited-twice
-  relace-mock scenario check tests/scenarios mine.yaml
+  relace-mock scenario list                             list the bundled scenarios
+  relace-mock scenario show rate-limited-twice          explain one of them
+  relace-mock scenario check tests/scenarios mine.yaml  report every mistake in your own
 """
 
 
@@ -43,7 +43,7 @@ def list_scenarios(scenarios: Path | None) -> None:
 @click.argument("name", shell_complete=complete_scenarios)
 @scenarios_option
 def show(name: str, scenarios: Path | None) -> None:
-    """Say in words what a scenario does. NAME is a scenario or a file."""
+    """Explain in words what a scenario does. NAME is a scenario's name or a file."""
     from relace_mock.scenario.describe import describe
     from relace_mock.scenario.library import Library, names_a_file, read_file
 
@@ -62,7 +62,10 @@ def show(name: str, scenarios: Path | None) -> None:
     "paths", nargs=-1, required=True, metavar="PATH...", type=click.Path(path_type=Path)
 )
 def check(paths: tuple[Path, ...]) -> None:
-    """Tell every mistake of files, or of the files of folders. Exit code 1 if there is one."""
+    """Report every mistake in scenario files. PATH is a file or a folder of files.
+
+    The exit code is 1 if there is a mistake.
+    """
     from relace_mock.scenario.library import files_in, read_file
     from relace_mock.scenario.mistakes import ScenarioError
 

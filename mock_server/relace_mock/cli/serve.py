@@ -30,13 +30,13 @@ _EXAMPLES = """
 \b
 Examples:
   relace-mock serve
-      answer at http://127.0.0.1:8080/v1 until Ctrl-C
+      serve http://127.0.0.1:8080/v1 until Ctrl-C
   relace-mock serve --port 0 --scenario rate-limited-twice
-      any free port; every key meets two 429s first
+      use any free port; answer the first two requests of each key with 429
   relace-mock serve --api-key rlc-good --unknown-key-status 401
-      know one key, and answer every other one 401
+      accept one key, and answer every other key with 401
   relace-mock serve --host 0.0.0.0 --control-token secret
-      answer other machines, and let those with the token steer
+      accept requests from other machines; control requests need the token
 """
 
 _listening_options = declared(
@@ -44,33 +44,33 @@ _listening_options = declared(
         "--host",
         section="Listening",
         default=_LISTENING.host,
-        help="Address to listen on. localhost and :: take IPv4 and IPv6.",
+        help="Address to listen on. localhost and :: listen on both IPv4 and IPv6.",
     ),
     option(
         "--port",
         section="Listening",
         type=click.IntRange(0, 65535),
         default=_LISTENING.port,
-        help="Port to listen on; 0 takes any free one.",
+        help="Port to listen on; 0 picks any free port.",
     ),
     option(
         "--http",
         section="Listening",
         type=Choice(get_args(Http)),
         default=_LISTENING.http,
-        help="HTTP parser: httptools is faster; auto takes it where it is installed.",
+        help="HTTP parser. httptools is faster; auto uses it if it is installed, else h11.",
     ),
     option(
         "--ssl-certfile",
         section="Listening",
         type=click.Path(path_type=Path),
-        help="Certificate (PEM); with it the server speaks https.",
+        help="TLS certificate (PEM). With it the server speaks https.",
     ),
     option(
         "--ssl-keyfile",
         section="Listening",
         type=click.Path(path_type=Path),
-        help="Private key (PEM), if it is not in the file of the certificate.",
+        help="Private key (PEM), if the certificate file does not contain it.",
     ),
     option(
         "--read-timeout",
@@ -90,7 +90,7 @@ _listening_options = declared(
         "--access-log/--no-access-log",
         section="Listening",
         default=None,
-        help="Write a line for each request to standard error. By default only on a terminal.",
+        help="Write a line for each request to standard error. By default on if standard error is a terminal.",
     ),
 )
 _answer_options = declared(
@@ -100,41 +100,41 @@ _answer_options = declared(
         section="Answers",
         multiple=True,
         metavar="KEY",
-        help="A key to accept; repeatable (in the variable: blanks between keys). Without one, every key is accepted.",
+        help="API key to accept; repeatable (in the variable, put spaces between keys). Without any, every key is accepted.",
     ),
     option(
         "--unknown-key-status",
         section="Answers",
         type=Choice([str(status) for status in get_args(UnknownKeyStatus)]),
         default=str(_DEFAULTS.unknown_key_status),
-        help="Status for a key that is not accepted.",
+        help="HTTP status for an API key that is not accepted.",
     ),
     option(
         "--cors",
         section="Answers",
         multiple=True,
         metavar="ORIGIN",
-        help="Let web pages of this origin, as https://app.example, read answers; repeatable, * for all.",
+        help="Let web pages of this origin, such as https://app.example, read responses; repeatable, * for all.",
     ),
     option(
         "--contract",
         section="Answers",
         type=Choice(get_args(Contract)),
         default=_DEFAULTS.contract,
-        help="What is only observed to work, as a lone string for input: answer and note it, or refuse it.",
+        help="Requests that Relace answers but does not document, such as a lone string as input: observed answers and notes them, documented refuses them.",
     ),
     option(
         "--rate-limit",
         section="Answers",
         metavar="N/TIME",
-        help="Quota of each key, as 3/60s: three requests a minute, then 429.",
+        help="Quota of each API key, such as 3/60s: three requests in 60 seconds, then 429.",
     ),
     option(
         "--rate-limit-reset",
         section="Answers",
         type=Choice(get_args(ResetForm)),
         default=_DEFAULTS.rate_limit_reset,
-        help="How X-RateLimit-Reset is written: seconds since 1970, a date, or seconds from now.",
+        help="Form of the header X-RateLimit-Reset: seconds since 1970, a date, or seconds from now.",
     ),
 )
 _scenario_options = declared(
@@ -143,7 +143,7 @@ _scenario_options = declared(
         section="Scenarios",
         metavar="NAME|FILE",
         shell_complete=complete_scenarios,
-        help="Scenario for every key that has none of its own: a name or a file.",
+        help="Scenario to play for every API key without its own: a name or a file.",
     ),
     scenarios_option,
     option(
@@ -159,7 +159,7 @@ _scenario_options = declared(
         type=float,
         default=_DEFAULTS.time_scale,
         metavar="F",
-        help="Let delays, drips and hangs take F times their time: 0.001 spares tests the waiting.",
+        help="Multiply delays, drips and hangs by F. With 0.001, tests hardly wait for them.",
     ),
     option(
         "--reload",
@@ -175,7 +175,7 @@ _limit_options = declared(
         section="Journal and limits",
         type=int,
         default=_DEFAULTS.journal_size,
-        help="Number of requests to keep in the journal.",
+        help="Number of requests that the journal keeps.",
     ),
     option(
         "--journal-bytes",
@@ -189,14 +189,14 @@ _limit_options = declared(
         section="Journal and limits",
         type=int,
         default=_DEFAULTS.max_namespaces,
-        help="Number of keys whose scenario, quota and clock are kept.",
+        help="Number of API keys whose scenario, quota and clock are kept.",
     ),
     option(
         "--namespace-ttl",
         section="Journal and limits",
         type=Seconds(),
         default="1h",
-        help="Time without a request after which the state of a key can make room for another.",
+        help="Idle time after which the state of an API key may make room for another key.",
     ),
     option(
         "--max-body",
@@ -210,20 +210,20 @@ _limit_options = declared(
         section="Journal and limits",
         type=int,
         default=_DEFAULTS.max_inputs,
-        help="Most texts in a request; more get 413.",
+        help="Largest number of texts in a request; more get 413.",
     ),
     option(
         "--cache-bytes",
         section="Journal and limits",
         type=Size(),
         default="32MB",
-        help="Memory for vectors of texts that come again.",
+        help="Memory for the cache of vectors, for texts that are sent again.",
     ),
     option(
         "--control-token",
         section="Journal and limits",
         metavar="TOKEN",
-        help="Token that control requests must send. Off loopback there is no control without one.",
+        help="Token that control requests must send. Without one, only a server on loopback has a control API.",
     ),
 )
 
@@ -258,9 +258,9 @@ def serve(
         write(f"relace-mock ready: {server.base_url}\n".encode())
 
     if not settings["api_keys"] and os.environ.get("RELACE_MOCK_API_KEY"):
-        raise click.UsageError("RELACE_MOCK_API_KEY holds no key")
+        raise click.UsageError("RELACE_MOCK_API_KEY holds no key: write a key, or unset it")
     if ssl_keyfile is not None and ssl_certfile is None:
-        raise click.UsageError("--ssl-keyfile needs --ssl-certfile")
+        raise click.UsageError("--ssl-keyfile needs --ssl-certfile: give the certificate too")
     run(
         Settings(unknown_key_status=int(unknown_key_status), **settings),  # type: ignore[arg-type]
         Listening(

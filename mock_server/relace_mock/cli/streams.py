@@ -1,4 +1,4 @@
-"""Standard output and standard error as commands may use them: whatever the text, whoever reads."""
+"""Standard output and standard error: any text may be written, and a closed stream is no crash."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TextIO
 
 
 def accept_any_text() -> None:
-    """Make both streams escape what their encoding cannot hold, instead of raising."""
+    """Escape characters that the encoding of a stream cannot hold, instead of raising an error."""
     for stream in (sys.stdout, sys.stderr):
         reconfigure = getattr(stream, "reconfigure", None)
         if reconfigure is not None:
@@ -17,7 +17,7 @@ def accept_any_text() -> None:
 
 
 def complain(message: str) -> None:
-    """Print one line to standard error, if anyone reads it."""
+    """Print one line to standard error. A closed or broken stream is ignored."""
     stream = sys.stderr
     if stream is None:
         return
@@ -28,7 +28,7 @@ def complain(message: str) -> None:
 
 
 def discard(stream: TextIO | None) -> None:
-    """Lead a stream that failed to nowhere, so that flushing it at exit does not fail again."""
+    """Redirect a broken stream to the null device, so that flushing it at exit does not fail."""
     if stream is None:
         return
     with contextlib.suppress(OSError, ValueError):

@@ -1,17 +1,20 @@
-"""Finds the known word that a user probably meant."""
+"""Find the known word that a user probably meant."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
-# How alike two words are, from 0 to 1, for one to be a misspelling of the other.
-_ALIKE = 0.6
-# Letters that are enough for the beginning of a word to stand for the whole.
+# Two words of at least this similarity, from 0 to 1, count as misspellings of each other.
+_SIMILAR = 0.6
+# The beginning of a word stands for the whole word if it has at least so many letters.
 _BEGINNING = 3
 
 
-def nearest(word: str, known: Iterable[str], least: float = _ALIKE) -> str | None:
-    """Give the known word most like ``word``, dashes and case aside; None if none is alike."""
+def nearest(word: str, known: Iterable[str], least: float = _SIMILAR) -> str | None:
+    """Return the known word most similar to ``word``, or None if no word is similar enough.
+
+    Leading dashes and case do not count. ``least`` is the least similarity, from 0 to 1.
+    """
     import difflib
 
     spelt = {each.lstrip("-").lower(): each for each in known}
@@ -22,6 +25,6 @@ def nearest(word: str, known: Iterable[str], least: float = _ALIKE) -> str | Non
 
 
 def hint(word: str, known: Iterable[str]) -> str:
-    """Give ``did you mean …?`` after a colon; nothing if no known word is alike."""
+    """Return ``: did you mean …?``, or an empty string if no known word is similar."""
     near = nearest(word, known)
     return f": did you mean {near}?" if near else ""

@@ -1,4 +1,4 @@
-"""Writes bytes to standard output."""
+"""Write bytes to standard output."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from relace_mock.cli.streams import discard
 
 
 def write(content: bytes) -> None:
-    """Write at once. Raises ``click.ClickException`` if that is impossible."""
+    """Write and flush. Raises ``click.ClickException`` if standard output refuses the bytes."""
     try:
         sys.stdout.buffer.write(content)
         sys.stdout.buffer.flush()
     except OSError as error:
         discard(sys.stdout)
-        raise click.ClickException(f"cannot write: {error.strerror}") from None
+        raise click.ClickException(f"cannot write to standard output: {error.strerror}") from None
