@@ -7,6 +7,8 @@ import pytest
 
 import relace_mock
 from relace_mock import RunningServer
+from relace_mock.settings import Http
+from tests.steering import ask, entries
 
 BODY = {"model": "relace-embed-v1", "input": ["a"]}
 
@@ -78,3 +80,12 @@ def test_no_refusal_repeats_what_was_sent_as_a_key(server: RunningServer) -> Non
 def test_a_bad_key_is_told_before_a_bad_body(server: RunningServer) -> None:
     response = httpx.post(f"{server.base_url}/code/embed", content=b"{")
     assert response.status_code == 401
+
+
+@pytest.mark.parametrize("http", ["httptools", "h11"])
+def test_a_no_break_space_is_a_character_of_a_key(http: Http) -> None:
+    """The byte 0xA0, a no-break space in Latin-1, ends the letter à in UTF-8."""
+    with relace_mock.running(dimensions=8, http=http) as server:
+        ask(server, headers={"Authorization": b"Bearer rlc-\xc3\xa0-x"})
+        (entry,) = entries(server, 1)
+    assert entry["namespace"] != "anonymous"

@@ -173,6 +173,11 @@ def test_this_machine_may_by_any_of_its_names(control: httpx.Client, host: str) 
     assert control.get("/requests", headers=headers).status_code == 200
 
 
+def test_the_control_api_in_process_needs_no_guard_against_web_pages() -> None:
+    with httpx.Client(transport=relace_mock.transport(), base_url="http://mock") as client:
+        assert client.get("/_mock/scenario").status_code == 200
+
+
 def test_off_loopback_there_is_no_control_without_the_token() -> None:
     with relace_mock.running(host="0.0.0.0", dimensions=8) as server:  # noqa: S104 - what is tested
         url = server.url.replace("0.0.0.0", "127.0.0.1")  # noqa: S104 - as above

@@ -90,3 +90,17 @@ def test_a_delay_shorter_than_the_read_timeout_is_waited_for() -> None:
     (request,) = transport.control("rlc-test").requests
     assert request.duration is not None
     assert request.duration >= 0.02
+
+
+def test_a_cancelled_request_is_journalled_as_client_aborted() -> None:
+    transport = play({"delay": "60s"})
+
+    async def leave() -> None:
+        async with httpx.AsyncClient(transport=transport) as client:
+            call = client.post(URL, json=BODY, headers=KEY, timeout=None)
+            with pytest.raises(TimeoutError):
+                await asyncio.wait_for(call, 0.05)
+
+    asyncio.run(leave())
+    (request,) = transport.control("rlc-test").requests
+    assert request.outcome == "client_aborted"

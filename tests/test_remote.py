@@ -19,6 +19,7 @@ import trustme
 
 import relace_mock
 from relace_mock import RemoteControl, ServerError, SettingsError
+from tests import steering
 from tests.conftest import Serve
 from tests.steering import until
 
@@ -310,9 +311,14 @@ def test_a_setting_that_a_transport_does_not_have_is_told_with_the_nearest() -> 
 
 
 @pytest.mark.parametrize("url", ["nonsense", "", "ftp://x/v1", "http://", "http://x:y/v1"])
-def test_what_is_no_url_of_a_mock_is_refused(url: str) -> None:
+def test_a_string_that_cannot_be_the_url_of_a_mock_is_refused(url: str) -> None:
     with pytest.raises(ServerError, match="URL of a mock"):
         RemoteControl(url, "rlc-x")
+
+
+def test_a_port_that_is_not_a_number_is_refused() -> None:
+    with pytest.raises(ServerError, match="its port is no number"):
+        RemoteControl("http://127.0.0.1:none/v1", "k")
 
 
 def test_a_verdict_is_true_only_if_it_is_ok(client: httpx.Client, control: RemoteControl) -> None:
@@ -348,3 +354,20 @@ print(control.position()["name"], control.requests)
             check=False,
         )
     assert (done.stdout, done.stderr) == ("flaky []\n", "")
+
+
+def test_the_control_api_accepts_the_token_and_refuses_a_client_without_it() -> None:
+    with relace_mock.running(dimensions=8, control_token="t0ken-of-test") as server:  # noqa: S106 - made up
+        server.control("rlc-test").play("server-error")
+        assert steering.ask(server).status_code == 500
+        assert "t0ken-of-test" not in repr(server)
+        with pytest.raises(ServerError, match="send the server's token"):
+            RemoteControl(server.base_url, "rlc-test").play("ok")
+
+
+def test_another_server_than_a_mock_is_refused() -> None:
+    def elsewhere(*_: Any) -> tuple[int, bytes]:
+        return 200, b"<html>"
+
+    with pytest.raises(ServerError, match="is no relace-mock"):
+        RemoteControl("http://127.0.0.1:1/v1", "k", send=elsewhere).play("ok")

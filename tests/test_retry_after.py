@@ -48,6 +48,7 @@ def test_a_number_or_a_date_asks_for_a_wait(field: str, seconds: float) -> None:
         *["Thu, 01 Jan 2026 12:00:10 +0000", "Thu, 01 Jan 2026 12:00:10", "Thu, 1 Jan 2026 12:00:10 GMT"],
         *["Thu, 31 Feb 2026 12:00:10 GMT", "Thu, 01 Jan 2026 25:00:10 GMT", "2026-01-01T12:00:10Z"],
         *["Thu, 01 Jan ٢٠٢٦ 12:00:10 GMT", "Thu, 01 Jan 0000 00:00:00 GMT", "5\n"],
+        "Mon, 01 Jan 99999999999999999999 00:00:00 GMT",
     ],
 )  # fmt: skip
 def test_anything_else_asks_for_none(field: str) -> None:
@@ -80,13 +81,19 @@ def failures(mock: RemoteControl) -> list[str]:
     return [finding.rule for finding in mock.verdict().failures]
 
 
-@pytest.mark.parametrize("field", ["inf", "1e3", "1_0", "+5", "-1", "nan", "5.5", "soon"])
+@pytest.mark.parametrize(
+    "field",
+    [
+        *["inf", "1e3", "1_0", "+5", "-1", "nan", "5.5", "soon"],
+        "Mon, 01 Jan 99999999999999999999 00:00:00 GMT",
+    ],
+)
 def test_the_verdict_demands_no_wait_for_what_is_no_retry_after(
     client: httpx.Client, mock: RemoteControl, field: str
 ) -> None:
     mock.play({"steps": [{"status": 503, "headers": {"Retry-After": field}}]})
     assert [ask(client).status_code, ask(client).status_code] == [503, 200]
-    assert failures(mock) == []
+    assert mock.verdict().ok
 
 
 @pytest.mark.parametrize(

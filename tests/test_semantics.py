@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
+import httpx
 import pytest
 
 import relace_mock
@@ -68,6 +69,14 @@ def test_a_position_is_kept_for_each_key_and_scenario(server: RunningServer) -> 
     assert one.ask().status_code == 401, "the default stands where it stood"
     assert [other.ask(headers=twice).status_code for _ in range(2)] == [429, 429]
     assert one.ask(headers=twice).status_code == 200
+
+
+def test_a_new_default_does_not_rewind_a_key_that_names_its_scenario() -> None:
+    with relace_mock.running(dimensions=8) as server:
+        key = named(server, "rate-limited-twice")
+        assert fates(key, None, 2) == [429, 429]
+        httpx.put(f"{server.url}/_mock/scenario", json={"name": "ok"}).raise_for_status()
+        assert key.ask().status_code == 200
 
 
 @pytest.mark.parametrize("name", ["no-such", "", "../ok", "OK"])
@@ -132,6 +141,14 @@ def test_prefer_is_stateless_and_comes_after_validation(steering: Steering) -> N
     assert steering.ask({"model": "m"}, headers={"Prefer": "code=429"}).status_code == 400
     assert steering.ask(headers={"Prefer": "code=200"}).status_code == 200, "past the script"
     assert steering.ask().status_code == 503, "whose step was not used up"
+
+
+def test_prefer_counts_no_attempt(steering: Steering) -> None:
+    rule = {"when": {"attempt": 1}, "steps": [{"status": 503, "times": 9}]}
+    steering.play({"rules": [rule]})
+    for _ in range(2):
+        assert steering.ask(headers={"Prefer": "code=429"}).status_code == 429
+    assert fates(steering, None, 2) == [503, 200]
 
 
 def test_a_scripted_status_has_the_documented_message_to_the_letter(steering: Steering) -> None:
@@ -288,6 +305,20 @@ def test_the_window_is_over_when_its_time_is(now: float, exceeded: bool) -> None
     assert state.exceeded is exceeded
 
 
+def test_a_clock_that_is_set_back_opens_a_new_window() -> None:
+    spent, state = quota.charge(Spent(3600.0, 3660.0, 1), Limit(1, 60), 0.0, 1)
+    assert not state.exceeded
+    assert spent == Spent(0.0, 60.0, 1)
+
+
+def test_a_refusal_costs_nothing_even_if_the_quota_became_smaller_than_what_was_spent() -> None:
+    """A new scenario can have a smaller quota than the one before it."""
+    _, state = quota.charge(Spent(0, 60, 5), Limit(3, 60), 1, 0)
+    assert not state.exceeded
+    _, state = quota.charge(Spent(0, 60, 5), Limit(3, 60), 1, 1)
+    assert state.exceeded
+
+
 def test_a_request_over_the_quota_does_not_lengthen_it() -> None:
     spent, _ = quota.charge(Spent(1000.0, 1060.0, 2), LIMIT, 1030.0, 1)
     assert spent == Spent(1000.0, 1060.0, 2)
@@ -308,6 +339,13 @@ def test_every_answer_under_a_quota_says_how_it_stands(steering: Steering) -> No
     assert remaining == [(200, "1"), (400, "1"), (200, "0"), (429, "0")]
     assert response.json()["error"].startswith("Rate limit exceeded: 2 requests in 60 seconds")
     assert steering.last()["outcome"] == "refused"
+
+
+def test_a_400_for_an_unknown_scenario_has_the_quota_headers() -> None:
+    with relace_mock.running(dimensions=8, rate_limit="3/60s") as server:
+        answer = Steering(server.url).ask(headers={"X-Mock-Scenario": "none"})
+    assert answer.status_code == 400
+    assert answer.headers["x-ratelimit-remaining"] == "3"
 
 
 def test_a_scripted_answer_costs_what_a_true_one_would(steering: Steering) -> None:

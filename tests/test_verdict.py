@@ -14,6 +14,9 @@ import pytest
 
 import relace_mock
 from relace_mock import BehaviourWarning, RemoteControl, RunningServer, Verdict
+from relace_mock.settings import Http
+from tests.sockets import send
+from tests.steering import entries
 
 BODY = {"model": "m", "input": ["a"]}
 
@@ -265,3 +268,15 @@ def test_one_bad_client_is_not_another_ones_fault(
     assert rules(mock.verdict()) == []
     everyone = json.loads(httpx.get(f"{running.url}/_mock/verdict").text)
     assert "contract_violation" in [finding["rule"] for finding in everyone["findings"]]
+
+
+@pytest.mark.parametrize("http", ["httptools", "h11"])
+@pytest.mark.parametrize(
+    "body", [b'{"model":[],"input":["x"]}', b'{"model":"m","input":["x"],"z":' + b"[" * 1000]
+)
+def test_a_body_that_was_cut_off_does_not_break_the_verdict(http: Http, body: bytes) -> None:
+    head = b"POST /v1/code/embed HTTP/1.1\r\nHost: x\r\nContent-Length: 9999\r\n\r\n"
+    with relace_mock.running(dimensions=8, http=http) as server:
+        send(server.url, head + body)
+        entries(server, 1)
+        assert httpx.get(f"{server.url}/_mock/verdict").json()["requests"] == 1
