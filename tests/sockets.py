@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 from urllib.parse import urlsplit
 
@@ -10,6 +11,14 @@ def connect(url: str) -> socket.socket:
     """Open a TCP connection to a server. Each read fails after a minute without a byte."""
     parts = urlsplit(url)
     return socket.create_connection((parts.hostname, parts.port), timeout=60)
+
+
+def refuses_connections(url: str) -> bool:
+    """Whether no server listens there any more."""
+    with contextlib.suppress(ConnectionError):
+        connect(url).close()
+        return False
+    return True
 
 
 def send(url: str, raw: bytes) -> None:
@@ -36,12 +45,12 @@ def read_head(connection: socket.socket) -> bytes:
     return received
 
 
-def read_answers(connection: socket.socket, count: int) -> list[tuple[int, bytes]]:
-    """Read the status and the body of each of ``count`` answers with a length."""
+def read_answers(connection: socket.socket, count: int) -> list[tuple[str, bytes]]:
+    """Read the status line and the body of each of ``count`` answers with a length."""
     found = []
     with connection.makefile("rb") as stream:
         for _ in range(count):
-            status = int(stream.readline().split()[1])
+            status = stream.readline().decode().strip()
             fields = dict(line.lower().split(b": ", 1) for line in iter(stream.readline, b"\r\n"))
             found.append((status, stream.read(int(fields[b"content-length"]))))
     return found

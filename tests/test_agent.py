@@ -80,7 +80,7 @@ QUERIES = {
 
 
 @pytest.mark.parametrize("dimensions", [2560, 1024])
-def test_it_indexes_a_tree_and_finds_what_it_asks_for(dimensions: int) -> None:
+def test_the_agent_indexes_a_tree_and_finds_the_file_it_searches_for(dimensions: int) -> None:
     """The right file is among the best three, and the client is judged to be a good one."""
 
     async def search(mock: relace_mock.RemoteControl) -> dict[str, list[str]]:
@@ -109,7 +109,7 @@ def test_it_indexes_a_tree_and_finds_what_it_asks_for(dimensions: int) -> None:
         assert [request.json()["input"] for request in noted] == list(QUERIES)
 
 
-def test_chunks_are_as_long_and_as_many_as_the_agent_sends() -> None:
+def test_the_chunks_have_the_length_and_number_that_the_agent_sends() -> None:
     lengths = [len(chunk.text) for chunk in chunks()]
     assert max(lengths) == CHUNK
     assert len(lengths) > IN_FLIGHT * BATCH

@@ -19,12 +19,12 @@ def post(server: RunningServer, *authorization: str) -> httpx.Response:
 
 
 @pytest.mark.parametrize("scheme", ["Bearer", "bearer", "BEARER", "bEaReR"])
-def test_the_scheme_is_compared_without_regard_to_case(server: RunningServer, scheme: str) -> None:
+def test_the_scheme_is_case_insensitive(server: RunningServer, scheme: str) -> None:
     assert post(server, f"{scheme} rlc-test").status_code == 200
 
 
 @pytest.mark.parametrize("gap", ["  ", "\t", " \t "])
-def test_the_scheme_and_the_key_may_be_any_blanks_apart(server: RunningServer, gap: str) -> None:
+def test_any_blanks_may_separate_the_scheme_and_the_key(server: RunningServer, gap: str) -> None:
     assert post(server, f"Bearer{gap}rlc-test").status_code == 200
 
 
@@ -40,7 +40,7 @@ def test_the_scheme_and_the_key_may_be_any_blanks_apart(server: RunningServer, g
         (["Bearer rlc-test", "Bearer rlc-test"], "there is more than one Authorization header"),
     ],
 )
-def test_each_unusable_authorization_is_a_401_that_says_what_is_wrong(
+def test_each_unusable_authorization_gets_401_with_the_reason(
     server: RunningServer, authorization: list[str], detail: str
 ) -> None:
     response = post(server, *authorization)
@@ -49,11 +49,11 @@ def test_each_unusable_authorization_is_a_401_that_says_what_is_wrong(
     assert response.headers["www-authenticate"] == "Bearer"
 
 
-def test_every_key_in_the_list_is_known(server: RunningServer) -> None:
+def test_every_key_in_the_list_is_accepted(server: RunningServer) -> None:
     assert post(server, "Bearer rlc-other").status_code == 200
 
 
-def test_a_key_outside_the_list_is_a_404_with_the_documented_message(
+def test_a_key_outside_the_list_gets_404_with_the_documented_message(
     server: RunningServer,
 ) -> None:
     response = post(server, "Bearer rlc-unknown")
@@ -67,17 +67,17 @@ def test_the_status_of_an_unknown_key_is_a_setting() -> None:
     assert response.headers["www-authenticate"] == "Bearer"
 
 
-def test_without_a_list_every_key_is_known() -> None:
+def test_every_key_is_accepted_when_there_is_no_list() -> None:
     with relace_mock.running() as server:
         assert post(server, "Bearer anything-at-all").status_code == 200
 
 
-def test_no_refusal_repeats_what_was_sent_as_a_key(server: RunningServer) -> None:
+def test_refusals_never_repeat_the_key(server: RunningServer) -> None:
     for authorization in ("secret-key", "Bearer secret key", "Bearer secret-key", "secret x"):
         assert "secret" not in post(server, authorization).text
 
 
-def test_a_bad_key_is_told_before_a_bad_body(server: RunningServer) -> None:
+def test_a_bad_key_is_reported_before_a_bad_body(server: RunningServer) -> None:
     response = httpx.post(f"{server.base_url}/code/embed", content=b"{")
     assert response.status_code == 401
 

@@ -223,7 +223,7 @@ def refusal(text: str | bytes) -> ScenarioError:
 
 
 @every_bad_one
-def test_it_is_refused_with_the_line_the_key_and_a_remedy(name: str) -> None:
+def test_a_bad_scenario_is_refused_with_line_key_and_remedy(name: str) -> None:
     text, line, key, words = BAD[name]
     error = refusal(text)
     assert (error.line, error.key if key else "") == (line, key), str(error)
@@ -234,7 +234,7 @@ def test_it_is_refused_with_the_line_the_key_and_a_remedy(name: str) -> None:
     assert "\n" not in str(error)
 
 
-def test_there_are_enough_of_them() -> None:
+def test_the_table_has_at_least_60_bad_scenarios() -> None:
     assert len(BAD) >= 60
 
 
@@ -248,7 +248,7 @@ def steering() -> Iterator[Steering]:
 
 
 @every_bad_one
-def test_the_control_api_and_the_file_say_the_same_and_nothing_changes(
+def test_the_control_api_refuses_a_bad_scenario_with_the_message_of_a_file_and_keeps_the_old_one(
     name: str, steering: Steering, tmp_path: Path
 ) -> None:
     text = encoded(BAD[name][0])
@@ -286,7 +286,7 @@ ODD_BUT_GOOD: dict[str, str | bytes] = {
 
 
 @pytest.mark.parametrize("name", ODD_BUT_GOOD)
-def test_what_only_looks_odd_is_read(name: str) -> None:
+def test_an_unusual_but_valid_scenario_is_read(name: str) -> None:
     read(encoded(ODD_BUT_GOOD[name]), "story.yaml", "story")
 
 
@@ -304,34 +304,34 @@ def test_half_a_surrogate_pair_is_refused(half: str) -> None:
 
 
 @pytest.mark.parametrize("text", ['{"a":\t"\\t"}', '{a: "\t"}'], ids=["JSON", "YAML"])
-def test_a_tab_in_a_string_stays_one(text: str) -> None:
+def test_a_tab_inside_a_string_stays_a_tab(text: str) -> None:
     """Though tabs between values are read as blanks, as JSON has them."""
     scenario = read(f'{{"steps": [{{"status": 500, "body": {text}}}]}}'.encode(), "story", "story")
     assert scenario.rules[0].steps[0].body == {"a": "\t"}
 
 
 @pytest.mark.parametrize("number", ["1e5", "1E-7", "-2e+3", "0.5", "1.5e3", "12", "-0.0"])
-def test_a_number_of_json_is_a_number(number: str) -> None:
+def test_a_json_number_is_read_as_a_number(number: str) -> None:
     """To YAML 1.1 what has an exponent and no point is a string."""
     text = f'{{"steps": [{{"status": 500, "body": {number}}}]}}'
     body = read(text.encode(), "story.json", "story").rules[0].steps[0].body
     assert repr(body) == repr(json.loads(number))
 
 
-def test_an_escaped_backslash_before_a_surrogate_is_left_alone() -> None:
+def test_an_escaped_backslash_before_a_surrogate_stays_a_backslash() -> None:
     text = json.dumps({"steps": [{"status": 500, "body_text": "\\ud83d\\ude00 \\ \U0001f600"}]})
     (only,) = read(text.encode(), "story.json", "story").rules[0].steps
     assert only.body_text == "\\ud83d\\ude00 \\ \U0001f600"
 
 
-def test_a_name_that_is_not_known_is_refused_with_those_that_are(steering: Steering) -> None:
+def test_an_unknown_name_is_refused_with_a_list_of_the_known_ones(steering: Steering) -> None:
     response = steering.control("PUT", "scenario", json={"name": "no-such-story"})
     assert response.status_code == 400
     assert "known are bad-gateway, bad-request" in response.json()["error"]
 
 
 @pytest.mark.parametrize("name", [7, None, ["ok"]])
-def test_a_name_that_is_no_string_is_refused(steering: Steering, name: Any) -> None:
+def test_a_name_that_is_not_a_string_is_refused(steering: Steering, name: Any) -> None:
     response = steering.control("PUT", "scenario", json={"name": name})
     assert response.status_code == 400
     assert "name: must be a string, " in response.json()["error"]

@@ -39,14 +39,14 @@ class Client:
             b"Content-Type: application/json\r\nContent-Length: %d\r\n\r\n%b"
             % (key.encode(), len(body), body)
         )
-        try:
-            head = await self._reader.readuntil(b"\r\n\r\n")
-        except (ConnectionError, asyncio.IncompleteReadError):
-            return 0
-        length = next(
-            int(line[15:]) for line in head.split(b"\r\n") if line.startswith(b"content-length:")
-        )
-        await self._reader.readexactly(length)
+        async with asyncio.timeout(60):
+            try:
+                head = await self._reader.readuntil(b"\r\n\r\n")
+            except (ConnectionError, asyncio.IncompleteReadError):
+                return 0
+            lines = head.split(b"\r\n")
+            length = next(int(line[15:]) for line in lines if line.startswith(b"content-length:"))
+            await self._reader.readexactly(length)
         return int(head[9:12])
 
     def close(self) -> None:
@@ -71,7 +71,7 @@ def test_a_one_shot_failure_meets_exactly_one_of_sixteen_clients(running: Runnin
     asyncio.run(play())
 
 
-def test_a_script_of_several_steps_is_dealt_out_without_loss(running: RunningServer) -> None:
+def test_sixteen_clients_together_get_every_step_of_a_script_once(running: RunningServer) -> None:
     steps = [{"status": 401}, {"status": 429, "times": 5}, {"status": 503, "times": 3}]
     running.control("rlc-dealt").play({"steps": steps})
 
@@ -85,7 +85,7 @@ def test_a_script_of_several_steps_is_dealt_out_without_loss(running: RunningSer
     assert asyncio.run(play()) == {401: 1, 429: 5, 503: 3, 200: 7}
 
 
-def test_chance_deals_the_same_fates_to_one_client_and_to_thirty_two(
+def test_chance_fails_the_same_bodies_for_one_client_and_for_thirty_two(
     running: RunningServer,
 ) -> None:
     """A key that is new, and another order: the fate of a body depends on neither."""
@@ -113,7 +113,7 @@ def test_chance_deals_the_same_fates_to_one_client_and_to_thirty_two(
     assert 0.1 < failed / len(texts) < 0.3
 
 
-def test_clients_of_different_keys_do_not_meet(running: RunningServer) -> None:
+def test_clients_with_different_keys_do_not_affect_each_other(running: RunningServer) -> None:
     async def play() -> None:
         clients = await asyncio.gather(*(connect(running) for _ in range(16)))
         keys = [f"rlc-own-{number}" for number in range(16)]
@@ -153,7 +153,9 @@ def test_a_quota_lets_through_as_many_as_it_says(running: RunningServer) -> None
         assert asyncio.run(at_once(running, control.api_key)) == {200: 7, 429: 9}
 
 
-def test_each_time_that_a_body_comes_has_its_fate(running: RunningServer) -> None:
+def test_chance_fails_one_repeated_body_as_often_on_32_connections_as_on_one(
+    running: RunningServer,
+) -> None:
     """Whichever connection brings it: as many fail at 32 as at 1."""
     rule = {"when": {}, "chance": 0.5, "steps": [{"status": 500}], "repeat": True}
 
@@ -196,7 +198,7 @@ async def answers_until_all_have_one(server: RunningServer, clients: int) -> lis
     return counts
 
 
-def test_newcomers_are_let_in_while_vectors_are_computed_for_others(serve: Serve) -> None:
+def test_new_connections_are_accepted_while_vectors_are_computed(serve: Serve) -> None:
     """With uvloop one connection is accepted in a turn of the loop: the last would wait for all."""
     with serve("--dimensions", "8", "--cache-bytes", "0") as process:
         counts = asyncio.run(answers_until_all_have_one(RunningServer(process.base_url), 24))

@@ -99,7 +99,9 @@ class Wire:
             self._in, self._out = ssl.MemoryBIO(), ssl.MemoryBIO()
             self.tls = steering.context.wrap_bio(self._in, self._out, server_hostname="127.0.0.1")
             while not self._shaken():
-                self._in.write(self.tcp.recv(65536))
+                raw = self.tcp.recv(65536)
+                assert raw, "the server closed the connection during the TLS handshake"
+                self._in.write(raw)
 
     def _shaken(self) -> bool:
         assert self.tls is not None
@@ -150,7 +152,7 @@ class Wire:
     def until(self, enough: Callable[[bytes], bool]) -> None:
         """Take what comes until it is enough."""
         while not enough(self.data):
-            assert self.take() or enough(self.data)
+            assert self.take() or enough(self.data), f"the connection ended after {self.data!r}"
 
     def __enter__(self) -> Self:
         return self
@@ -211,7 +213,7 @@ def seen_by_a_socket(steering: Steering, fault: str) -> tuple[bytes, str]:
 
 
 @every_fault
-def test_a_socket_sees_exactly_this(steering: Steering, fault: str) -> None:
+def test_a_socket_sees_what_the_page_says(steering: Steering, fault: str) -> None:
     head, body = split(normal(steering))
     half = body[: len(body) // 2]
     steering.play({"fault": fault} | MORE.get(fault, {}))
@@ -284,7 +286,9 @@ def test_the_official_sdk_raises_what_the_page_says(steering: Steering, fault: s
 
 
 @every_fault
-def test_the_journal_has_it_and_the_next_request_is_served(steering: Steering, fault: str) -> None:
+def test_a_fault_is_journalled_and_the_next_request_is_served(
+    steering: Steering, fault: str
+) -> None:
     outcome(steering, fault)
     entry = steering.last()
     status = None if entry["status"] is None else str(entry["status"])
@@ -298,13 +302,15 @@ def test_the_journal_has_it_and_the_next_request_is_served(steering: Steering, f
     assert steering.last()["outcome"] == "answered"
 
 
-def test_the_page_has_every_fault() -> None:
+def test_the_page_lists_every_fault() -> None:
     assert list(ROWS) == list(FAULTS)
 
 
 @pytest.mark.parametrize("at", [0, 0.01, 0.9])
 @pytest.mark.parametrize("fault", ["truncate", "reset_mid_body"])
-def test_the_body_breaks_off_where_the_step_says(steering: Steering, fault: str, at: float) -> None:
+def test_truncate_and_reset_mid_body_stop_at_the_given_part_of_the_body(
+    steering: Steering, fault: str, at: float
+) -> None:
     _, body = split(normal(steering))
     steering.play({"fault": fault, "at": at})
     with Wire(steering) as wire:
@@ -313,7 +319,7 @@ def test_the_body_breaks_off_where_the_step_says(steering: Steering, fault: str,
         assert split(wire.data)[1] == body[: int(len(body) * at)]
 
 
-def test_a_reset_in_the_body_comes_after_all_that_was_sent(steering: Steering) -> None:
+def test_a_reset_mid_body_comes_after_all_bytes_that_were_sent(steering: Steering) -> None:
     """Also where what was sent fills buffers on its way: a client that reads gets it all."""
     body = {"model": "m", "input": ["a"] * 2000}
     whole = len(steering.ask(body).content)
@@ -324,7 +330,7 @@ def test_a_reset_in_the_body_comes_after_all_that_was_sent(steering: Steering) -
         assert len(split(wire.data)[1]) == int(whole * 0.9)
 
 
-def test_drip_sends_the_head_at_once_and_the_body_bit_by_bit(steering: Steering) -> None:
+def test_drip_sends_the_head_at_once_and_the_body_slowly(steering: Steering) -> None:
     """And it ends when the client goes."""
     steering.play({"fault": "drip", "bytes_per_second": 20})
     with Wire(steering) as wire:
@@ -337,7 +343,7 @@ def test_drip_sends_the_head_at_once_and_the_body_bit_by_bit(steering: Steering)
 
 
 @pytest.mark.parametrize("fault", [name for name, fault in FAULTS.items() if fault.sends_head])
-def test_a_fault_that_sends_a_head_sends_the_steps_fields_too(
+def test_a_fault_that_sends_a_head_sends_the_headers_of_its_step(
     steering: Steering, fault: str
 ) -> None:
     steering.play({"fault": fault, "headers": {"X-Story": "told"}} | MORE.get(fault, {}))
@@ -358,7 +364,7 @@ def test_a_fault_applies_to_a_refusal_as_well(steering: Steering, fault: str) ->
     assert steering.last()["fault"] == fault
 
 
-def test_a_pipelined_request_behind_a_fault_gets_nothing(steering: Steering) -> None:
+def test_a_pipelined_request_after_a_fault_gets_no_answer(steering: Steering) -> None:
     """Its connection is gone; what it asks for is not played to it."""
     steering.play({"fault": "empty"}, {"status": 500})
     with Wire(steering) as wire:
@@ -378,7 +384,9 @@ DELAYS = {
 
 
 @pytest.mark.parametrize("form", DELAYS)
-def test_a_delay_outlasts_an_impatient_client(steering: Steering, form: str) -> None:
+def test_a_delay_longer_than_the_client_timeout_is_client_aborted(
+    steering: Steering, form: str
+) -> None:
     long, _ = DELAYS[form]
     steering.play({"delay": long})
     with pytest.raises(httpx.ReadTimeout):
@@ -389,7 +397,7 @@ def test_a_delay_outlasts_an_impatient_client(steering: Steering, form: str) -> 
 
 
 @pytest.mark.parametrize("form", DELAYS)
-def test_a_delay_ends_with_the_answer(steering: Steering, form: str) -> None:
+def test_a_delayed_answer_arrives_after_its_delay(steering: Steering, form: str) -> None:
     _, short = DELAYS[form]
     steering.play({"delay": short, "status": 503})
     assert steering.ask().status_code == 503
@@ -416,7 +424,7 @@ def test_half_of_lognormal_delays_are_shorter_than_the_median() -> None:
     assert drawn[84] == pytest.approx(2 * 2.718281828**0.5, rel=0.01), "one sigma above"
 
 
-def test_an_error_of_tcp_is_what_the_socket_sees() -> None:
+def test_a_socket_sees_the_tcp_error_of_a_reset() -> None:
     """The words of these tests are right: a reset is told from an end of file."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         for linger, end in ((True, "reset"), (False, "end of file")):

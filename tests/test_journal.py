@@ -27,7 +27,7 @@ def running(request: pytest.FixtureRequest) -> Iterator[RunningServer]:
         yield server
 
 
-def test_an_entry_says_what_was_asked_and_what_was_answered(running: RunningServer) -> None:
+def test_an_entry_holds_the_request_and_the_status(running: RunningServer) -> None:
     body = json.dumps(BODY)
     ask(running, content=body, json=None, headers=KEY | {"content-type": "application/json"})
     (entry,) = entries(running)
@@ -43,14 +43,14 @@ def test_an_entry_says_what_was_asked_and_what_was_answered(running: RunningServ
     assert entry["violations"] == entry["near_misses"] == entry["mutations"] == []
 
 
-def test_the_client_is_who_connected_whatever_it_says_of_itself(running: RunningServer) -> None:
+def test_the_client_of_an_entry_is_the_address_of_the_connection(running: RunningServer) -> None:
     """Connections are told apart by it, in the verdict."""
     ask(running, headers=KEY | {"X-Forwarded-For": "192.0.2.1"})
     (entry,) = entries(running)
     assert entry["client"].startswith("127.0.0.1:")
 
 
-def test_a_refusal_says_how_the_request_broke_the_contract(running: RunningServer) -> None:
+def test_the_entry_of_a_refusal_lists_the_contract_violations(running: RunningServer) -> None:
     ask(running, json={"model": "m"})
     (entry,) = entries(running)
     assert (entry["outcome"], entry["status"]) == ("refused", 400)
@@ -65,7 +65,7 @@ def test_a_refusal_says_how_the_request_broke_the_contract(running: RunningServe
         ("POST", "/v1/code/embed", b"x" * 1001, 413),
     ],
 )
-def test_what_is_never_scripted_is_journalled_all_the_same(
+def test_refusals_that_no_scenario_can_change_are_journalled(
     running: RunningServer, method: str, path: str, body: bytes, status: int
 ) -> None:
     running.control("rlc-test").play({"steps": [{"status": 299, "body": {}, "times": "forever"}]})
@@ -75,7 +75,7 @@ def test_what_is_never_scripted_is_journalled_all_the_same(
     assert (entry["status"], entry["outcome"], entry["step"]) == (status, "refused", None)
 
 
-def test_what_is_not_http_is_journalled_and_answered_in_the_envelope(
+def test_a_malformed_request_is_journalled_and_gets_the_usual_json_error(
     running: RunningServer,
 ) -> None:
     with connect(running.url) as connection:
@@ -87,14 +87,18 @@ def test_what_is_not_http_is_journalled_and_answered_in_the_envelope(
     assert entry["violations"][0].startswith("Not a valid HTTP/1.1 request: ")
 
 
-def test_a_body_cut_off_is_journalled_without_an_answer(running: RunningServer) -> None:
+def test_a_request_whose_body_is_cut_off_is_journalled_as_client_aborted(
+    running: RunningServer,
+) -> None:
     send(running.url, b"POST /v1/code/embed HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{")
     (entry,) = entries(running, 1)
     assert (entry["status"], entry["outcome"]) == (None, "client_aborted")
     assert (entry["request"]["length"], entry["request"]["body"]) == (1, "{")
 
 
-def test_a_client_that_leaves_before_a_late_answer_is_said_to(running: RunningServer) -> None:
+def test_a_client_that_leaves_before_a_late_answer_is_journalled_as_client_aborted(
+    running: RunningServer,
+) -> None:
     running.control("rlc-test").play({"steps": [{"delay": "60s"}]})
     with pytest.raises(httpx.ReadTimeout):
         ask(running, timeout=0.05)
@@ -102,14 +106,14 @@ def test_a_client_that_leaves_before_a_late_answer_is_said_to(running: RunningSe
     assert entry["outcome"] == "client_aborted"
 
 
-def test_an_entry_is_there_on_arrival_and_pending(running: RunningServer) -> None:
+def test_an_entry_is_pending_from_the_arrival_of_its_request(running: RunningServer) -> None:
     with connect(running.url) as connection:
         connection.sendall(b"POST /v1/code/embed HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n")
         (entry,) = entries(running, 1, pending=True)
         assert (entry["outcome"], entry["status"]) == ("pending", None)
 
 
-def test_what_a_scenario_decided_counts_among_the_bytes() -> None:
+def test_near_misses_count_toward_the_bytes_of_the_journal() -> None:
     rules = [{"when": {"model": f"{n}"}, "steps": [{"status": 500}]} for n in range(100)]
     with relace_mock.running(dimensions=8, journal_bytes=100_000) as server:
         server.control("rlc-test").play({"rules": rules})
@@ -118,7 +122,7 @@ def test_what_a_scenario_decided_counts_among_the_bytes() -> None:
         assert 5 <= len(entries(server)) <= 15  # of about 8 KB each
 
 
-def test_the_filters_choose_and_the_limit_keeps_the_newest(running: RunningServer) -> None:
+def test_filters_select_entries_and_limit_keeps_the_newest(running: RunningServer) -> None:
     running.control("rlc-test").play("server-error-once")
     for text in "abcd":
         ask(running, json={"model": "m", "input": [text]})
@@ -142,7 +146,7 @@ def test_a_bad_filter_is_refused(running: RunningServer, query: str) -> None:
     assert httpx.get(f"{running.url}/_mock/requests?{query}").status_code == 400
 
 
-def test_near_misses_say_why_no_rule_answered(running: RunningServer) -> None:
+def test_near_misses_say_why_no_rule_matched(running: RunningServer) -> None:
     rule = {"steps": [{"status": 500}]}
     conditions: list[dict[str, Any]] = [
         {"input_contains": "password"},
@@ -171,7 +175,9 @@ def test_near_misses_say_why_no_rule_answered(running: RunningServer) -> None:
     assert entries(running)[-1]["near_misses"] == []
 
 
-def test_an_entry_says_which_rule_and_step_answered_and_who_chose(running: RunningServer) -> None:
+def test_an_entry_says_which_rule_and_step_answered_and_how_the_scenario_was_chosen(
+    running: RunningServer,
+) -> None:
     rules = [
         {"when": {"model": "other"}, "steps": [{"status": 400}]},
         {"when": {}, "steps": [{"normal": True}, {"mutate": "omit_usage"}, {"fault": "reset"}]},
@@ -200,7 +206,7 @@ def test_an_entry_says_which_rule_and_step_answered_and_who_chose(running: Runni
     assert entries(running)[2]["fault"] == "reset"
 
 
-def test_the_journal_keeps_so_many_entries_and_counts_what_it_dropped() -> None:
+def test_the_journal_keeps_journal_size_entries_and_counts_dropped_ones() -> None:
     with relace_mock.running(dimensions=8, journal_size=3) as server:
         for text in "abcde":
             ask(server, json={"model": "m", "input": [text]})
@@ -209,7 +215,7 @@ def test_the_journal_keeps_so_many_entries_and_counts_what_it_dropped() -> None:
         assert httpx.get(f"{server.url}/_mock/health").json()["journal"]["dropped"] == 2
 
 
-def test_the_journal_keeps_so_many_bytes() -> None:
+def test_the_journal_keeps_journal_bytes_bytes() -> None:
     with relace_mock.running(dimensions=8, journal_bytes=100_000) as server:
         for number in range(8):
             ask(server, json={"model": "m", "input": [f"{number}" * 30_000]})
@@ -217,7 +223,7 @@ def test_the_journal_keeps_so_many_bytes() -> None:
         assert entries(server)[-1]["number"] == 8
 
 
-def test_of_a_long_body_the_first_64_kib_are_kept_and_the_length_is_true() -> None:
+def test_the_first_64_kib_of_a_long_body_are_kept_with_its_true_length() -> None:
     with relace_mock.running(dimensions=8) as server:
         ask(server, json={"model": "m", "input": ["x" * 100_000]})
         (entry,) = entries(server)
@@ -225,7 +231,7 @@ def test_of_a_long_body_the_first_64_kib_are_kept_and_the_length_is_true() -> No
     assert entry["request"]["length"] > 100_000
 
 
-def test_a_key_that_no_test_relies_on_makes_room_for_another() -> None:
+def test_an_idle_key_without_a_scenario_is_evicted_for_a_new_one() -> None:
     with relace_mock.running(dimensions=8, max_namespaces=2) as server:
         server.control("rlc-one").play("server-error")
         for key in ("rlc-two", "rlc-three", "rlc-one"):
@@ -235,7 +241,7 @@ def test_a_key_that_no_test_relies_on_makes_room_for_another() -> None:
     assert health["namespaces"] == {"kept": 2, "evicted": 1}
 
 
-def test_without_room_for_another_key_the_answer_names_the_setting_and_blames_no_client() -> None:
+def test_a_key_without_room_gets_500_that_names_the_setting_and_no_finding() -> None:
     with relace_mock.running(dimensions=8, max_namespaces=2) as server:
         server.control("rlc-one").play("server-error-once")
         server.control("rlc-two").play("server-error-once")
@@ -250,7 +256,7 @@ def test_without_room_for_another_key_the_answer_names_the_setting_and_blames_no
         assert ask(server, headers={"Authorization": "Bearer rlc-three"}).status_code == 200
 
 
-def test_state_that_was_idle_for_too_long_makes_room_and_the_verdict_says_so() -> None:
+def test_state_that_was_idle_for_too_long_is_evicted_and_the_verdict_says_so() -> None:
     with relace_mock.running(dimensions=8, max_namespaces=1, namespace_ttl=0.05) as server:
         first, second = server.control("rlc-one"), server.control("rlc-two")
         first.play("server-error")
@@ -272,7 +278,7 @@ def _plays(control: relace_mock.RemoteControl) -> bool:
     return True
 
 
-def test_a_key_that_asks_without_end_pushes_its_own_past_out_of_the_journal() -> None:
+def test_a_busy_key_pushes_only_its_own_entries_out_of_the_journal() -> None:
     with relace_mock.running(dimensions=8, journal_size=10) as server:
         ask(server, headers={"Authorization": "Bearer rlc-quiet"})
         for number in range(20):
@@ -287,7 +293,7 @@ def test_control_requests_are_not_in_the_journal(running: RunningServer) -> None
     assert entries(running) == []
 
 
-def test_bytes_of_entries_that_are_gone_are_not_counted() -> None:
+def test_bytes_of_removed_entries_are_not_counted() -> None:
     with relace_mock.running(dimensions=8, journal_bytes=100_000) as server:
         head = b"POST /v1/code/embed HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer rlc-test\r\n"
         connections = [connect(server.url) for _ in range(6)]
@@ -304,7 +310,7 @@ def test_bytes_of_entries_that_are_gone_are_not_counted() -> None:
         assert len(entries(server, 3)) == 3
 
 
-def test_a_long_head_counts_as_what_it_is() -> None:
+def test_headers_count_toward_the_bytes_of_the_journal() -> None:
     with relace_mock.running(dimensions=8, journal_bytes=100_000) as server:
         for _ in range(10):
             ask(server, headers=KEY | {"X-Long": "x" * 60_000})
@@ -312,7 +318,7 @@ def test_a_long_head_counts_as_what_it_is() -> None:
 
 
 @pytest.mark.parametrize("fault", ["reset_mid_body", "close_keep_alive", "malformed_chunk"])
-def test_a_client_that_leaves_before_its_fault_is_not_pending_for_ever(
+def test_a_client_that_leaves_before_its_fault_is_journalled_as_client_aborted(
     running: RunningServer, fault: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     steering = Steering(running.url)
@@ -325,7 +331,9 @@ def test_a_client_that_leaves_before_its_fault_is_not_pending_for_ever(
     assert not caplog.records
 
 
-def test_a_refusal_is_refused_though_a_step_was_used_on_it(running: RunningServer) -> None:
+def test_a_refused_request_is_journalled_as_refused_even_if_it_used_a_step(
+    running: RunningServer,
+) -> None:
     running.control("rlc-test").play({"steps": [{"normal": True}, {"delay": "1ms"}]})
     for _ in range(2):
         ask(running, json={"model": "m"})

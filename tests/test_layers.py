@@ -41,20 +41,20 @@ def imports(path: Path) -> Iterator[str]:
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
-def test_every_module_and_folder_has_its_place() -> None:
+def test_every_module_and_folder_is_in_a_room() -> None:
     package = ROOT / "mock_server/relace_mock"
     there = {path.stem for path in package.glob("[a-z]*.py")}
     there |= {path.parent.name for path in package.glob("*/__init__.py")}
     assert there | {"__main__"} == set(ORDER)
 
 
-def test_the_page_draws_the_rooms() -> None:
+def test_contributing_draws_the_rooms() -> None:
     drawn = "\n".join(", ".join(line) for line in ROOMS)
     assert f"```\n{drawn}\n```\n" in (ROOT / "CONTRIBUTING.md").read_text()
 
 
 @pytest.mark.parametrize("room", ORDER)
-def test_a_room_imports_only_from_those_before_it(room: str) -> None:
+def test_a_room_imports_only_from_rooms_before_it(room: str) -> None:
     allowed = set(ORDER[: ORDER.index(room)])
     path = ROOT / "mock_server/relace_mock" / room
     for file in path.rglob("*.py") if path.is_dir() else [path.with_suffix(".py")]:
@@ -74,7 +74,7 @@ def test_the_kit_does_not_share_code_with_the_server_it_judges() -> None:
         assert shared <= (public if path.parent.name == "client" else set()), path
 
 
-def test_only_the_folder_of_servers_knows_http() -> None:
+def test_only_the_server_part_of_the_kit_imports_http_modules() -> None:
     """What the kit says of a subject is the same for servers and clients."""
     neutral = [
         *(ROOT / "contract_tests/relace_contract").glob("*.py"),
@@ -90,7 +90,7 @@ def test_only_the_folder_of_servers_knows_http() -> None:
             assert not known, path
 
 
-def test_no_modules_import_each_other_in_a_circle() -> None:
+def test_there_is_no_import_cycle() -> None:
     """Not even in functions: then one of them cannot be understood alone."""
     modules: dict[str, set[str]] = {}
     for folder in ("mock_server", "contract_tests"):
@@ -104,7 +104,7 @@ def test_no_modules_import_each_other_in_a_circle() -> None:
     assert not modules, sorted(modules)
 
 
-def test_nothing_inside_enters_by_the_front_door() -> None:
+def test_no_module_imports_the_public_names_of_its_own_package() -> None:
     """What `import relace_mock` offers is for users: inside, each name has its own module."""
     for path in (ROOT / "mock_server/relace_mock").rglob("*.py"):
         offered = {f"relace_mock.{name}" for name in relace_mock.__all__}

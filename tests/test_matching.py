@@ -50,19 +50,23 @@ def refuted(when: When, other: When) -> list[Exchange]:
 
 
 @pytest.mark.parametrize("key", VALUES)
-def test_of_two_values_of_a_key_none_is_said_to_cover_the_other_that_does_not(key: str) -> None:
+def test_no_value_of_a_condition_covers_another_that_matches_more(
+    key: str,
+) -> None:
     for one, other in product(VALUES[key], repeat=2):
         when, beside = When(**{key: one}), When(**{key: other})
         assert not covers(when, beside) or not refuted(when, beside), (one, other)
 
 
 @given(WHENS, WHENS)
-def test_what_covers_several_conditions_holds_wherever_they_do(when: When, other: When) -> None:
+def test_a_covering_rule_matches_every_request_that_the_covered_rule_matches(
+    when: When, other: When
+) -> None:
     assert not covers(when, other) or not refuted(when, other)
 
 
 @given(WHENS)
-def test_every_condition_covers_itself_and_no_condition_at_all_covers_it(when: When) -> None:
+def test_every_rule_is_covered_by_itself_and_by_an_empty_condition(when: When) -> None:
     assert covers(when, when)
     assert covers(When(), when)
 
@@ -81,6 +85,6 @@ def test_every_condition_covers_itself_and_no_condition_at_all_covers_it(when: W
         (When(model="m"), When(model="m", input_matches=PATTERNS[0])),
     ],
 )
-def test_what_asks_for_less_covers_what_asks_for_more(when: When, other: When) -> None:
+def test_a_weaker_condition_covers_a_stronger_one(when: When, other: When) -> None:
     assert covers(when, other)
     assert not covers(other, when)

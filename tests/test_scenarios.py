@@ -7,13 +7,11 @@ import functools
 import json
 import math
 import re
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import httpx
 import jsonschema_rs
@@ -23,6 +21,7 @@ import yaml
 import relace_mock
 from relace_mock import RunningServer
 from relace_mock.scenario.library import bundled_folder, read_file
+from tests.sockets import connect, read_all
 
 ROOT = Path(__file__).parent.parent
 FILES = sorted(bundled_folder().glob("*.yaml"))
@@ -132,7 +131,9 @@ def true_answer() -> str:
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
-def test_a_bundled_file_says_what_a_good_client_does_and_has_its_own_name(path: Path) -> None:
+def test_a_bundled_file_says_what_a_good_client_does_and_is_named_like_its_scenario(
+    path: Path,
+) -> None:
     text = path.read_text()
     assert re.match(r"# A good client [^\n]+\n(# [^\n]+\n)*# yaml-language-server: ", text)
     assert f"$schema={SCHEMA.name}\nname: {path.stem}\n" in text
@@ -141,7 +142,7 @@ def test_a_bundled_file_says_what_a_good_client_does_and_has_its_own_name(path: 
     assert scenario.description.endswith(".")
 
 
-def test_the_committed_schema_is_that_of_the_model() -> None:
+def test_the_committed_schema_matches_the_model() -> None:
     """After a change of the model: python scripts/scenario_schema.py > scenarios/scenario.schema.json."""
     script = [sys.executable, str(ROOT / "scripts" / "scenario_schema.py")]
     written = subprocess.run(script, capture_output=True, text=True, check=True)
@@ -149,7 +150,7 @@ def test_the_committed_schema_is_that_of_the_model() -> None:
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
-def test_a_bundled_file_is_good_by_the_schema_that_editors_use(path: Path) -> None:
+def test_a_bundled_file_is_valid_by_the_schema_that_editors_use(path: Path) -> None:
     jsonschema_rs.Draft202012Validator(json.loads(SCHEMA.read_text())).validate(
         yaml.safe_load(path.read_text())
     )
@@ -167,25 +168,25 @@ def test_a_bundled_file_is_good_by_the_schema_that_editors_use(path: Path) -> No
     ],
     ids=["key", "fault", "mutation", "type", "missing", "unit"],
 )
-def test_the_schema_shows_a_mistake_in_the_editor(wrong: dict[str, Any]) -> None:
+def test_the_schema_that_editors_use_rejects_a_mistake(wrong: dict[str, Any]) -> None:
     validator = jsonschema_rs.Draft202012Validator(json.loads(SCHEMA.read_text()))
     assert not validator.is_valid(wrong)
 
 
-def test_every_bundled_scenario_has_its_story_here() -> None:
+def test_every_bundled_scenario_has_a_test_in_this_file() -> None:
     assert {path.stem for path in FILES} == set(STORIES) | OTHERS
     assert not set(STORIES) & OTHERS
 
 
 @pytest.mark.parametrize("name", STORIES)
-def test_a_plain_client_sees_the_story(mock: RunningServer, name: str) -> None:
+def test_a_plain_client_sees_each_step_of_the_scenario(mock: RunningServer, name: str) -> None:
     with playing(mock, name) as client:
         for expected in STORIES[name]:
             patience = 0.2 if expected == "ReadTimeout" else 30
             assert see(client, patience) == expected
 
 
-def test_rate_limit_free_tier_counts_down_and_opens_again_after_a_minute(
+def test_rate_limit_free_tier_counts_down_and_refills_after_a_minute(
     mock: RunningServer,
 ) -> None:
     with playing(mock, "rate-limit-free-tier") as client:
@@ -211,7 +212,7 @@ def test_flaky_fails_one_request_in_five_the_same_ones_for_every_key(mock: Runni
     assert 10 <= counts["500"] <= 30 and 10 <= counts["Rea"] <= 30
 
 
-def test_flaky_lets_every_body_through_in_the_end(mock: RunningServer) -> None:
+def test_flaky_answers_every_body_after_some_retries(mock: RunningServer) -> None:
     with playing(mock, "flaky", "retries") as client:
         for number in range(30):
             body = BODY | {"model": f"model {number}"}
@@ -244,18 +245,15 @@ def test_slow_drip_outlives_a_read_timeout_and_takes_a_second_for_2000_bytes(
     assert entry["duration"] >= (len(answer.content) - 200) / 2000 * 0.9
 
 
-def test_stale_connection_closes_without_a_word(mock: RunningServer) -> None:
-    url = urlsplit(mock.url)
+def test_stale_connection_closes_without_a_connection_header(mock: RunningServer) -> None:
     content = json.dumps(BODY).encode()
     head = (
         f"POST /v1/code/embed HTTP/1.1\r\nHost: x\r\nContent-Length: {len(content)}\r\n"
         "Authorization: Bearer mock.stale-connection.raw\r\nContent-Type: application/json\r\n\r\n"
     )
-    with socket.create_connection((url.hostname, url.port), timeout=10) as connection:
+    with connect(mock.url) as connection:
         connection.sendall(head.encode() + content)
-        received = b""
-        while chunk := connection.recv(65536):  # ends, so the connection was closed
-            received += chunk
+        received = read_all(connection)
     assert received.startswith(b"HTTP/1.1 200 ")
     assert b"connection: close" not in received.lower()
     assert lie(received.partition(b"\r\n\r\n")[2].decode()) == ""

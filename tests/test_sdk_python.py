@@ -81,7 +81,7 @@ def statuses(mock: RemoteControl) -> list[int | None]:
 # Retries
 
 
-def test_after_two_429s_it_succeeds_and_has_waited_as_told(
+def test_the_sdk_waits_for_retry_after_and_succeeds_after_two_429s(
     sdk: Sdk, relace_mock: RemoteControl
 ) -> None:
     relace_mock.play("rate-limited-twice")
@@ -90,7 +90,7 @@ def test_after_two_429s_it_succeeds_and_has_waited_as_told(
     assert min(gaps(relace_mock.requests)) >= 1 - SLACK
 
 
-def test_without_retry_after_it_waits_by_itself_and_longer_each_time(
+def test_the_sdk_backs_off_when_there_is_no_retry_after(
     sdk: Sdk, relace_mock: RemoteControl
 ) -> None:
     """Half a second, then one, each up to a quarter shorter."""
@@ -101,7 +101,7 @@ def test_without_retry_after_it_waits_by_itself_and_longer_each_time(
 
 
 @pytest.mark.parametrize("scenario", ["server-error-once", "bad-gateway"])
-def test_a_5xx_is_retried(sdk: Sdk, relace_mock: RemoteControl, scenario: str) -> None:
+def test_the_sdk_retries_a_5xx(sdk: Sdk, relace_mock: RemoteControl, scenario: str) -> None:
     relace_mock.play(scenario)
     assert len(sdk()()["results"]) == 3
     assert [request.attempt for request in relace_mock.requests] == [1, 2]
@@ -116,7 +116,7 @@ def test_a_5xx_is_retried(sdk: Sdk, relace_mock: RemoteControl, scenario: str) -
         ("reset-mid-body", "reset_mid_body"),
     ],
 )
-def test_a_broken_connection_is_retried_and_half_an_answer_never_taken_for_one(
+def test_the_sdk_retries_a_broken_connection_and_never_returns_half_an_answer(
     sdk: Sdk, relace_mock: RemoteControl, scenario: str, fault: str
 ) -> None:
     relace_mock.play(scenario)
@@ -125,13 +125,17 @@ def test_a_broken_connection_is_retried_and_half_an_answer_never_taken_for_one(
 
 
 @only_sync
-def test_a_request_that_hangs_is_given_up_and_retried(sdk: Sdk, relace_mock: RemoteControl) -> None:
+def test_the_sdk_times_out_a_hanging_request_and_retries(
+    sdk: Sdk, relace_mock: RemoteControl
+) -> None:
     relace_mock.play("hang")
     assert len(sdk(timeout=1.0)()["results"]) == 3
     assert [request.outcome for request in relace_mock.requests] == ["faulted", "answered"]
 
 
-def test_a_kept_connection_that_is_gone_is_no_error(sdk: Sdk, relace_mock: RemoteControl) -> None:
+def test_the_sdk_replaces_a_closed_connection_without_an_error(
+    sdk: Sdk, relace_mock: RemoteControl
+) -> None:
     relace_mock.play("stale-connection")
     embed = sdk()
     for _ in range(3):
@@ -140,7 +144,7 @@ def test_a_kept_connection_that_is_gone_is_no_error(sdk: Sdk, relace_mock: Remot
     assert statuses(relace_mock) == [200, 200, 200]
 
 
-def test_a_retry_has_the_same_body_and_counts_itself(sdk: Sdk, relace_mock: RemoteControl) -> None:
+def test_a_retry_has_the_same_body_and_a_retry_count(sdk: Sdk, relace_mock: RemoteControl) -> None:
     relace_mock.play({"steps": [{"status": 500, "headers": AT_ONCE, "times": 2}]})
     sdk()()
     bodies = {request.body for request in relace_mock.requests}
@@ -161,7 +165,7 @@ def test_a_retry_has_the_same_body_and_counts_itself(sdk: Sdk, relace_mock: Remo
         ("key-not-found", relace.NotFoundError, "API key not found"),
     ],
 )
-def test_what_a_retry_cannot_mend_is_an_error_after_one_request(
+def test_the_sdk_raises_a_non_retryable_error_after_one_request(
     sdk: Sdk,
     relace_mock: RemoteControl,
     scenario: str,
@@ -185,7 +189,7 @@ def test_what_a_retry_cannot_mend_is_an_error_after_one_request(
     ids=["429", "500", "503"],
 )
 @pytest.mark.parametrize("options", [{}, {"max_retries": 0}, {"max_retries": 5}], ids=str)
-def test_it_gives_up_after_max_retries_with_the_last_error(
+def test_the_sdk_gives_up_after_max_retries_with_the_last_error(
     sdk: Sdk,
     relace_mock: RemoteControl,
     step: dict[str, Any],
@@ -208,7 +212,7 @@ def test_it_gives_up_after_max_retries_with_the_last_error(
         ("hang", relace.APITimeoutError),
     ],
 )
-def test_a_connection_that_stays_broken_is_an_error_of_its_own(
+def test_the_sdk_raises_a_connection_error_when_the_connection_stays_broken(
     sdk: Sdk, relace_mock: RemoteControl, fault: str, error: type[Exception]
 ) -> None:
     relace_mock.play({"steps": [{"fault": fault, "times": "forever"}]})
@@ -219,7 +223,7 @@ def test_a_connection_that_stays_broken_is_an_error_of_its_own(
 
 
 @only_sync
-def test_a_service_that_stays_down_is_an_error_with_its_message(
+def test_the_sdk_raises_the_message_of_a_service_that_stays_down(
     sdk: Sdk, relace_mock: RemoteControl
 ) -> None:
     relace_mock.play("server-error")
@@ -228,7 +232,7 @@ def test_a_service_that_stays_down_is_an_error_with_its_message(
     assert statuses(relace_mock) == [500, 500]
 
 
-def test_an_outage_ends_calls_until_the_service_is_back(
+def test_calls_fail_during_an_outage_and_succeed_after_it(
     sdk: Sdk, relace_mock: RemoteControl
 ) -> None:
     """With one retry a call is two requests: the third call is the first to succeed."""
@@ -250,7 +254,7 @@ def test_an_outage_ends_calls_until_the_service_is_back(
     assert statuses(relace_mock) == [None, None, 500, 500, 429, 200]
 
 
-def test_a_spent_quota_is_a_rate_limit_error_with_its_headers(
+def test_the_sdk_raises_a_rate_limit_error_with_the_quota_headers(
     sdk: Sdk, relace_mock: RemoteControl
 ) -> None:
     relace_mock.play("rate-limit-free-tier")
@@ -268,7 +272,7 @@ def test_a_spent_quota_is_a_rate_limit_error_with_its_headers(
 
 
 @only_sync
-def test_an_http_date_in_retry_after_is_honoured(sdk: Sdk, relace_mock: RemoteControl) -> None:
+def test_the_sdk_honours_an_http_date_in_retry_after(sdk: Sdk, relace_mock: RemoteControl) -> None:
     until = (datetime.now(UTC) + timedelta(seconds=2)).replace(microsecond=0)
     field = {"Retry-After": format_datetime(until, usegmt=True)}
     relace_mock.play({"steps": [{"status": 429, "headers": field}]})
@@ -278,7 +282,7 @@ def test_an_http_date_in_retry_after_is_honoured(sdk: Sdk, relace_mock: RemoteCo
 
 @only_sync
 @pytest.mark.parametrize("value", ["0", "-1", "soon", "3600"])
-def test_a_retry_after_that_is_no_help_is_ignored(
+def test_the_sdk_ignores_a_retry_after_that_is_invalid_or_over_a_minute(
     sdk: Sdk, relace_mock: RemoteControl, value: str
 ) -> None:
     """One of more than a minute too: it then comes back too early."""
@@ -288,7 +292,9 @@ def test_a_retry_after_that_is_no_help_is_ignored(
     assert gap >= 0.375 - SLACK
 
 
-def test_retry_after_ms_and_x_should_retry_are_obeyed(sdk: Sdk, relace_mock: RemoteControl) -> None:
+def test_the_sdk_obeys_retry_after_ms_and_x_should_retry(
+    sdk: Sdk, relace_mock: RemoteControl
+) -> None:
     """Neither is documented by Relace; the SDK knows them all the same."""
     relace_mock.play({"steps": [{"status": 500, "headers": {"retry-after-ms": "700"}}]})
     sdk()()
@@ -308,7 +314,9 @@ def test_retry_after_ms_and_x_should_retry_are_obeyed(sdk: Sdk, relace_mock: Rem
 
 
 @only_sync
-def test_timeout_is_for_each_read_and_no_deadline(sdk: Sdk, relace_mock: RemoteControl) -> None:
+def test_the_timeout_of_the_sdk_is_for_each_read_and_not_for_the_call(
+    sdk: Sdk, relace_mock: RemoteControl
+) -> None:
     """An answer that drips for longer than the timeout is waited for."""
     relace_mock.play({"steps": [{"fault": "drip", "bytes_per_second": 64_000}]})
     assert len(sdk(timeout=0.8, max_retries=0)()["results"]) == 3
@@ -316,7 +324,7 @@ def test_timeout_is_for_each_read_and_no_deadline(sdk: Sdk, relace_mock: RemoteC
     assert request.duration is not None and request.duration > 1
 
 
-def test_a_200_that_lies_is_returned_as_it_is(sdk: Sdk, relace_mock: RemoteControl) -> None:
+def test_the_sdk_returns_a_mutated_200_unchecked(sdk: Sdk, relace_mock: RemoteControl) -> None:
     embed = sdk()
 
     def seen(mutation: str) -> Any:
@@ -335,7 +343,7 @@ def test_a_200_that_lies_is_returned_as_it_is(sdk: Sdk, relace_mock: RemoteContr
 
 
 @pytest.mark.parametrize("mutation", ["truncated_json", "empty_body"])
-def test_a_200_that_is_not_json_is_an_error_of_python_not_of_the_sdk(
+def test_a_200_that_is_not_json_raises_json_decode_error_and_no_sdk_error(
     sdk: Sdk, relace_mock: RemoteControl, mutation: str
 ) -> None:
     """``except relace.RelaceError`` does not catch it, and it is not retried."""

@@ -19,14 +19,17 @@ import trustme
 from cryptography.hazmat.primitives import serialization
 
 import relace_mock
+from relace_mock import RunningServer
 from tests.conftest import Serve
+from tests.sockets import connect, refuses_connections
+from tests.steering import entries, until
 
 BODY = {"model": "relace-embed-v1", "input": ["a"]}
 KEY = {"Authorization": "Bearer k"}
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_stops_it_with_exit_code_0_and_one_line_said(
+def test_a_signal_stops_serve_with_exit_code_0_and_no_output_but_the_ready_line(
     serve: Serve, number: signal.Signals
 ) -> None:
     with serve() as process:
@@ -41,35 +44,28 @@ def test_a_signal_stops_it_with_exit_code_0_and_one_line_said(
 
 def test_a_second_signal_changes_nothing(serve: Serve) -> None:
     with serve() as process:
-        url = httpx.URL(process.base_url)
         head = b"POST /v1/code/embed HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n"
-        with socket.create_connection((url.host, url.port)) as connection:
+        with connect(process.base_url) as connection:
             connection.sendall(head)
-            while httpx.get(f"{url.copy_with(path='')}/_mock/requests").json()["requests"] == []:
-                pass
+            entries(RunningServer(process.base_url), 1, pending=True)
             process.popen.send_signal(signal.SIGINT)
-            with contextlib.suppress(ConnectionError):
-                while True:  # until it listens no more, but still waits for the request
-                    socket.create_connection((url.host, url.port)).close()
+            # Then it listens no more, but still waits for the request.
+            until(lambda: refuses_connections(process.base_url), "the end of listening")
             process.popen.send_signal(signal.SIGINT)
             _, errors = process.popen.communicate()
     assert (process.popen.returncode, errors) == (0, "")
 
 
-def test_it_stops_though_a_client_never_ends_its_request(serve: Serve) -> None:
+def test_serve_stops_even_if_a_client_never_finishes_its_request(serve: Serve) -> None:
     """Within the grace of half a second; a minute's patience tells that from for ever."""
-    with serve() as process:
-        url = httpx.URL(process.base_url)
-        with socket.create_connection((url.host, url.port)) as connection:
-            connection.sendall(
-                b"POST /v1/code/embed HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n"
-            )
-            process.popen.terminate()
-            _, errors = process.popen.communicate(timeout=60)
+    with serve() as process, connect(process.base_url) as connection:
+        connection.sendall(b"POST /v1/code/embed HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n")
+        process.popen.terminate()
+        _, errors = process.popen.communicate(timeout=60)
     assert (process.popen.returncode, errors) == (0, "")
 
 
-def test_it_stops_in_the_middle_of_a_search_that_never_ends(serve: Serve, tmp_path: Path) -> None:
+def test_serve_stops_during_an_endless_regular_expression(serve: Serve, tmp_path: Path) -> None:
     """A scenario's own regular expression may take for ever, and lets no other thread run."""
     scenario = tmp_path / "runaway.yaml"
     scenario.write_text('rules: [{when: {input_matches: "(a+)+$"}, steps: [{status: 500}]}]')
@@ -82,14 +78,13 @@ def test_it_stops_in_the_middle_of_a_search_that_never_ends(serve: Serve, tmp_pa
     assert (process.popen.returncode, errors) == (0, "")
 
 
-def test_it_stops_in_the_middle_of_a_computation(serve: Serve) -> None:
+def test_serve_stops_while_vectors_are_computed(serve: Serve) -> None:
     """With texts for many seconds under way, the process ends, with exit code 0."""
     with serve("--dimensions", "8192") as process:
-        url = httpx.URL(process.base_url)
         body = json.dumps({"model": "m", "input": [f"{n} " * 4000 for n in range(2048)]}).encode()
         head = "POST /v1/code/embed HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer k\r\n"
         head += f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
-        with socket.create_connection((url.host, url.port)) as connection:
+        with connect(process.base_url) as connection:
             connection.sendall(head.encode() + body)
             process.popen.terminate()
             _, errors = process.popen.communicate(timeout=60)
@@ -107,7 +102,7 @@ def test_each_http_implementation_answers(serve: Serve, http: str) -> None:
     assert response.status_code == 200
 
 
-def test_options_are_environment_variables_too(serve: Serve) -> None:
+def test_options_can_be_set_by_environment_variables(serve: Serve) -> None:
     with serve(RELACE_MOCK_DIMENSIONS="64", RELACE_MOCK_API_KEY="one two") as process:
         url = f"{process.base_url}/code/embed"
         known = httpx.post(url, json=BODY, headers={"Authorization": "Bearer two"})
@@ -116,7 +111,7 @@ def test_options_are_environment_variables_too(serve: Serve) -> None:
     assert unknown.status_code == 404
 
 
-def test_ipv6_addresses_are_in_brackets(serve: Serve) -> None:
+def test_the_url_has_an_ipv6_address_in_brackets(serve: Serve) -> None:
     if not socket.has_ipv6:
         pytest.skip("no IPv6 on this machine")
     try:
@@ -140,7 +135,7 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     return folder / "server.pem", folder / "ca.pem"
 
 
-def test_it_speaks_tls(serve: Serve, certificate: tuple[Path, Path]) -> None:
+def test_serve_speaks_tls(serve: Serve, certificate: tuple[Path, Path]) -> None:
     server, authority = certificate
     with serve("--ssl-certfile", str(server)) as process:
         assert process.base_url.startswith("https://127.0.0.1:")
@@ -151,7 +146,7 @@ def test_it_speaks_tls(serve: Serve, certificate: tuple[Path, Path]) -> None:
     assert response.status_code == 200
 
 
-def test_an_encrypted_key_is_one_line_that_says_how_to_decrypt_it(
+def test_an_encrypted_tls_key_is_refused_in_one_line_that_says_how_to_decrypt_it(
     certificate: tuple[Path, Path], tmp_path: Path
 ) -> None:
     chain, _ = certificate
@@ -168,7 +163,7 @@ def test_an_encrypted_key_is_one_line_that_says_how_to_decrypt_it(
     assert line == "relace-mock: the key is encrypted: decrypt it first, with `openssl pkey`"
 
 
-def test_the_key_may_be_a_file_of_its_own(
+def test_the_tls_key_may_be_in_a_separate_file(
     serve: Serve, certificate: tuple[Path, Path], tmp_path: Path
 ) -> None:
     chain, authority = certificate
@@ -186,7 +181,7 @@ def test_the_key_may_be_a_file_of_its_own(
         assert httpx.get(process.base_url, verify=context).status_code == 404
 
 
-def test_variables_meant_for_other_servers_do_not_matter(serve: Serve) -> None:
+def test_environment_variables_of_other_servers_are_ignored(serve: Serve) -> None:
     with serve(WEB_CONCURRENCY="many") as process:
         assert process.base_url
 
@@ -206,7 +201,7 @@ def refused(*arguments: str) -> str:
     return line
 
 
-def test_a_port_in_use_is_one_line() -> None:
+def test_a_port_in_use_is_reported_in_one_line() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         assert refused("--port", str(port)) == (
@@ -241,19 +236,21 @@ def test_a_port_in_use_is_one_line() -> None:
         (["--port", "0", "rlc-secret", "rlc-secret"], "Got unexpected extra argument: each"),
     ],
 )
-def test_a_bad_option_is_one_line_that_says_what_is_wrong(arguments: list[str], words: str) -> None:
+def test_a_bad_option_is_reported_in_one_line(arguments: list[str], words: str) -> None:
     line = refused(*arguments)
     assert line.startswith("relace-mock: ")
     assert words in line
     assert "rlc-secret" not in line
 
 
-def test_a_bad_variable_is_one_line_that_names_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_bad_variable_is_reported_in_one_line_that_names_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setenv("RELACE_MOCK_PORT", "http")
     assert "RELACE_MOCK_PORT" in refused()
 
 
-def test_running_gives_a_server_until_the_block_ends() -> None:
+def test_running_serves_until_the_block_ends() -> None:
     with relace_mock.running(dimensions=64) as server:
         assert server.base_url == f"{server.url}/v1"
         response = httpx.post(f"{server.base_url}/code/embed", json=BODY, headers=KEY)
@@ -262,13 +259,12 @@ def test_running_gives_a_server_until_the_block_ends() -> None:
         httpx.get(server.url)
 
 
-def test_running_ends_though_a_client_never_ends_its_request() -> None:
+def test_running_ends_even_if_a_client_never_finishes_its_request() -> None:
     """It hangs up after its grace; a minute's patience tells that from for ever."""
 
     def leave() -> bytes:
         with relace_mock.running() as server:
-            url = httpx.URL(server.url)
-            connection = socket.create_connection((url.host, url.port), timeout=60)
+            connection = connect(server.url)
             connection.sendall(b"POST /v1/code/embed HTTP/1.1\r\nHost: x\r\n")
             connection.sendall(b"Authorization: Bearer k\r\nContent-Type: application/json\r\n")
             connection.sendall(b"Content-Length: 9\r\nExpect: 100-continue\r\n\r\n")
@@ -304,7 +300,7 @@ def test_running_refuses_a_bad_setting(setting: dict[str, Any], words: str) -> N
         pass
 
 
-def test_a_variable_with_blanks_for_keys_is_no_open_door(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_variable_of_blanks_in_place_of_keys_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RELACE_MOCK_API_KEY", "  ")
     assert "RELACE_MOCK_API_KEY holds no key" in refused()
 

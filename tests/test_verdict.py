@@ -47,7 +47,7 @@ def rules(verdict: Verdict) -> list[tuple[str, str]]:
     return [(finding.rule, finding.level) for finding in verdict.findings]
 
 
-def test_a_good_client_is_told_so(client: httpx.Client, mock: RemoteControl) -> None:
+def test_a_good_client_gets_a_good_verdict(client: httpx.Client, mock: RemoteControl) -> None:
     """It waits as told, sends the same again, keeps its connection."""
     mock.play("rate-limited-twice")
     assert ask(client) == 429
@@ -60,7 +60,7 @@ def test_a_good_client_is_told_so(client: httpx.Client, mock: RemoteControl) -> 
     verdict.assert_ok()
 
 
-def test_without_a_request_nothing_was_tested(mock: RemoteControl) -> None:
+def test_a_verdict_without_a_request_is_not_ok(mock: RemoteControl) -> None:
     assert not mock.verdict().ok
     with pytest.raises(AssertionError, match="no request arrived, so nothing was tested"):
         mock.verdict().assert_ok()
@@ -75,7 +75,7 @@ def test_a_request_against_the_contract_fails(client: httpx.Client, mock: Remote
 
 
 @pytest.mark.parametrize("status", [400, 401, 404])
-def test_a_final_answer_that_is_sent_again_fails(
+def test_a_retry_after_a_final_answer_fails(
     client: httpx.Client, mock: RemoteControl, status: int
 ) -> None:
     mock.play({"steps": [{"status": status}]})
@@ -83,7 +83,7 @@ def test_a_final_answer_that_is_sent_again_fails(
     assert rules(mock.verdict()) == [("retried_non_retryable", "fail")]
 
 
-def test_the_same_request_in_a_new_call_is_no_retry(
+def test_the_same_request_in_a_new_call_is_not_a_retry(
     client: httpx.Client, mock: RemoteControl
 ) -> None:
     mock.play({"steps": [{"status": 401}]})
@@ -93,7 +93,9 @@ def test_the_same_request_in_a_new_call_is_no_retry(
     assert rules(mock.verdict()) == []
 
 
-def test_coming_back_before_retry_after_fails(client: httpx.Client, mock: RemoteControl) -> None:
+def test_a_retry_before_retry_after_is_over_fails(
+    client: httpx.Client, mock: RemoteControl
+) -> None:
     mock.play("rate-limited-twice")
     ask(client)
     ask(client)
@@ -110,16 +112,16 @@ def test_retry_after_may_be_a_date(client: httpx.Client, mock: RemoteControl) ->
     assert rules(mock.verdict()) == [("retry_after_ignored", "fail")]
 
 
-def test_a_retry_after_that_says_nothing_is_not_held_against_the_client(
-    client: httpx.Client, mock: RemoteControl
-) -> None:
+def test_an_invalid_retry_after_demands_no_wait(client: httpx.Client, mock: RemoteControl) -> None:
     mock.play({"steps": [{"status": 503, "headers": {"Retry-After": "soon"}}]})
     ask(client)
     ask(client)
     assert rules(mock.verdict()) == []
 
 
-def test_more_than_ten_attempts_are_a_storm(client: httpx.Client, mock: RemoteControl) -> None:
+def test_more_than_ten_attempts_fail_as_a_retry_storm(
+    client: httpx.Client, mock: RemoteControl
+) -> None:
     mock.play({"steps": [{"status": 500, "times": "forever"}]})
     for _ in range(10):
         ask(client)
@@ -140,7 +142,7 @@ def test_retries_without_a_pause_warn(client: httpx.Client, mock: RemoteControl)
 
 
 @pytest.mark.parametrize("status", [429, 500, 503])
-def test_to_give_up_after_one_passing_failure_warns(
+def test_giving_up_after_one_temporary_failure_warns(
     client: httpx.Client, mock: RemoteControl, status: int
 ) -> None:
     mock.play({"steps": [{"status": status}]})
@@ -148,7 +150,7 @@ def test_to_give_up_after_one_passing_failure_warns(
     assert rules(mock.verdict()) == [("gave_up", "warn")]
 
 
-def test_a_retry_in_another_body_fails(client: httpx.Client, mock: RemoteControl) -> None:
+def test_a_retry_with_another_body_fails(client: httpx.Client, mock: RemoteControl) -> None:
     mock.play({"steps": [{"status": 500}]})
     ask(client)
     ask(client, BODY | {"attempt": 2})
@@ -156,7 +158,7 @@ def test_a_retry_in_another_body_fails(client: httpx.Client, mock: RemoteControl
 
 
 @pytest.mark.parametrize("length", [60_000, 70_000, 2_000_000])
-def test_a_long_retry_in_another_body_fails(
+def test_a_retry_with_another_long_body_fails(
     client: httpx.Client, mock: RemoteControl, length: int
 ) -> None:
     """Though the journal keeps only the first 64 KB of a body."""
@@ -171,7 +173,7 @@ def test_a_long_retry_in_another_body_fails(
     assert rules(mock.verdict()) == [("gave_up", "warn")]
 
 
-def test_other_texts_after_a_failure_are_another_request(
+def test_a_request_with_other_texts_is_not_a_retry(
     client: httpx.Client, mock: RemoteControl
 ) -> None:
     mock.play({"steps": [{"status": 500}]})
@@ -185,7 +187,7 @@ def numbered(number: int) -> dict[str, Any]:
     return {"model": "m", "input": [f"{number}"]}
 
 
-def test_a_connection_for_every_request_warns(mock: RemoteControl) -> None:
+def test_a_new_connection_for_every_request_warns(mock: RemoteControl) -> None:
     """As long as the others are open, and could have taken the request."""
     with contextlib.ExitStack() as clients:
         for number in range(6):
@@ -200,7 +202,7 @@ def test_a_connection_for_every_request_warns(mock: RemoteControl) -> None:
     [({}, ""), ({"Connection": "close"}, ""), ({}, "HTTP/1.0")],
     ids=["closed by the client", "Connection: close", "HTTP/1.0"],
 )
-def test_connections_that_are_closed_were_no_choice(
+def test_new_connections_after_closed_ones_give_no_warning(
     mock: RemoteControl, headers: dict[str, str], version: str
 ) -> None:
     """No connection was open and idle, so the client is told nothing."""
@@ -217,7 +219,7 @@ def test_connections_that_are_closed_were_no_choice(
     assert rules(mock.verdict()) == []
 
 
-def test_connections_that_the_answer_closes_are_not_held_against_the_client(
+def test_new_connections_after_connection_close_give_no_warning(
     client: httpx.Client, mock: RemoteControl
 ) -> None:
     mock.play({"steps": [{"headers": {"Connection": "close"}, "times": "forever"}]})
@@ -226,7 +228,7 @@ def test_connections_that_the_answer_closes_are_not_held_against_the_client(
     assert rules(mock.verdict()) == []
 
 
-def test_connections_in_parallel_are_no_waste(mock: RemoteControl) -> None:
+def test_parallel_connections_give_no_warning(mock: RemoteControl) -> None:
     """A pool opens as many as it has requests under way; which it then uses is no matter."""
     mock.play({"steps": [{"delay": "100ms", "times": 8}]})
     key = {"Authorization": f"Bearer {mock.api_key}"}
@@ -238,7 +240,7 @@ def test_connections_in_parallel_are_no_waste(mock: RemoteControl) -> None:
     assert rules(mock.verdict()) == []
 
 
-def test_connections_that_the_server_broke_are_not_held_against_the_client(
+def test_new_connections_after_the_server_broke_one_give_no_warning(
     client: httpx.Client, mock: RemoteControl
 ) -> None:
     mock.play({"steps": [{"fault": "close_keep_alive", "times": "forever"}]})
@@ -252,7 +254,9 @@ def test_a_batch_that_is_too_large_warns(client: httpx.Client, mock: RemoteContr
     assert rules(mock.verdict()) == [("oversized_batch", "warn")]
 
 
-def test_the_same_text_again_and_again_warns(client: httpx.Client, mock: RemoteControl) -> None:
+def test_embedding_the_same_text_three_times_warns(
+    client: httpx.Client, mock: RemoteControl
+) -> None:
     for number in range(3):
         ask(client, {"model": "m", "input": ["the same", f"{number}"]})
     verdict = mock.verdict()
@@ -260,7 +264,7 @@ def test_the_same_text_again_and_again_warns(client: httpx.Client, mock: RemoteC
     assert verdict.findings[0].message == "1 texts were embedded 3 times or more, as 'the same'"
 
 
-def test_one_bad_client_is_not_another_ones_fault(
+def test_a_bad_client_does_not_spoil_the_verdict_of_another_key(
     running: RunningServer, client: httpx.Client, mock: RemoteControl
 ) -> None:
     ask(client)

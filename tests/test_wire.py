@@ -60,7 +60,7 @@ def seen() -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("name", OF_CYCLE)
-def test_uvicorn_has_the_name_of_a_cycle_that_the_wire_uses(
+def test_the_request_cycle_of_uvicorn_has_each_name_that_wire_uses(
     name: str, seen: dict[str, Any]
 ) -> None:
     assert hasattr(seen["httptools"], name)
@@ -68,20 +68,22 @@ def test_uvicorn_has_the_name_of_a_cycle_that_the_wire_uses(
 
 
 @pytest.mark.parametrize("name", OF_BOTH)
-def test_uvicorn_has_the_name_of_a_protocol_that_both_use(name: str, seen: dict[str, Any]) -> None:
+def test_both_protocols_of_uvicorn_have_each_name_that_protocols_uses(
+    name: str, seen: dict[str, Any]
+) -> None:
     assert hasattr(seen["httptools protocol"], name)
     assert hasattr(seen["h11 protocol"], name)
 
 
 @pytest.mark.parametrize("name", OF_HTTPTOOLS)
-def test_uvicorn_has_the_name_of_the_protocol_for_httptools(
+def test_the_httptools_protocol_of_uvicorn_has_each_name_that_protocols_uses(
     name: str, seen: dict[str, Any]
 ) -> None:
     assert name in named(protocols)
     assert hasattr(seen["httptools protocol"], name)
 
 
-def test_every_name_of_uvicorn_that_is_used_stands_at_the_top() -> None:
+def test_each_module_docstring_lists_every_private_name_of_uvicorn_it_uses() -> None:
     def used(module: ModuleType) -> set[str]:
         """Attributes of cycles, and of uvicorn's part of `self`."""
         found = set()

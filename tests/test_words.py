@@ -60,7 +60,7 @@ def test_splitting_agrees_with_a_regular_expression(text: str) -> None:
     assert counted(text) == [expected([word.lower() for word in words])]
 
 
-def test_words_are_the_same_if_the_upper_bits_of_their_identities_are() -> None:
+def test_words_with_the_same_upper_bits_of_identity_count_as_one() -> None:
     """The first that stands in the text speaks for both."""
     one, other = NEAR
     assert identity(one.encode()) >> 8 == identity(other.encode()) >> 8
