@@ -1,4 +1,4 @@
-"""The access log: a line on standard error for each request, and none that anybody waits for."""
+"""The access log: one line on standard error for each request, which no request waits for."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def test_the_access_log_is_off_by_default_when_standard_error_is_not_a_terminal(
 
 
 def test_requests_are_answered_even_if_nobody_reads_the_access_log(serve: Serve) -> None:
-    """A pipe takes 64 KB; here some 120 KB are written to one."""
+    """A pipe holds 64 KB; the server writes about 120 KB to one here."""
     with serve("--access-log", "--dimensions", "8") as process:
         assert process.popen.stderr is not None
         with httpx.Client(headers={"Authorization": "Bearer rlc-test"}) as client:

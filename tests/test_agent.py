@@ -34,7 +34,7 @@ class Chunk(NamedTuple):
 
 
 def chunks() -> Iterator[Chunk]:
-    """The sources, cut as the agent cuts them."""
+    """Cut the sources into chunks as the agent does."""
     files = [
         *LIBRARY.glob("*.py"),
         *(f for name in FOLDERS for f in (LIBRARY / name).rglob("*.py")),
@@ -46,7 +46,7 @@ def chunks() -> Iterator[Chunk]:
 
 
 class Agent:
-    """Indexes chunks and searches them."""
+    """A client that indexes chunks and searches them."""
 
     def __init__(self, client: httpx.AsyncClient) -> None:
         self._client = client
@@ -54,7 +54,7 @@ class Agent:
         self.tokens = 0
 
     async def embed(self, texts: str | list[str]) -> np.ndarray[Any, Any]:
-        """The vectors, in the order that the service gave them."""
+        """Return the vectors of a batch, in the order of the answer."""
         async with self._free:
             body = {"model": "relace-embed-v1", "input": texts}
             response = await self._client.post("/code/embed", json=body)
@@ -64,7 +64,7 @@ class Agent:
         return np.array([result["embedding"] for result in answer["results"]])
 
     async def index(self, texts: list[str]) -> np.ndarray[Any, Any]:
-        """The vectors of all texts."""
+        """Return the vectors of all texts."""
         batches = [texts[start : start + BATCH] for start in range(0, len(texts), BATCH)]
         return np.concatenate(await asyncio.gather(*map(self.embed, batches)))
 
@@ -81,7 +81,7 @@ QUERIES = {
 
 @pytest.mark.parametrize("dimensions", [2560, 1024])
 def test_the_agent_indexes_a_tree_and_finds_the_file_it_searches_for(dimensions: int) -> None:
-    """The right file is among the best three, and the client is judged to be a good one."""
+    """The right file is among the best three, and the verdict on the agent is good."""
 
     async def search(mock: relace_mock.RemoteControl) -> dict[str, list[str]]:
         key = {"Authorization": f"Bearer {mock.api_key}"}

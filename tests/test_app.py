@@ -1,4 +1,4 @@
-"""The pages beside the endpoint."""
+"""The pages beside the endpoint: health and the OpenAPI documents."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ def test_an_invalid_host_header_is_replaced_by_the_server_address(
 
 @pytest.mark.parametrize("mode", get_args(Contract))
 def test_each_served_file_holds_the_server_address_once(mode: Contract) -> None:
-    """All that is served differs from the file in this one place."""
+    """The served document differs from the file in this one place only."""
     assert contract.served_yaml(mode).count(b"http://127.0.0.1:8080") == 1
     assert contract.served_json(mode).count(b"http://127.0.0.1:8080") == 1
 

@@ -1,4 +1,4 @@
-"""Who may ask. Over sockets, with both HTTP implementations."""
+"""Authorization: which keys are accepted, with both HTTP parsers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Bad requests: each gets its own message in the documented envelope, on a live connection."""
+"""Bad requests: each gets its own message as JSON, and the connection stays open."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ TEXTS: dict[str, tuple[bytes, str]] = {
 
 
 def refused(client: httpx.Client, status: int, **request: Any) -> str:
-    """The message of a refusal; its envelope is the documented one and the connection lives."""
+    """Return the message of a refusal, after checking its JSON form and that the connection stays."""
     headers = {"Content-Type": JSON} | request.pop("headers", {})
     headers = {name: value for name, value in headers.items() if value is not None}
     response = client.request(**({"method": "POST", "url": PATH} | request), headers=headers)
@@ -207,7 +207,7 @@ def test_unknown_fields_and_repeated_fields_are_accepted(client: httpx.Client) -
 
 
 def test_every_process_reports_the_same_one_of_several_errors() -> None:
-    """Whatever the seed of Python's hashes, which orders sets."""
+    """The seed of Python's hashes, which orders sets, must not matter."""
     body = {"model": 1, "input": 2, "output_dtype": 3}
     check = (
         "import httpx, relace_mock\n"

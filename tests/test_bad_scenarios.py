@@ -1,4 +1,4 @@
-"""Scenarios that cannot be honoured: each is refused where it is wrong, and told why.
+"""Bad scenarios: each is refused with the place of the mistake and the reason.
 
 A row of the table is a text, the line of the refusal, the key, and words that must be in the
 message. What is accepted though it looks odd has a table of its own.
@@ -305,14 +305,14 @@ def test_half_a_surrogate_pair_is_refused(half: str) -> None:
 
 @pytest.mark.parametrize("text", ['{"a":\t"\\t"}', '{a: "\t"}'], ids=["JSON", "YAML"])
 def test_a_tab_inside_a_string_stays_a_tab(text: str) -> None:
-    """Though tabs between values are read as blanks, as JSON has them."""
+    """Only tabs between values are read as blanks, as JSON does."""
     scenario = read(f'{{"steps": [{{"status": 500, "body": {text}}}]}}'.encode(), "story", "story")
     assert scenario.rules[0].steps[0].body == {"a": "\t"}
 
 
 @pytest.mark.parametrize("number", ["1e5", "1E-7", "-2e+3", "0.5", "1.5e3", "12", "-0.0"])
 def test_a_json_number_is_read_as_a_number(number: str) -> None:
-    """To YAML 1.1 what has an exponent and no point is a string."""
+    """YAML 1.1 reads a number with an exponent but no point as a string."""
     text = f'{{"steps": [{{"status": 500, "body": {number}}}]}}'
     body = read(text.encode(), "story.json", "story").rules[0].steps[0].body
     assert repr(body) == repr(json.loads(number))

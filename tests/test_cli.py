@@ -172,7 +172,7 @@ def test_every_help_has_examples(command: list[str]) -> None:
 
 
 def completed(*words: str, shell: str = "bash") -> list[str]:
-    """What a shell offers for the last word."""
+    """Return what a shell offers to complete the last word."""
     variables = {
         "_RELACE_MOCK_COMPLETE": f"{shell}_complete",
         "COMP_WORDS": shlex.join(["relace-mock", *words]),
@@ -216,7 +216,7 @@ def test_help_and_version() -> None:
 
 
 def test_importing_every_module_overwrites_no_public_name() -> None:
-    """A module of the same name would take the place of ``transport``."""
+    """A module named ``transport`` would replace the function of that name."""
     check = (
         "import importlib, pkgutil, relace_mock\n"
         "for module in pkgutil.iter_modules(relace_mock.__path__):\n"

@@ -1,4 +1,4 @@
-"""``openapi.yaml`` is sound, says how it knows each thing, and is kept by the server."""
+"""``openapi.yaml`` is valid, names a source for each claim, and the server keeps to it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.conftest import KEY
 
 CONTRACT = contract.as_dict()
 LABELS = ("documented", "observed", "policy")
-# What describes a schema rather than constrains what it describes.
+# Keys that describe a schema and constrain no value.
 DESCRIPTIVE = {"description", "properties", "items", "$ref", "x-provenance"}
 
 
@@ -33,7 +33,7 @@ def test_both_packages_find_the_same_contract() -> None:
 
 
 def schemas(node: object, path: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
-    """Every schema object, the nested ones too."""
+    """Yield every schema object with its path, nested ones included."""
     if isinstance(node, dict):
         for name, child in node.items():
             here = f"{path}/{name}"
@@ -99,7 +99,7 @@ def test_the_examples_of_the_contract_match_its_schemas() -> None:
 def test_documented_refusals_take_their_messages_from_the_contract(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Change every message in openapi.yaml, and the server says the new ones."""
+    """Change every message in the contract: the server must send the new ones."""
     changed = copy.deepcopy(CONTRACT)
     for response in changed["paths"]["/v1/code/embed"]["post"]["responses"].values():
         examples = response["content"]["application/json"].get("examples", {})
@@ -143,7 +143,7 @@ SCHEMA = schemathesis.openapi.from_path(str(relace_contract.contract.path()))
 def test_schemathesis_finds_no_answer_against_the_contract(
     case: Any, server: RunningServer
 ) -> None:
-    """Whatever a request is, status, content type, headers and body are declared ones."""
+    """The contract declares the status, content type, headers and body of every answer."""
     response = case.call(base_url=server.url, headers=KEY)
     case.validate_response(
         response,

@@ -56,15 +56,15 @@ SCHEMA = schemathesis.openapi.from_dict(document())
 def test_schemathesis_finds_no_answer_against_the_description(
     case: Any, running: RunningServer
 ) -> None:
-    """Whatever a control request is, status, content type and body are declared ones."""
+    """The description declares the status, content type and body of every answer."""
     response = case.call(base_url=running.url, headers=KEY)
     case.validate_response(
         response,
         excluded_checks=[
-            # A scenario that fits the schema may still be impossible (a step that is never
-            # reached): the schema says what one can say of it.
+            # A scenario may be valid by the schema but impossible: no schema can say that a step
+            # is never reached.
             schemathesis.checks.CHECKS.get_one("positive_data_acceptance"),
-            # What fits one of the alternatives of a body may break another.
+            # A body may be valid by one alternative of its schema and invalid by another.
             schemathesis.checks.CHECKS.get_one("negative_data_rejection"),
             # The endpoints work without a key; see the tests below for who may use them.
             schemathesis.checks.CHECKS.get_one("ignored_auth"),
@@ -99,7 +99,7 @@ def test_a_bad_control_request_changes_nothing_and_says_what_is_wrong(
 
 
 def test_a_scenario_may_be_sent_as_yaml(control: httpx.Client) -> None:
-    answer = control.put("/scenario", content="# a story\nname: mine\nsteps:\n- status: 500\n")
+    answer = control.put("/scenario", content="# a scenario\nname: mine\nsteps:\n- status: 500\n")
     assert (answer.status_code, answer.json()["name"]) == (200, "mine")
     assert answer.json()["position"] == [{"rule": 0, "steps": [{"given": 0, "times": 1}]}]
 
@@ -112,7 +112,7 @@ def test_no_scenario_can_be_installed_for_a_key_that_names_its_own(control: http
 
 
 def test_a_malformed_key_is_refused_and_not_treated_as_a_missing_key(control: httpx.Client) -> None:
-    """It would act on the server's default, where one key was meant."""
+    """Without a key, the request would change the default of the server."""
     answer = control.put("/scenario", json={"name": "ok"}, headers={"Authorization": "Basic x"})
     assert answer.status_code == 400
 
@@ -220,7 +220,7 @@ def said(process: Process) -> str:
 
 
 def write(path: Path, text: str) -> None:
-    """Replace a file at once, as editors do."""
+    """Replace a file atomically, as editors do."""
     path.with_suffix(".new").write_text(text)
     path.with_suffix(".new").replace(path)
 
@@ -228,19 +228,19 @@ def write(path: Path, text: str) -> None:
 def test_an_edited_scenario_is_played_and_a_bad_edit_keeps_the_old_one(
     serve: Serve, tmp_path: Path
 ) -> None:
-    story = tmp_path / "story.yaml"
-    write(story, "steps: [{status: 500, times: forever}]")
-    with serve("--scenario", str(story), "--reload", "--dimensions", "8") as process:
+    path = tmp_path / "story.yaml"
+    write(path, "steps: [{status: 500, times: forever}]")
+    with serve("--scenario", str(path), "--reload", "--dimensions", "8") as process:
         assert status(process) == 500
-        write(story, "steps: [{status: 503, times: forever}]")
-        assert said(process) == f"relace-mock: scenario story read again from {story}\n"
+        write(path, "steps: [{status: 503, times: forever}]")
+        assert said(process) == f"relace-mock: scenario story read again from {path}\n"
         assert status(process) == 503
-        write(story, "steps: [{statsu: 500}]")
+        write(path, "steps: [{statsu: 500}]")
         line = said(process)
-        assert line.startswith(f"relace-mock: {story}:1:10: steps[0].statsu: is not a key here")
+        assert line.startswith(f"relace-mock: {path}:1:10: steps[0].statsu: is not a key here")
         assert line.endswith("; the last good version stays\n")
         assert status(process) == 503
-        write(story, "steps: [{status: 400, times: forever}]")
+        write(path, "steps: [{status: 400, times: forever}]")
         assert "read again" in said(process)
         assert status(process) == 400
 
@@ -261,23 +261,23 @@ def test_reload_adds_and_removes_scenarios_with_their_files(serve: Serve, tmp_pa
 def test_a_deleted_scenario_file_is_reported_once_and_its_last_version_stays(
     serve: Serve, tmp_path: Path
 ) -> None:
-    story = tmp_path / "story.yaml"
-    write(story, "steps: [{status: 500, times: forever}]")
-    with serve("--scenario", str(story), "--reload", "--dimensions", "8") as process:
-        story.unlink()
+    path = tmp_path / "story.yaml"
+    write(path, "steps: [{status: 500, times: forever}]")
+    with serve("--scenario", str(path), "--reload", "--dimensions", "8") as process:
+        path.unlink()
         assert said(process).endswith(
             "cannot be read: No such file or directory; the last good version stays\n"
         )
         assert status(process) == 500
-        write(story, "steps: [{status: 503, times: forever}]")
+        write(path, "steps: [{status: 503, times: forever}]")
         assert "read again" in said(process)
 
 
 def test_a_file_is_read_once_when_reload_is_off(serve: Serve, tmp_path: Path) -> None:
-    story = tmp_path / "story.yaml"
-    write(story, "steps: [{status: 500, times: forever}]")
-    with serve("--scenario", str(story), "--dimensions", "8") as process:
-        write(story, "steps: [{status: 503, times: forever}]")
+    path = tmp_path / "story.yaml"
+    write(path, "steps: [{status: 500, times: forever}]")
+    with serve("--scenario", str(path), "--dimensions", "8") as process:
+        write(path, "steps: [{status: 503, times: forever}]")
         assert status(process) == 500
 
 
@@ -295,7 +295,7 @@ def test_an_unreadable_host_or_origin_is_refused_as_foreign(
 def test_a_clock_cannot_be_advanced_past_the_end_of_the_calendar(
     running: RunningServer, headers: dict[str, str]
 ) -> None:
-    """It is refused, and what has a date goes on to have one."""
+    """The advance is refused, and dates in headers and journal stay valid."""
     fields = {name: value for name, value in headers.items() if value}
     with httpx.Client(base_url=f"{running.url}/_mock", headers=fields) as control:
         answers = [control.post("/clock", json={"advance": 3_153_600_000}) for _ in range(11)]

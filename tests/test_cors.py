@@ -25,7 +25,7 @@ ALLOW = "access-control-allow-origin"
 
 @pytest.fixture(scope="module", params=["httptools", "h11", "in process"])
 def client(request: pytest.FixtureRequest) -> Iterator[httpx.Client]:
-    """A client of a mock that is open to two origins, over a socket and without one."""
+    """A client of a mock that allows two origins, over a socket and in process."""
     cors = (PAGE, "HTTP://localhost:3000")
     if request.param == "in process":
         transport = relace_mock.transport(cors=cors, max_inputs=4)

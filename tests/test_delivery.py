@@ -1,4 +1,4 @@
-"""Bodies that are too large, cut off or slow. By hand, on sockets."""
+"""HTTP on the wire: bodies that are too large, cut off or slow; malformed requests; pipelines."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def test_a_body_of_exactly_the_limit_is_read(client: httpx.Client) -> None:
 def test_an_endless_body_gets_413_and_the_connection_is_closed(
     monkeypatch: pytest.MonkeyPatch, server: RunningServer
 ) -> None:
-    """Beyond the limit and what is discarded, the connection is closed."""
+    """The server discards some bytes beyond the limit, then closes the connection."""
     monkeypatch.setattr(body_module, "DISCARD_LIMIT", 100_000)
     with connect(server.url) as connection:
         connection.sendall(f"{HEAD}Content-Length: 900000000\r\n\r\n".encode())
@@ -129,7 +129,7 @@ CHUNKED += b"%x\r\n%b\r\n0\r\n\r\n" % (len(GOOD), GOOD)
 
 
 def status_lines(connection: socket.socket, count: int) -> list[str]:
-    """Read so many answers; return the first line of each."""
+    """Read ``count`` answers; return the first line of each."""
     return [line for line, _ in read_answers(connection, count)]
 
 
@@ -137,7 +137,7 @@ def status_lines(connection: socket.socket, count: int) -> list[str]:
 def test_an_upgrade_header_is_ignored(
     server: RunningServer, caplog: pytest.LogCaptureFixture, request_: bytes
 ) -> None:
-    """As Java's client wishes by default; the body must not be lost for it."""
+    """Java's client sends one by default; the body must not be lost."""
     with connect(server.url) as connection:
         connection.sendall(request_)
         assert status_lines(connection, 1) == ["HTTP/1.1 200 OK"]
@@ -149,7 +149,7 @@ def test_an_upgrade_header_is_ignored(
 def test_an_upgrade_header_is_ignored_however_its_head_is_split(
     monkeypatch: pytest.MonkeyPatch, http: Http, size: int
 ) -> None:
-    """Three requests in a row, in pieces that begin and end anywhere."""
+    """Three requests come in pieces that begin and end anywhere."""
     whole: Any = protocols.protocol_class(http, print)
 
     class InPieces(whole):  # type: ignore[misc] # made while this runs
@@ -165,14 +165,14 @@ def test_an_upgrade_header_is_ignored_however_its_head_is_split(
 
 @pytest.mark.parametrize("first", [WHOLE, CHUNKED], ids=["whole", "chunked"])
 def test_an_upgrade_header_is_ignored_in_a_pipeline(server: RunningServer, first: bytes) -> None:
-    """Three requests in one packet: a head begins where the body before it ends."""
+    """Three requests come in one packet, so a head begins where the body before it ends."""
     with connect(server.url) as connection:
         connection.sendall(first + WHOLE + CHUNKED)
         assert status_lines(connection, 3) == 3 * ["HTTP/1.1 200 OK"]
 
 
 def test_a_body_that_looks_like_an_upgrade_header_is_not_changed(server: RunningServer) -> None:
-    """Not even where a chunk begins with what would be a header field."""
+    """Here a chunk begins with bytes that look like a header."""
     parts = [b'{"model": "m", "input": ["', b'upgrade: h2c"]}']
     head = f"{HEAD}Transfer-Encoding: chunked\r\n\r\n".encode()
     chunks = b"".join(b"%x\r\n%b\r\n" % (len(part), part) for part in parts)
@@ -188,7 +188,7 @@ def test_a_body_that_looks_like_an_upgrade_header_is_not_changed(server: Running
 def test_the_limit_of_a_head_does_not_count_earlier_heads_on_the_connection(
     server: RunningServer,
 ) -> None:
-    """Heads do not add up on a connection, and neither do their pieces count twice."""
+    """Each head is counted alone, and each of its pieces once."""
     padding = "x" * (protocols.HEAD_LIMIT // 2)
     request = f"{HEAD}X-Padding: {padding}\r\nContent-Length: {len(GOOD)}\r\n\r\n".encode() + GOOD
     with connect(server.url) as connection:
@@ -239,7 +239,7 @@ def test_a_malformed_request_is_refused_after_the_pending_answers(
 
 @pytest.mark.parametrize("scheme", ["http", "HTTP"])
 def test_a_request_target_may_be_a_whole_url(server: RunningServer, scheme: str) -> None:
-    """RFC 9112 section 3.2.2: as clients ask what they take for a proxy."""
+    """RFC 9112 section 3.2.2: clients send it to a proxy."""
     with connect(server.url) as connection:
         for method, path in (("POST", "/v1/code/embed"), ("GET", "/_mock/health")):
             head = HEAD.replace("POST /v1/code/embed", f"{method} {scheme}://127.0.0.1{path}")
@@ -279,8 +279,8 @@ def test_a_client_that_leaves_before_several_answers_logs_no_error(
     request = f"{HEAD}Content-Length: {len(body)}\r\n\r\n".encode() + body
     control = server.control("rlc-test")
     control.reset()
-    for story in ({"steps": [{"normal": True}]}, {"steps": [{"fault": "drip", "times": 3}]}):
-        control.play(story)
+    for scenario in ({"steps": [{"normal": True}]}, {"steps": [{"fault": "drip", "times": 3}]}):
+        control.play(scenario)
         with connect(server.url) as connection:
             connection.sendall(request * 3)
             connection.recv(1)
@@ -294,7 +294,7 @@ def test_a_client_that_leaves_before_several_answers_logs_no_error(
 
 
 def test_trailers_are_not_kept_in_memory() -> None:
-    """A body of chunks may end with any number of them, and nothing counts those."""
+    """A chunked body may end with any number of trailers, and no limit counts them."""
     with (
         relace_mock.running(http="httptools", dimensions=8) as server,
         connect(server.url) as connection,
@@ -310,7 +310,7 @@ def test_trailers_are_not_kept_in_memory() -> None:
 
 
 def test_with_httptools_an_answer_is_written_in_one_call(monkeypatch: pytest.MonkeyPatch) -> None:
-    """By a way around uvicorn, which would otherwise be lost without a sound."""
+    """A shortcut around uvicorn does this; nothing else would notice its loss."""
     heads: list[list[bytes]] = []
 
     class Kept(wire._Kept):
@@ -370,7 +370,7 @@ def test_a_body_declared_too_large_is_discarded_and_the_next_request_is_answered
 def test_a_large_request_does_not_keep_others_waiting(
     monkeypatch: pytest.MonkeyPatch, stage: str, texts: list[str]
 ) -> None:
-    """It is answered in a thread: the health page comes while it is held up there."""
+    """A thread answers it, so the health page is served while that thread is blocked."""
     entered, held = threading.Event(), threading.Event()
     work = getattr(Exchange, stage)
 
@@ -416,7 +416,7 @@ def test_a_bug_in_the_mock_is_a_500_with_the_usual_json_error_and_a_logged_trace
 
 
 def read(limit: int, *messages: dict[str, Any], declared: int | None = None) -> Body:
-    """What is read of a body that comes as these ASGI messages."""
+    """Read a body that comes as these ASGI messages."""
     coming = iter(messages)
 
     async def receive() -> dict[str, Any]:
@@ -453,7 +453,7 @@ def exchanges_in_memory() -> int:
 
 @pytest.mark.parametrize("http", ["httptools", "h11"])
 def test_an_exchange_leaves_nothing_for_the_garbage_collector(http: Http) -> None:
-    """Else it runs all the time, and takes a tenth of the server's."""
+    """Otherwise the collector runs all the time, and takes a tenth of the server's time."""
     with relace_mock.running(http=http, dimensions=8) as server, connect(server.url) as connection:
         request = f"{HEAD}Content-Length: {len(GOOD)}\r\n\r\n".encode() + GOOD
         gc.collect()

@@ -48,7 +48,7 @@ def lengths(answer: httpx.Response) -> list[int]:
 def test_vectors_have_the_scenario_length_only_while_the_scenario_plays(
     mock: RemoteControl, dtype: str, small: int, usual: int
 ) -> None:
-    """In either order: what is cached for one length is not given for the other."""
+    """A vector that is cached at one length is not returned at the other."""
     before = ask(mock, dtype=dtype)
     assert lengths(before) == [usual] * 3
     mock.play(SMALL | {"steps": [{"status": 500}, {"normal": True}]})

@@ -1,4 +1,4 @@
-"""The documentation cannot drift: its examples run, and its settings are the program's."""
+"""The documentation matches the program: examples run, and settings are the real ones."""
 
 from __future__ import annotations
 

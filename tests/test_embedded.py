@@ -1,4 +1,4 @@
-"""``relace_mock.app()``: the mock in any ASGI server, without our own hold on the socket."""
+"""``relace_mock.app()``: the mock as a plain ASGI application under any server."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def ask(app: Any, method: str, path: str, **request: Any) -> httpx.Response:
 
 @contextlib.contextmanager
 def served(app: Any) -> Iterator[str]:
-    """The application in a plain uvicorn, with its own protocols and its lifespan."""
+    """Serve the application with plain uvicorn, its own protocols and lifespan."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         server = uvicorn.Server(uvicorn.Config(app, log_level="warning", lifespan="on"))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})

@@ -1,4 +1,4 @@
-"""Environment variables: misspelt ones are named, those of others are passed over."""
+"""Environment variables: misspelt ones get a warning, those of Kubernetes are ignored."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``Expect: 100-continue``: a body is asked for only after its head was accepted."""
+"""``Expect: 100-continue``: the server asks for a body only after it accepted the head."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ HEAD = {
 
 
 def head(line: str = "POST /v1/code/embed HTTP/1.1", **fields: str | None) -> bytes:
-    """A head; a field that is None is left out."""
+    """Write a head; a header that is None is omitted."""
     changed = HEAD | {name.replace("_", "-"): value for name, value in fields.items()}
     lines = [f"{name}: {value}" for name, value in changed.items() if value is not None]
     return "\r\n".join([line, *lines, "", ""]).encode()
@@ -60,7 +60,7 @@ def test_a_good_head_gets_100_continue(server: RunningServer, wish: str) -> None
 def test_a_refused_head_gets_no_100_continue(
     server: RunningServer, sent: bytes, status: int
 ) -> None:
-    """RFC 9110 section 10.1.1: a final status in place of 100, then the connection ends."""
+    """RFC 9110 section 10.1.1: the server sends a final status and closes the connection."""
     with connect(server.url) as connection:
         connection.sendall(sent)
         answer = read_all(connection)
@@ -77,7 +77,7 @@ def test_a_good_head_of_a_chunked_body_gets_100_continue(server: RunningServer) 
 
 
 def test_http_1_0_gets_no_100_continue(server: RunningServer) -> None:
-    """RFC 9110 section 10.1.1: its expectation is ignored, and 100 is unknown to it."""
+    """RFC 9110 section 10.1.1: HTTP/1.0 does not know 100, so the header is ignored."""
     with connect(server.url) as connection:
         connection.sendall(head("POST /v1/code/embed HTTP/1.0") + GOOD)
         assert read_all(connection).startswith(b"HTTP/1.1 200 ")

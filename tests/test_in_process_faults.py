@@ -1,4 +1,4 @@
-"""What a fault becomes without a socket: the exception that a client of a socket gets."""
+"""Faults in process: each raises the exception that a client gets over a socket."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def play(step: dict[str, Any]) -> Any:
 
 
 def outcome(library: ModuleType, transport: Any, *, is_async: bool, timeout: float | None) -> str:
-    """The name of the exception, or the status."""
+    """Return the name of the exception, or the status."""
 
     async def ask_async() -> Any:
         async with library.AsyncClient(transport=transport, timeout=timeout) as client:

@@ -44,7 +44,7 @@ def test_an_entry_holds_the_request_and_the_status(running: RunningServer) -> No
 
 
 def test_the_client_of_an_entry_is_the_address_of_the_connection(running: RunningServer) -> None:
-    """Connections are told apart by it, in the verdict."""
+    """The verdict tells connections apart by it, so a header must not change it."""
     ask(running, headers=KEY | {"X-Forwarded-For": "192.0.2.1"})
     (entry,) = entries(running)
     assert entry["client"].startswith("127.0.0.1:")

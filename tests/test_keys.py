@@ -103,7 +103,7 @@ def test_the_verdict_shows_no_key_that_was_written_in_json_escapes() -> None:
 
 
 def test_the_repr_of_an_entry_or_exchange_shows_no_key() -> None:
-    """The output of a failing test prints both when a test fails."""
+    """Pytest prints both when a test fails."""
     headers = [(b"authorization", f"Bearer {SECRET}".encode())]
     body = SECRET.encode()
     received = Received("POST", f"/{SECRET}", headers, body, len(body), body)

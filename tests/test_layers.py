@@ -1,4 +1,4 @@
-"""Dependencies point one way (``CONTRIBUTING.md`` draws the rooms)."""
+"""Imports point one way (``CONTRIBUTING.md`` draws the rooms)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 import relace_mock
 
 ROOT = Path(__file__).parent.parent
-# A room, a module or a folder of them, may import from those before it.
+# A room is a module or a folder. It may import from the rooms before it.
 ROOMS = [
     ["version", "settings", "keywords", "messages", "refusals", "clock", "keys"],
     ["contract"],
@@ -28,7 +28,7 @@ ONLY = {"starlette": {"serving", "control"}, "uvicorn": {"serving"}}
 
 
 def imports(path: Path) -> Iterator[str]:
-    """Every module that a file imports, in functions too; not those for type checkers."""
+    """Yield every module that a file imports, also inside functions, but not for type checkers."""
     tree = ast.parse(path.read_text())
     for node in ast.walk(tree):
         if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
@@ -69,13 +69,13 @@ def test_a_room_imports_only_from_rooms_before_it(room: str) -> None:
 def test_the_kit_does_not_share_code_with_the_server_it_judges() -> None:
     for path in (ROOT / "contract_tests/relace_contract").rglob("*.py"):
         shared = {name for name in imports(path) if name.startswith("relace_mock")}
-        # Clients are judged with the mock as any test has it, by its public names.
+        # The client kit uses the public names of the mock only, like any test.
         public = {"relace_mock", *(f"relace_mock.{name}" for name in relace_mock.__all__)}
         assert shared <= (public if path.parent.name == "client" else set()), path
 
 
 def test_only_the_server_part_of_the_kit_imports_http_modules() -> None:
-    """What the kit says of a subject is the same for servers and clients."""
+    """The shared part of the kit serves both servers and clients."""
     neutral = [
         *(ROOT / "contract_tests/relace_contract").glob("*.py"),
         *(ROOT / "contract_tests/relace_contract/reports").glob("*"),
@@ -91,7 +91,7 @@ def test_only_the_server_part_of_the_kit_imports_http_modules() -> None:
 
 
 def test_there_is_no_import_cycle() -> None:
-    """Not even in functions: then one of them cannot be understood alone."""
+    """Imports inside functions count too: modules in a cycle cannot be understood alone."""
     modules: dict[str, set[str]] = {}
     for folder in ("mock_server", "contract_tests"):
         for path in (ROOT / folder).rglob("*.py"):
@@ -105,7 +105,7 @@ def test_there_is_no_import_cycle() -> None:
 
 
 def test_no_module_imports_the_public_names_of_its_own_package() -> None:
-    """What `import relace_mock` offers is for users: inside, each name has its own module."""
+    """The names of `relace_mock` itself are for users: inside, import from the module."""
     for path in (ROOT / "mock_server/relace_mock").rglob("*.py"):
         offered = {f"relace_mock.{name}" for name in relace_mock.__all__}
         assert not offered & set(imports(path)), path

@@ -1,4 +1,4 @@
-"""Where a server listens: one family, or both on one port."""
+"""Listening: on IPv4, on IPv6, or on both at one port."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ def test_the_server_listens_on_ipv6_alone_when_there_is_no_ipv4(
 
 @ipv6
 def test_a_free_port_is_free_on_ipv4_and_ipv6(monkeypatch: pytest.MonkeyPatch) -> None:
-    """If the port that IPv4 chose is in use with IPv6, another is tried."""
+    """If the port chosen on IPv4 is in use on IPv6, the server tries another."""
     create = socket.create_server
     taken: list[int] = []
 

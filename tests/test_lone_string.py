@@ -1,4 +1,4 @@
-"""A lone string as ``input``: documented to be wrong, observed to be sent, and a setting."""
+"""A lone string as ``input``: clients send it, the documentation forbids it, a setting decides."""
 
 from __future__ import annotations
 
@@ -79,8 +79,10 @@ def test_the_documented_contract_refuses_a_lone_string_and_says_what_to_send(
 
 def test_conditions_and_mutations_treat_a_lone_string_as_a_list_of_one(mock: RemoteControl) -> None:
     when = {"min_inputs": 1, "max_inputs": 1, "input_contains": "add"}
-    story = {"rules": [{"when": when, "steps": [{"status": 503}, {"mutate": "wrong_dimension"}]}]}
-    mock.play(story)
+    scenario = {
+        "rules": [{"when": when, "steps": [{"status": 503}, {"mutate": "wrong_dimension"}]}]
+    }
+    mock.play(scenario)
     assert ask(mock, LONE).status_code == 503
     assert len(ask(mock, LONE).json()["results"][0]["embedding"]) == 32
     mock.play({"steps": [{"mutate": "shuffle_results"}]})
@@ -91,7 +93,7 @@ def test_conditions_and_mutations_treat_a_lone_string_as_a_list_of_one(mock: Rem
 def test_the_verdict_counts_a_lone_string_and_a_list_of_it_as_the_same_text(
     mock: RemoteControl,
 ) -> None:
-    """A retry that wraps the string has another body; a text is no list of its letters."""
+    """But a retry that wraps the string has another body, and a string is no list of letters."""
     mock.play({"steps": [{"status": 500}]})
     ask(mock, LONE)
     ask(mock, LISTED)
@@ -137,7 +139,7 @@ def test_the_served_schema_of_a_lone_string_says_how_it_is_known() -> None:
 def test_every_request_that_the_served_schema_allows_is_answered(
     mode: Any, running: RunningServer, documented: RunningServer
 ) -> None:
-    """Schemathesis finds no departure, in either mode."""
+    """Schemathesis generates the requests, for each contract."""
     server = running if mode == "observed" else documented
     operation = schemathesis.openapi.from_dict(contract.served(mode))["/v1/code/embed"]["POST"]
 

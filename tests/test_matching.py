@@ -1,4 +1,4 @@
-"""A rule that an earlier one covers is refused, so nothing may be called covered that is not."""
+"""``covers``: a covered rule is refused, so a rule must never be called covered wrongly."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ EXCHANGES = [
 
 
 def refuted(when: When, other: When) -> list[Exchange]:
-    """The requests that meet ``other`` and not ``when``."""
+    """Return the requests that match ``other`` but not ``when``."""
     meets = [exchange for exchange in EXCHANGES if first_miss(other, exchange) is None]
     return [exchange for exchange in meets if first_miss(when, exchange) is not None]
 

@@ -1,4 +1,4 @@
-"""Any method that HTTP allows gets its answer, whatever parser reads it."""
+"""Unknown HTTP methods get the same answer with either HTTP parser."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ REST = (
 
 
 def answers(connection: socket.socket, count: int) -> list[tuple[int, dict[str, Any]]]:
-    """Read so many answers; return the status and the JSON body of each."""
+    """Read ``count`` answers; return the status and the JSON body of each."""
     found = read_answers(connection, count)
     return [(int(line.split()[1]), json.loads(body)) for line, body in found]
 

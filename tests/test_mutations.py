@@ -1,4 +1,4 @@
-"""Every mutation, a 200 that lies, as ``httpx`` and the official SDK read it."""
+"""Mutations: wrong 200 answers, as ``httpx`` and the official SDK read them."""
 
 from __future__ import annotations
 
@@ -54,14 +54,13 @@ def but(true: Answer, **changed: Any) -> Answer:
 
 
 def same_but(true: Answer, number: int, **changed: Any) -> Answer:
-    """The true answer but for these fields of one result."""
+    """Return the true answer with these fields of one result changed."""
     results = [dict(result) for result in true["results"]]
     results[number] |= changed
     return true | {"results": results}
 
 
-# For each mutation what the JSON shows, beside the true answer. Whatever is not said to be
-# different is the same.
+# For each mutation, whether the mutated JSON differs from the true answer as it should.
 SHOWS: dict[str, Seen] = {
     "swap_vectors": lambda lie, true: (
         vectors(lie) == [vectors(true)[1], vectors(true)[0], *vectors(true)[2:]]
@@ -129,7 +128,7 @@ SHOWS: dict[str, Seen] = {
     "wrong_content_type": lambda lie, true: lie == true,
     "gzip": lambda lie, true: lie == true,
 }
-# What is not JSON any more: what the body shows, beside the true one.
+# For each mutation after which the body is not JSON, whether the body is as it should be.
 NOT_JSON: dict[str, Callable[[bytes, bytes], bool]] = {
     "truncated_json": lambda lie, true: true.startswith(lie) and 0 < len(lie) < len(true),
     "html_body": lambda lie, _: lie.startswith(b"<!DOCTYPE html>"),
@@ -166,7 +165,7 @@ def test_httpx_reads_each_mutated_answer(steering: Steering, name: str) -> None:
 
 @pytest.mark.parametrize("name", MUTATIONS)
 def test_the_official_sdk_reads_each_mutated_answer(steering: Steering, name: str) -> None:
-    """It takes the body for what the content type says, and does not look into it."""
+    """The SDK trusts the content type, and does not check the JSON."""
     true = steering.ask(BODY)
     steering.play({"mutate": name})
     with (
@@ -227,7 +226,7 @@ def test_mutations_change_binary_answers_too(steering: Steering, name: str) -> N
 ONE = {"model": "m", "input": ["alone"]}
 BINARY = {"model": "m", "input": TEXTS, "output_dtype": "binary"}
 PLAIN = {"Accept-Encoding": "identity"}
-# Requests to whose answer a mutation cannot be applied, by the name of the mutation.
+# Mutations, each with a request whose answer it cannot be applied to.
 NOT_APPLICABLE: list[tuple[str, Answer, dict[str, str]]] = [
     *[(name, ONE, {}) for name in ("shuffle_results", "duplicate_index", "ragged_dimensions")],
     ("swap_vectors", ONE, {}),
@@ -250,7 +249,7 @@ NOT_APPLICABLE: list[tuple[str, Answer, dict[str, str]]] = [
 def test_a_mutation_that_does_not_apply_leaves_the_answer_unchanged_and_its_step_unused(
     steering: Steering, name: str, body: Answer, headers: dict[str, str]
 ) -> None:
-    """It is journalled, and not consumed: the first request that it fits gets it."""
+    """The journal says so, and the first request that the mutation applies to gets it."""
     true = steering.ask(body, headers=headers)
     steering.play({"mutate": name})
     for _ in range(2):
@@ -266,7 +265,7 @@ def test_a_mutation_that_does_not_apply_leaves_the_answer_unchanged_and_its_step
 
 
 def test_a_refusal_does_not_use_up_a_mutation(steering: Steering) -> None:
-    """Nor is it called not applicable: there was no answer to falsify."""
+    """Nor does the journal say "not applicable": there was no answer to mutate."""
     steering.play({"mutate": "omit_usage"})
     assert steering.ask({"model": "m"}).status_code == 400
     entry = steering.last()
@@ -286,7 +285,7 @@ def test_one_mutation_that_does_not_apply_holds_back_the_others_of_its_step(
 
 
 def test_several_mutations_are_applied_in_a_fixed_order(steering: Steering) -> None:
-    """Whatever the order in the file: a dropped result is gone, then the rest is nested."""
+    """The order in the file does not matter: results are dropped first, then nested."""
     names = ["nest_results", "drop_result", "string_index"]
     answers = []
     for order in (names, names[::-1]):
@@ -305,7 +304,7 @@ def test_several_mutations_are_applied_in_a_fixed_order(steering: Steering) -> N
 def test_two_mutations_that_may_be_combined_both_show(
     server: RunningServer, names: tuple[str, str]
 ) -> None:
-    """Each pair that is not refused is answered, and is not what either gives alone."""
+    """The answer differs from that of each mutation alone."""
     answers = []
     for step in (names[:1], names[1:], names):
         steering = Steering(server.url)
@@ -330,7 +329,7 @@ DROPPED = [
 @pytest.mark.parametrize("name", DROPPED)
 @pytest.mark.parametrize("count", [1, 2])
 def test_drop_result_hides_no_other_mutation(steering: Steering, name: str, count: int) -> None:
-    """Where too few results are left to show it, neither is applied."""
+    """If too few results would be left to show it, neither is applied."""
     body = {"model": "m", "input": TEXTS[:count]}
     true = steering.ask(body).content
     steering.play({"mutate": "drop_result"})

@@ -1,4 +1,4 @@
-"""Lines to a standard error that may not be read."""
+"""The outlet: lines for a standard error that nobody may read."""
 
 from __future__ import annotations
 

@@ -42,7 +42,7 @@ OTHERS = [
 
 
 def ask(server: RunningServer, method: str, target: str) -> tuple[int, dict[str, str]]:
-    """Send a target to the letter; gives the status and the body."""
+    """Send a request target unchanged; return the status and the body."""
     url = urlsplit(server.url)
     head = (
         f"{method} {target} HTTP/1.1\r\nHost: {url.netloc}\r\nAuthorization: Bearer rlc-test\r\n"

@@ -1,4 +1,4 @@
-"""The marker ``relace_scenario``: whatever it cannot do is an error at collection."""
+"""The marker ``relace_scenario``: a mistake in it is an error at collection."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def collect(pytester: pytest.Pytester, code: str, *options: str) -> pytest.RunRe
 
 
 def test_every_marker_without_effect_is_reported_with_its_line(pytester: pytest.Pytester) -> None:
-    """All of a file at once, and no test runs."""
+    """All mistakes of a file are reported at once, and no test runs."""
     pytester.makefile(".yaml", bad="steps:\n  - statsu: 401")
     pytester.makepyfile(
         test_class="""

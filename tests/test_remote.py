@@ -1,4 +1,4 @@
-"""Steering the mock from plain Python, over a socket and in process."""
+"""Control the mock from plain Python, over a socket and in process."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from tests.steering import until
 
 @pytest.fixture(params=["socket", "in process"])
 def client(request: pytest.FixtureRequest) -> Iterator[httpx.Client]:
-    """A client whose ``control`` steers what it gets."""
+    """A client with a ``control`` of its own key."""
     if request.param == "in process":
         transport = relace_mock.transport(dimensions=8)
         control = transport.control("rlc-remote")
@@ -162,7 +162,7 @@ def test_a_misspelt_scenario_name_gets_the_nearest_name_suggested(control: Remot
 
 
 def test_forget_removes_everything_of_a_key(client: httpx.Client, control: RemoteControl) -> None:
-    """Scenario, script, attempts, quota, clock and journal."""
+    """That is scenario, script, attempts, quota, clock and journal."""
     before = client.get(f"{control.base_url}/../_mock/health").json()["namespaces"]["kept"]
     control.play({"rate_limit": {"requests": 1, "per": "60s"}, "steps": [{"status": 500}]})
     assert [ask(client), ask(client)] == [500, 429]
@@ -269,7 +269,7 @@ def test_reading_the_journal_waits_for_pending_requests(
 def test_reading_the_journal_waits_no_longer_than_settle(
     client: httpx.Client, control: RemoteControl
 ) -> None:
-    """And answers others meanwhile: more waiters than there are threads for."""
+    """It answers others meanwhile, even with more waiting requests than threads."""
     control.play({"steps": [{"delay": "20s"}]})
     with concurrent.futures.ThreadPoolExecutor(41) as pool:
         pool.submit(client.post, "/code/embed", timeout=4)
@@ -335,7 +335,7 @@ def test_a_verdict_is_true_only_if_it_is_ok(client: httpx.Client, control: Remot
 
 
 def test_a_mock_with_tls_can_be_controlled(serve: Serve, tmp_path: Path) -> None:
-    """`SSL_CERT_FILE` names its authority, as for every client."""
+    """`SSL_CERT_FILE` names its certificate authority, as for every client."""
     authority, certificate = trustme.CA(), tmp_path / "server.pem"
     authority.cert_pem.write_to_path(tmp_path / "ca.pem")
     authority.issue_cert("127.0.0.1").private_key_and_cert_chain_pem.write_to_path(certificate)

@@ -1,4 +1,4 @@
-"""``Retry-After``: what a scenario writes, and what of it the verdict takes for a wait."""
+"""``Retry-After``: what a scenario writes, and which values the verdict reads as a wait."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ NOW = datetime(2026, 1, 1, 12, tzinfo=UTC).timestamp()
     ],
 )
 def test_a_number_or_a_date_is_read_as_a_wait(field: str, seconds: float) -> None:
-    """Dates of each of the three forms, whatever the time zone of the machine."""
+    """A date may have any of the three HTTP forms; the time zone of the machine is ignored."""
     assert wait(field, NOW) == pytest.approx(seconds)
 
 
@@ -125,7 +125,7 @@ def test_a_step_writes_retry_after_in_seconds(
 def test_a_step_writes_retry_after_as_a_date_on_the_clock_of_the_key(
     client: httpx.Client, mock: RemoteControl
 ) -> None:
-    """It is rounded up, so that a client that waits as told is never too soon."""
+    """The date is rounded up, so that a client that obeys it is never too early."""
     mock.advance(86400)
     mock.play({"steps": [{"status": 429, "retry_after": {"date": "2s"}, "times": 3}]})
     field = ask(client).headers["retry-after"]

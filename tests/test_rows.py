@@ -47,7 +47,7 @@ def test_a_text_that_stands_twice_in_a_request_is_computed_once(
 
 
 def test_a_row_kept_twice_counts_once() -> None:
-    """As when two threads compute the same text at once."""
+    """Two threads may compute the same text at once."""
     cache = RowCache(10_000)
     cache.keep(b"space", "float", {"a": Row(b"[1", 1)})
     once = cache.state()
@@ -124,7 +124,7 @@ def test_every_text_is_computed_when_the_cache_is_off() -> None:
 @pytest.mark.parametrize("bit_order", ["big", "little"])
 @pytest.mark.parametrize("dtype", ["int8", "uint8"])
 def test_binary_is_the_sign_bits_of_float(bit_order: str, dtype: str) -> None:
-    """Law 5, as docs/embedding.md words it."""
+    """Law 5 of docs/embedding.md."""
     settings = Settings(dimensions=64, binary_dtype=dtype, bit_order=bit_order)  # type: ignore[arg-type]
     embedder = Embedder(settings)
     (floats,) = embed(embedder, "def f(x): return x")

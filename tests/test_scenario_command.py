@@ -42,7 +42,7 @@ def test_scenario_show_describes_each_step() -> None:
     ]
 
 
-STORY = """
+SCENARIO = """
 rate_limit: {requests: 3, per: 60s, retry_after: true}
 rules:
   - when: {input_contains: secret, would_be: [200, 429], header: {X-Team: search}}
@@ -75,7 +75,7 @@ rules:
 
 def test_scenario_show_describes_every_condition_and_every_key(tmp_path: Path) -> None:
     path = tmp_path / "story.yaml"
-    path.write_text(STORY)
+    path.write_text(SCENARIO)
     assert run("scenario", "show", str(path)).stdout.splitlines() == [
         "story",
         "  quota: 3 requests in 60 s, then 429, and Retry-After says how long to wait",
@@ -130,10 +130,12 @@ def test_scenario_check_names_the_place_of_each_mistake_and_exits_1(tmp_path: Pa
 
 
 def test_scenarios_of_a_user_folder_are_listed_beside_the_bundled_ones(tmp_path: Path) -> None:
-    (tmp_path / "mine.json").write_text('{"description": "My story.", "steps": [{"status": 500}]}')
+    (tmp_path / "mine.json").write_text(
+        '{"description": "My scenario.", "steps": [{"status": 500}]}'
+    )
     assert "mine  " in run("scenario", "list", "--scenarios", str(tmp_path)).stdout
     shown = run("scenario", "show", "mine", "--scenarios", str(tmp_path))
-    assert shown.stdout.startswith("mine: My story.\n")
+    assert shown.stdout.startswith("mine: My scenario.\n")
 
 
 @pytest.mark.parametrize(
@@ -175,7 +177,7 @@ LEAVINGS = [
 
 @pytest.fixture
 def littered(tmp_path: Path) -> Path:
-    """A folder with a scenario, and with what editors and file managers leave behind."""
+    """A folder with a scenario, and with the temporary files of editors and file managers."""
     for name in LEAVINGS:
         (tmp_path / name).write_text("steps: [no scenario")
     (tmp_path / ".#broken.yaml").symlink_to("user@host.1234:1")  # a lock of Emacs

@@ -1,4 +1,4 @@
-"""Every mistake of a scenario is told at once, each with what would be right."""
+"""All mistakes of a scenario are reported at once, each with the right form."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from relace_mock.scenario.model import read
 
 
 def mistakes(text: str) -> list[str]:
-    """What is told of a text, without the name of the file."""
+    """Return the messages about a text, without the name of the file."""
     with pytest.raises(ScenarioError) as caught:
         read(text.encode(), "story.yaml", "story")
     return [mistake.told.removeprefix("story.yaml:") for mistake in caught.value.all]
@@ -31,7 +31,7 @@ def rule(line: str) -> str:
 
 
 STATUS = "steps: [{status: 500}]"
-# A text with one mistake, and what its message must show.
+# Texts with one mistake, each with the right form that its message must show.
 RIGHT_FORMS = [
     # a quota
     ("rate_limit: 3/60s", "write {requests: 3, per: 60s}"),
@@ -168,7 +168,7 @@ extra: false
 
 
 def test_every_mistake_of_a_file_is_reported_in_the_order_of_the_file() -> None:
-    """Keys, values, keys that do not go together, duplicates, and what is never reached."""
+    """The file has wrong keys, values, combinations and duplicates, and an unreachable step."""
     told = mistakes(MANY)
     assert [line.split(": ")[:2] for line in told] == [
         ["1:7", "name"],
@@ -205,7 +205,7 @@ def test_every_mistake_of_a_file_is_reported_in_the_order_of_the_file() -> None:
     ],
 )
 def test_one_mistake_is_not_reported_twice(text: str) -> None:
-    """A misspelt key is not missing as well; a bad status does not leave its body alone."""
+    """A misspelt key is not reported as missing too, nor a body as one without a status."""
     told = mistakes(text)
     assert len(told) == (2 if "forever" in text else 1), told
 

@@ -1,4 +1,4 @@
-"""The bundled scenarios: what each file says of itself, and what a plain client sees of it."""
+"""The bundled scenarios: what each file says, and what a plain client sees."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ SCHEMA = bundled_folder() / "scenario.schema.json"
 DIMENSIONS = 16
 BODY = {"model": "relace-embed-v1", "input": ["def add(a, b): return a + b", "x", "y"]}
 
-# What one client sees, request by request, from the first on: a status with what is
-# special about it, or what httpx raises.
-STORIES = {
+# What one client sees, request by request: a status with what is special about the answer,
+# or the exception of httpx.
+SEEN = {
     "bad-gateway": ["502 text/html", "200"],
     "bad-request": ["400 Invalid JSON in request body"] * 3,
     "connection-reset": ["ReadError", "200", "200"],
@@ -66,7 +66,7 @@ STORIES = {
     "unauthorized-once": ["401 Authorized header required", "200"],
     "wrong-dimension": ["200, but length 8"] * 2,
 }
-# These are told in tests of their own, below.
+# These have tests of their own below.
 OTHERS = {"flaky", "rate-limit-free-tier"}
 
 
@@ -85,7 +85,7 @@ def playing(server: RunningServer, name: str, of: str = "test") -> Iterator[http
 
 
 def see(client: httpx.Client, timeout: float = 30, body: dict[str, Any] = BODY) -> str:
-    """What a plain client sees of one request."""
+    """Return what a plain client sees of one request."""
     try:
         answer = client.post("/v1/code/embed", json=body, timeout=timeout)
     except httpx.TransportError as error:
@@ -99,7 +99,7 @@ def see(client: httpx.Client, timeout: float = 30, body: dict[str, Any] = BODY) 
 
 
 def lie(text: str) -> str:
-    """In what an answer differs from the true one; nothing if it does not."""
+    """Say how an answer differs from the true one; an empty string if it does not."""
     answer, true = json.loads(text), json.loads(true_answer())
     if answer == true:
         return ""
@@ -143,7 +143,7 @@ def test_a_bundled_file_says_what_a_good_client_does_and_is_named_like_its_scena
 
 
 def test_the_committed_schema_matches_the_model() -> None:
-    """After a change of the model: python scripts/scenario_schema.py > scenarios/scenario.schema.json."""
+    """To update it: python scripts/scenario_schema.py > scenarios/scenario.schema.json."""
     script = [sys.executable, str(ROOT / "scripts" / "scenario_schema.py")]
     written = subprocess.run(script, capture_output=True, text=True, check=True)
     assert SCHEMA.read_text() == written.stdout
@@ -174,14 +174,14 @@ def test_the_schema_that_editors_use_rejects_a_mistake(wrong: dict[str, Any]) ->
 
 
 def test_every_bundled_scenario_has_a_test_in_this_file() -> None:
-    assert {path.stem for path in FILES} == set(STORIES) | OTHERS
-    assert not set(STORIES) & OTHERS
+    assert {path.stem for path in FILES} == set(SEEN) | OTHERS
+    assert not set(SEEN) & OTHERS
 
 
-@pytest.mark.parametrize("name", STORIES)
+@pytest.mark.parametrize("name", SEEN)
 def test_a_plain_client_sees_each_step_of_the_scenario(mock: RunningServer, name: str) -> None:
     with playing(mock, name) as client:
-        for expected in STORIES[name]:
+        for expected in SEEN[name]:
             patience = 0.2 if expected == "ReadTimeout" else 30
             assert see(client, patience) == expected
 
@@ -241,7 +241,7 @@ def test_slow_drip_outlives_a_read_timeout_and_takes_a_second_for_2000_bytes(
         answer = client.post("/v1/code/embed", json=BODY, timeout=5)
         (entry,) = client.get("/_mock/requests").json()["requests"]
     assert lie(answer.text) == ""
-    # Nothing waits before the first hundred bytes.
+    # The first hundred bytes are sent at once.
     assert entry["duration"] >= (len(answer.content) - 200) / 2000 * 0.9
 
 

@@ -1,6 +1,6 @@
-"""What the official Python SDK does when the service fails, told by the bundled scenarios.
+"""What the official Python SDK does when the service fails, shown by the bundled scenarios.
 
-Every test plays one story to `relace` (2.1.0 when this was written), sync and async, and
+Every test plays one scenario to `relace` (2.1.0 when this was written), sync and async, and
 looks at what came out and, in the journal, at what was sent. The SDK has no method for
 embeddings: ``client.post`` returns what the JSON says, so it judges statuses and
 connections, not vectors.
@@ -27,9 +27,9 @@ from relace_mock import RecordedRequest, RemoteControl
 TEXTS = ["def add(a, b): return a + b", "def sub(a, b): return a - b", "class Stack: pass"]
 BODY = {"model": "relace-embed-v1", "input": TEXTS}
 SLACK = 0.05  # seconds by which a timer may be early
-#: Header fields of a step that let the SDK retry at once, where waiting is not the point.
+#: Headers of a step that let the SDK retry at once, for tests that are not about waiting.
 AT_ONCE = {"retry-after-ms": "1"}
-#: For a test that takes a second or more, of what both have in common.
+#: For tests that take a second or more and need only one of the two clients.
 only_sync = pytest.mark.parametrize("sdk", ["sync"], indirect=True)
 
 Embed = Callable[[], Any]
@@ -40,7 +40,7 @@ Sdk = Callable[..., Embed]
 def sdk(
     request: pytest.FixtureRequest, relace_mock: RemoteControl
 ) -> Iterator[Callable[..., Embed]]:
-    """Makes a client, with options, whose one call embeds ``TEXTS``."""
+    """Make a client with options; return a function that embeds ``TEXTS`` with it."""
     how: Literal["sync", "async"] = request.param
     with ExitStack() as stack:
 
@@ -69,7 +69,7 @@ async def _closed(client: AsyncRelace) -> None:
 
 
 def gaps(requests: list[RecordedRequest]) -> list[float]:
-    """Seconds between the arrivals of requests."""
+    """Return the seconds between the arrivals of requests."""
     times = [datetime.fromisoformat(request.time).timestamp() for request in requests]
     return [later - earlier for earlier, later in pairwise(times)]
 
@@ -93,7 +93,7 @@ def test_the_sdk_waits_for_retry_after_and_succeeds_after_two_429s(
 def test_the_sdk_backs_off_when_there_is_no_retry_after(
     sdk: Sdk, relace_mock: RemoteControl
 ) -> None:
-    """Half a second, then one, each up to a quarter shorter."""
+    """It waits half a second, then one second, each up to a quarter shorter."""
     relace_mock.play("rate-limited-without-retry-after")
     sdk()()
     first, second = gaps(relace_mock.requests)
@@ -140,7 +140,7 @@ def test_the_sdk_replaces_a_closed_connection_without_an_error(
     embed = sdk()
     for _ in range(3):
         assert len(embed()["results"]) == 3
-    # Requests that met the closing connection never arrived.
+    # A request on the closed connection never arrived.
     assert statuses(relace_mock) == [200, 200, 200]
 
 
@@ -196,7 +196,7 @@ def test_the_sdk_gives_up_after_max_retries_with_the_last_error(
     error: type[relace.APIStatusError],
     options: dict[str, int],
 ) -> None:
-    """Two by default."""
+    """The default is two retries."""
     relace_mock.play({"steps": [step | {"times": "forever"}]})
     with pytest.raises(error):
         sdk(**options)()
@@ -235,7 +235,7 @@ def test_the_sdk_raises_the_message_of_a_service_that_stays_down(
 def test_calls_fail_during_an_outage_and_succeed_after_it(
     sdk: Sdk, relace_mock: RemoteControl
 ) -> None:
-    """With one retry a call is two requests: the third call is the first to succeed."""
+    """With one retry, a call is two requests, and the third call is the first to succeed."""
     relace_mock.play(
         {
             "steps": [
@@ -268,7 +268,7 @@ def test_the_sdk_raises_a_rate_limit_error_with_the_quota_headers(
     assert len(embed()["results"]) == 3
 
 
-# What the server may say about retrying
+# Headers about retrying
 
 
 @only_sync
@@ -285,7 +285,7 @@ def test_the_sdk_honours_an_http_date_in_retry_after(sdk: Sdk, relace_mock: Remo
 def test_the_sdk_ignores_a_retry_after_that_is_invalid_or_over_a_minute(
     sdk: Sdk, relace_mock: RemoteControl, value: str
 ) -> None:
-    """One of more than a minute too: it then comes back too early."""
+    """After one of more than a minute, the SDK therefore comes back too early."""
     relace_mock.play({"steps": [{"status": 429, "headers": {"Retry-After": value}}]})
     sdk()()
     (gap,) = gaps(relace_mock.requests)
@@ -295,7 +295,7 @@ def test_the_sdk_ignores_a_retry_after_that_is_invalid_or_over_a_minute(
 def test_the_sdk_obeys_retry_after_ms_and_x_should_retry(
     sdk: Sdk, relace_mock: RemoteControl
 ) -> None:
-    """Neither is documented by Relace; the SDK knows them all the same."""
+    """Relace documents neither header, but the SDK knows both."""
     relace_mock.play({"steps": [{"status": 500, "headers": {"retry-after-ms": "700"}}]})
     sdk()()
     assert gaps(relace_mock.requests)[0] >= 0.7 - SLACK  # its own wait is half a second at most
@@ -310,14 +310,14 @@ def test_the_sdk_obeys_retry_after_ms_and_x_should_retry(
     assert statuses(relace_mock) == [400, 200]
 
 
-# What it leaves to its user
+# What the SDK leaves to its user
 
 
 @only_sync
 def test_the_timeout_of_the_sdk_is_for_each_read_and_not_for_the_call(
     sdk: Sdk, relace_mock: RemoteControl
 ) -> None:
-    """An answer that drips for longer than the timeout is waited for."""
+    """The SDK waits for an answer that drips for longer than the timeout."""
     relace_mock.play({"steps": [{"fault": "drip", "bytes_per_second": 64_000}]})
     assert len(sdk(timeout=0.8, max_retries=0)()["results"]) == 3
     (request,) = relace_mock.requests

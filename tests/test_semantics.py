@@ -1,4 +1,4 @@
-"""Which scenario answers, what counts as an attempt, what a quota says: rule by rule."""
+"""The rules of playing: which scenario answers, what an attempt is, how a quota counts."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def steering(server: RunningServer) -> Steering:
 
 
 def named(server: RunningServer, name: str) -> Steering:
-    """A key that names its scenario itself."""
+    """A key whose name chooses its scenario."""
     return Steering(server.url, f"mock.{name}.{Steering(server.url).key}")
 
 
@@ -46,7 +46,7 @@ def test_the_default_of_the_server_is_played_when_nothing_else_is_chosen(
 
 
 def test_header_beats_prefer_beats_key_beats_installed_beats_default(server: RunningServer) -> None:
-    """Header, Prefer, key, installed, default: each beats those after it."""
+    """``chosen_by`` in the journal says which of them won."""
     key = named(server, "bad-gateway")
     both = {"X-Mock-Scenario": "server-error", "Prefer": "code=429"}
     assert key.ask(headers=both).status_code == 500
@@ -64,7 +64,7 @@ def test_header_beats_prefer_beats_key_beats_installed_beats_default(server: Run
 
 
 def test_a_position_is_kept_for_each_key_and_scenario(server: RunningServer) -> None:
-    """Chosen by header or by default, one key's place is not another's."""
+    """This holds for scenarios chosen by header and by default."""
     twice = {"X-Mock-Scenario": "rate-limited-twice"}
     one, other = Steering(server.url), Steering(server.url)
     assert [one.ask(headers=twice).status_code for _ in range(3)] == [429, 429, 200]
@@ -169,13 +169,13 @@ def fates(steering: Steering, body: Any, count: int) -> list[int]:
 
 
 def test_chance_depends_only_on_the_body_and_how_often_it_came(server: RunningServer) -> None:
-    """Not on the key, on what comes between, nor on whether an attempt succeeded."""
-    story = {"rules": [{"when": {}, "chance": 0.5, "steps": [{"status": 500}], "repeat": True}]}
+    """The key, requests in between, and earlier successes do not matter."""
+    scenario = {"rules": [{"when": {}, "chance": 0.5, "steps": [{"status": 500}], "repeat": True}]}
     bodies = [{"model": "m", "input": [text]} for text in ("a", "b")]
     one, other = Steering(server.url), Steering(server.url)
-    one.play(story)
+    one.play(scenario)
     apart = [fates(one, body, 24) for body in bodies]
-    other.play(story)
+    other.play(scenario)
     mixed = [[other.ask(body).status_code for body in bodies] for _ in range(24)]
     assert apart == [list(column) for column in zip(*mixed, strict=True)]
     assert apart[0] != apart[1]
@@ -183,23 +183,23 @@ def test_chance_depends_only_on_the_body_and_how_often_it_came(server: RunningSe
     assert len({tuple(column[n : n + 4]) for column in apart for n in range(20)}) > 8, "no cycle"
     one.control("POST", "reset")
     assert fates(one, bodies[0], 24) == apart[0], "a reset begins the count anew"
-    other.play(story | {"seed": 1})
+    other.play(scenario | {"seed": 1})
     assert fates(other, bodies[0], 24) != apart[0]
 
 
 def test_the_seed_of_the_server_changes_chance() -> None:
-    story = {"rules": [{"when": {}, "chance": 0.5, "steps": [{"status": 500}], "repeat": True}]}
+    scenario = {"rules": [{"when": {}, "chance": 0.5, "steps": [{"status": 500}], "repeat": True}]}
     seen = []
     for seed in (0, 1, 0):
         with relace_mock.running(dimensions=8, scenario_seed=seed) as server:
             steering = Steering(server.url)
-            steering.play(story)
+            steering.play(scenario)
             seen.append(fates(steering, None, 24))
     assert seen[0] == seen[2] != seen[1]
 
 
 def test_a_rule_with_chance_plays_its_steps_for_each_body_separately(steering: Steering) -> None:
-    """Each body is told the steps from the first; a success does not begin them again."""
+    """Each body starts at the first step, and a success does not start it again."""
     rule = {"when": {}, "chance": 1, "repeat": True, "steps": [{"normal": True}, {"status": 500}]}
     steering.play({"rules": [rule]})
     for text in ("a", "b"):
@@ -260,11 +260,11 @@ def test_a_200_that_breaks_off_is_not_counted_as_a_success(steering: Steering, s
 def test_installing_again_resets_position_attempts_and_quota_and_keeps_the_journal(
     steering: Steering,
 ) -> None:
-    story = {"rate_limit": {"requests": 2, "per": "1h"}, "steps": [{"status": 500}]}
-    steering.play(story)
+    scenario = {"rate_limit": {"requests": 2, "per": "1h"}, "steps": [{"status": 500}]}
+    steering.play(scenario)
     assert fates(steering, None, 3) == [500, 200, 429]
     steering.control("POST", "clock", json={"advance": 1000})
-    steering.play(story)
+    steering.play(scenario)
     assert fates(steering, None, 3) == [500, 200, 429]
     entries = steering.journal()
     assert [entry["attempt"] for entry in entries] == [1, 2, 1, 1, 2, 1]
@@ -380,7 +380,7 @@ def test_each_key_has_its_own_clock_and_quota(server: RunningServer) -> None:
 
 
 def test_retry_after_is_the_time_until_the_quota_refills(steering: Steering) -> None:
-    """In whole seconds, rounded up, so that a client that waits so long is served."""
+    """It is rounded up to whole seconds, so that a client that waits so long is served."""
     play_quota(steering, retry_after=True)
     first = steering.ask()
     assert "retry-after" not in first.headers
@@ -453,7 +453,7 @@ def test_the_quota_of_a_scenario_replaces_that_of_the_server() -> None:
 
 
 def test_two_names_for_the_same_text_are_two_scenarios() -> None:
-    """A position belongs to a scenario, not to its text."""
+    """A position belongs to a name, not to a text."""
     text = json.dumps({"steps": [{"status": 500}]}).encode()
     one, other = (read(text, "story.json", name) for name in ("one", "other"))
     assert one.digest != other.digest

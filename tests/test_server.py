@@ -49,7 +49,7 @@ def test_a_second_signal_changes_nothing(serve: Serve) -> None:
             connection.sendall(head)
             entries(RunningServer(process.base_url), 1, pending=True)
             process.popen.send_signal(signal.SIGINT)
-            # Then it listens no more, but still waits for the request.
+            # It stops listening, but still waits for the request.
             until(lambda: refuses_connections(process.base_url), "the end of listening")
             process.popen.send_signal(signal.SIGINT)
             _, errors = process.popen.communicate()
@@ -57,7 +57,7 @@ def test_a_second_signal_changes_nothing(serve: Serve) -> None:
 
 
 def test_serve_stops_even_if_a_client_never_finishes_its_request(serve: Serve) -> None:
-    """Within the grace of half a second; a minute's patience tells that from for ever."""
+    """It waits half a second for the client; the test fails after a minute."""
     with serve() as process, connect(process.base_url) as connection:
         connection.sendall(b"POST /v1/code/embed HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n")
         process.popen.terminate()
@@ -66,7 +66,7 @@ def test_serve_stops_even_if_a_client_never_finishes_its_request(serve: Serve) -
 
 
 def test_serve_stops_during_an_endless_regular_expression(serve: Serve, tmp_path: Path) -> None:
-    """A scenario's own regular expression may take for ever, and lets no other thread run."""
+    """The regular expression of a scenario may run endlessly and hold the GIL."""
     scenario = tmp_path / "runaway.yaml"
     scenario.write_text('rules: [{when: {input_matches: "(a+)+$"}, steps: [{status: 500}]}]')
     with serve("--scenario", str(scenario)) as process:
@@ -79,7 +79,7 @@ def test_serve_stops_during_an_endless_regular_expression(serve: Serve, tmp_path
 
 
 def test_serve_stops_while_vectors_are_computed(serve: Serve) -> None:
-    """With texts for many seconds under way, the process ends, with exit code 0."""
+    """The texts would take many seconds; the process ends at once with exit code 0."""
     with serve("--dimensions", "8192") as process:
         body = json.dumps({"model": "m", "input": [f"{n} " * 4000 for n in range(2048)]}).encode()
         head = "POST /v1/code/embed HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer k\r\n"
@@ -187,7 +187,7 @@ def test_environment_variables_of_other_servers_are_ignored(serve: Serve) -> Non
 
 
 def refused(*arguments: str) -> str:
-    """The one line that a start with a mistake in it prints."""
+    """Return the one line that a refused start prints."""
     done = subprocess.run(
         [sys.executable, "-m", "relace_mock", "serve", *arguments],
         capture_output=True,
@@ -260,7 +260,7 @@ def test_running_serves_until_the_block_ends() -> None:
 
 
 def test_running_ends_even_if_a_client_never_finishes_its_request() -> None:
-    """It hangs up after its grace; a minute's patience tells that from for ever."""
+    """It closes the connection after half a second; the test fails after a minute."""
 
     def leave() -> bytes:
         with relace_mock.running() as server:

@@ -1,4 +1,4 @@
-"""Settings, and sizes as people write them."""
+"""Settings: sizes and keys."""
 
 from __future__ import annotations
 

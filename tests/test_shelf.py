@@ -1,4 +1,4 @@
-"""How the journal keeps within its bounds, and fairly: see ``relace_mock.journal.shelf``."""
+"""The shelf keeps the journal within its bounds, and is fair to each namespace."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from relace_mock.journal.shelf import Shelf
 
 @dataclass
 class Record:
-    """What a journal would keep of a request."""
+    """A stand-in for an entry of the journal."""
 
     number: int
     namespace: str
@@ -22,7 +22,7 @@ class Record:
 
 
 def filled(shelf: Shelf[Record], *groups: tuple[str, int]) -> Shelf[Record]:
-    """So many records of each namespace, one group after the other."""
+    """Fill a shelf with groups of records: a namespace, and how many of it."""
     number = 0
     for namespace, count in groups:
         for _ in range(count):

@@ -1,4 +1,4 @@
-"""``running()``: a server in a process of its own, and what ends it."""
+"""``running()``: a server in its own process, and what ends it."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def test_the_server_is_another_process_and_ends_with_the_block() -> None:
 
 
 def servers() -> set[str]:
-    """Those of ``processes`` that are servers which this process has started."""
+    """Return the lines of ``processes`` for servers that this process started."""
     own = str(os.getpid())
     return {
         line
@@ -72,7 +72,7 @@ def servers() -> set[str]:
 
 
 def processes() -> list[str]:
-    """Process, parent and command of everything that runs."""
+    """List the id, parent and command of every process."""
     command = ["ps", "-eww", "-o", "pid=,ppid=,args="]
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
 
@@ -102,7 +102,7 @@ def test_the_list_of_processes_shows_no_keys_and_tokens() -> None:
 def test_variables_of_the_shell_do_not_change_the_server(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """A port that is taken, keys, a default scenario, files that shadow modules."""
+    """They set a port in use, keys, a default scenario, and a folder that shadows modules."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         monkeypatch.setenv("RELACE_MOCK_PORT", str(taken.getsockname()[1]))
         monkeypatch.setenv("RELACE_MOCK_API_KEY", "rlc-other")
@@ -186,7 +186,7 @@ def test_the_server_ends_when_its_parent_process_is_killed(number: int) -> None:
 
 
 def test_the_server_ends_with_its_parent_during_an_endless_regular_expression() -> None:
-    """It holds the GIL for hours, so no thread can notice that the parent is gone."""
+    """It holds the GIL for hours, so no thread can notice that the parent ended."""
     code = """
         import sys
         import httpx

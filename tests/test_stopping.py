@@ -10,7 +10,7 @@ import sys
 import pytest
 
 SIGNALS = pytest.mark.parametrize("number", ["SIGTERM", "SIGINT"])
-# Starts the command as its script does; before, lets it send itself a signal at some moment.
+# Starts the command like its script, after arranging that it sends itself a signal.
 START = """
 import os, signal, sys
 def stop(*_, **__):
@@ -39,7 +39,7 @@ def calling(before):
 
 
 def stopped(moment: str, number: str) -> str:
-    """What such a command prints until it has stopped, as it should."""
+    """Return the output of the command, after checking that the signal stopped it cleanly."""
     done = subprocess.run(
         [sys.executable, "-c", START.format(number=number, moment=moment)],
         capture_output=True,
@@ -106,7 +106,7 @@ def test_a_signal_during_start_service_or_stop_stops_serve(
 
 @SIGNALS
 def test_a_signal_right_after_the_ready_line_stops_serve(number: str) -> None:
-    """The signal comes with the line that says so."""
+    """The signal comes right after the ready line."""
     process = subprocess.Popen(
         [sys.executable, "-m", "relace_mock", "serve", "--port", "0"],
         stdout=subprocess.PIPE,

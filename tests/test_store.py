@@ -1,4 +1,4 @@
-"""What every store promises, against a naive model: see ``relace_mock.state.store``."""
+"""The promises of every store, checked against a naive model."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ SCENARIOS = st.sampled_from([Installed("one", None), Installed("two", None), Non
 
 
 class Time:
-    """A clock that stands still until it is moved."""
+    """A clock that moves only when told."""
 
     def __init__(self) -> None:
         self.now = 1000.0
@@ -44,7 +44,7 @@ class Time:
 
 
 class Twice(MemoryStore):
-    """A store in which each change loses a race first, and runs again."""
+    """A store that runs each change twice, as if it lost a race first."""
 
     def update(self, name: str, body: bytes | None, change: Change[Result]) -> Result:
         def run_again(state: State, counter: Counter, now: Now) -> tuple[State, Counter, Result]:
@@ -70,23 +70,23 @@ def kind(request: pytest.FixtureRequest) -> str:
     return name
 
 
-# Changes, as the pipeline and the control API make them.
+# Changes like those of the pipeline and the control API.
 
 
 def counted(state: State, counter: Counter, now: Now) -> tuple[State, Counter, Any]:
-    """Count a request; gives its attempt and its arrival, and the time."""
+    """Count a request; return its attempt, its arrival and the time."""
     counter = counter.counted(state)
     return state, counter, (counter.attempts, counter.arrivals, now.time)
 
 
 def stepped(state: State, counter: Counter, now: Now) -> tuple[State, Counter, int]:
-    """Take the next step of a script of one rule; gives its number."""
+    """Take the next step of a script with one rule; return its number."""
     (step,) = state.position("script") or (0,)
     return state.moved("script", (step + 1,)), counter, step
 
 
 def spent(state: State, counter: Counter, now: Now) -> tuple[State, Counter, int]:
-    """Spend one of a quota in a window of a minute; gives how much was spent before."""
+    """Spend one request of a quota per minute; return how much was spent before."""
     before = state.spent
     if before is None or now.time >= before.ends:
         before = Spent(now.time, now.time + 60, 0)
@@ -100,7 +100,7 @@ def changed(to: Callable[[State], State]) -> Change[None]:
 
 @dataclass
 class Model:
-    """What one namespace should hold, changed in place as nobody should."""
+    """The expected content of one namespace, changed in place."""
 
     installed: Installed | None = None
     attempts: dict[bytes, int] = field(default_factory=lambda: defaultdict(int))
@@ -119,7 +119,7 @@ class Model:
 
 
 class StoreAgainstModel(RuleBasedStateMachine):
-    """Any sequence of changes leaves a store with what the naive model has."""
+    """After any sequence of changes, the store agrees with the naive model."""
 
     kind = "memory"
 
@@ -218,7 +218,7 @@ class StoreAgainstModel(RuleBasedStateMachine):
 
 
 class TwiceAgainstModel(StoreAgainstModel):
-    """The same where each change loses a race first."""
+    """The same with a store that runs each change twice."""
 
     kind = "memory, changes run twice"
 

@@ -1,4 +1,4 @@
-"""``--time-scale``: tests need not wait for delays, drips and hangs."""
+"""``--time-scale``: delays, drips and hangs take more or less time than written."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ KEY = {"Authorization": "Bearer rlc-test"}
 
 
 def test_time_scale_shortens_delays_and_drips(serve: Serve) -> None:
-    """An hour's delay, and a drip of half an hour, end before the client's minute is over."""
+    """A delay of an hour and a drip of half an hour end within the client's timeout of a minute."""
     with serve("--time-scale", str(FAST)) as process:
         steering = Steering(process.base_url.removesuffix("/v1"))
         steering.play(DAY)
@@ -62,7 +62,7 @@ def test_time_scale_above_1_slows_a_drip() -> None:
 
 
 def test_time_scale_above_1_lengthens_a_delay() -> None:
-    """Of a delay of 10 ms, a client that waits for at most 100 ms sees nothing."""
+    """A client with a timeout of 100 ms does not get an answer with a delay of 10 ms."""
     transport = relace_mock.transport(time_scale=100)
     transport.control("rlc-test").play({"steps": [{"status": 500, "delay": "10ms"}]})
     with (

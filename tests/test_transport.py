@@ -1,4 +1,4 @@
-"""The mock in process, for httpx and its successor, sync and async."""
+"""The mock in process, for httpx and httpx2, sync and async."""
 
 from __future__ import annotations
 
@@ -149,7 +149,7 @@ def test_requests_of_a_subclass_are_answered() -> None:
 
 
 class Stranger:
-    """Looks like a request, and is none."""
+    """An object that looks like a request but is none."""
 
     method = "POST"
     url = httpx.URL(URL)

@@ -14,7 +14,7 @@ from relace_mock.serving import tuning
 
 @pytest.fixture(autouse=True)
 def _collector() -> Iterator[None]:
-    """Leave the collector of this process as it was."""
+    """Restore the garbage collector of this process."""
     yield
     gc.enable()
     gc.unfreeze()

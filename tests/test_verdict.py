@@ -1,4 +1,4 @@
-"""How a client behaved, judged from the journal: one habit a test, and its good twin."""
+"""The verdict on a client: each test shows one bad habit, or a good one like it."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def rules(verdict: Verdict) -> list[tuple[str, str]]:
 
 
 def test_a_good_client_gets_a_good_verdict(client: httpx.Client, mock: RemoteControl) -> None:
-    """It waits as told, sends the same again, keeps its connection."""
+    """The client obeys Retry-After, repeats the same body and keeps its connection."""
     mock.play("rate-limited-twice")
     assert ask(client) == 429
     mock.advance(1)
@@ -161,7 +161,7 @@ def test_a_retry_with_another_body_fails(client: httpx.Client, mock: RemoteContr
 def test_a_retry_with_another_long_body_fails(
     client: httpx.Client, mock: RemoteControl, length: int
 ) -> None:
-    """Though the journal keeps only the first 64 KB of a body."""
+    """The journal keeps only the first 64 KB of a body."""
     mock.play({"steps": [{"status": 500}]})
     body = {"model": "m", "input": ["x" * length]}
     ask(client, body)
@@ -183,12 +183,12 @@ def test_a_request_with_other_texts_is_not_a_retry(
 
 
 def numbered(number: int) -> dict[str, Any]:
-    """A request like no other."""
+    """A request with a text of its own."""
     return {"model": "m", "input": [f"{number}"]}
 
 
 def test_a_new_connection_for_every_request_warns(mock: RemoteControl) -> None:
-    """As long as the others are open, and could have taken the request."""
+    """The other connections are open, so they could have taken the request."""
     with contextlib.ExitStack() as clients:
         for number in range(6):
             key = {"Authorization": f"Bearer {mock.api_key}"}
@@ -205,7 +205,7 @@ def test_a_new_connection_for_every_request_warns(mock: RemoteControl) -> None:
 def test_new_connections_after_closed_ones_give_no_warning(
     mock: RemoteControl, headers: dict[str, str], version: str
 ) -> None:
-    """No connection was open and idle, so the client is told nothing."""
+    """No connection was open and idle."""
     url = httpx.URL(mock.base_url)
     for number in range(8):
         connection = http.client.HTTPConnection(url.host, url.port or 80, timeout=30)
@@ -229,7 +229,7 @@ def test_new_connections_after_connection_close_give_no_warning(
 
 
 def test_parallel_connections_give_no_warning(mock: RemoteControl) -> None:
-    """A pool opens as many as it has requests under way; which it then uses is no matter."""
+    """A pool opens a connection for each request under way; later it may use any of them."""
     mock.play({"steps": [{"delay": "100ms", "times": 8}]})
     key = {"Authorization": f"Bearer {mock.api_key}"}
     with httpx.Client(base_url=mock.base_url, headers=key) as pool, ThreadPoolExecutor(8) as many:

@@ -1,4 +1,4 @@
-"""What the verdict does not know it does not call good, and what no client did it blames on none."""
+"""The verdict is never good without evidence, and blames no client for what it did not do."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def ask(mock: RemoteControl, body: Any = BODY) -> int:
 
 
 def everyone(server: RunningServer) -> dict[str, Any]:
-    """The verdict on all traffic."""
+    """Return the verdict on all keys together."""
     answer: dict[str, Any] = httpx.get(f"{server.url}/_mock/verdict").json()
     return answer
 
@@ -116,7 +116,7 @@ def test_a_journal_of_size_0_gives_no_good_verdict() -> None:
 
 
 def test_the_memory_of_dropped_entries_is_bounded_and_errs_toward_incomplete() -> None:
-    """Of more keys than are remembered, none is called complete that is not."""
+    """With more keys than it remembers, it calls none complete that is not."""
     with relace_mock.running(dimensions=8, journal_size=1, max_namespaces=3) as server:
         mocks = [server.control(f"rlc-many-{number}") for number in range(8)]
         for mock in mocks:
@@ -188,7 +188,7 @@ def test_an_early_retry_is_found_even_if_the_clock_stands_still_or_jumps(
 
 
 def test_a_retry_is_found_even_if_the_system_clock_is_set_back() -> None:
-    """As NTP does it: whenever the mock looks, it is an hour earlier."""
+    """NTP may do that. Here each look at the clock is an hour earlier."""
     told = iter(range(10**9, 0, -3600))
     transport = in_process_module._Transport(Pipeline(Settings(dimensions=8), lambda: next(told)))
     mock = transport.control("rlc-ntp")
@@ -201,7 +201,7 @@ def test_a_retry_is_found_even_if_the_system_clock_is_set_back() -> None:
 
 
 def test_a_retry_is_found_even_if_the_common_clock_is_reset() -> None:
-    """The common clock was moved, and is set back between a failure and its retry."""
+    """The clock of all keys was advanced, and is reset between a failure and its retry."""
     with relace_mock.running(dimensions=8) as server:
         mock = server.control("rlc-common")
         httpx.post(f"{server.url}/_mock/clock", json={"advance": 3600})
@@ -212,7 +212,7 @@ def test_a_retry_is_found_even_if_the_common_clock_is_reset() -> None:
         assert rules(mock.verdict()) == ["retried_non_retryable"]
 
 
-# Requests that no client of Relace makes.
+# Requests that no client of Relace sends.
 
 
 @pytest.mark.parametrize(
@@ -230,7 +230,7 @@ def test_a_retry_is_found_even_if_the_common_clock_is_reset() -> None:
     ],
 )
 def test_a_probe_does_not_count_in_the_verdict(method: str, path: str) -> None:
-    """Nor is it a request that was tested."""
+    """It is neither a finding nor a tested request."""
     with relace_mock.running(dimensions=8) as server:
         cookie = {"Cookie": "session=of-another-application", "User-Agent": "probe"}
         httpx.request(method, f"{server.url}{path}", headers=cookie)

@@ -1,4 +1,4 @@
-"""The private names of uvicorn on which `wire` and `protocols` rely: all there, and no others."""
+"""The private names of uvicorn that `wire` and `protocols` use exist, and are all listed."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from relace_mock.settings import Http
 
 
 def named(module: ModuleType) -> list[str]:
-    """The names that a module says it uses, in its docstring."""
+    """Return the names that the docstring of a module lists."""
     listed = re.findall(r"^- (``.*?):", module.__doc__ or "", re.MULTILINE)
     return [name for line in listed for name in re.findall(r"``(\w+)``", line)]
 
@@ -33,7 +33,7 @@ OF_BOTH = [name for name in named(protocols) if name not in OF_HTTPTOOLS]
 
 @pytest.fixture(scope="module")
 def seen() -> dict[str, Any]:
-    """The cycle of a request, and its protocol, of each HTTP parser."""
+    """Request cycle and protocol of a real request, for each HTTP parser."""
     found: dict[str, Any] = {}
     answer = Endpoint.__call__
     with pytest.MonkeyPatch.context() as patch:
@@ -85,7 +85,7 @@ def test_the_httptools_protocol_of_uvicorn_has_each_name_that_protocols_uses(
 
 def test_each_module_docstring_lists_every_private_name_of_uvicorn_it_uses() -> None:
     def used(module: ModuleType) -> set[str]:
-        """Attributes of cycles, and of uvicorn's part of `self`."""
+        """Return the attributes of cycles and of `super()` that a module uses."""
         found = set()
         for node in ast.walk(ast.parse(inspect.getsource(module))):
             if isinstance(node, ast.Attribute):

@@ -24,7 +24,7 @@ function playing(scenario, options = {}) {
   return { embed, requests, statuses };
 }
 
-/** The journal of a key, over a connection of its own: stories break those of fetch. */
+/** The journal of a key, over a connection of its own, because scenarios break those of fetch. */
 function journal(apiKey) {
   const url = new URL("/_mock/requests", process.env.RELACE_BASE_URL);
   const headers = { Authorization: `Bearer ${apiKey}` };
