@@ -18,7 +18,7 @@ from hypothesis import HealthCheck, settings
 
 import relace_mock
 import relace_mock.serving.server  # pytester drops what its test imports first, and NumPy loads only once
-from relace_mock import RunningServer
+from relace_mock import RemoteControl, RunningServer
 
 pytest_plugins = ["pytester"]
 # A test must not fail because the machine is busy.
@@ -82,6 +82,12 @@ def server(request: pytest.FixtureRequest) -> Iterator[RunningServer]:
         http=request.param, max_body=1_000_000, max_inputs=64, api_keys=("rlc-test", "rlc-other")
     ) as running:
         yield running
+
+
+@pytest.fixture
+def mock(running: RunningServer, request: pytest.FixtureRequest) -> RemoteControl:
+    """Control of a key that only this test has, on the ``running`` server of its file."""
+    return running.control(f"rlc-{abs(hash(request.node.nodeid))}")
 
 
 @pytest.fixture

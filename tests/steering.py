@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 import httpx
 
-from relace_mock import RunningServer
+from relace_mock import RemoteControl, RunningServer
 from tests import sockets
 from tests.conftest import KEY
 
@@ -37,10 +37,15 @@ def until(look: Callable[[], _Found | None], what: str) -> _Found:
     return found
 
 
-def ask(server: RunningServer, **given: Any) -> httpx.Response:
-    """Send a valid request to the endpoint, with what is ``given`` to httpx in place of that."""
-    options: dict[str, Any] = {"json": {"model": "m", "input": ["a"]}, "headers": KEY, **given}
-    return httpx.post(f"{server.base_url}/code/embed", **options)
+def ask(at: RunningServer | RemoteControl, body: Any = None, **given: Any) -> httpx.Response:
+    """Send a request to the endpoint: by default a valid one, with the key of the control.
+
+    What is ``given`` to httpx replaces the defaults.
+    """
+    key = {"Authorization": f"Bearer {at.api_key}"} if isinstance(at, RemoteControl) else KEY
+    body = {"model": "m", "input": ["a"]} if body is None else body
+    options: dict[str, Any] = {"json": body, "headers": key, "timeout": 60, **given}
+    return httpx.post(f"{at.base_url}/code/embed", **options)
 
 
 def entries(

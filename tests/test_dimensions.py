@@ -28,11 +28,6 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]
         yield server
 
 
-@pytest.fixture
-def mock(running: RunningServer, request: pytest.FixtureRequest) -> RemoteControl:
-    return running.control(f"rlc-{abs(hash(request.node.name))}")
-
-
 def ask(mock: RemoteControl, *, dtype: str = "float", **headers: str) -> httpx.Response:
     key = {"Authorization": f"Bearer {mock.api_key}"} | headers
     body = {"model": "m", "input": TEXTS, "output_dtype": dtype}

@@ -17,6 +17,7 @@ import relace_mock
 from relace_mock import RemoteControl, RunningServer, SettingsError, contract
 from relace_mock.validation import LONE_STRING
 from tests.conftest import KEY
+from tests.steering import ask
 
 LONE = {"model": "m", "input": "def add(a, b): return a + b"}
 LISTED = LONE | {"input": [LONE["input"]]}
@@ -32,16 +33,6 @@ def running() -> Iterator[RunningServer]:
 def documented() -> Iterator[RunningServer]:
     with relace_mock.running(dimensions=64, contract="documented") as server:
         yield server
-
-
-@pytest.fixture
-def mock(running: RunningServer, request: pytest.FixtureRequest) -> RemoteControl:
-    return running.control(f"rlc-{abs(hash(request.node.name))}")
-
-
-def ask(mock: RemoteControl, body: Any) -> httpx.Response:
-    key = {"Authorization": f"Bearer {mock.api_key}"}
-    return httpx.post(f"{mock.base_url}/code/embed", json=body, headers=key, timeout=60)
 
 
 @pytest.mark.parametrize("text", ["def add(a, b): return a + b", "", "é😀", "a\nb"])

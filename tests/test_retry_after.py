@@ -62,11 +62,6 @@ def running() -> Iterator[RunningServer]:
 
 
 @pytest.fixture
-def mock(running: RunningServer, request: pytest.FixtureRequest) -> RemoteControl:
-    return running.control(f"rlc-{abs(hash(request.node.name))}")
-
-
-@pytest.fixture
 def client(mock: RemoteControl) -> Iterator[httpx.Client]:
     key = {"Authorization": f"Bearer {mock.api_key}"}
     with httpx.Client(base_url=mock.base_url, headers=key) as client:

@@ -71,7 +71,7 @@ OTHERS = {"flaky", "rate-limit-free-tier"}
 
 
 @pytest.fixture(scope="module")
-def mock() -> Iterator[RunningServer]:
+def running() -> Iterator[RunningServer]:
     with relace_mock.running(dimensions=DIMENSIONS) as server:
         yield server
 
@@ -179,17 +179,17 @@ def test_every_bundled_scenario_has_a_test_in_this_file() -> None:
 
 
 @pytest.mark.parametrize("name", SEEN)
-def test_a_plain_client_sees_each_step_of_the_scenario(mock: RunningServer, name: str) -> None:
-    with playing(mock, name) as client:
+def test_a_plain_client_sees_each_step_of_the_scenario(running: RunningServer, name: str) -> None:
+    with playing(running, name) as client:
         for expected in SEEN[name]:
             patience = 0.2 if expected == "ReadTimeout" else 30
             assert see(client, patience) == expected
 
 
 def test_rate_limit_free_tier_counts_down_and_refills_after_a_minute(
-    mock: RunningServer,
+    running: RunningServer,
 ) -> None:
-    with playing(mock, "rate-limit-free-tier") as client:
+    with playing(running, "rate-limit-free-tier") as client:
         answers = [client.post("/v1/code/embed", json=BODY) for _ in range(4)]
         assert [answer.status_code for answer in answers] == [200, 200, 200, 429]
         assert {answer.headers["x-ratelimit-limit"] for answer in answers} == {"3"}
@@ -200,11 +200,13 @@ def test_rate_limit_free_tier_counts_down_and_refills_after_a_minute(
         assert see(client) == "200"
 
 
-def test_flaky_fails_one_request_in_five_the_same_ones_for_every_key(mock: RunningServer) -> None:
+def test_flaky_fails_one_request_in_five_the_same_ones_for_every_key(
+    running: RunningServer,
+) -> None:
     bodies = [BODY | {"model": f"model {number}"} for number in range(200)]
     fates = []
     for of in ("one", "another"):
-        with playing(mock, "flaky", of) as client:
+        with playing(running, "flaky", of) as client:
             fates.append([see(client, body=body)[:3] for body in bodies])
     assert fates[0] == fates[1]
     counts = {fate: fates[0].count(fate) for fate in set(fates[0])}
@@ -212,22 +214,22 @@ def test_flaky_fails_one_request_in_five_the_same_ones_for_every_key(mock: Runni
     assert 10 <= counts["500"] <= 30 and 10 <= counts["Rea"] <= 30
 
 
-def test_flaky_answers_every_body_after_some_retries(mock: RunningServer) -> None:
-    with playing(mock, "flaky", "retries") as client:
+def test_flaky_answers_every_body_after_some_retries(running: RunningServer) -> None:
+    with playing(running, "flaky", "retries") as client:
         for number in range(30):
             body = BODY | {"model": f"model {number}"}
             assert any(see(client, body=body).startswith("200") for _ in range(5))
 
 
-def test_slow_takes_two_seconds(mock: RunningServer) -> None:
-    with playing(mock, "slow", "patient") as client:
+def test_slow_takes_two_seconds(running: RunningServer) -> None:
+    with playing(running, "slow", "patient") as client:
         assert see(client) == "200"
         (entry,) = client.get("/_mock/requests").json()["requests"]
     assert entry["duration"] >= 1.95
 
 
-def test_outage_then_recovery_ends_with_a_slow_answer(mock: RunningServer) -> None:
-    with playing(mock, "outage-then-recovery", "slow") as client:
+def test_outage_then_recovery_ends_with_a_slow_answer(running: RunningServer) -> None:
+    with playing(running, "outage-then-recovery", "slow") as client:
         for _ in range(7):
             see(client)
         *_, last = client.get("/_mock/requests").json()["requests"]
@@ -235,9 +237,9 @@ def test_outage_then_recovery_ends_with_a_slow_answer(mock: RunningServer) -> No
 
 
 def test_slow_drip_outlives_a_read_timeout_and_takes_a_second_for_2000_bytes(
-    mock: RunningServer,
+    running: RunningServer,
 ) -> None:
-    with playing(mock, "slow-drip", "drip") as client:
+    with playing(running, "slow-drip", "drip") as client:
         answer = client.post("/v1/code/embed", json=BODY, timeout=5)
         (entry,) = client.get("/_mock/requests").json()["requests"]
     assert lie(answer.text) == ""
@@ -245,13 +247,13 @@ def test_slow_drip_outlives_a_read_timeout_and_takes_a_second_for_2000_bytes(
     assert entry["duration"] >= (len(answer.content) - 200) / 2000 * 0.9
 
 
-def test_stale_connection_closes_without_a_connection_header(mock: RunningServer) -> None:
+def test_stale_connection_closes_without_a_connection_header(running: RunningServer) -> None:
     content = json.dumps(BODY).encode()
     head = (
         f"POST /v1/code/embed HTTP/1.1\r\nHost: x\r\nContent-Length: {len(content)}\r\n"
         "Authorization: Bearer mock.stale-connection.raw\r\nContent-Type: application/json\r\n\r\n"
     )
-    with connect(mock.url) as connection:
+    with connect(running.url) as connection:
         connection.sendall(head.encode() + content)
         received = read_all(connection)
     assert received.startswith(b"HTTP/1.1 200 ")

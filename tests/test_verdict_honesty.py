@@ -15,13 +15,9 @@ from relace_mock import RemoteControl, RunningServer, Settings, Verdict
 from relace_mock.pipeline import Pipeline
 from relace_mock.serving import in_process as in_process_module
 from tests.sockets import connect, read_all
+from tests.steering import ask
 
 BODY = {"model": "m", "input": ["a"]}
-
-
-def ask(mock: RemoteControl, body: Any = BODY) -> int:
-    key = {"Authorization": f"Bearer {mock.api_key}"}
-    return httpx.post(f"{mock.base_url}/code/embed", json=body, headers=key).status_code
 
 
 def everyone(server: RunningServer) -> dict[str, Any]:
