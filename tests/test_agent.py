@@ -1,8 +1,9 @@
-"""Relace's own agent, as its public code asks: long chunks in batches, then lone queries.
+"""Relace's own agent: it sends long chunks in batches, then lone queries, as its public code does.
 
-Chunks of up to 112,000 characters (32,000 tokens of 3.5), 32 to a request, 4 requests in
-flight, ten minutes of patience, no retry, results read in the order they came, `usage` optional.
-A search query is a lone string. The files are those of Python's standard library.
+It sends chunks of up to 112,000 characters (32,000 tokens of 3.5), 32 to a request, with 4
+requests in flight and a timeout of ten minutes. It never retries, reads results in the order of
+the answer, and does not need `usage`. A search query is a lone string. The files here are those
+of Python's standard library.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Bad scenarios: each is refused with the place of the mistake and the reason.
 
-A row of the table is a text, the line of the refusal, the key, and words that must be in the
-message. What is accepted though it looks odd has a table of its own.
+A row of the table has a text, the line of the mistake, the key, and words that must be in the
+message. A second table has texts that look odd but are valid.
 """
 
 from __future__ import annotations
@@ -248,7 +248,7 @@ def steering() -> Iterator[Steering]:
 
 
 @every_bad_one
-def test_the_control_api_refuses_a_bad_scenario_with_the_message_of_a_file_and_keeps_the_old_one(
+def test_the_control_api_refuses_a_bad_scenario_like_a_file_and_keeps_the_old_one(
     name: str, steering: Steering, tmp_path: Path
 ) -> None:
     text = encoded(BAD[name][0])

@@ -1,8 +1,8 @@
 """Any scenario, with requests in any order, against a model that plays scenarios naively.
 
-The model writes a rule out as the endless list of the answers it gives. It does not know how
-chance is drawn: it learns from each draw between which limits the number must lie, and
-demands that the same number is drawn wherever seed, rule, body and count are the same.
+The model turns a rule into the endless list of its answers. It does not know how chance is
+drawn. Each draw tells it limits between which the number must lie, and it requires the same
+number wherever seed, rule, body and count are the same.
 """
 
 from __future__ import annotations
@@ -411,7 +411,7 @@ class Plays(RuleBasedStateMachine):
         drawn = (seed, index, name, arrivals)
         low, high = self.draws.get(drawn, (0.0, 1.0))
         low, high = (max(low, chance), high) if missed else (low, min(high, chance))
-        assert low < high, f"{drawn} was drawn twice, and not alike"
+        assert low < high, f"{drawn} gave two different numbers"
         self.draws[drawn] = low, high
 
     @invariant()

@@ -1,6 +1,6 @@
 """Every fault and every delay, as a socket, ``httpx`` and the official SDK see it.
 
-``docs/faults.md`` has what they see; here each of its cells is looked at again.
+``docs/faults.md`` has a table of what they see; the tests check each of its cells.
 """
 
 from __future__ import annotations

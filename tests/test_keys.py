@@ -163,7 +163,7 @@ def test_the_journal_shows_no_percent_encoded_key_in_a_query(running: RunningSer
     assert key not in text and quote(key) not in text and quote(key, safe="") not in text
 
 
-def test_a_request_with_a_latin_1_key_and_the_same_key_as_utf_8_in_its_body_is_journalled(
+def test_a_latin_1_key_repeated_in_a_utf_8_body_is_journalled(
     running: RunningServer,
 ) -> None:
     key = "clé-secret-1234"

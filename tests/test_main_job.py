@@ -1,8 +1,8 @@
 """The main job on real input: search Python's own source through the official SDK.
 
-``relace-mock serve`` runs as a user starts it; every function of ``json``, ``http`` and
-``email`` is embedded over a socket in batches of 32; three questions find their functions
-near the top of some eight hundred.
+``relace-mock serve`` runs as a user starts it. Every function of ``json``, ``http`` and
+``email`` is embedded over a socket in batches of 32. Then each question must find its function
+near the top of about eight hundred.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def functions() -> Iterator[tuple[str, str]]:
                     yield name, f"{name}: {ast.get_source_segment(source, node)}"
 
 
-# By chance a question would succeed once in twenty. The right answers rank 2nd to 8th with
+# Random vectors would answer one question in twenty. The right answers rank 2nd to 8th with
 # CPython 3.11; the corpus, and so the ranks, move with Python's version.
 NEAR_THE_TOP = 20
 

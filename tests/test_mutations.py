@@ -182,7 +182,7 @@ def test_the_official_sdk_reads_each_mutated_answer(steering: Steering, name: st
             with pytest.raises(json.JSONDecodeError):
                 ask()
         elif name in CONTENT_TYPES:
-            assert isinstance(ask(), str), "a content type that is not JSON's gives the text"
+            assert isinstance(ask(), str), "for any other content type the SDK returns the text"
         else:
             assert SHOWS[name](ask(), true.json())
 

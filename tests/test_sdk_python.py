@@ -1,9 +1,9 @@
 """What the official Python SDK does when the service fails, shown by the bundled scenarios.
 
 Every test plays one scenario to `relace` (2.1.0 when this was written), sync and async, and
-looks at what came out and, in the journal, at what was sent. The SDK has no method for
-embeddings: ``client.post`` returns what the JSON says, so it judges statuses and
-connections, not vectors.
+checks the result and, in the journal, the requests. The SDK has no method for embeddings:
+``client.post`` returns the JSON unchecked, so the SDK judges statuses and connections, not
+vectors.
 """
 
 from __future__ import annotations

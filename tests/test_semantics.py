@@ -68,7 +68,7 @@ def test_a_position_is_kept_for_each_key_and_scenario(server: RunningServer) -> 
     twice = {"X-Mock-Scenario": "rate-limited-twice"}
     one, other = Steering(server.url), Steering(server.url)
     assert [one.ask(headers=twice).status_code for _ in range(3)] == [429, 429, 200]
-    assert one.ask().status_code == 401, "the default stands where it stood"
+    assert one.ask().status_code == 401, "the position in the default has not moved"
     assert [other.ask(headers=twice).status_code for _ in range(2)] == [429, 429]
     assert one.ask(headers=twice).status_code == 200
 
@@ -111,7 +111,9 @@ def test_a_bad_key_is_reported_before_an_unknown_scenario() -> None:
         known = Steering(server.url, "rlc-known")
         assert known.ask({"model": "m"}, headers=wish).status_code == 400
         assert "no-such" in known.ask({"model": "m"}, headers=wish).json()["error"]
-        assert named(server, "server-error").ask().status_code == 500, "such a key is known"
+        assert named(server, "server-error").ask().status_code == 500, (
+            "a key that names its scenario is accepted"
+        )
 
 
 def test_installing_a_scenario_for_a_key_that_names_its_own_gets_409(server: RunningServer) -> None:
@@ -141,8 +143,10 @@ def test_prefer_is_accepted_in_every_spelling_of_its_rfc(steering: Steering, pre
 def test_prefer_changes_no_state_and_comes_after_validation(steering: Steering) -> None:
     steering.play({"status": 503})
     assert steering.ask({"model": "m"}, headers={"Prefer": "code=429"}).status_code == 400
-    assert steering.ask(headers={"Prefer": "code=200"}).status_code == 200, "past the script"
-    assert steering.ask().status_code == 503, "whose step was not used up"
+    assert steering.ask(headers={"Prefer": "code=200"}).status_code == 200, (
+        "Prefer bypasses the script"
+    )
+    assert steering.ask().status_code == 503, "the step of the script was not used up"
 
 
 def test_prefer_counts_no_attempt(steering: Steering) -> None:
@@ -180,9 +184,11 @@ def test_chance_depends_only_on_the_body_and_how_often_it_came(server: RunningSe
     assert apart == [list(column) for column in zip(*mixed, strict=True)]
     assert apart[0] != apart[1]
     assert all(5 < column.count(500) < 19 for column in apart)
-    assert len({tuple(column[n : n + 4]) for column in apart for n in range(20)}) > 8, "no cycle"
+    assert len({tuple(column[n : n + 4]) for column in apart for n in range(20)}) > 8, (
+        "the results repeat in no cycle"
+    )
     one.control("POST", "reset")
-    assert fates(one, bodies[0], 24) == apart[0], "a reset begins the count anew"
+    assert fates(one, bodies[0], 24) == apart[0], "a reset restarts the count"
     other.play(scenario | {"seed": 1})
     assert fates(other, bodies[0], 24) != apart[0]
 
@@ -269,7 +275,7 @@ def test_installing_again_resets_position_attempts_and_quota_and_keeps_the_journ
     entries = steering.journal()
     assert [entry["attempt"] for entry in entries] == [1, 2, 1, 1, 2, 1]
     times = [datetime.fromisoformat(entry["time"]) for entry in entries]
-    assert (times[3] - times[2]).total_seconds() >= 1000, "and the clock"
+    assert (times[3] - times[2]).total_seconds() >= 1000, "the clock stays advanced"
 
 
 def test_reset_rewinds_and_does_not_uninstall(steering: Steering) -> None:
@@ -280,7 +286,7 @@ def test_reset_rewinds_and_does_not_uninstall(steering: Steering) -> None:
     assert steering.journal() == []
     assert fates(steering, None, 2) == [500, 200]
     now = datetime.fromisoformat(steering.journal()[0]["time"])
-    assert abs((now - datetime.now(UTC)).total_seconds()) < 1000, "the clock is real again"
+    assert abs((now - datetime.now(UTC)).total_seconds()) < 1000, "reset restores the real time"
 
 
 def test_delete_restores_the_default(steering: Steering) -> None:
@@ -291,7 +297,7 @@ def test_delete_restores_the_default(steering: Steering) -> None:
     assert steering.ask().status_code == 401
 
 
-# The quota.
+# Quotas
 
 LIMIT = Limit(2, 60.0)
 

@@ -91,7 +91,7 @@ def test_serve_stops_while_vectors_are_computed(serve: Serve) -> None:
             received = b""
             with contextlib.suppress(ConnectionError):
                 received = connection.recv(1)
-    assert received == b"", "the computation was waited out"
+    assert received == b"", "the server finished the computation first"
     assert (process.popen.returncode, errors) == (0, "")
 
 

@@ -318,7 +318,7 @@ def test_a_namespace_idle_for_the_ttl_is_evicted_and_marked_as_lost(kind: str) -
     assert store.look("a").lost
     store.forget("b")
     assert store.update("a", None, stepped) == 0
-    assert store.look("a").lost, "it came back, but not with what it had"
+    assert store.look("a").lost, "the namespace came back without its old state"
     store.update("a", None, changed(State.reset))
     assert not store.look("a").lost
 

@@ -1,8 +1,8 @@
-"""Golden vectors: what the algorithm gave when it was fixed, and must always give.
+"""Golden vectors: results of the algorithm that must never change.
 
     python -m tests.golden
 
-writes them anew. Run that only when ``ALGORITHM`` goes up.
+writes them again. Run that only when ``ALGORITHM`` goes up.
 """
 
 from __future__ import annotations
