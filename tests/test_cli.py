@@ -208,7 +208,7 @@ def test_the_documented_command_switches_completion_on(shell: str) -> None:
     assert b"_RELACE_MOCK_COMPLETE" in done.stdout
 
 
-def test_help_and_version() -> None:
+def test_help_and_version_are_printed() -> None:
     assert b"serve" in run("--help").stdout
     assert run("--version").stdout.split()[-1].decode() == relace_mock.__version__
     nothing = run()

@@ -146,7 +146,7 @@ def test_a_one_shot_reset_meets_exactly_one_of_sixteen_clients(running: RunningS
         assert asyncio.run(at_once(running, key)) == {0: 1, 200: 15}, number
 
 
-def test_a_quota_lets_through_as_many_as_it_says(running: RunningServer) -> None:
+def test_a_quota_lets_exactly_its_number_of_requests_through(running: RunningServer) -> None:
     control = running.control("rlc-quota")
     for _ in range(ROUNDS // 10):
         control.play({"rate_limit": {"requests": 7, "per": "1h"}})

@@ -55,7 +55,7 @@ def test_vectors_have_unit_length(name: SpaceName, dimensions: int) -> None:
 
 
 @both
-def test_components_are_dense_centred_and_about_normal(name: SpaceName) -> None:
+def test_components_are_dense_centred_and_nearly_normal(name: SpaceName) -> None:
     """Law 2: sign bits carry information."""
     texts = [f"{text} {n}" for text in UNRELATED for n in range(8)]
     scaled = vectors(make(name), *texts) * np.sqrt(2560)

@@ -66,7 +66,7 @@ def test_a_room_imports_only_from_rooms_before_it(room: str) -> None:
             assert package not in ONLY or room in ONLY[package], f"{file.name} imports {package}"
 
 
-def test_the_kit_does_not_share_code_with_the_server_it_judges() -> None:
+def test_the_kit_shares_no_code_with_the_server_it_judges() -> None:
     for path in (ROOT / "contract_tests/relace_contract").rglob("*.py"):
         shared = {name for name in imports(path) if name.startswith("relace_mock")}
         # The client kit uses the public names of the mock only, like any test.

@@ -278,7 +278,7 @@ def test_installing_again_resets_position_attempts_and_quota_and_keeps_the_journ
     assert (times[3] - times[2]).total_seconds() >= 1000, "the clock stays advanced"
 
 
-def test_reset_rewinds_and_does_not_uninstall(steering: Steering) -> None:
+def test_reset_rewinds_the_scenario_and_keeps_it_installed(steering: Steering) -> None:
     steering.play({"status": 500})
     steering.control("POST", "clock", json={"advance": 5000})
     assert fates(steering, None, 2) == [500, 200]
@@ -329,7 +329,7 @@ def test_a_refusal_costs_nothing_even_if_the_quota_became_smaller_than_what_was_
     assert state.exceeded
 
 
-def test_a_request_over_the_quota_does_not_lengthen_it() -> None:
+def test_a_request_over_the_quota_does_not_extend_the_window() -> None:
     spent, _ = quota.charge(Spent(1000.0, 1060.0, 2), LIMIT, 1030.0, 1)
     assert spent == Spent(1000.0, 1060.0, 2)
 

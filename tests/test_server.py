@@ -42,7 +42,7 @@ def test_a_signal_stops_serve_with_exit_code_0_and_no_output_but_the_ready_line(
     assert (rest, errors) == ("", "")
 
 
-def test_a_second_signal_changes_nothing(serve: Serve) -> None:
+def test_a_second_signal_does_not_change_how_serve_stops(serve: Serve) -> None:
     with serve() as process:
         head = b"POST /v1/code/embed HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n"
         with connect(process.base_url) as connection:
@@ -96,7 +96,7 @@ def test_serve_stops_while_vectors_are_computed(serve: Serve) -> None:
 
 
 @pytest.mark.parametrize("http", ["auto", "httptools", "h11"])
-def test_each_http_implementation_answers(serve: Serve, http: str) -> None:
+def test_serve_answers_with_each_http_parser(serve: Serve, http: str) -> None:
     with serve("--http", http) as process:
         response = httpx.post(f"{process.base_url}/code/embed", json=BODY, headers=KEY)
     assert response.status_code == 200

@@ -54,5 +54,5 @@ def test_a_batch_costs_as_many_tokens_as_its_texts_alone(texts: list[str]) -> No
 
 
 @given(st.text(max_size=30), st.text(max_size=30))
-def test_more_text_never_costs_less(text: str, more: str) -> None:
+def test_more_text_never_costs_fewer_tokens(text: str, more: str) -> None:
     assert tokens(text + more) >= tokens(text)

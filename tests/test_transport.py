@@ -87,7 +87,7 @@ def test_a_body_over_the_limit_gets_413() -> None:
     assert client.post(URL, json=BODY).status_code == 413
 
 
-def test_settings_are_checked() -> None:
+def test_the_transport_refuses_bad_settings() -> None:
     with pytest.raises(relace_mock.SettingsError):
         relace_mock.transport(dimensions=1)
 
