@@ -28,7 +28,7 @@ _numbers = itertools.count()
 def until(look: Callable[[], _Found | None], what: str) -> _Found:
     """Call ``look`` until it returns something true, and return that; fail after a minute.
 
-    ``what`` names in the failure what did not come.
+    The message of the failure names ``what`` did not come.
     """
     deadline = time.monotonic() + 60
     while not (found := look()):
@@ -38,9 +38,9 @@ def until(look: Callable[[], _Found | None], what: str) -> _Found:
 
 
 def ask(at: RunningServer | RemoteControl, body: Any = None, **given: Any) -> httpx.Response:
-    """Send a request to the endpoint: by default a valid one, with the key of the control.
+    """Send a valid request to the endpoint: to a server with ``KEY``, or with the key of a control.
 
-    What is ``given`` to httpx replaces the defaults.
+    ``body`` replaces the JSON, and ``given`` any other argument of httpx.
     """
     key = {"Authorization": f"Bearer {at.api_key}"} if isinstance(at, RemoteControl) else KEY
     body = {"model": "m", "input": ["a"]} if body is None else body
@@ -53,7 +53,7 @@ def entries(
 ) -> list[dict[str, Any]]:
     """Return the journal of all keys once it has ``count`` entries and none is pending.
 
-    With ``pending``, entries may be. ``filters`` are those of the control API.
+    With ``pending``, do not wait for the pending ones. ``filters`` are those of the control API.
     """
 
     def look() -> tuple[list[dict[str, Any]]] | None:
