@@ -1,4 +1,4 @@
-"""Servers that the tests share."""
+"""Servers, clients and settings that the tests share."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ from hypothesis import HealthCheck, settings
 
 import relace_mock
 import relace_mock.serving.server  # pytester drops what its test imports first, and NumPy loads only once
-from relace_mock import RunningServer
+from relace_mock import RemoteControl, RunningServer
 
 pytest_plugins = ["pytester"]
-# A busy machine is no reason to fail.
+# A test must not fail because the machine is busy.
 settings.register_profile("steady", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("steady")
-# A process takes a third of a second to start, and hundreds of tests start a server. Those that
-# are about the process say `thread=False`.
+# A server process takes a third of a second to start, and hundreds of tests start a server. Tests
+# of the process itself say `thread=False`.
 setattr(relace_mock, "running", functools.partial(relace_mock.running, thread=True))  # noqa: B010 - mypy takes no assignment to a function
-# A shell starts what runs in the background with SIGINT ignored, and every child inherits that.
+# A shell starts background jobs with SIGINT ignored, and every child process inherits that.
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 JAVASCRIPT = Path(__file__).parent / "javascript"
-#: For pytest in pytest: without what takes long to load and is not needed.
+#: Options for pytest inside pytest: skip plugins that load slowly and are not needed.
 QUICKLY = tuple(
     f"-pno:{plugin}" for plugin in ("cacheprovider", "schemathesis", "hypothesispytest", "anyio")
 )
@@ -41,7 +41,7 @@ Serve = Callable[..., contextlib.AbstractContextManager["Process"]]
 
 
 class Process:
-    """``relace-mock serve`` as a user starts it, once it has said that it is ready."""
+    """A ``relace-mock serve`` process that has printed its ready line."""
 
     def __init__(self, arguments: tuple[str, ...], environment: dict[str, str]) -> None:
         self.popen = subprocess.Popen(
@@ -61,7 +61,7 @@ class Process:
 
 @pytest.fixture(scope="session")
 def serve() -> Serve:
-    """Starts ``relace-mock serve`` with options, and stops it at the end of the block."""
+    """Start ``relace-mock serve`` with options, and stop it at the end of the block."""
 
     @contextlib.contextmanager
     def start(*arguments: str, **environment: str) -> Iterator[Process]:
@@ -77,11 +77,17 @@ def serve() -> Serve:
 
 @pytest.fixture(scope="session", params=["httptools", "h11"])
 def server(request: pytest.FixtureRequest) -> Iterator[RunningServer]:
-    """A server with each of uvicorn's HTTP implementations, and small limits."""
+    """A server with small limits, once with each HTTP parser of uvicorn."""
     with relace_mock.running(
         http=request.param, max_body=1_000_000, max_inputs=64, api_keys=("rlc-test", "rlc-other")
     ) as running:
         yield running
+
+
+@pytest.fixture
+def mock(running: RunningServer, request: pytest.FixtureRequest) -> RemoteControl:
+    """Control of a key that only this test has, on the ``running`` server of its file."""
+    return running.control(f"rlc-{abs(hash(request.node.nodeid))}")
 
 
 @pytest.fixture
@@ -93,7 +99,7 @@ def client(server: RunningServer) -> Iterator[httpx.Client]:
 
 @pytest.fixture(scope="session")
 def node() -> str:
-    """Where Node is, if what it needs is there too."""
+    """Path of Node; skip the test if Node or its packages are missing."""
     path = shutil.which("node")
     if path is None or not (JAVASCRIPT / "node_modules").is_dir():
         missing = "Node, or `npm ci` in tests/javascript"

@@ -1,4 +1,4 @@
-"""One key of a running server, as the tests steer and watch it."""
+"""Ask a running server, read its journal, and steer what it does to one key."""
 
 from __future__ import annotations
 
@@ -11,28 +11,66 @@ import time
 import weakref
 from collections.abc import Callable
 from typing import Any, TypeVar
-from urllib.parse import urlsplit
 
 import httpx
 
+from relace_mock import RemoteControl, RunningServer
+from tests import sockets
+from tests.conftest import KEY
+
 BODY = {"model": "relace-embed-v1", "input": ["a", "b"]}
-#: For servers without TLS: to read the authorities of the system takes a while each time.
+#: For servers without TLS: reading the system's certificate authorities takes time.
 NO_AUTHORITIES = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 _Found = TypeVar("_Found")
 _numbers = itertools.count()
 
 
 def until(look: Callable[[], _Found | None], what: str) -> _Found:
-    """What ``look`` finds, as soon as it finds something; a minute is for ever."""
+    """Call ``look`` until it returns something true, and return that; fail after a minute.
+
+    The message of the failure names ``what`` did not come.
+    """
     deadline = time.monotonic() + 60
     while not (found := look()):
-        assert time.monotonic() < deadline, f"this never came: {what}"
+        assert time.monotonic() < deadline, f"this did not come within a minute: {what}"
         time.sleep(0.005)
     return found
 
 
+def ask(at: RunningServer | RemoteControl, body: Any = None, **given: Any) -> httpx.Response:
+    """Send a valid request to the endpoint: to a server with ``KEY``, or with the key of a control.
+
+    ``body`` replaces the JSON, and ``given`` any other argument of httpx.
+    """
+    key = {"Authorization": f"Bearer {at.api_key}"} if isinstance(at, RemoteControl) else KEY
+    body = {"model": "m", "input": ["a"]} if body is None else body
+    options: dict[str, Any] = {"json": body, "headers": key, "timeout": 60, **given}
+    return httpx.post(f"{at.base_url}/code/embed", **options)
+
+
+def entries(
+    server: RunningServer, count: int = 0, *, pending: bool = False, **filters: Any
+) -> list[dict[str, Any]]:
+    """Return the journal of all keys once it has ``count`` entries and none is pending.
+
+    With ``pending``, do not wait for the pending ones. ``filters`` are those of the control API.
+    """
+
+    def look() -> tuple[list[dict[str, Any]]] | None:
+        response = httpx.get(f"{server.url}/_mock/requests", params=filters)
+        assert response.status_code == 200, response.text
+        found: list[dict[str, Any]] = response.json()["requests"]
+        over = pending or all(entry["outcome"] != "pending" for entry in found)
+        return (found,) if over and len(found) >= count else None
+
+    return until(look, f"a journal of {count} entries")[0]
+
+
 class Steering:
-    """A key that no one else has, and what it plays. ``url`` is the server's, without ``/v1``."""
+    """A key of its own: ask with it, and control what it gets.
+
+    ``url`` is the server's, without ``/v1``.
+    """
 
     def __init__(
         self, url: str, key: str | None = None, context: ssl.SSLContext | None = None
@@ -48,43 +86,42 @@ class Steering:
         weakref.finalize(self, self._client.close)
 
     def control(self, method: str, path: str, **request: Any) -> httpx.Response:
-        """The answer of the control API to a request of this key."""
+        """Send a request of this key to the control API."""
         return self._client.request(method, f"/_mock/{path}", **request)
 
     def play(self, scenario: Any, *more: Any) -> None:
-        """Install a scenario: a mapping, or its steps."""
+        """Install a scenario, given as a mapping or as its steps."""
         if "steps" not in scenario and "rules" not in scenario and "rate_limit" not in scenario:
             scenario = {"steps": [scenario, *more]}
         response = self.control("PUT", "scenario", json=scenario)
         assert response.status_code == 200, response.text
 
     def ask(self, body: Any = None, **request: Any) -> httpx.Response:
-        """An answer of the endpoint."""
+        """Send a request of this key to the endpoint."""
         return self._client.post("/v1/code/embed", json=body or BODY, **request)
 
     def journal(self, **filters: Any) -> list[dict[str, Any]]:
-        """The entries of this key."""
+        """Return the journal entries of this key."""
         response = self.control("GET", "requests", params=filters)
         assert response.status_code == 200, response.text
         entries: list[dict[str, Any]] = response.json()["requests"]
         return entries
 
     def last(self) -> dict[str, Any]:
-        """The last entry, once its exchange is over."""
+        """Return the last entry of this key once it is not pending."""
 
         def look() -> dict[str, Any] | None:
-            entries = self.journal()
-            return entries[-1] if entries and entries[-1]["outcome"] != "pending" else None
+            found = self.journal()
+            return found[-1] if found and found[-1]["outcome"] != "pending" else None
 
         return until(look, "an entry that is not pending")
 
     def connect(self) -> socket.socket:
-        """A TCP connection to the server, without TLS."""
-        url = urlsplit(self.url)
-        return socket.create_connection((url.hostname, url.port), timeout=60)
+        """Open a TCP connection to the server, without TLS."""
+        return sockets.connect(self.url)
 
     def request(self, body: bytes | None = None, *headers: str) -> bytes:
-        """The bytes of a request."""
+        """Write a request of this key as bytes."""
         body = json.dumps(BODY).encode() if body is None else body
         head = [
             "POST /v1/code/embed HTTP/1.1",

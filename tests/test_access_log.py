@@ -1,4 +1,4 @@
-"""The access log: a line on standard error for each request, and none that anybody waits for."""
+"""The access log: one line on standard error for each request, which no request waits for."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def lines_of(serve: Serve, *options: str, ask: int = 1) -> list[str]:
     return errors.splitlines()
 
 
-def test_a_request_is_one_line_with_what_it_was_and_what_answered(serve: Serve) -> None:
+def test_each_request_is_logged_as_one_line_with_its_status_and_scenario(serve: Serve) -> None:
     first, second, third = lines_of(serve, "--access-log", "--scenario", "server-error-once", ask=2)
     beginning = r"\d\d:\d\d:\d\d\.\d{3}  [0-9a-f]{8}   "
     assert re.fullmatch(
@@ -39,12 +39,14 @@ def test_a_request_is_one_line_with_what_it_was_and_what_answered(serve: Serve) 
     assert SECRET not in first + second + third
 
 
-def test_there_is_no_access_log_where_standard_error_is_no_terminal(serve: Serve) -> None:
+def test_the_access_log_is_off_by_default_when_standard_error_is_not_a_terminal(
+    serve: Serve,
+) -> None:
     assert lines_of(serve) == []
 
 
-def test_an_access_log_that_nobody_reads_holds_up_no_request(serve: Serve) -> None:
-    """A pipe takes 64 KB; here some 120 KB are written to one."""
+def test_requests_are_answered_even_if_nobody_reads_the_access_log(serve: Serve) -> None:
+    """A pipe holds 64 KB; the server writes about 120 KB to one here."""
     with serve("--access-log", "--dimensions", "8") as process:
         assert process.popen.stderr is not None
         with httpx.Client(headers={"Authorization": "Bearer rlc-test"}) as client:

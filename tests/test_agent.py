@@ -1,8 +1,9 @@
-"""Relace's own agent, as its public code asks: long chunks in batches, then lone queries.
+"""Relace's own agent: it sends long chunks in batches, then lone queries, as its public code does.
 
-Chunks of up to 112,000 characters (32,000 tokens of 3.5), 32 to a request, 4 requests in
-flight, ten minutes of patience, no retry, results read in the order they came, `usage` optional.
-A search query is a lone string. The files are those of Python's standard library.
+It sends chunks of up to 112,000 characters (32,000 tokens of 3.5), 32 to a request, with 4
+requests in flight and a timeout of ten minutes. It never retries, reads results in the order of
+the answer, and does not need `usage`. A search query is a lone string. The files here are those
+of Python's standard library.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ class Chunk(NamedTuple):
 
 
 def chunks() -> Iterator[Chunk]:
-    """The sources, cut as the agent cuts them."""
+    """Cut the sources into chunks as the agent does."""
     files = [
         *LIBRARY.glob("*.py"),
         *(f for name in FOLDERS for f in (LIBRARY / name).rglob("*.py")),
@@ -46,7 +47,7 @@ def chunks() -> Iterator[Chunk]:
 
 
 class Agent:
-    """Indexes chunks and searches them."""
+    """A client that indexes chunks and searches them."""
 
     def __init__(self, client: httpx.AsyncClient) -> None:
         self._client = client
@@ -54,7 +55,7 @@ class Agent:
         self.tokens = 0
 
     async def embed(self, texts: str | list[str]) -> np.ndarray[Any, Any]:
-        """The vectors, in the order that the service gave them."""
+        """Return the vectors of a batch, in the order of the answer."""
         async with self._free:
             body = {"model": "relace-embed-v1", "input": texts}
             response = await self._client.post("/code/embed", json=body)
@@ -64,7 +65,7 @@ class Agent:
         return np.array([result["embedding"] for result in answer["results"]])
 
     async def index(self, texts: list[str]) -> np.ndarray[Any, Any]:
-        """The vectors of all texts."""
+        """Return the vectors of all texts."""
         batches = [texts[start : start + BATCH] for start in range(0, len(texts), BATCH)]
         return np.concatenate(await asyncio.gather(*map(self.embed, batches)))
 
@@ -80,8 +81,8 @@ QUERIES = {
 
 
 @pytest.mark.parametrize("dimensions", [2560, 1024])
-def test_it_indexes_a_tree_and_finds_what_it_asks_for(dimensions: int) -> None:
-    """The right file is among the best three, and the client is judged to be a good one."""
+def test_the_agent_indexes_a_tree_and_finds_the_file_it_searches_for(dimensions: int) -> None:
+    """The right file is among the best three, and the verdict on the agent is good."""
 
     async def search(mock: relace_mock.RemoteControl) -> dict[str, list[str]]:
         key = {"Authorization": f"Bearer {mock.api_key}"}
@@ -109,7 +110,7 @@ def test_it_indexes_a_tree_and_finds_what_it_asks_for(dimensions: int) -> None:
         assert [request.json()["input"] for request in noted] == list(QUERIES)
 
 
-def test_chunks_are_as_long_and_as_many_as_the_agent_sends() -> None:
+def test_the_chunks_have_the_length_and_number_that_the_agent_sends() -> None:
     lengths = [len(chunk.text) for chunk in chunks()]
     assert max(lengths) == CHUNK
     assert len(lengths) > IN_FLIGHT * BATCH

@@ -1,4 +1,4 @@
-"""The pages beside the endpoint."""
+"""The pages beside the endpoint: health and the OpenAPI documents."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from relace_mock.settings import Contract
 from tests.conftest import KEY
 
 
-def test_health_tells_how_the_stores_are_filled() -> None:
+def test_health_shows_the_size_of_cache_journal_and_namespaces() -> None:
     body = {"model": "m", "input": ["a", "b", "a"]}
     with (
         relace_mock.running(dimensions=64, seed=5) as server,
@@ -38,7 +38,7 @@ def test_health_tells_how_the_stores_are_filled() -> None:
     assert (cache["rows"], cache["hits"], cache["misses"]) == (2, 3, 3)
 
 
-def test_the_contract_is_served_where_tools_look_for_it(client: httpx.Client) -> None:
+def test_the_contract_is_served_as_openapi_json_and_openapi_yaml(client: httpx.Client) -> None:
     as_json, as_yaml = client.get("/openapi.json"), client.get("/openapi.yaml")
     assert as_json.headers["content-type"] == "application/json"
     assert as_yaml.headers["content-type"] == "application/yaml"
@@ -46,7 +46,7 @@ def test_the_contract_is_served_where_tools_look_for_it(client: httpx.Client) ->
     assert client.head("/openapi.json").content == b""
 
 
-def test_a_page_keeps_the_connection(client: httpx.Client) -> None:
+def test_the_pages_keep_the_connection_open(client: httpx.Client) -> None:
     streams = [
         client.get(path).extensions["network_stream"]
         for path in ("/openapi.json", "/openapi.yaml", "/_mock/health", "/nowhere")
@@ -55,7 +55,7 @@ def test_a_page_keeps_the_connection(client: httpx.Client) -> None:
     assert "connection" not in client.get("/openapi.json").headers
 
 
-def test_other_methods_on_a_page_are_a_405_with_allow(client: httpx.Client) -> None:
+def test_another_method_on_a_page_gets_405_with_allow(client: httpx.Client) -> None:
     response = client.post("/openapi.json")
     assert response.status_code == 405
     assert response.headers["allow"] == "GET, HEAD"
@@ -63,14 +63,16 @@ def test_other_methods_on_a_page_are_a_405_with_allow(client: httpx.Client) -> N
 
 
 @pytest.mark.parametrize("path", ["/openapi.json", "/openapi.yaml", "/_mock/openapi.json"])
-def test_servers_is_the_server_that_was_asked(client: httpx.Client, path: str) -> None:
+def test_the_document_lists_the_asked_server_as_its_only_server(
+    client: httpx.Client, path: str
+) -> None:
     document = yaml.safe_load(client.get(path).text)
     base = str(client.base_url).rstrip("/")
     assert [server["url"] for server in document["servers"]] == [base]
     validate_openapi(document)
 
 
-def test_the_live_hosts_are_no_servers(client: httpx.Client) -> None:
+def test_the_live_hosts_are_not_listed_as_servers(client: httpx.Client) -> None:
     document = client.get("/openapi.json").json()
     live = [server["url"] for server in document["x-live-servers"]]
     assert "https://embeddings.endpoint.relace.run" in live
@@ -86,7 +88,7 @@ def test_the_live_hosts_are_no_servers(client: httpx.Client) -> None:
     ],
 )
 @pytest.mark.parametrize("path", ["/openapi.json", "/openapi.yaml", "/_mock/openapi.json"])
-def test_servers_follows_the_name_that_the_client_used(
+def test_the_document_names_the_server_by_the_host_header(
     client: httpx.Client, path: str, host: str, url: str
 ) -> None:
     document = yaml.safe_load(client.get(path, headers={"Host": host}).text)
@@ -94,21 +96,23 @@ def test_servers_follows_the_name_that_the_client_used(
 
 
 @pytest.mark.parametrize("host", ["", "a b", 'x"y', "user@host", "host/path", "host:port"])
-def test_a_host_that_is_none_is_replaced_by_the_address(client: httpx.Client, host: str) -> None:
+def test_an_invalid_host_header_is_replaced_by_the_server_address(
+    client: httpx.Client, host: str
+) -> None:
     response = client.get("/openapi.json", headers={"Host": host})
     base = str(client.base_url).rstrip("/")
     assert [each["url"] for each in response.json()["servers"]] == [base]
 
 
 @pytest.mark.parametrize("mode", get_args(Contract))
-def test_the_address_of_this_server_stands_once_in_the_files(mode: Contract) -> None:
-    """All that is served differs from the file in this one place."""
+def test_each_served_file_holds_the_server_address_once(mode: Contract) -> None:
+    """The served document differs from the file in this one place only."""
     assert contract.served_yaml(mode).count(b"http://127.0.0.1:8080") == 1
     assert contract.served_json(mode).count(b"http://127.0.0.1:8080") == 1
 
 
 @pytest.mark.parametrize("path", ["/openapi.json", "/openapi.yaml"])
-def test_without_a_socket_the_documents_are_served_too(path: str) -> None:
+def test_the_documents_are_served_in_process(path: str) -> None:
     transport = relace_mock.transport()
     with httpx.Client(transport=transport, base_url="https://api.relace.run") as client:
         document = yaml.safe_load(client.get(path).text)
@@ -117,7 +121,7 @@ def test_without_a_socket_the_documents_are_served_too(path: str) -> None:
     assert transport.control("k").requests == []
 
 
-def test_tools_that_read_the_document_find_the_server_in_it(client: httpx.Client) -> None:
+def test_schemathesis_finds_the_server_in_the_document(client: httpx.Client) -> None:
     schema = schemathesis.openapi.from_url(f"{str(client.base_url).rstrip('/')}/openapi.json")
     assert schema.get_base_url().rstrip("/") == str(client.base_url).rstrip("/")
     case = schema["/v1/code/embed"]["POST"].Case(body={"model": "m", "input": ["a"]})

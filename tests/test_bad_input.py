@@ -1,4 +1,4 @@
-"""Bad requests: each gets its own message in the documented envelope, on a live connection."""
+"""Bad requests: each gets its own message as JSON, and the connection stays open."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ TEXTS: dict[str, tuple[bytes, str]] = {
 
 
 def refused(client: httpx.Client, status: int, **request: Any) -> str:
-    """The message of a refusal; its envelope is the documented one and the connection lives."""
+    """Return the message of a refusal, after checking its JSON form and that the connection stays."""
     headers = {"Content-Type": JSON} | request.pop("headers", {})
     headers = {name: value for name, value in headers.items() if value is not None}
     response = client.request(**({"method": "POST", "url": PATH} | request), headers=headers)
@@ -111,14 +111,14 @@ def refused(client: httpx.Client, status: int, **request: Any) -> str:
 
 
 @pytest.mark.parametrize(("body", "message"), BODIES.values(), ids=BODIES)
-def test_each_fault_of_the_body_has_its_message(
+def test_each_error_in_the_body_has_its_own_message(
     client: httpx.Client, body: object, message: str
 ) -> None:
     assert refused(client, 400, content=json.dumps(body)) == message
 
 
 @pytest.mark.parametrize(("body", "message"), TEXTS.values(), ids=TEXTS)
-def test_each_fault_of_the_json_has_its_message(
+def test_each_error_in_the_json_has_its_own_message(
     client: httpx.Client, body: bytes, message: str
 ) -> None:
     said = refused(client, 400, content=body)
@@ -141,7 +141,7 @@ def test_each_fault_of_the_json_has_its_message(
         ("application/json; charset=latin-1", "charset must be utf-8, as JSON is UTF-8 (RFC 8259)"),
     ],
 )
-def test_each_fault_of_the_content_type_has_its_message(
+def test_each_error_in_the_content_type_has_its_own_message(
     client: httpx.Client, content_type: str | None, message: str
 ) -> None:
     headers = {"Content-Type": content_type}
@@ -179,18 +179,18 @@ def test_an_identity_encoding_is_accepted(client: httpx.Client) -> None:
     assert client.post(PATH, content=json.dumps(GOOD), headers=headers).status_code == 200
 
 
-def test_as_many_inputs_as_are_allowed_are_answered(client: httpx.Client) -> None:
+def test_the_largest_allowed_number_of_inputs_is_answered(client: httpx.Client) -> None:
     response = client.post(PATH, json=GOOD | {"input": ["a"] * 64})
     assert len(response.json()["results"]) == 64
 
 
 @pytest.mark.parametrize("method", ["GET", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"])
-def test_other_methods_are_a_405_with_allow(client: httpx.Client, method: str) -> None:
+def test_other_methods_get_405_with_allow(client: httpx.Client, method: str) -> None:
     assert refused(client, 405, method=method) == f"{method} is not allowed here: use POST"
     assert client.request(method, PATH).headers["allow"] == "POST"
 
 
-def test_head_is_a_405_without_a_body(client: httpx.Client) -> None:
+def test_head_gets_405_without_a_body(client: httpx.Client) -> None:
     response = client.head(PATH)
     assert (response.status_code, response.content) == (405, b"")
 
@@ -198,7 +198,7 @@ def test_head_is_a_405_without_a_body(client: httpx.Client) -> None:
 @pytest.mark.parametrize(
     "path", ["/", "/v1", "/v1/code/embed/", "/v1/code", "//v1/code/embed", "/v1/v1/code/embed"]
 )
-def test_unknown_paths_are_a_404_that_names_the_endpoint(client: httpx.Client, path: str) -> None:
+def test_unknown_paths_get_404_that_names_the_endpoint(client: httpx.Client, path: str) -> None:
     said = refused(client, 404, url=str(client.base_url) + path, content=b"{}")
     assert said == "Bad Request: Route not found: the endpoint is POST /v1/code/embed"
 
@@ -209,8 +209,8 @@ def test_unknown_fields_and_repeated_fields_are_accepted(client: httpx.Client) -
     assert response.status_code == 200
 
 
-def test_of_several_faults_the_same_is_told_in_every_process() -> None:
-    """Whatever the seed of Python's hashes, which orders sets."""
+def test_every_process_reports_the_same_one_of_several_errors() -> None:
+    """The seed of Python's hashes, which orders sets, must not matter."""
     body = {"model": 1, "input": 2, "output_dtype": 3}
     check = (
         "import httpx, relace_mock\n"
@@ -232,7 +232,7 @@ def test_of_several_faults_the_same_is_told_in_every_process() -> None:
     assert len(told) == 1
 
 
-def test_too_many_inputs_are_a_413_that_names_the_setting(client: httpx.Client) -> None:
+def test_too_many_inputs_get_413_that_names_the_setting(client: httpx.Client) -> None:
     said = refused(client, 413, content=json.dumps(GOOD | {"input": ["a"] * 65}))
     assert said == (
         "input has 65 texts, but this server accepts at most 64 in a request (--max-inputs)"

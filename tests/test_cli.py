@@ -65,14 +65,16 @@ def test_embed_writes_numpy_files(dtype: str, numbers: str) -> None:
         (["a", "--format", "csv"], b"", "'csv' is not one of 'json', 'npy'"),
     ],
 )
-def test_what_embed_cannot_do_is_one_line(arguments: list[str], stdin: bytes, words: str) -> None:
+def test_embed_reports_each_error_in_one_line(
+    arguments: list[str], stdin: bytes, words: str
+) -> None:
     done = run("embed", *arguments, stdin=stdin)
     assert (done.returncode, done.stdout) == (2, b"")
     (line,) = done.stderr.decode().splitlines()
     assert line.startswith("relace-mock: ") and words in line
 
 
-def test_an_argument_that_is_not_utf8_is_one_line() -> None:
+def test_an_argument_that_is_not_utf8_is_reported_in_one_line() -> None:
     done = subprocess.run(
         [*map(str.encode, COMMAND), b"embed", b"\xff"], capture_output=True, check=False
     )
@@ -95,7 +97,7 @@ def test_an_argument_that_is_not_utf8_is_one_line() -> None:
         pytest.param("--help >/dev/full", "[Errno 28] No space left on device", marks=FULL),
     ],
 )
-def test_closed_and_full_streams_are_one_line(redirection: str, words: str) -> None:
+def test_closed_and_full_streams_are_reported_in_one_line(redirection: str, words: str) -> None:
     done = subprocess.run(  # noqa: S602 - the shell's redirections are the test
         f"{shlex.join(COMMAND)} {redirection}",
         shell=True,
@@ -108,7 +110,7 @@ def test_closed_and_full_streams_are_one_line(redirection: str, words: str) -> N
     assert len(done.stderr.splitlines()) == 1
 
 
-def test_a_word_that_is_no_command_is_not_repeated() -> None:
+def test_an_unknown_command_is_not_repeated_in_the_message() -> None:
     done = run("rlc-secret", "serve")
     assert (done.returncode, done.stdout) == (2, b"")
     assert (
@@ -138,7 +140,7 @@ def test_a_word_that_is_no_command_is_not_repeated() -> None:
         (["serve", "port", "1"], "each value needs its option: did you mean --port?"),
     ],
 )
-def test_a_misspelt_word_suggests_the_nearest(arguments: list[str], words: str) -> None:
+def test_a_misspelt_word_gets_the_nearest_word_suggested(arguments: list[str], words: str) -> None:
     done = run(*arguments)
     assert (done.returncode, done.stdout) == (2, b"")
     (line,) = done.stderr.decode().splitlines()
@@ -148,7 +150,7 @@ def test_a_misspelt_word_suggests_the_nearest(arguments: list[str], words: str) 
 @pytest.mark.parametrize(
     "arguments", [["rlc-secret"], ["serve", "rlc-secret"], ["serve", "--rlc-secret"]]
 )
-def test_a_word_that_is_like_nothing_is_not_repeated(arguments: list[str]) -> None:
+def test_an_unknown_word_without_a_near_match_is_not_repeated(arguments: list[str]) -> None:
     done = run(*arguments)
     assert done.returncode == 2
     assert b"rlc-secret" not in done.stderr
@@ -174,7 +176,7 @@ def test_every_help_has_examples(command: list[str]) -> None:
 
 
 def completed(*words: str, shell: str = "bash") -> list[str]:
-    """What a shell offers for the last word."""
+    """Return what a shell offers to complete the last word."""
     variables = {
         "_RELACE_MOCK_COMPLETE": f"{shell}_complete",
         "COMP_WORDS": shlex.join(["relace-mock", *words]),
@@ -195,14 +197,14 @@ def test_the_shell_completes_the_names_of_scenarios(tmp_path: Path) -> None:
     assert completed("serve", "--scenario", "./sc") == ["file,./sc"]
 
 
-def test_a_bad_scenario_file_does_not_disturb_completion(tmp_path: Path) -> None:
+def test_completion_works_beside_a_bad_scenario_file(tmp_path: Path) -> None:
     (tmp_path / "bad.yaml").write_text("steps: 5")
     words = ["serve", "--scenarios", str(tmp_path), "--scenario", "flak"]
     assert completed(*words) == ["plain,flaky"]
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
-def test_completion_is_switched_on_as_the_page_says(shell: str) -> None:
+def test_the_documented_command_switches_completion_on(shell: str) -> None:
     page = (Path(__file__).parent.parent / "docs" / "settings.md").read_text()
     assert f"_RELACE_MOCK_COMPLETE={shell}_source relace-mock" in page
     variables = {"_RELACE_MOCK_COMPLETE": f"{shell}_source"}
@@ -210,15 +212,15 @@ def test_completion_is_switched_on_as_the_page_says(shell: str) -> None:
     assert b"_RELACE_MOCK_COMPLETE" in done.stdout
 
 
-def test_help_and_version() -> None:
+def test_help_and_version_are_printed() -> None:
     assert b"serve" in run("--help").stdout
     assert run("--version").stdout.split()[-1].decode() == relace_mock.__version__
     nothing = run()
     assert nothing.returncode == 2 and b"Usage" in nothing.stderr
 
 
-def test_public_names_stay_what_they_are_when_every_module_is_imported() -> None:
-    """A module of the same name would take the place of ``transport``."""
+def test_importing_every_module_overwrites_no_public_name() -> None:
+    """A module named ``transport`` would replace the function of that name."""
     check = (
         "import importlib, pkgutil, relace_mock\n"
         "for module in pkgutil.iter_modules(relace_mock.__path__):\n"
@@ -230,7 +232,7 @@ def test_public_names_stay_what_they_are_when_every_module_is_imported() -> None
     assert set(done.stdout.split()) == {"function", "str", "type"}  # and no module
 
 
-def test_public_names_are_what_the_package_exports() -> None:
+def test_every_name_in_all_can_be_imported() -> None:
     for name in relace_mock.__all__:
         assert getattr(relace_mock, name) is not None
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):

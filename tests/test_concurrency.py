@@ -1,4 +1,4 @@
-"""Many clients at once: each step of a script is seen once, and chance is the same."""
+"""Many clients at once: each step is played once, and chance fails the same bodies."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import relace_mock
 from relace_mock import RunningServer
 from tests.conftest import Serve
 
-#: Rounds; `nox -s proof` plays more.
+#: Rounds of each test; `nox -s proof` runs more.
 ROUNDS = int(os.environ.get("TEST_ROUNDS", "100"))
 
 
@@ -26,27 +26,27 @@ def running(request: pytest.FixtureRequest) -> Iterator[RunningServer]:
 
 
 class Client:
-    """A connection that is kept, and the statuses that came on it."""
+    """A client that keeps one connection."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._reader, self._writer = reader, writer
 
     async def ask(self, key: str, *texts: str) -> int:
-        """The status of one answer; 0 for a connection that was reset."""
+        """Return the status of one answer; 0 if the connection was reset."""
         body = json.dumps({"model": "m", "input": texts}).encode()
         self._writer.write(
             b"POST /v1/code/embed HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %b\r\n"
             b"Content-Type: application/json\r\nContent-Length: %d\r\n\r\n%b"
             % (key.encode(), len(body), body)
         )
-        try:
-            head = await self._reader.readuntil(b"\r\n\r\n")
-        except (ConnectionError, asyncio.IncompleteReadError):
-            return 0
-        length = next(
-            int(line[15:]) for line in head.split(b"\r\n") if line.startswith(b"content-length:")
-        )
-        await self._reader.readexactly(length)
+        async with asyncio.timeout(60):
+            try:
+                head = await self._reader.readuntil(b"\r\n\r\n")
+            except (ConnectionError, asyncio.IncompleteReadError):
+                return 0
+            lines = head.split(b"\r\n")
+            length = next(int(line[15:]) for line in lines if line.startswith(b"content-length:"))
+            await self._reader.readexactly(length)
         return int(head[9:12])
 
     def close(self) -> None:
@@ -71,7 +71,7 @@ def test_a_one_shot_failure_meets_exactly_one_of_sixteen_clients(running: Runnin
     asyncio.run(play())
 
 
-def test_a_script_of_several_steps_is_dealt_out_without_loss(running: RunningServer) -> None:
+def test_sixteen_clients_together_get_every_step_of_a_script_once(running: RunningServer) -> None:
     steps = [{"status": 401}, {"status": 429, "times": 5}, {"status": 503, "times": 3}]
     running.control("rlc-dealt").play({"steps": steps})
 
@@ -85,10 +85,10 @@ def test_a_script_of_several_steps_is_dealt_out_without_loss(running: RunningSer
     assert asyncio.run(play()) == {401: 1, 429: 5, 503: 3, 200: 7}
 
 
-def test_chance_deals_the_same_fates_to_one_client_and_to_thirty_two(
+def test_chance_fails_the_same_bodies_for_one_client_and_for_thirty_two(
     running: RunningServer,
 ) -> None:
-    """A key that is new, and another order: the fate of a body depends on neither."""
+    """Whether a body fails depends neither on the key nor on the order of requests."""
     rule = {"when": {}, "chance": 0.2, "steps": [{"status": 500}], "repeat": True}
     texts = [f"text {number}" for number in range(320)]
 
@@ -113,7 +113,7 @@ def test_chance_deals_the_same_fates_to_one_client_and_to_thirty_two(
     assert 0.1 < failed / len(texts) < 0.3
 
 
-def test_clients_of_different_keys_do_not_meet(running: RunningServer) -> None:
+def test_clients_with_different_keys_do_not_affect_each_other(running: RunningServer) -> None:
     async def play() -> None:
         clients = await asyncio.gather(*(connect(running) for _ in range(16)))
         keys = [f"rlc-own-{number}" for number in range(16)]
@@ -132,7 +132,7 @@ def test_clients_of_different_keys_do_not_meet(running: RunningServer) -> None:
 
 
 async def at_once(server: RunningServer, key: str) -> Counter[int]:
-    """What sixteen clients get that ask for the same in the same moment."""
+    """Send the same request from sixteen clients at once; count the statuses."""
     clients = await asyncio.gather(*(connect(server) for _ in range(16)))
     statuses = await asyncio.gather(*(client.ask(key, "same") for client in clients))
     for client in clients:
@@ -146,15 +146,17 @@ def test_a_one_shot_reset_meets_exactly_one_of_sixteen_clients(running: RunningS
         assert asyncio.run(at_once(running, key)) == {0: 1, 200: 15}, number
 
 
-def test_a_quota_lets_through_as_many_as_it_says(running: RunningServer) -> None:
+def test_a_quota_lets_exactly_its_number_of_requests_through(running: RunningServer) -> None:
     control = running.control("rlc-quota")
     for _ in range(ROUNDS // 10):
         control.play({"rate_limit": {"requests": 7, "per": "1h"}})
         assert asyncio.run(at_once(running, control.api_key)) == {200: 7, 429: 9}
 
 
-def test_each_time_that_a_body_comes_has_its_fate(running: RunningServer) -> None:
-    """Whichever connection brings it: as many fail at 32 as at 1."""
+def test_chance_fails_one_repeated_body_as_often_on_32_connections_as_on_one(
+    running: RunningServer,
+) -> None:
+    """It does not matter which connection a request comes on."""
     rule = {"when": {}, "chance": 0.5, "steps": [{"status": 500}], "repeat": True}
 
     async def fates(key: str, connections: int) -> Counter[int]:
@@ -177,7 +179,7 @@ def test_each_time_that_a_body_comes_has_its_fate(running: RunningServer) -> Non
 
 
 async def answers_until_all_have_one(server: RunningServer, clients: int) -> list[int]:
-    """How many answers each of so many clients has when the last one gets its first."""
+    """Count the answers of each client until every client has at least one."""
     counts = [0] * clients
     texts = [f"{number} words " * 8000 for number in range(8)]
 
@@ -196,8 +198,8 @@ async def answers_until_all_have_one(server: RunningServer, clients: int) -> lis
     return counts
 
 
-def test_newcomers_are_let_in_while_vectors_are_computed_for_others(serve: Serve) -> None:
-    """With uvloop one connection is accepted in a turn of the loop: the last would wait for all."""
+def test_new_connections_are_accepted_while_vectors_are_computed(serve: Serve) -> None:
+    """Uvloop accepts one connection a turn of its loop: the last client could wait for all others."""
     with serve("--dimensions", "8", "--cache-bytes", "0") as process:
         counts = asyncio.run(answers_until_all_have_one(RunningServer(process.base_url), 24))
     assert max(counts) <= 6, counts

@@ -1,4 +1,4 @@
-"""``openapi.yaml`` is sound, says how it knows each thing, and is kept by the server."""
+"""``openapi.yaml`` is valid, names a source for each claim, and the server keeps to it."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from tests.conftest import KEY
 
 CONTRACT = contract.as_dict()
 LABELS = ("documented", "observed", "policy")
-# What describes a schema rather than constrains what it describes.
+# Keys that describe a schema and constrain no value.
 DESCRIPTIVE = {"description", "properties", "items", "$ref", "x-provenance"}
 
 
-def test_it_is_valid_openapi() -> None:
+def test_the_contract_is_valid_openapi() -> None:
     validate_openapi(CONTRACT)
 
 
@@ -33,7 +33,7 @@ def test_both_packages_find_the_same_contract() -> None:
 
 
 def schemas(node: object, path: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
-    """Every schema object, the nested ones too."""
+    """Yield every schema object with its path, nested ones included."""
     if isinstance(node, dict):
         for name, child in node.items():
             here = f"{path}/{name}"
@@ -80,13 +80,13 @@ def test_every_server_operation_status_and_header_says_how_it_is_known() -> None
         (500, "Error fetching from origin server"),
     ],
 )
-def test_the_documented_messages_are_its_examples(status: int, message: str) -> None:
+def test_the_contract_has_each_documented_message_as_an_example(status: int, message: str) -> None:
     response = CONTRACT["paths"]["/v1/code/embed"]["post"]["responses"][str(status)]
     examples = response["content"]["application/json"]["examples"].values()
     assert message in [example["value"]["error"] for example in examples]
 
 
-def test_its_examples_match_its_schemas() -> None:
+def test_the_examples_of_the_contract_match_its_schemas() -> None:
     operation = CONTRACT["paths"]["/v1/code/embed"]["post"]
     contents = [operation["requestBody"], *operation["responses"].values()]
     for content in contents:
@@ -96,10 +96,10 @@ def test_its_examples_match_its_schemas() -> None:
             assert contract.validator(name).is_valid(example["value"])
 
 
-def test_every_documented_refusal_takes_its_message_from_the_contract(
+def test_documented_refusals_take_their_messages_from_the_contract(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Change every message in openapi.yaml, and the server says the new ones."""
+    """Change every message in the contract: the server must send the new ones."""
     changed = copy.deepcopy(CONTRACT)
     for response in changed["paths"]["/v1/code/embed"]["post"]["responses"].values():
         examples = response["content"]["application/json"].get("examples", {})
@@ -119,7 +119,7 @@ def test_every_documented_refusal_takes_its_message_from_the_contract(
         assert rendering.message(refusal).startswith(f"another {refusal.example}")
 
 
-def test_the_validator_is_of_the_dialect_that_openapi_3_1_uses() -> None:
+def test_the_validator_uses_the_schema_dialect_of_openapi_3_1() -> None:
     assert isinstance(contract.validator("EmbedRequest"), Draft202012Validator)
 
 
@@ -140,10 +140,10 @@ SCHEMA = schemathesis.openapi.from_path(str(relace_contract.contract.path()))
 
 @SCHEMA.parametrize()
 @settings(max_examples=50)
-def test_schemathesis_finds_no_departure_from_the_contract(
+def test_schemathesis_finds_no_answer_against_the_contract(
     case: Any, server: RunningServer
 ) -> None:
-    """Whatever a request is, status, content type, headers and body are declared ones."""
+    """The contract declares the status, content type, headers and body of every answer."""
     response = case.call(base_url=server.url, headers=KEY)
     case.validate_response(
         response,

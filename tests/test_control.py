@@ -53,18 +53,18 @@ SCHEMA = schemathesis.openapi.from_dict(document())
 
 @SCHEMA.parametrize()
 @settings(max_examples=25)
-def test_schemathesis_finds_no_departure_from_the_description(
+def test_schemathesis_finds_no_answer_against_the_description(
     case: Any, running: RunningServer
 ) -> None:
-    """Whatever a control request is, status, content type and body are declared ones."""
+    """The description declares the status, content type and body of every answer."""
     response = case.call(base_url=running.url, headers=KEY)
     case.validate_response(
         response,
         excluded_checks=[
-            # A scenario that fits the schema may still be impossible (a step that is never
-            # reached): the schema says what one can say of it.
+            # A scenario may be valid by the schema but impossible: no schema can say that a step
+            # is never reached.
             schemathesis.checks.CHECKS.get_one("positive_data_acceptance"),
-            # What fits one of the alternatives of a body may break another.
+            # A body may be valid by one alternative of its schema and invalid by another.
             schemathesis.checks.CHECKS.get_one("negative_data_rejection"),
             # The endpoints work without a key; see the tests below for who may use them.
             schemathesis.checks.CHECKS.get_one("ignored_auth"),
@@ -87,7 +87,7 @@ def test_schemathesis_finds_no_departure_from_the_description(
         ("POST", "/reset", b"[", "the body is not JSON"),
     ],
 )
-def test_a_bad_request_changes_nothing_and_says_what_is_wrong(
+def test_a_bad_control_request_changes_nothing_and_says_what_is_wrong(
     control: httpx.Client, method: str, path: str, body: bytes, problem: str
 ) -> None:
     control.put("/scenario", json={"name": "server-error"})
@@ -98,26 +98,26 @@ def test_a_bad_request_changes_nothing_and_says_what_is_wrong(
     assert control.get("/scenario").json() == before
 
 
-def test_a_scenario_may_come_as_yaml(control: httpx.Client) -> None:
-    answer = control.put("/scenario", content="# a story\nname: mine\nsteps:\n- status: 500\n")
+def test_a_scenario_may_be_sent_as_yaml(control: httpx.Client) -> None:
+    answer = control.put("/scenario", content="# a scenario\nname: mine\nsteps:\n- status: 500\n")
     assert (answer.status_code, answer.json()["name"]) == (200, "mine")
     assert answer.json()["position"] == [{"rule": 0, "steps": [{"given": 0, "times": 1}]}]
 
 
-def test_a_key_that_names_its_scenario_plays_no_other(control: httpx.Client) -> None:
+def test_no_scenario_can_be_installed_for_a_key_that_names_its_own(control: httpx.Client) -> None:
     key = {"Authorization": "Bearer mock.flaky.x"}
     answer = control.put("/scenario", json={"name": "ok"}, headers=key)
     assert answer.status_code == 409
     assert control.get("/scenario", headers=key).json()["name"] == "flaky"
 
 
-def test_a_malformed_key_is_not_taken_for_none(control: httpx.Client) -> None:
-    """It would act on the server's default, where one key was meant."""
+def test_a_malformed_key_is_refused_and_not_treated_as_a_missing_key(control: httpx.Client) -> None:
+    """Without a key, the request would change the default of the server."""
     answer = control.put("/scenario", json={"name": "ok"}, headers={"Authorization": "Basic x"})
     assert answer.status_code == 400
 
 
-def test_without_a_key_the_default_is_played_to_every_key_without_its_own(
+def test_a_scenario_installed_without_a_key_is_the_default_of_all_other_keys(
     running: RunningServer, control: httpx.Client
 ) -> None:
     def ask(key: str) -> int:
@@ -138,7 +138,7 @@ def test_without_a_key_the_default_is_played_to_every_key_without_its_own(
     assert ask("rlc-b") == 200
 
 
-def test_the_clock_of_one_key_is_not_anothers(running: RunningServer) -> None:
+def test_each_key_has_its_own_clock(running: RunningServer) -> None:
     one, other = running.control("rlc-one"), running.control("rlc-other")
     before = other.position()
     now = json.loads(
@@ -168,12 +168,19 @@ def test_a_web_page_cannot_steer_the_mock(control: httpx.Client, headers: dict[s
 
 
 @pytest.mark.parametrize("host", ["localhost", "localhost:8080", "[::1]:8080", "127.0.0.1"])
-def test_this_machine_may_by_any_of_its_names(control: httpx.Client, host: str) -> None:
+def test_this_machine_may_steer_the_mock_under_any_of_its_names(
+    control: httpx.Client, host: str
+) -> None:
     headers = {"Host": host, "Origin": f"http://{host}"}
     assert control.get("/requests", headers=headers).status_code == 200
 
 
-def test_off_loopback_there_is_no_control_without_the_token() -> None:
+def test_the_control_api_in_process_needs_no_guard_against_web_pages() -> None:
+    with httpx.Client(transport=relace_mock.transport(), base_url="http://mock") as client:
+        assert client.get("/_mock/scenario").status_code == 200
+
+
+def test_beyond_loopback_the_control_api_needs_the_token() -> None:
     with relace_mock.running(host="0.0.0.0", dimensions=8) as server:  # noqa: S104 - what is tested
         url = server.url.replace("0.0.0.0", "127.0.0.1")  # noqa: S104 - as above
         for token in ({}, {"X-Mock-Control-Token": "guess"}):
@@ -186,7 +193,7 @@ def test_off_loopback_there_is_no_control_without_the_token() -> None:
 TOKEN = "s3cret-token"
 
 
-def test_the_token_opens_and_nothing_else_does() -> None:
+def test_only_the_token_opens_the_control_api() -> None:
     with relace_mock.running(control_token=TOKEN, dimensions=8) as server:
         for token, status in [(TOKEN, 200), ("s3cret", 403), ("", 403), ("ü", 403)]:
             headers = {b"X-Mock-Control-Token": token.encode()}
@@ -213,7 +220,7 @@ def said(process: Process) -> str:
 
 
 def write(path: Path, text: str) -> None:
-    """Replace a file at once, as editors do."""
+    """Replace a file atomically, as editors do."""
     path.with_suffix(".new").write_text(text)
     path.with_suffix(".new").replace(path)
 
@@ -221,24 +228,24 @@ def write(path: Path, text: str) -> None:
 def test_an_edited_scenario_is_played_and_a_bad_edit_keeps_the_old_one(
     serve: Serve, tmp_path: Path
 ) -> None:
-    story = tmp_path / "story.yaml"
-    write(story, "steps: [{status: 500, times: forever}]")
-    with serve("--scenario", str(story), "--reload", "--dimensions", "8") as process:
+    path = tmp_path / "story.yaml"
+    write(path, "steps: [{status: 500, times: forever}]")
+    with serve("--scenario", str(path), "--reload", "--dimensions", "8") as process:
         assert status(process) == 500
-        write(story, "steps: [{status: 503, times: forever}]")
-        assert said(process) == f"relace-mock: scenario story read again from {story}\n"
+        write(path, "steps: [{status: 503, times: forever}]")
+        assert said(process) == f"relace-mock: scenario story read again from {path}\n"
         assert status(process) == 503
-        write(story, "steps: [{statsu: 500}]")
+        write(path, "steps: [{statsu: 500}]")
         line = said(process)
-        assert line.startswith(f"relace-mock: {story}:1:10: steps[0].statsu: is not a key here")
+        assert line.startswith(f"relace-mock: {path}:1:10: steps[0].statsu: is not a key here")
         assert line.endswith("; the last good version stays\n")
         assert status(process) == 503
-        write(story, "steps: [{status: 400, times: forever}]")
+        write(path, "steps: [{status: 400, times: forever}]")
         assert "read again" in said(process)
         assert status(process) == 400
 
 
-def test_scenarios_come_and_go_with_their_files(serve: Serve, tmp_path: Path) -> None:
+def test_reload_adds_and_removes_scenarios_with_their_files(serve: Serve, tmp_path: Path) -> None:
     with serve("--scenarios", str(tmp_path), "--reload", "--dimensions", "8") as process:
         write(tmp_path / "late.yaml", "steps: [{status: 500}]")
         assert "scenario late read again" in said(process)
@@ -251,26 +258,26 @@ def test_scenarios_come_and_go_with_their_files(serve: Serve, tmp_path: Path) ->
         assert "scenario late is gone" in said(process)
 
 
-def test_a_file_that_is_lost_keeps_its_last_version_and_is_told_of_once(
+def test_a_deleted_scenario_file_is_reported_once_and_its_last_version_stays(
     serve: Serve, tmp_path: Path
 ) -> None:
-    story = tmp_path / "story.yaml"
-    write(story, "steps: [{status: 500, times: forever}]")
-    with serve("--scenario", str(story), "--reload", "--dimensions", "8") as process:
-        story.unlink()
+    path = tmp_path / "story.yaml"
+    write(path, "steps: [{status: 500, times: forever}]")
+    with serve("--scenario", str(path), "--reload", "--dimensions", "8") as process:
+        path.unlink()
         assert said(process).endswith(
             "cannot be read: No such file or directory; the last good version stays\n"
         )
         assert status(process) == 500
-        write(story, "steps: [{status: 503, times: forever}]")
+        write(path, "steps: [{status: 503, times: forever}]")
         assert "read again" in said(process)
 
 
-def test_without_reload_a_file_is_read_once(serve: Serve, tmp_path: Path) -> None:
-    story = tmp_path / "story.yaml"
-    write(story, "steps: [{status: 500, times: forever}]")
-    with serve("--scenario", str(story), "--dimensions", "8") as process:
-        write(story, "steps: [{status: 503, times: forever}]")
+def test_a_file_is_read_once_when_reload_is_off(serve: Serve, tmp_path: Path) -> None:
+    path = tmp_path / "story.yaml"
+    write(path, "steps: [{status: 500, times: forever}]")
+    with serve("--scenario", str(path), "--dimensions", "8") as process:
+        write(path, "steps: [{status: 503, times: forever}]")
         assert status(process) == 500
 
 
@@ -278,17 +285,17 @@ def test_without_reload_a_file_is_read_once(serve: Serve, tmp_path: Path) -> Non
     "headers",
     [{"Host": "["}, {"Host": "a]b"}, {"Origin": "http://["}, {"Host": ""}, {"Origin": "null"}],
 )
-def test_a_host_that_cannot_be_read_is_a_foreign_one(
+def test_an_unreadable_host_or_origin_is_refused_as_foreign(
     control: httpx.Client, headers: dict[str, str]
 ) -> None:
     assert control.get("/scenario", headers=headers).status_code == 403
 
 
 @pytest.mark.parametrize("headers", [KEY, {"Authorization": ""}], ids=["a key", "the default"])
-def test_a_clock_cannot_be_moved_out_of_the_calendar(
+def test_a_clock_cannot_be_advanced_past_the_end_of_the_calendar(
     running: RunningServer, headers: dict[str, str]
 ) -> None:
-    """It is refused, and what has a date goes on to have one."""
+    """The advance is refused, and dates in headers and journal stay valid."""
     fields = {name: value for name, value in headers.items() if value}
     with httpx.Client(base_url=f"{running.url}/_mock", headers=fields) as control:
         answers = [control.post("/clock", json={"advance": 3_153_600_000}) for _ in range(11)]
@@ -316,7 +323,7 @@ def test_a_clock_cannot_be_moved_out_of_the_calendar(
         lambda time: time.replace("+00:00", ""),
     ],
 )
-def test_since_takes_a_time_as_the_journal_writes_it(
+def test_since_accepts_a_time_as_the_journal_writes_it(
     running: RunningServer, spelling: Callable[[str], str]
 ) -> None:
     steering = Steering(running.url)
@@ -331,7 +338,7 @@ def test_since_takes_a_time_as_the_journal_writes_it(
 
 
 @pytest.mark.parametrize("zone", ["+05:30", "%2B05:30", "-08:00"])
-def test_since_takes_a_time_of_another_zone(running: RunningServer, zone: str) -> None:
+def test_since_accepts_a_time_in_another_time_zone(running: RunningServer, zone: str) -> None:
     steering = Steering(running.url)
     steering.ask()
     moment = datetime.fromisoformat(steering.journal()[0]["time"])
@@ -344,7 +351,7 @@ def test_since_takes_a_time_of_another_zone(running: RunningServer, zone: str) -
 
 
 @pytest.mark.parametrize("value", ["yesterday", "12:00 00:00", "2026-11-25T04:00:00 0", "T 00"])
-def test_since_refuses_what_is_no_time(running: RunningServer, value: str) -> None:
+def test_since_refuses_a_value_that_is_not_a_time(running: RunningServer, value: str) -> None:
     answer = Steering(running.url).control("GET", f"requests?since={value}")
     assert answer.status_code == 400
     assert answer.json()["error"].startswith("since must be seconds since 1970, or a time as ")
@@ -359,5 +366,5 @@ def test_a_request_that_a_browser_calls_cross_site_cannot_steer(
 
 
 @pytest.mark.parametrize("site", ["same-origin", "same-site", "none"])
-def test_other_requests_of_a_browser_may_steer(control: httpx.Client, site: str) -> None:
+def test_same_site_requests_of_a_browser_may_steer(control: httpx.Client, site: str) -> None:
     assert control.get("/requests", headers={"Sec-Fetch-Site": site}).status_code == 200

@@ -25,7 +25,7 @@ ALLOW = "access-control-allow-origin"
 
 @pytest.fixture(scope="module", params=["httptools", "h11", "in process"])
 def client(request: pytest.FixtureRequest) -> Iterator[httpx.Client]:
-    """A client of a mock that is open to two origins, over a socket and without one."""
+    """A client of a mock that allows two origins, over a socket and in process."""
     cors = (PAGE, "HTTP://localhost:3000")
     if request.param == "in process":
         transport = relace_mock.transport(cors=cors, max_inputs=4)
@@ -45,7 +45,7 @@ def named(value: str) -> set[str]:
 
 
 @pytest.mark.parametrize("path", ["/v1/code/embed", "/openapi.json", "/elsewhere"])
-def test_a_preflight_of_an_allowed_page_is_answered(client: httpx.Client, path: str) -> None:
+def test_a_preflight_from_an_allowed_page_is_answered(client: httpx.Client, path: str) -> None:
     response = client.options(path, headers=ASKS)
     assert (response.status_code, response.content) == (204, b"")
     assert response.headers[ALLOW] == PAGE
@@ -59,7 +59,7 @@ def test_a_preflight_of_an_allowed_page_is_answered(client: httpx.Client, path: 
     assert "origin" in named(response.headers["vary"])
 
 
-def test_a_preflight_that_asks_for_no_fields_learns_those_that_the_endpoint_needs(
+def test_a_preflight_without_requested_headers_is_told_the_headers_of_the_endpoint(
     client: httpx.Client,
 ) -> None:
     asks = {name: value for name, value in ASKS.items() if not name.endswith("Headers")}
@@ -67,13 +67,13 @@ def test_a_preflight_that_asks_for_no_fields_learns_those_that_the_endpoint_need
     assert named(allowed) == {"authorization", "content-type"}
 
 
-def test_a_page_may_reach_this_machine_from_a_public_network(client: httpx.Client) -> None:
+def test_a_preflight_for_private_network_access_is_allowed(client: httpx.Client) -> None:
     asks = ASKS | {"Access-Control-Request-Private-Network": "true"}
     response = client.options("/v1/code/embed", headers=asks)
     assert response.headers["access-control-allow-private-network"] == "true"
 
 
-def test_a_preflight_is_no_request_of_the_client_under_test(client: httpx.Client) -> None:
+def test_a_preflight_is_neither_journalled_nor_judged(client: httpx.Client) -> None:
     client.delete("/_mock/requests")
     client.options("/v1/code/embed", headers=ASKS)
     client.options("/v1/code/embed", headers=ASKS | {"Origin": "https://evil.example"})
@@ -99,7 +99,7 @@ def test_a_preflight_is_no_request_of_the_client_under_test(client: httpx.Client
         ({"method": "GET", "url": "/openapi.json"}, 200),
     ],
 )
-def test_every_answer_may_be_read_by_an_allowed_page(
+def test_an_allowed_page_may_read_every_answer(
     client: httpx.Client, request_: dict[str, Any], status: int
 ) -> None:
     sent = {"method": "POST", "url": "/v1/code/embed"} | request_
@@ -117,7 +117,7 @@ def test_every_answer_may_be_read_by_an_allowed_page(
     }
 
 
-def test_a_step_may_set_a_field_otherwise(client: httpx.Client) -> None:
+def test_a_step_may_override_a_cors_header(client: httpx.Client) -> None:
     scenario = {"steps": [{"status": 500, "headers": {"Access-Control-Allow-Origin": "null"}}]}
     client.put("/_mock/scenario", json=scenario)
     response = client.post("/v1/code/embed", json=BODY, headers=ORIGIN)
@@ -125,7 +125,7 @@ def test_a_step_may_set_a_field_otherwise(client: httpx.Client) -> None:
     assert response.headers.get_list(ALLOW) == ["null"]
 
 
-def test_a_slow_answer_may_be_read_too(client: httpx.Client) -> None:
+def test_an_allowed_page_may_read_a_dripped_answer(client: httpx.Client) -> None:
     client.put("/_mock/scenario", json={"steps": [{"fault": "drip", "bytes_per_second": 1e9}]})
     response = client.post("/v1/code/embed", json=BODY, headers=ORIGIN)
     client.delete("/_mock/scenario")
@@ -136,7 +136,7 @@ def test_a_slow_answer_may_be_read_too(client: httpx.Client) -> None:
     "origin",
     ["https://evil.example", "http://app.example", "https://app.example:8443", "null", "*"],
 )
-def test_a_page_of_another_origin_may_not_read(client: httpx.Client, origin: str) -> None:
+def test_a_page_of_another_origin_may_not_read_answers(client: httpx.Client, origin: str) -> None:
     response = client.post("/v1/code/embed", json=BODY, headers={"Origin": origin})
     assert ALLOW not in response.headers
     assert response.headers["vary"] == "origin"  # so that no cache gives it to another page
@@ -146,7 +146,7 @@ def test_a_page_of_another_origin_may_not_read(client: httpx.Client, origin: str
     assert "--cors" in refused.json()["error"]
 
 
-def test_origins_are_compared_as_browsers_write_them(client: httpx.Client) -> None:
+def test_origins_match_without_regard_to_case_or_default_port(client: httpx.Client) -> None:
     origin = "http://localhost:3000"
     response = client.post("/v1/code/embed", json=BODY, headers={"Origin": origin})
     assert response.headers[ALLOW] == origin
@@ -156,7 +156,7 @@ def test_origins_are_compared_as_browsers_write_them(client: httpx.Client) -> No
 
 
 @pytest.mark.parametrize("path", ["/_mock/requests", "/_mock/health", "/_mock/", "/_mock"])
-def test_the_control_api_is_never_open(path: str) -> None:
+def test_no_page_may_read_the_control_api(path: str) -> None:
     with relace_mock.running(cors=("*",), dimensions=8) as server:
         for method in ("OPTIONS", "GET"):
             response = httpx.request(method, server.url + path, headers=ASKS)
@@ -164,7 +164,7 @@ def test_the_control_api_is_never_open(path: str) -> None:
             assert response.status_code >= 400 or path == "/_mock/health"
 
 
-def test_a_star_opens_answers_to_every_page(serve: Serve) -> None:
+def test_cors_with_a_star_lets_every_page_read_answers(serve: Serve) -> None:
     with serve("--cors", "*") as process:
         url = f"{process.base_url}/code/embed"
         for origin in ("https://a.example", "null"):
@@ -174,7 +174,9 @@ def test_a_star_opens_answers_to_every_page(serve: Serve) -> None:
             assert answer.headers[ALLOW] == "*"
 
 
-def test_the_option_is_repeatable_and_the_variable_has_blanks(serve: Serve) -> None:
+def test_the_option_may_be_repeated_and_the_variable_separates_origins_by_blanks(
+    serve: Serve,
+) -> None:
     for process_ in (
         serve("--cors", "https://a.example", "--cors", "https://b.example"),
         serve(RELACE_MOCK_CORS="https://a.example https://b.example"),
@@ -185,7 +187,7 @@ def test_the_option_is_repeatable_and_the_variable_has_blanks(serve: Serve) -> N
                 assert httpx.options(url, headers=ASKS | {"Origin": origin}).status_code == 204
 
 
-def test_without_the_option_no_page_may_read() -> None:
+def test_no_page_may_read_answers_when_the_option_is_missing() -> None:
     with relace_mock.running(dimensions=8) as server:
         steering = Steering(server.url)
         asked = httpx.options(f"{server.base_url}/code/embed", headers=ASKS)
@@ -221,7 +223,7 @@ def test_what_is_no_origin_is_refused(origin: str) -> None:
     "origin",
     ["*", "https://a", "http://localhost:3000", "http://[::1]:80", "chrome-extension://abc"],
 )
-def test_what_browsers_send_as_an_origin_is_taken(origin: str) -> None:
+def test_every_form_of_origin_that_browsers_send_is_accepted(origin: str) -> None:
     assert relace_mock.Settings(cors=(origin,)).cors == (origin,)
     with pytest.raises(relace_mock.SettingsError, match="tuple of origins"):
         relace_mock.Settings(cors=origin)  # type: ignore[arg-type]  # what is tested

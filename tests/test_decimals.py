@@ -25,5 +25,5 @@ def test_one_and_minus_one_can_be_written() -> None:
 
 
 @given(st.lists(st.integers(-SCALE, SCALE), min_size=1, max_size=20))
-def test_what_is_written_reads_as_the_nearest_doubles(values: list[int]) -> None:
+def test_written_numbers_are_read_back_as_the_nearest_doubles(values: list[int]) -> None:
     assert json.loads(written(*values)) == [value / SCALE for value in values]

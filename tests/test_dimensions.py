@@ -28,11 +28,6 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]
         yield server
 
 
-@pytest.fixture
-def mock(running: RunningServer, request: pytest.FixtureRequest) -> RemoteControl:
-    return running.control(f"rlc-{abs(hash(request.node.name))}")
-
-
 def ask(mock: RemoteControl, *, dtype: str = "float", **headers: str) -> httpx.Response:
     key = {"Authorization": f"Bearer {mock.api_key}"} | headers
     body = {"model": "m", "input": TEXTS, "output_dtype": dtype}
@@ -45,10 +40,10 @@ def lengths(answer: httpx.Response) -> list[int]:
 
 
 @pytest.mark.parametrize(("dtype", "small", "usual"), [("float", 128, 64), ("binary", 16, 8)])
-def test_it_holds_while_the_scenario_is_played_and_no_longer(
+def test_vectors_have_the_scenario_length_only_while_the_scenario_plays(
     mock: RemoteControl, dtype: str, small: int, usual: int
 ) -> None:
-    """In either order: what is cached for one length is not given for the other."""
+    """A vector that is cached at one length is not returned at the other."""
     before = ask(mock, dtype=dtype)
     assert lengths(before) == [usual] * 3
     mock.play(SMALL | {"steps": [{"status": 500}, {"normal": True}]})
@@ -61,7 +56,7 @@ def test_it_holds_while_the_scenario_is_played_and_no_longer(
     assert ask(mock, dtype=dtype).content == before.content
 
 
-def test_the_vectors_are_those_of_a_server_of_that_length(mock: RemoteControl) -> None:
+def test_the_vectors_equal_those_of_a_server_with_that_length(mock: RemoteControl) -> None:
     mock.play(SMALL)
     with relace_mock.running(dimensions=128) as server:
         assert ask(mock).content == ask(server.control("rlc-other")).content
@@ -76,7 +71,7 @@ def test_other_keys_keep_their_length(running: RunningServer, mock: RemoteContro
     assert lengths(ask(mock)) == [128] * 3
 
 
-def test_scenarios_chosen_by_header_or_key_have_it_too(
+def test_scenarios_chosen_by_header_or_key_set_the_length_too(
     running: RunningServer, mock: RemoteControl
 ) -> None:
     by_key = running.control("mock.small.me")
@@ -87,7 +82,7 @@ def test_scenarios_chosen_by_header_or_key_have_it_too(
     assert lengths(ask(mock)) == [64] * 3
 
 
-def test_a_wish_for_a_200_without_a_scenario_gets_the_servers_length(mock: RemoteControl) -> None:
+def test_prefer_code_200_gets_vectors_of_the_server_length(mock: RemoteControl) -> None:
     mock.play(SMALL)
     assert lengths(ask(mock, Prefer="code=200")) == [64] * 3
 
@@ -103,14 +98,14 @@ def test_a_wish_for_a_200_without_a_scenario_gets_the_servers_length(mock: Remot
         ("swap_vectors", [128] * 3),
     ],
 )
-def test_mutations_are_about_the_scenarios_length(
+def test_mutations_start_from_the_scenario_length(
     mock: RemoteControl, mutation: str, expected: list[int]
 ) -> None:
     mock.play(SMALL | {"steps": [{"mutate": mutation}]})
     assert lengths(ask(mock)) == expected
 
 
-def test_rules_and_quotas_go_with_it(mock: RemoteControl) -> None:
+def test_dimensions_may_stand_beside_rules_and_a_quota(mock: RemoteControl) -> None:
     rule = {"when": {"output_dtype": "binary"}, "steps": [{"status": 500, "times": "forever"}]}
     mock.play(SMALL | {"rules": [rule], "rate_limit": {"requests": 2, "per": "1h"}})
     assert lengths(ask(mock)) == [128] * 3
@@ -119,7 +114,9 @@ def test_rules_and_quotas_go_with_it(mock: RemoteControl) -> None:
 
 
 @pytest.mark.parametrize("dimensions", [8, 2560, 8192])
-def test_the_limits_are_those_of_the_server(mock: RemoteControl, dimensions: int) -> None:
+def test_a_scenario_may_set_every_length_that_a_server_may(
+    mock: RemoteControl, dimensions: int
+) -> None:
     mock.play({"name": "x", "dimensions": dimensions})
     assert lengths(ask(mock)) == [dimensions] * 3
 
@@ -139,7 +136,7 @@ def test_the_limits_are_those_of_the_server(mock: RemoteControl, dimensions: int
         ([1024], "not a list"),
     ],
 )
-def test_another_number_is_refused_with_the_right_form(
+def test_a_bad_length_is_refused_with_the_right_form(
     running: RunningServer, value: Any, remedy: str
 ) -> None:
     text = json.dumps({"name": "x", "dimensions": value}).replace(" ", "\n", 1)
@@ -152,12 +149,12 @@ def test_another_number_is_refused_with_the_right_form(
     assert remedy in message
 
 
-def test_the_scenario_says_its_length_in_words(tmp_path: Path) -> None:
+def test_the_description_of_a_scenario_has_its_length(tmp_path: Path) -> None:
     (tmp_path / "small.yaml").write_text("dimensions: 1024\n")
     assert describe(read_file(tmp_path / "small.yaml")) == "small\n  vectors: 1024 numbers each"
 
 
-def test_without_a_socket_it_is_the_same() -> None:
+def test_the_scenario_length_holds_in_process() -> None:
     transport = relace_mock.transport(dimensions=64)
     transport.control("rlc-a").play(SMALL)
     with httpx.Client(transport=transport, base_url="http://mock/v1") as client:

@@ -1,4 +1,4 @@
-"""The documentation cannot drift: its examples run, and its settings are the program's."""
+"""The documentation matches the program: examples run, and settings are the real ones."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ CONSOLE = [code for language, code in BLOCKS if language == "console"]
 
 
 @pytest.mark.parametrize("code", PYTHON, ids=["sdk", "in process"])
-def test_the_python_examples_of_the_readme_print_what_they_say(
+def test_the_python_examples_of_the_readme_print_the_documented_output(
     code: str, serve: Serve, tmp_path: Path
 ) -> None:
     with serve() as process:
@@ -88,7 +88,7 @@ def test_the_verify_example_of_the_readme_finds_nothing_in_the_mock(
     assert (tmp_path / "report.html").read_text(encoding="utf-8").startswith("<!doctype html>")
 
 
-def test_the_test_command_of_the_readme_is_what_ci_runs() -> None:
+def test_the_readme_and_ci_run_the_same_test_command() -> None:
     assert "$ pip install nox && nox\n" in README
     gate = (ROOT / ".ci" / "run").read_text()
     assert "pip install --quiet --disable-pip-version-check -c constraints.txt nox\n" in gate
@@ -129,6 +129,6 @@ def test_every_setting_is_an_option_on_the_page_and_has_the_same_default() -> No
             assert str(default) == str(getattr(defaults, parameter.name or ""))
 
 
-def test_the_changelog_has_the_version_or_what_is_unreleased() -> None:
+def test_the_changelog_has_a_section_for_this_version_or_unreleased_changes() -> None:
     changelog = (ROOT / "CHANGELOG.md").read_text()
     assert "## [Unreleased]" in changelog or f"## [{relace_mock.__version__}]" in changelog

@@ -1,4 +1,4 @@
-"""``relace_mock.app()``: the mock in any ASGI server, without our own hold on the socket."""
+"""``relace_mock.app()``: the mock as a plain ASGI application under any server."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def ask(app: Any, method: str, path: str, **request: Any) -> httpx.Response:
 
 @contextlib.contextmanager
 def served(app: Any) -> Iterator[str]:
-    """The application in a plain uvicorn, with its own protocols and its lifespan."""
+    """Serve the application with plain uvicorn, its own protocols and lifespan."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         server = uvicorn.Server(uvicorn.Config(app, log_level="warning", lifespan="on"))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
@@ -52,14 +52,14 @@ def served(app: Any) -> Iterator[str]:
         assert not thread.is_alive()
 
 
-def test_it_gives_the_vectors_of_every_other_mock() -> None:
+def test_the_app_gives_the_same_vectors_as_the_transport() -> None:
     answer = ask(relace_mock.app(dimensions=8), "POST", "/v1/code/embed", json=BODY)
     with httpx.Client(transport=relace_mock.transport(dimensions=8)) as client:
         other = client.post("http://localhost/v1/code/embed", json=BODY, headers=HEADERS)
     assert answer.content == other.content
 
 
-def test_a_plain_server_runs_it_with_documents_control_and_journal() -> None:
+def test_plain_uvicorn_serves_the_app_with_documents_control_and_journal() -> None:
     with served(relace_mock.app(dimensions=8)) as url:
         steps = {"steps": [{"status": 503}, {"fault": "drip", "bytes_per_second": 1e6}]}
         assert httpx.put(f"{url}/_mock/scenario", json=steps, headers=HEADERS).status_code == 200
@@ -74,14 +74,14 @@ def test_a_plain_server_runs_it_with_documents_control_and_journal() -> None:
         assert httpx.get(f"{url}/v1/code%2Fembed").status_code == 404
 
 
-def test_it_works_mounted_below_another_application() -> None:
+def test_the_app_works_mounted_below_another_application() -> None:
     outer = Starlette(routes=[Mount("/relace", relace_mock.app(dimensions=8))])
     assert ask(outer, "POST", "/relace/v1/code/embed", json=BODY).status_code == 200
     assert ask(outer, "GET", "/relace/_mock/health").json()["status"] == "ok"
     assert ask(outer, "POST", "/relace/v1/code/other", json=BODY).status_code == 404
 
 
-def test_it_works_without_what_servers_may_leave_out() -> None:
+def test_the_app_works_without_the_optional_keys_of_an_asgi_scope() -> None:
     """ASGI makes ``raw_path``, ``client``, ``server`` and more optional."""
     sent: list[Any] = []
 
@@ -111,19 +111,19 @@ def test_a_fault_that_needs_the_socket_is_refused_by_name(fault: str) -> None:
     assert ask(app, "POST", "/v1/code/embed", json=BODY).status_code == 200
 
 
-def test_a_scenario_that_a_request_chooses_is_refused_likewise() -> None:
+def test_a_scenario_that_needs_the_socket_is_refused_when_a_request_chooses_it() -> None:
     chosen = {"X-Mock-Scenario": "connection-reset"}
     answer = ask(relace_mock.app(dimensions=8), "POST", "/v1/code/embed", json=BODY, headers=chosen)
     assert answer.status_code == 500
     assert answer.json()["error"].startswith("reset: ")
 
 
-def test_a_default_scenario_is_refused_at_once() -> None:
+def test_a_default_scenario_that_needs_the_socket_is_refused_at_the_start() -> None:
     with pytest.raises(relace_mock.SettingsError, match="connection-reset: reset: "):
         relace_mock.app(scenario="connection-reset")
 
 
-def test_only_this_machine_controls_it_without_a_token() -> None:
+def test_only_this_machine_may_control_the_app_without_a_token() -> None:
     app = relace_mock.app(dimensions=8)
     assert ask(app, "GET", "/_mock/verdict").status_code == 200
     assert ask(app, "GET", "/_mock/verdict", client=("192.0.2.1", 1)).status_code == 403

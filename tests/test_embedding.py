@@ -47,7 +47,7 @@ both = pytest.mark.parametrize("name", ["lexical", "hash"])
 
 @both
 @pytest.mark.parametrize("dimensions", DIMENSIONS)
-def test_vectors_are_of_unit_length(name: SpaceName, dimensions: int) -> None:
+def test_vectors_have_unit_length(name: SpaceName, dimensions: int) -> None:
     """Law 2: within 1e-6, whatever the text."""
     texts = [*UNRELATED, "", " ", "a", "the", "word " * 5000, " ".join(map(str, range(30_000)))]
     lengths = np.linalg.norm(vectors(make(name, dimensions), *texts), axis=1)
@@ -55,7 +55,7 @@ def test_vectors_are_of_unit_length(name: SpaceName, dimensions: int) -> None:
 
 
 @both
-def test_components_are_dense_centred_and_about_normal(name: SpaceName) -> None:
+def test_components_are_dense_centred_and_nearly_normal(name: SpaceName) -> None:
     """Law 2: sign bits carry information."""
     texts = [f"{text} {n}" for text in UNRELATED for n in range(8)]
     scaled = vectors(make(name), *texts) * np.sqrt(2560)
@@ -80,7 +80,7 @@ def test_a_vector_depends_on_its_text_only(
 
 
 @both
-def test_a_long_text_in_a_batch_moves_no_other(name: SpaceName) -> None:
+def test_a_long_text_in_a_batch_changes_no_other_vector(name: SpaceName) -> None:
     where = make(name, 64)
     texts = [b"a b", b"word " * 40_000, b"c d", b"x" * 200_000, b""]
     together = where.components(texts)
@@ -109,7 +109,7 @@ def test_different_texts_get_different_vectors(name: SpaceName, one: str, other:
         ),
     ],
 )
-def test_same_words_move_a_vector_a_little_but_never_to_equality(one: str, other: str) -> None:
+def test_texts_with_the_same_words_have_near_but_different_vectors(one: str, other: str) -> None:
     """Law 4."""
     assert 0.95 < cosine(make(), one, other) < 1 - 1e-6
 
@@ -119,7 +119,7 @@ def test_composed_and_decomposed_characters_are_different_texts() -> None:
     assert cosine(make(), "é", unicodedata.normalize("NFD", "é")) < 0.999
 
 
-def test_like_code_is_nearer_than_unlike_code() -> None:
+def test_similar_code_is_nearer_than_dissimilar_code() -> None:
     """Law 3."""
     where = make()
     query = "parse a cookie header"
@@ -129,7 +129,7 @@ def test_like_code_is_nearer_than_unlike_code() -> None:
 
 
 @both
-def test_unrelated_texts_are_near_orthogonal(name: SpaceName) -> None:
+def test_unrelated_texts_are_nearly_orthogonal(name: SpaceName) -> None:
     """Law 3: below 0.1, typically 0.02."""
     made = vectors(make(name), *UNRELATED)
     cosines = np.abs((made @ made.T)[np.triu_indices(len(made), 1)])
@@ -143,7 +143,7 @@ def test_identifiers_are_split_at_case_and_digits() -> None:
     assert cosine(make(), "parse_http_header", "PARSE-HTTP-HEADER") > 0.99
 
 
-def test_inflected_words_are_near() -> None:
+def test_inflected_forms_of_a_word_are_near() -> None:
     """Law 3: half of a word's weight is in its first letters."""
     assert 0.4 < cosine(make(), "parsing", "parser") < 0.6
 
@@ -162,7 +162,7 @@ def test_a_word_counts_less_each_time_it_repeats() -> None:
     assert ten < hundred < ten + 0.05
 
 
-def test_what_the_first_line_names_counts_double() -> None:
+def test_words_of_the_first_line_count_double() -> None:
     """Law 3: a function is more like its name than like a word of its body."""
     where = make()
     code = "def parse_cookie(text):\n    splitter = tokenize(text)\n    return splitter"
@@ -170,7 +170,7 @@ def test_what_the_first_line_names_counts_double() -> None:
 
 
 @both
-def test_seed_model_dimensions_and_space_each_give_a_space_of_their_own(name: SpaceName) -> None:
+def test_each_seed_model_length_and_space_gives_unrelated_vectors(name: SpaceName) -> None:
     text = UNRELATED[0]
     (here,) = vectors(make(name), text)
     for other in (make(name, seed=1), make(name, model="m2")):
@@ -193,7 +193,7 @@ def test_no_texts_give_no_vectors() -> None:
     assert make().rows([]) == []
 
 
-def test_lengths_beyond_a_double_are_summed_exactly() -> None:
+def test_sums_of_squares_above_2_to_the_53_are_exact() -> None:
     """Law 1: a sum of squares above 2**53 does not depend on the order it is made in."""
     components = np.full((1, 8192), (1 << 23) + 1, np.float64)
     exact = 8192 * ((1 << 23) + 1) ** 2

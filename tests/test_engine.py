@@ -1,8 +1,8 @@
-"""Any story, in any order of requests, against a model that plays stories in the plainest way.
+"""Any scenario, with requests in any order, against a model that plays scenarios naively.
 
-The model writes a rule out as the endless list of the answers it gives. It does not know how
-chance is drawn: it learns from each draw between which limits the number must lie, and
-demands that the same number is drawn wherever seed, rule, body and count are the same.
+The model turns a rule into the endless list of its answers. It does not know how chance is
+drawn. Each draw tells it limits between which the number must lie, and it requires the same
+number wherever seed, rule, body and count are the same.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ BODIES: dict[str, tuple[Json, int]] = {
     "binary": ({"model": "m", "input": ["a"], "output_dtype": "binary"}, 200),
     "invalid": ({"model": "m", "input": []}, 400),
 }
-# Bundled stories that requests choose by header, as they are told in their files.
+# Bundled scenarios that requests choose by header, as their files define them.
 BUNDLED: dict[str, Json] = {
     "server-error-once": {"steps": [{"status": 500}]},
     "rate-limited-twice": {"steps": [{"status": 429, "times": 2}]},
@@ -85,8 +85,8 @@ requests = strategies.tuples(
 
 
 @strategies.composite
-def tellings(draw: strategies.DrawFn) -> Json:
-    """Steps, and whether they repeat."""
+def scripts(draw: strategies.DrawFn) -> Json:
+    """Draw steps, and whether they repeat."""
     steps = draw(strategies.lists(actions, min_size=1, max_size=3))
     told = [step | {"times": draw(strategies.integers(1, 3))} for step in steps]
     end = draw(strategies.sampled_from(["end", "repeat", "forever"]))
@@ -96,24 +96,24 @@ def tellings(draw: strategies.DrawFn) -> Json:
 
 
 @strategies.composite
-def stories(draw: strategies.DrawFn) -> Json:
-    """A scenario; one in many is refused, as an earlier rule matches all that a later one does."""
-    story: Json = {"seed": draw(strategies.integers(0, 1))}
+def scenarios(draw: strategies.DrawFn) -> Json:
+    """Draw a scenario; a few are refused because a later rule is never reached."""
+    scenario: Json = {"seed": draw(strategies.integers(0, 1))}
     if draw(strategies.booleans()):
-        story["rate_limit"] = {"requests": draw(strategies.integers(1, 3)), "per": "60s"}
+        scenario["rate_limit"] = {"requests": draw(strategies.integers(1, 3)), "per": "60s"}
     if draw(strategies.booleans()):
-        return story | draw(tellings())
+        return scenario | draw(scripts())
     rules = []
     for _ in range(draw(strategies.integers(1, 3))):
-        told = draw(tellings()) | {"when": draw(conditions)}
+        told = draw(scripts()) | {"when": draw(conditions)}
         if draw(strategies.booleans()):
             told["chance"] = draw(strategies.sampled_from([0.3, 0.5, 0.7]))
         rules.append(told)
-    return story | {"rules": rules}
+    return scenario | {"rules": rules}
 
 
 def answers(told: Json) -> Iterator[int | None]:
-    """The number of the step of every answer of a rule, for ever; None is normal service."""
+    """Yield the step number of each answer of a rule, endlessly; None is normal service."""
     while True:
         for number, step in enumerate(told["steps"]):
             times = step.get("times", 1)
@@ -122,8 +122,8 @@ def answers(told: Json) -> Iterator[int | None]:
             yield from itertools.repeat(None)
 
 
-class Telling:
-    """A rule as it is told to one key: the answers to come, and how many of each were given."""
+class Script:
+    """A rule as one key plays it: the answers to come, and how many of each were given."""
 
     def __init__(self, told: Json) -> None:
         self.coming = answers(told)
@@ -138,10 +138,10 @@ class Telling:
 
 @dataclass
 class Place:
-    """What the model knows of one key."""
+    """The state of one key in the model."""
 
     own: Json | None = None
-    tellings: dict[str, list[Telling]] = field(default_factory=dict)
+    scripts: dict[str, list[Script]] = field(default_factory=dict)
     attempts: dict[str, int] = field(default_factory=dict)
     arrivals: dict[str, int] = field(default_factory=dict)
     opened: float | None = None
@@ -149,15 +149,19 @@ class Place:
     advanced: float = 0.0
 
     def rewind(self) -> None:
-        self.tellings, self.attempts, self.arrivals = {}, {}, {}
+        self.scripts, self.attempts, self.arrivals = {}, {}, {}
         self.opened, self.used = None, 0
 
 
-def rules_of(story: Json | None) -> list[Json]:
-    if story is None:
+def rules_of(scenario: Json | None) -> list[Json]:
+    if scenario is None:
         return []
     return (
-        story["rules"] if "rules" in story else [{"when": {}} | story] if "steps" in story else []
+        scenario["rules"]
+        if "rules" in scenario
+        else [{"when": {}} | scenario]
+        if "steps" in scenario
+        else []
     )
 
 
@@ -192,7 +196,7 @@ def matches(when: Json, body: Json | None, would_be: int, attempt: int, *, eager
 
 
 class Plays(RuleBasedStateMachine):
-    """The pipeline and the control API without a socket, beside the model."""
+    """Compare the pipeline and the control API, without a socket, with the model."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -215,11 +219,11 @@ class Plays(RuleBasedStateMachine):
         for key in KEYS:  # so that every key is there for what is done to all
             self.control("GET", "scenario", key)
 
-    @rule(key=strategies.sampled_from(KEYS), story=stories())
-    def install(self, key: str, story: Json) -> None:
-        status, _ = self.control("PUT", "scenario", key, story)
+    @rule(key=strategies.sampled_from(KEYS), scenario=scenarios())
+    def install(self, key: str, scenario: Json) -> None:
+        status, _ = self.control("PUT", "scenario", key, scenario)
         if status == 200:
-            self.places[key].own = story
+            self.places[key].own = scenario
             self.places[key].rewind()
 
     @rule(key=strategies.sampled_from(KEYS))
@@ -228,11 +232,11 @@ class Plays(RuleBasedStateMachine):
         self.places[key].own = None
         self.places[key].rewind()
 
-    @rule(story=stories())
-    def install_default(self, story: Json) -> None:
-        status, _ = self.control("PUT", "scenario", None, story)
+    @rule(scenario=scenarios())
+    def install_default(self, scenario: Json) -> None:
+        status, _ = self.control("PUT", "scenario", None, scenario)
         if status == 200:
-            self.default = story
+            self.default = scenario
             for place in self.places.values():
                 if place.own is None:
                     place.rewind()
@@ -292,7 +296,7 @@ class Plays(RuleBasedStateMachine):
             self._ask(key, name, None, eager=False, left=False)
 
     def _ask(self, key: str, name: str, chosen: str | None, *, eager: bool, left: bool) -> None:
-        """One request, and what the model says of it."""
+        """Send one request, and compare its entry with the model."""
         body, natural = BODIES[name]
         fields = [
             (b"authorization", f"Bearer {key}".encode()),
@@ -309,13 +313,13 @@ class Plays(RuleBasedStateMachine):
         shown = self.pipeline.journal.entries()[-1].shown()
 
         place = self.places[key]
-        story = BUNDLED[chosen] if chosen else place.own or self.default
-        would_be = self._charge(place, story, natural)
+        scenario = BUNDLED[chosen] if chosen else place.own or self.default
+        would_be = self._charge(place, scenario, natural)
         place.attempts[name] = place.attempts.get(name, 0) + 1
         place.arrivals[name] = place.arrivals.get(name, 0) + 1
         assert shown["attempt"] == place.attempts[name]
         valid = body if natural == 200 else None
-        step = self._step(place, chosen, story, shown, name, valid, would_be, eager=eager)
+        step = self._step(place, chosen, scenario, shown, name, valid, would_be, eager=eager)
 
         fault = step.get("fault")
         status = step.get("status", would_be)
@@ -333,9 +337,9 @@ class Plays(RuleBasedStateMachine):
         if not left and fault in UNHARMED and 200 <= status < 300:
             place.attempts[name] = 0
 
-    def _charge(self, place: Place, story: Json | None, natural: int) -> int:
-        """The outcome so far, the quota's included."""
-        limit = (story or {}).get("rate_limit")
+    def _charge(self, place: Place, scenario: Json | None, natural: int) -> int:
+        """Return the outcome before rules, quota included."""
+        limit = (scenario or {}).get("rate_limit")
         if limit is None or natural != 200:
             return natural
         now = self.time + self.common + place.advanced
@@ -350,7 +354,7 @@ class Plays(RuleBasedStateMachine):
         self,
         place: Place,
         chosen: str | None,
-        story: Json | None,
+        scenario: Json | None,
         shown: Json,
         name: str,
         body: Json | None,
@@ -358,10 +362,10 @@ class Plays(RuleBasedStateMachine):
         *,
         eager: bool,
     ) -> Json:
-        """The step that answers by the model, after comparing it with the entry; {} for none."""
-        told = rules_of(story)
-        identity = chosen or json.dumps(story)
-        tellings = place.tellings.setdefault(identity, [Telling(rule) for rule in told])
+        """Return the step that the model expects, after comparing it with the entry; {} for none."""
+        told = rules_of(scenario)
+        identity = chosen or json.dumps(scenario)
+        scripts = place.scripts.setdefault(identity, [Script(rule) for rule in told])
         for index, rule_ in enumerate(told):
             if not matches(
                 rule_.get("when", {}), body, would_be, place.attempts[name], eager=eager
@@ -371,7 +375,7 @@ class Plays(RuleBasedStateMachine):
                 arrivals = place.arrivals[name]
                 missed = shown["rule"] is None or shown["rule"] > index
                 self._learn(
-                    (story or {}).get("seed", 0),
+                    (scenario or {}).get("seed", 0),
                     index,
                     name,
                     arrivals,
@@ -382,7 +386,7 @@ class Plays(RuleBasedStateMachine):
                     continue
                 number = next(itertools.islice(answers(rule_), arrivals - 1, None))
             else:
-                number = tellings[index].next
+                number = scripts[index].next
             assert shown["rule"] == index
             step = {} if number is None else rule_["steps"][number]
             if "mutate" in step and not self._can_lie(step["mutate"], body, would_be):
@@ -391,7 +395,7 @@ class Plays(RuleBasedStateMachine):
                 return {}
             assert (shown["step"], shown["not_applicable"]) == (number, False)
             if "chance" not in rule_:
-                tellings[index].give()
+                scripts[index].give()
             return step
         assert (shown["rule"], shown["step"]) == (None, None)
         return {}
@@ -407,29 +411,29 @@ class Plays(RuleBasedStateMachine):
         drawn = (seed, index, name, arrivals)
         low, high = self.draws.get(drawn, (0.0, 1.0))
         low, high = (max(low, chance), high) if missed else (low, min(high, chance))
-        assert low < high, f"{drawn} was drawn twice, and not alike"
+        assert low < high, f"{drawn} gave two different numbers"
         self.draws[drawn] = low, high
 
     @invariant()
     def the_positions_shown_are_the_models(self) -> None:
         for key, place in self.places.items():
-            story = place.own or self.default
+            scenario = place.own or self.default
             _, shown = self.control("GET", "scenario", key)
-            assert (shown["scenario"] is None) == (story is None)
-            if story is None:
+            assert (shown["scenario"] is None) == (scenario is None)
+            if scenario is None:
                 continue
-            told = place.tellings.get(json.dumps(story)) or [
-                Telling(rule) for rule in rules_of(story)
+            told = place.scripts.get(json.dumps(scenario)) or [
+                Script(rule) for rule in rules_of(scenario)
             ]
             assert shown["position"] == [
                 {
                     "rule": index,
                     "steps": [
                         {"given": given, "times": step.get("times", 1)}
-                        for step, given in zip(rule_["steps"], telling.given, strict=True)
+                        for step, given in zip(rule_["steps"], script.given, strict=True)
                     ],
                 }
-                for index, (rule_, telling) in enumerate(zip(rules_of(story), told, strict=True))
+                for index, (rule_, script) in enumerate(zip(rules_of(scenario), told, strict=True))
                 if "chance" not in rule_
             ]
 

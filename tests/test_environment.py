@@ -1,4 +1,4 @@
-"""Environment variables: misspelt ones are named, those of others are passed over."""
+"""Environment variables: misspelt ones get a warning, those of Kubernetes are ignored."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ KUBERNETES = {
 }
 
 
-def test_variables_that_kubernetes_sets_for_a_service_of_this_name_set_nothing(
+def test_kubernetes_variables_for_a_service_of_this_name_are_ignored(
     serve: Serve,
 ) -> None:
     with serve(**KUBERNETES, RELACE_MOCK_URL="http://10.96.0.7:8080") as process:
@@ -38,12 +38,12 @@ def test_variables_that_kubernetes_sets_for_a_service_of_this_name_set_nothing(
 
 
 @pytest.mark.parametrize(("name", "value"), KUBERNETES.items())
-def test_each_variable_of_a_kubernetes_service_is_known(name: str, value: str) -> None:
+def test_each_kubernetes_service_variable_is_recognised(name: str, value: str) -> None:
     assert is_of_a_service(name, value)
 
 
 @pytest.mark.parametrize("name", ["RELACE_MOCK_PORT", "RELACE_MOCK_HOST", "RELACE_MOCK_PORTS"])
-def test_what_a_user_sets_is_no_variable_of_a_service(name: str) -> None:
+def test_a_variable_set_by_a_user_is_not_taken_for_a_service_variable(name: str) -> None:
     assert not is_of_a_service(name, "8080")
 
 
@@ -59,7 +59,7 @@ def test_what_a_user_sets_is_no_variable_of_a_service(name: str) -> None:
     ],
 )
 @pytest.mark.parametrize("command", [["scenario", "list"], ["embed", "a", "--dimensions", "8"]])
-def test_a_misspelt_variable_is_one_line_that_names_the_nearest_but_no_value(
+def test_a_misspelt_variable_gets_a_one_line_warning_with_the_nearest_name_and_no_value(
     monkeypatch: pytest.MonkeyPatch, command: list[str], misspelt: str, meant: str
 ) -> None:
     monkeypatch.setenv(misspelt, "rlc-secret")
@@ -71,7 +71,7 @@ def test_a_misspelt_variable_is_one_line_that_names_the_nearest_but_no_value(
     )
 
 
-def test_serve_warns_of_every_misspelt_variable_once(serve: Serve) -> None:
+def test_serve_warns_once_about_every_misspelt_variable(serve: Serve) -> None:
     with serve(RELACE_MOCK_PROT="1", RELACE_MOCK_SEDE="1", RELACE_MOCK_MODEL="m") as process:
         process.popen.terminate()
         _, errors = process.popen.communicate()
@@ -81,13 +81,13 @@ def test_serve_warns_of_every_misspelt_variable_once(serve: Serve) -> None:
     ]
 
 
-def test_a_command_without_variables_warns_of_none(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_command_without_variables_gives_no_warning(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RELACE_MOCK_PROT", "1")
     assert run("scenario", "check", "scenarios").stderr == b""
     assert run("serve", "--help").stderr == b""
 
 
-def test_warnings_are_the_same_for_the_variables_of_the_kit() -> None:
+def test_misspelt_variables_of_the_kit_get_the_same_warning() -> None:
     environment = {"RELACE_VERIFY_ONYL": "x", "RELACE_VERIFY_ONLY": "y", "RELACE_MOCK_PROT": "z"}
     (line,) = warnings(environment, "RELACE_VERIFY_", {"RELACE_VERIFY_ONLY", "RELACE_VERIFY_SEED"})
     assert line.endswith(

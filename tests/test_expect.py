@@ -1,14 +1,13 @@
-"""``Expect: 100-continue``: a body is asked for only after its head was accepted."""
+"""``Expect: 100-continue``: the server asks for a body only after it accepted the head."""
 
 from __future__ import annotations
 
 import json
-import socket
-from urllib.parse import urlsplit
 
 import pytest
 
 from relace_mock import RunningServer
+from tests.sockets import connect, read_all, read_head
 
 GOOD = json.dumps({"model": "m", "input": ["a"]}).encode()
 HEAD = {
@@ -20,37 +19,16 @@ HEAD = {
 }
 
 
-def connect(server: RunningServer) -> socket.socket:
-    url = urlsplit(server.url)
-    return socket.create_connection((url.hostname, url.port), timeout=30)
-
-
 def head(line: str = "POST /v1/code/embed HTTP/1.1", **fields: str | None) -> bytes:
-    """A head; a field that is None is left out."""
+    """Write a head; a header that is None is omitted."""
     changed = HEAD | {name.replace("_", "-"): value for name, value in fields.items()}
     lines = [f"{name}: {value}" for name, value in changed.items() if value is not None]
     return "\r\n".join([line, *lines, "", ""]).encode()
 
 
-def read_head(connection: socket.socket) -> bytes:
-    received = b""
-    while b"\r\n\r\n" not in received:
-        chunk = connection.recv(1)
-        assert chunk, received
-        received += chunk
-    return received
-
-
-def read_all(connection: socket.socket) -> bytes:
-    received = b""
-    while chunk := connection.recv(65536):
-        received += chunk
-    return received
-
-
 @pytest.mark.parametrize("wish", ["100-continue", "100-Continue", "sparkle, 100-continue"])
-def test_a_body_is_asked_for_when_its_head_is_good(server: RunningServer, wish: str) -> None:
-    with connect(server) as connection:
+def test_a_good_head_gets_100_continue(server: RunningServer, wish: str) -> None:
+    with connect(server.url) as connection:
         connection.sendall(head(Expect=wish))
         assert read_head(connection).startswith(b"HTTP/1.1 100 ")
         connection.sendall(GOOD)
@@ -79,28 +57,28 @@ def test_a_body_is_asked_for_when_its_head_is_good(server: RunningServer, wish: 
         (head("PUT /_mock/scenario HTTP/1.1", Content_Length="99000000"), 413),
     ],
 )
-def test_a_head_that_is_refused_asks_for_no_body(
+def test_a_refused_head_gets_no_100_continue(
     server: RunningServer, sent: bytes, status: int
 ) -> None:
-    """RFC 9110 section 10.1.1: a final status in place of 100, then the connection ends."""
-    with connect(server) as connection:
+    """RFC 9110 section 10.1.1: the server sends a final status and closes the connection."""
+    with connect(server.url) as connection:
         connection.sendall(sent)
         answer = read_all(connection)
     assert answer.startswith(b"HTTP/1.1 %d " % status)
     assert b"connection: close" in answer.lower()
 
 
-def test_a_chunked_body_is_asked_for_too(server: RunningServer) -> None:
-    with connect(server) as connection:
+def test_a_good_head_of_a_chunked_body_gets_100_continue(server: RunningServer) -> None:
+    with connect(server.url) as connection:
         connection.sendall(head(Content_Length=None, Transfer_Encoding="chunked"))
         assert read_head(connection).startswith(b"HTTP/1.1 100 ")
         connection.sendall(b"%x\r\n%b\r\n0\r\n\r\n" % (len(GOOD), GOOD))
         assert read_head(connection).startswith(b"HTTP/1.1 200 ")
 
 
-def test_http_1_0_is_never_asked(server: RunningServer) -> None:
-    """RFC 9110 section 10.1.1: its expectation is ignored, and 100 is unknown to it."""
-    with connect(server) as connection:
+def test_http_1_0_gets_no_100_continue(server: RunningServer) -> None:
+    """RFC 9110 section 10.1.1: HTTP/1.0 does not know 100, so the header is ignored."""
+    with connect(server.url) as connection:
         connection.sendall(head("POST /v1/code/embed HTTP/1.0") + GOOD)
         assert read_all(connection).startswith(b"HTTP/1.1 200 ")
 
@@ -108,13 +86,13 @@ def test_http_1_0_is_never_asked(server: RunningServer) -> None:
 @pytest.mark.parametrize("wish", ["sparkle", "100", "200-continue"])
 def test_another_expectation_is_ignored(server: RunningServer, wish: str) -> None:
     """RFC 9110 section 10.1.1 allows 417, but does not ask for it."""
-    with connect(server) as connection:
+    with connect(server.url) as connection:
         connection.sendall(head(Expect=wish) + GOOD)
         assert read_head(connection).startswith(b"HTTP/1.1 200 ")
 
 
-def test_a_body_that_comes_without_waiting_is_read(server: RunningServer) -> None:
-    with connect(server) as connection:
+def test_a_body_sent_without_waiting_for_100_continue_is_read(server: RunningServer) -> None:
+    with connect(server.url) as connection:
         connection.sendall(head() + GOOD)
         first = read_head(connection)
         if first.startswith(b"HTTP/1.1 100 "):

@@ -1,6 +1,6 @@
 """Every fault and every delay, as a socket, ``httpx`` and the official SDK see it.
 
-``docs/faults.md`` has what they see; here each of its cells is looked at again.
+``docs/faults.md`` has a table of what they see; the tests check each of its cells.
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ ROWS = {
     for fault, cells in re.findall(r"^\| `(\w+)` \|(.*)\|$", PAGE, re.MULTILINE)
 }
 GARBAGE = b"\x00\x16\xff not HTTP at all\r\n\x80\x81\r\n\r\n"
-# What a fault needs beside its name: the drip of a few hundred bytes shall take a moment only.
+# Keys that a fault needs beside its name: a drip of a few hundred bytes must not take long.
 MORE: dict[str, dict[str, Any]] = {"drip": {"bytes_per_second": 5000}}
 _PATIENT = httpx.Timeout(60)
-#: Of a client that waits for an answer that will never come.
+#: Timeout of a client that waits for an answer that never comes.
 _IMPATIENT = httpx.Timeout(60, read=0.1)
 
 every_fault = pytest.mark.parametrize("fault", FAULTS)
@@ -43,7 +43,7 @@ every_fault = pytest.mark.parametrize("fault", FAULTS)
 
 @dataclass(frozen=True)
 class Kind:
-    """How a server speaks."""
+    """HTTP parser and transport of a server."""
 
     http: Literal["httptools", "h11"]
     tls: bool
@@ -71,7 +71,7 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, ssl.SSL
 def place(
     request: pytest.FixtureRequest, serve: Serve, certificate: tuple[Path, ssl.SSLContext]
 ) -> Iterator[tuple[str, ssl.SSLContext | None]]:
-    """The URL of a server of each kind, and what a client must trust for it."""
+    """URL of a server of each kind, and the TLS context for its clients."""
     kind: Kind = request.param
     if not kind.tls:
         with relace_mock.running(http=kind.http, dimensions=16) as server:
@@ -89,7 +89,7 @@ def steering(place: tuple[str, ssl.SSLContext | None]) -> Steering:
 
 
 class Wire:
-    """A connection down to TCP, with TLS taken off by hand, so that a reset is seen as one."""
+    """A connection that decrypts TLS itself, so that it sees a TCP reset as such."""
 
     def __init__(self, steering: Steering) -> None:
         self.tcp = steering.connect()
@@ -99,7 +99,9 @@ class Wire:
             self._in, self._out = ssl.MemoryBIO(), ssl.MemoryBIO()
             self.tls = steering.context.wrap_bio(self._in, self._out, server_hostname="127.0.0.1")
             while not self._shaken():
-                self._in.write(self.tcp.recv(65536))
+                raw = self.tcp.recv(65536)
+                assert raw, "the server closed the connection during the TLS handshake"
+                self._in.write(raw)
 
     def _shaken(self) -> bool:
         assert self.tls is not None
@@ -118,7 +120,7 @@ class Wire:
         self.tcp.sendall(data)
 
     def take(self) -> bool:
-        """Add to ``data`` what has come; False at the end of file. Raises what TCP does."""
+        """Add arrived bytes to ``data``; return False at the end of file. Raises TCP errors."""
         raw = self.tcp.recv(65536)
         if self.tls is None:
             self.data += raw
@@ -144,13 +146,13 @@ class Wire:
         return "end of file"
 
     def whole_answer(self) -> None:
-        """Take one answer with a length, and nothing after it."""
+        """Read one answer with a length, and nothing after it."""
         self.until(lambda data: b"\r\n\r\n" in data and len(data) >= _length(data))
 
     def until(self, enough: Callable[[bytes], bool]) -> None:
-        """Take what comes until it is enough."""
+        """Read until ``enough`` is true of the data."""
         while not enough(self.data):
-            assert self.take() or enough(self.data)
+            assert self.take() or enough(self.data), f"the connection ended after {self.data!r}"
 
     def __enter__(self) -> Self:
         return self
@@ -165,13 +167,13 @@ def _length(answer: bytes) -> int:
 
 
 def split(answer: bytes) -> tuple[bytes, bytes]:
-    """The head, without its date, and the body."""
+    """Split an answer into its head, without the date, and its body."""
     head, _, body = answer.partition(b"\r\n\r\n")
     return re.sub(rb"date: [^\r]*\r\n", b"", head).replace(b"Transfer-Enc", b"transfer-enc"), body
 
 
 def normal(steering: Steering) -> bytes:
-    """The bytes of an answer that arrives as it should."""
+    """Return the bytes of an answer without a fault."""
     with Wire(steering) as wire:
         wire.send(steering.request())
         wire.whole_answer()
@@ -179,7 +181,7 @@ def normal(steering: Steering) -> bytes:
 
 
 def words(data: bytes, end: str) -> str:
-    """What a socket saw, in the words of the page."""
+    """Describe what a socket saw, in the words of the page."""
     head, body = split(data)
     if not data:
         return f"nothing, then {end}"
@@ -193,7 +195,7 @@ def words(data: bytes, end: str) -> str:
 
 
 def seen_by_a_socket(steering: Steering, fault: str) -> tuple[bytes, str]:
-    """What came, and how it ended. Leaves no connection open."""
+    """Return what a socket received and how the connection ended, and close it."""
     with Wire(steering) as wire:
         wire.send(steering.request())
         if fault == "hang":
@@ -211,7 +213,7 @@ def seen_by_a_socket(steering: Steering, fault: str) -> tuple[bytes, str]:
 
 
 @every_fault
-def test_a_socket_sees_exactly_this(steering: Steering, fault: str) -> None:
+def test_a_socket_sees_what_the_page_says(steering: Steering, fault: str) -> None:
     head, body = split(normal(steering))
     half = body[: len(body) // 2]
     steering.play({"fault": fault} | MORE.get(fault, {}))
@@ -238,7 +240,7 @@ def test_a_socket_sees_exactly_this(steering: Steering, fault: str) -> None:
 
 
 def outcome(steering: Steering, fault: str) -> str:
-    """What ``httpx`` gets: a status, or an exception."""
+    """Return what ``httpx`` gets: a status or an exception."""
     steering.play({"fault": fault} | MORE.get(fault, {}))
     timeout = _IMPATIENT if fault == "hang" else _PATIENT
     with httpx.Client(verify=steering.verify, headers=steering.headers, timeout=timeout) as client:
@@ -284,7 +286,9 @@ def test_the_official_sdk_raises_what_the_page_says(steering: Steering, fault: s
 
 
 @every_fault
-def test_the_journal_has_it_and_the_next_request_is_served(steering: Steering, fault: str) -> None:
+def test_a_fault_is_journalled_and_the_next_request_is_served(
+    steering: Steering, fault: str
+) -> None:
     outcome(steering, fault)
     entry = steering.last()
     status = None if entry["status"] is None else str(entry["status"])
@@ -298,13 +302,15 @@ def test_the_journal_has_it_and_the_next_request_is_served(steering: Steering, f
     assert steering.last()["outcome"] == "answered"
 
 
-def test_the_page_has_every_fault() -> None:
+def test_the_page_lists_every_fault() -> None:
     assert list(ROWS) == list(FAULTS)
 
 
 @pytest.mark.parametrize("at", [0, 0.01, 0.9])
 @pytest.mark.parametrize("fault", ["truncate", "reset_mid_body"])
-def test_the_body_breaks_off_where_the_step_says(steering: Steering, fault: str, at: float) -> None:
+def test_truncate_and_reset_mid_body_stop_at_the_given_part_of_the_body(
+    steering: Steering, fault: str, at: float
+) -> None:
     _, body = split(normal(steering))
     steering.play({"fault": fault, "at": at})
     with Wire(steering) as wire:
@@ -313,8 +319,8 @@ def test_the_body_breaks_off_where_the_step_says(steering: Steering, fault: str,
         assert split(wire.data)[1] == body[: int(len(body) * at)]
 
 
-def test_a_reset_in_the_body_comes_after_all_that_was_sent(steering: Steering) -> None:
-    """Also where what was sent fills buffers on its way: a client that reads gets it all."""
+def test_a_reset_mid_body_comes_after_all_bytes_that_were_sent(steering: Steering) -> None:
+    """Even if the bytes fill the buffers on their way, a client that reads gets them all."""
     body = {"model": "m", "input": ["a"] * 2000}
     whole = len(steering.ask(body).content)
     steering.play({"fault": "reset_mid_body", "at": 0.9})
@@ -324,8 +330,8 @@ def test_a_reset_in_the_body_comes_after_all_that_was_sent(steering: Steering) -
         assert len(split(wire.data)[1]) == int(whole * 0.9)
 
 
-def test_drip_sends_the_head_at_once_and_the_body_bit_by_bit(steering: Steering) -> None:
-    """And it ends when the client goes."""
+def test_drip_sends_the_head_at_once_and_the_body_slowly(steering: Steering) -> None:
+    """The drip ends when the client closes the connection."""
     steering.play({"fault": "drip", "bytes_per_second": 20})
     with Wire(steering) as wire:
         wire.send(steering.request())
@@ -337,7 +343,7 @@ def test_drip_sends_the_head_at_once_and_the_body_bit_by_bit(steering: Steering)
 
 
 @pytest.mark.parametrize("fault", [name for name, fault in FAULTS.items() if fault.sends_head])
-def test_a_fault_that_sends_a_head_sends_the_steps_fields_too(
+def test_a_fault_that_sends_a_head_sends_the_headers_of_its_step(
     steering: Steering, fault: str
 ) -> None:
     steering.play({"fault": fault, "headers": {"X-Story": "told"}} | MORE.get(fault, {}))
@@ -349,7 +355,7 @@ def test_a_fault_that_sends_a_head_sends_the_steps_fields_too(
 
 @pytest.mark.parametrize("fault", ["reset", "truncate", "close_keep_alive", "malformed_chunk"])
 def test_a_fault_applies_to_a_refusal_as_well(steering: Steering, fault: str) -> None:
-    """It breaks off the refusal, where it sends a head at all."""
+    """A fault that sends a head breaks off the refusal."""
     steering.play({"fault": fault})
     with Wire(steering) as wire:
         wire.send(steering.request(b"not JSON"))
@@ -358,8 +364,8 @@ def test_a_fault_applies_to_a_refusal_as_well(steering: Steering, fault: str) ->
     assert steering.last()["fault"] == fault
 
 
-def test_a_pipelined_request_behind_a_fault_gets_nothing(steering: Steering) -> None:
-    """Its connection is gone; what it asks for is not played to it."""
+def test_a_pipelined_request_after_a_fault_gets_no_answer(steering: Steering) -> None:
+    """Its connection is closed, and it uses up no step."""
     steering.play({"fault": "empty"}, {"status": 500})
     with Wire(steering) as wire:
         wire.send(steering.request() * 2)
@@ -378,7 +384,9 @@ DELAYS = {
 
 
 @pytest.mark.parametrize("form", DELAYS)
-def test_a_delay_outlasts_an_impatient_client(steering: Steering, form: str) -> None:
+def test_a_delay_longer_than_the_client_timeout_is_client_aborted(
+    steering: Steering, form: str
+) -> None:
     long, _ = DELAYS[form]
     steering.play({"delay": long})
     with pytest.raises(httpx.ReadTimeout):
@@ -389,7 +397,7 @@ def test_a_delay_outlasts_an_impatient_client(steering: Steering, form: str) -> 
 
 
 @pytest.mark.parametrize("form", DELAYS)
-def test_a_delay_ends_with_the_answer(steering: Steering, form: str) -> None:
+def test_a_delayed_answer_arrives_after_its_delay(steering: Steering, form: str) -> None:
     _, short = DELAYS[form]
     steering.play({"delay": short, "status": 503})
     assert steering.ask().status_code == 503
@@ -416,8 +424,8 @@ def test_half_of_lognormal_delays_are_shorter_than_the_median() -> None:
     assert drawn[84] == pytest.approx(2 * 2.718281828**0.5, rel=0.01), "one sigma above"
 
 
-def test_an_error_of_tcp_is_what_the_socket_sees() -> None:
-    """The words of these tests are right: a reset is told from an end of file."""
+def test_a_socket_sees_the_tcp_error_of_a_reset() -> None:
+    """The helper of these tests can tell a reset from an end of file."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         for linger, end in ((True, "reset"), (False, "end of file")):
             steering = Steering(f"http://127.0.0.1:{server.getsockname()[1]}")

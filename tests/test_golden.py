@@ -1,4 +1,4 @@
-"""Law 1: the numbers never move."""
+"""Law 1: the vectors never change."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def test_golden_vectors_are_reproduced_to_the_last_digit(case: dict[str, Any]) -
 
 
 def test_golden_vectors_do_not_depend_on_the_processor() -> None:
-    """The oldest kernels of BLAS and the plainest loops of NumPy give the same numbers."""
+    """The oldest BLAS kernels and the scalar loops of NumPy give the same numbers."""
     extensions = np.show_config(mode="dicts")["SIMD Extensions"]
     plain = {
         "OPENBLAS_CORETYPE": "Prescott",

@@ -1,4 +1,4 @@
-"""What a fault becomes without a socket: the exception that a client of a socket gets."""
+"""Faults in process: each raises the exception that a client gets over a socket."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def play(step: dict[str, Any]) -> Any:
 
 
 def outcome(library: ModuleType, transport: Any, *, is_async: bool, timeout: float | None) -> str:
-    """The name of the exception, or the status."""
+    """Return the name of the exception, or the status."""
 
     async def ask_async() -> Any:
         async with library.AsyncClient(transport=transport, timeout=timeout) as client:
@@ -52,7 +52,7 @@ def outcome(library: ModuleType, transport: Any, *, is_async: bool, timeout: flo
     return str(response.status_code)
 
 
-def test_every_fault_has_its_exception_or_arrives() -> None:
+def test_every_fault_either_raises_an_exception_or_gives_an_answer() -> None:
     assert RAISES.keys() | ARRIVES == FAULTS.keys()
     assert not RAISES.keys() & ARRIVES
 
@@ -60,7 +60,7 @@ def test_every_fault_has_its_exception_or_arrives() -> None:
 @pytest.mark.parametrize("is_async", [False, True], ids=["sync", "async"])
 @pytest.mark.parametrize("library", [httpx, httpx2], ids=["httpx", "httpx2"])
 @pytest.mark.parametrize("fault", FAULTS)
-def test_a_fault_raises_what_it_raises_over_a_socket_and_the_next_request_is_served(
+def test_a_fault_raises_the_exception_of_a_socket_and_the_next_request_is_served(
     fault: str, library: ModuleType, is_async: bool
 ) -> None:
     pace = {"bytes_per_second": 100_000} if fault == "drip" else {}
@@ -72,12 +72,12 @@ def test_a_fault_raises_what_it_raises_over_a_socket_and_the_next_request_is_ser
     assert (first.status is None) == (not FAULTS[fault].sends_head)
 
 
-def test_a_hang_without_a_timeout_is_refused_as_it_would_never_end() -> None:
+def test_a_hang_without_a_read_timeout_is_refused_because_it_would_never_end() -> None:
     with pytest.raises(ValueError, match="without a read timeout"):
         outcome(httpx, play({"fault": "hang"}), is_async=False, timeout=None)
 
 
-def test_a_delay_longer_than_the_read_timeout_is_a_timeout() -> None:
+def test_a_delay_longer_than_the_read_timeout_raises_read_timeout() -> None:
     transport = play({"delay": "60s"})
     assert outcome(httpx, transport, is_async=False, timeout=0.01) == "ReadTimeout"
     (request,) = transport.control("rlc-test").requests
@@ -90,3 +90,17 @@ def test_a_delay_shorter_than_the_read_timeout_is_waited_for() -> None:
     (request,) = transport.control("rlc-test").requests
     assert request.duration is not None
     assert request.duration >= 0.02
+
+
+def test_a_cancelled_request_is_journalled_as_client_aborted() -> None:
+    transport = play({"delay": "60s"})
+
+    async def leave() -> None:
+        async with httpx.AsyncClient(transport=transport) as client:
+            call = client.post(URL, json=BODY, headers=KEY, timeout=None)
+            with pytest.raises(TimeoutError):
+                await asyncio.wait_for(call, 0.05)
+
+    asyncio.run(leave())
+    (request,) = transport.control("rlc-test").requests
+    assert request.outcome == "client_aborted"

@@ -1,12 +1,12 @@
-"""What the journal holds, what it must not hold, and how much."""
+"""The journal: what an entry says, which entries there are, and how many are kept."""
 
 from __future__ import annotations
 
 import json
 import socket
+import struct
 from collections.abc import Iterator
 from typing import Any
-from urllib.parse import urlsplit
 
 import httpx
 import pytest
@@ -14,12 +14,10 @@ import pytest
 import relace_mock
 from relace_mock import RunningServer
 from relace_mock.keys import namespace_of
-from relace_mock.messages import Received
-from relace_mock.pipeline import Pipeline
-from tests.conftest import KEY, Serve
-from tests.steering import until
+from tests.conftest import KEY
+from tests.sockets import connect, read_all, send
+from tests.steering import Steering, ask, entries, until
 
-SECRET = "rlc-0123456789abcdef0123456789abcdef"
 BODY = {"model": "m", "input": ["a"]}
 
 
@@ -29,22 +27,7 @@ def running(request: pytest.FixtureRequest) -> Iterator[RunningServer]:
         yield server
 
 
-def entries(server: RunningServer, **filters: Any) -> list[dict[str, Any]]:
-    """What the journal has, whoever asked, once all of it is complete."""
-    while True:
-        answer = httpx.get(f"{server.url}/_mock/requests", params=filters)
-        assert answer.status_code == 200, answer.text
-        requests: list[dict[str, Any]] = answer.json()["requests"]
-        if all(entry["outcome"] != "pending" for entry in requests):
-            return requests
-
-
-def ask(server: RunningServer, **given: Any) -> httpx.Response:
-    options: dict[str, Any] = {"json": BODY, "headers": KEY, **given}
-    return httpx.post(f"{server.base_url}/code/embed", **options)
-
-
-def test_an_entry_says_what_was_asked_and_what_was_answered(running: RunningServer) -> None:
+def test_an_entry_holds_the_request_and_the_status(running: RunningServer) -> None:
     body = json.dumps(BODY)
     ask(running, content=body, json=None, headers=KEY | {"content-type": "application/json"})
     (entry,) = entries(running)
@@ -60,14 +43,14 @@ def test_an_entry_says_what_was_asked_and_what_was_answered(running: RunningServ
     assert entry["violations"] == entry["near_misses"] == entry["mutations"] == []
 
 
-def test_the_client_is_who_connected_whatever_it_says_of_itself(running: RunningServer) -> None:
-    """Connections are told apart by it, in the verdict."""
+def test_the_client_of_an_entry_is_the_address_of_the_connection(running: RunningServer) -> None:
+    """The verdict tells connections apart by it, so a header must not change it."""
     ask(running, headers=KEY | {"X-Forwarded-For": "192.0.2.1"})
     (entry,) = entries(running)
     assert entry["client"].startswith("127.0.0.1:")
 
 
-def test_a_refusal_says_how_the_request_broke_the_contract(running: RunningServer) -> None:
+def test_the_entry_of_a_refusal_lists_the_contract_violations(running: RunningServer) -> None:
     ask(running, json={"model": "m"})
     (entry,) = entries(running)
     assert (entry["outcome"], entry["status"]) == ("refused", 400)
@@ -82,7 +65,7 @@ def test_a_refusal_says_how_the_request_broke_the_contract(running: RunningServe
         ("POST", "/v1/code/embed", b"x" * 1001, 413),
     ],
 )
-def test_what_is_never_scripted_is_journalled_all_the_same(
+def test_refusals_that_no_scenario_can_change_are_journalled(
     running: RunningServer, method: str, path: str, body: bytes, status: int
 ) -> None:
     running.control("rlc-test").play({"steps": [{"status": 299, "body": {}, "times": "forever"}]})
@@ -92,133 +75,45 @@ def test_what_is_never_scripted_is_journalled_all_the_same(
     assert (entry["status"], entry["outcome"], entry["step"]) == (status, "refused", None)
 
 
-def test_what_is_not_http_is_journalled_and_answered_in_the_envelope(
+def test_a_malformed_request_is_journalled_and_gets_the_usual_json_error(
     running: RunningServer,
 ) -> None:
-    url = urlsplit(running.url)
-    with socket.create_connection((url.hostname, url.port), timeout=10) as connection:
+    with connect(running.url) as connection:
         connection.sendall(b"NOT HTTP AT ALL\r\n\r\n")
-        answer = connection.makefile("rb").read()
+        answer = read_all(connection)
     assert answer.startswith(b"HTTP/1.1 400 Bad Request\r\n")
     (entry,) = entries(running)
     assert (entry["status"], entry["outcome"], entry["namespace"]) == (400, "refused", "anonymous")
     assert entry["violations"][0].startswith("Not a valid HTTP/1.1 request: ")
 
 
-def test_a_body_cut_off_is_journalled_without_an_answer(running: RunningServer) -> None:
-    url = urlsplit(running.url)
-    with socket.create_connection((url.hostname, url.port), timeout=10) as connection:
-        connection.sendall(
-            b"POST /v1/code/embed HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{"
-        )
-    (entry,) = entries(running)
+def test_a_request_whose_body_is_cut_off_is_journalled_as_client_aborted(
+    running: RunningServer,
+) -> None:
+    send(running.url, b"POST /v1/code/embed HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{")
+    (entry,) = entries(running, 1)
     assert (entry["status"], entry["outcome"]) == (None, "client_aborted")
     assert (entry["request"]["length"], entry["request"]["body"]) == (1, "{")
 
 
-def test_a_client_that_leaves_before_a_late_answer_is_said_to(running: RunningServer) -> None:
+def test_a_client_that_leaves_before_a_late_answer_is_journalled_as_client_aborted(
+    running: RunningServer,
+) -> None:
     running.control("rlc-test").play({"steps": [{"delay": "60s"}]})
     with pytest.raises(httpx.ReadTimeout):
         ask(running, timeout=0.05)
-    (entry,) = entries(running)
+    (entry,) = entries(running, 1)
     assert entry["outcome"] == "client_aborted"
 
 
-def test_an_entry_is_there_on_arrival_and_pending(running: RunningServer) -> None:
-    url = urlsplit(running.url)
-    with socket.create_connection((url.hostname, url.port), timeout=10) as connection:
+def test_an_entry_is_pending_from_the_arrival_of_its_request(running: RunningServer) -> None:
+    with connect(running.url) as connection:
         connection.sendall(b"POST /v1/code/embed HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n")
-        found: list[dict[str, Any]] = []
-        while not found:
-            found = httpx.get(f"{running.url}/_mock/requests").json()["requests"]
-        assert (found[0]["outcome"], found[0]["status"]) == ("pending", None)
+        (entry,) = entries(running, 1, pending=True)
+        assert (entry["outcome"], entry["status"]) == ("pending", None)
 
 
-def test_no_key_is_in_the_journal_wherever_a_client_puts_it(running: RunningServer) -> None:
-    ask(
-        running,
-        params={"key": SECRET},
-        json=BODY | {"input": [f"curl -H {SECRET}"], "api_key": SECRET},
-        headers={
-            "Authorization": f"Bearer {SECRET}",
-            "X-Api-Key": SECRET,
-            "Cookie": "session=abc",
-            "X-Note": f"my {SECRET}",
-        },
-    )
-    httpx.get(f"{running.url}/{SECRET}", headers={"Authorization": f"Bearer {SECRET}"})
-    httpx.get(running.url, headers={"Authorization": f"Basic {SECRET}"})
-    httpx.get(running.url, headers={"Authorization": SECRET})
-    for odd in (f"{SECRET} Bearer", f"{SECRET} x y", f"Bearer {SECRET} x", f"{SECRET},Bearer x"):
-        httpx.get(running.url, headers={"Authorization": odd})
-    text = json.dumps(entries(running))
-    assert SECRET not in text
-    assert "session=abc" not in text
-    assert f"<key {namespace_of(SECRET)[:8]}>" in text
-    assert text.count("the API key is in the URL, where logs keep it") == 2
-
-
-def test_no_key_is_in_the_journal_whatever_a_client_without_a_socket_sends() -> None:
-    transport = relace_mock.transport(dimensions=8)
-    with httpx.Client(transport=transport, base_url="http://mock") as client:
-        fields = {"Authorization": f"Bearer {SECRET}\nsecond-half", "X-A:b\n": "c\nd"}
-        client.post("/v1/code/embed", json=BODY, headers=fields)
-        client.post("/v1/code/embed", json=BODY, headers={"Authorization": "Bearer k\n"})
-        text = client.get("/_mock/requests").text
-    assert SECRET not in text and "second-half" not in text
-    assert '["x-a:b ","<hidden>"]' in text
-
-
-def test_a_key_in_quotes_or_in_another_field_is_found_elsewhere_too(running: RunningServer) -> None:
-    for fields in (
-        {"Authorization": f'Bearer "{SECRET}"'},
-        {"Authorization": f"Bearer {SECRET}, x"},
-        {"X-Api-Key": SECRET},
-        {"Authorization": f"Bearer {SECRET}", SECRET: "as a name"},
-    ):
-        ask(running, headers=fields | {"User-Agent": SECRET})
-    text = json.dumps(entries(running))
-    assert SECRET not in text
-    assert text.count("<key ") >= 8
-
-
-def test_no_part_of_a_key_at_the_end_of_what_is_kept_is_shown() -> None:
-    bearer = {"Authorization": f"Bearer {SECRET}"}
-    with relace_mock.running(dimensions=8) as server:
-        for before in range(65536 - 60, 65536 - 20):
-            ask(server, content=b" " * before + SECRET.encode(), json=None, headers=bearer)
-        bodies = [entry["request"]["body"] for entry in entries(server)]
-    assert len(bodies) == 40
-    assert not any(SECRET[:8] in body for body in bodies)
-
-
-def test_a_key_that_json_spells_otherwise_is_not_in_the_verdict() -> None:
-    spelled = "".join(f"\\u{ord(character):04x}" for character in SECRET)
-    fields = {"Authorization": f"Bearer {SECRET}", "Content-Type": "application/json"}
-    with relace_mock.running(dimensions=8) as server:
-        for other in "abc":
-            body = f'{{"model": "m", "input": ["{spelled}", "{other}"]}}'
-            assert ask(server, content=body, json=None, headers=fields).status_code == 200
-        verdict = server.control(SECRET).verdict()
-    assert [finding.rule for finding in verdict.findings] == ["duplicate_work"]
-    assert SECRET not in str(verdict.findings)
-
-
-def test_an_entry_does_not_show_the_key_by_itself() -> None:
-    """As in the output of a failing test."""
-    headers = [(b"authorization", f"Bearer {SECRET}".encode())]
-    body = SECRET.encode()
-    received = Received("POST", f"/{SECRET}", headers, body, len(body), body)
-    pipeline = Pipeline(relace_mock.Settings(dimensions=8))
-    exchange = pipeline.handle(received, "c")
-    exchange.read(body, len(body))
-    exchange.answer()
-    (entry,) = pipeline.journal.entries()
-    assert SECRET not in repr(entry)
-    assert SECRET not in repr(exchange)
-
-
-def test_what_a_scenario_decided_counts_among_the_bytes() -> None:
+def test_near_misses_count_toward_the_bytes_of_the_journal() -> None:
     rules = [{"when": {"model": f"{n}"}, "steps": [{"status": 500}]} for n in range(100)]
     with relace_mock.running(dimensions=8, journal_bytes=100_000) as server:
         server.control("rlc-test").play({"rules": rules})
@@ -227,24 +122,7 @@ def test_what_a_scenario_decided_counts_among_the_bytes() -> None:
         assert 5 <= len(entries(server)) <= 15  # of about 8 KB each
 
 
-def test_no_key_is_in_the_logs_and_messages_of_a_server(serve: Serve) -> None:
-    with serve("--api-key", "rlc-known") as process:
-        url = process.base_url.removesuffix("/v1")
-        bearer = {"Authorization": f"Bearer {SECRET}"}
-        answers = [
-            httpx.post(f"{process.base_url}/code/embed", json=BODY, headers=bearer),
-            httpx.put(f"{url}/_mock/scenario", content=b"{", headers=bearer),
-            httpx.put(f"{url}/_mock/scenario", json={"name": "none"}, headers=bearer),
-            httpx.get(f"{url}/_mock/scenario", headers=bearer),
-            httpx.get(f"{url}/_mock/health", headers=bearer),
-            httpx.get(f"{url}/_mock/verdict", headers=bearer),
-        ]
-        process.popen.terminate()
-        out, errors = process.popen.communicate()
-    assert SECRET not in "".join(answer.text for answer in answers) + out + errors
-
-
-def test_the_filters_choose_and_the_limit_keeps_the_newest(running: RunningServer) -> None:
+def test_filters_select_entries_and_limit_keeps_the_newest(running: RunningServer) -> None:
     running.control("rlc-test").play("server-error-once")
     for text in "abcd":
         ask(running, json={"model": "m", "input": [text]})
@@ -268,7 +146,7 @@ def test_a_bad_filter_is_refused(running: RunningServer, query: str) -> None:
     assert httpx.get(f"{running.url}/_mock/requests?{query}").status_code == 400
 
 
-def test_near_misses_say_why_no_rule_answered(running: RunningServer) -> None:
+def test_near_misses_say_why_no_rule_matched(running: RunningServer) -> None:
     rule = {"steps": [{"status": 500}]}
     conditions: list[dict[str, Any]] = [
         {"input_contains": "password"},
@@ -297,7 +175,9 @@ def test_near_misses_say_why_no_rule_answered(running: RunningServer) -> None:
     assert entries(running)[-1]["near_misses"] == []
 
 
-def test_an_entry_says_which_rule_and_step_answered_and_who_chose(running: RunningServer) -> None:
+def test_an_entry_says_which_rule_and_step_answered_and_how_the_scenario_was_chosen(
+    running: RunningServer,
+) -> None:
     rules = [
         {"when": {"model": "other"}, "steps": [{"status": 400}]},
         {"when": {}, "steps": [{"normal": True}, {"mutate": "omit_usage"}, {"fault": "reset"}]},
@@ -326,7 +206,7 @@ def test_an_entry_says_which_rule_and_step_answered_and_who_chose(running: Runni
     assert entries(running)[2]["fault"] == "reset"
 
 
-def test_the_journal_keeps_so_many_entries_and_counts_what_it_dropped() -> None:
+def test_the_journal_keeps_journal_size_entries_and_counts_dropped_ones() -> None:
     with relace_mock.running(dimensions=8, journal_size=3) as server:
         for text in "abcde":
             ask(server, json={"model": "m", "input": [text]})
@@ -335,7 +215,7 @@ def test_the_journal_keeps_so_many_entries_and_counts_what_it_dropped() -> None:
         assert httpx.get(f"{server.url}/_mock/health").json()["journal"]["dropped"] == 2
 
 
-def test_the_journal_keeps_so_many_bytes() -> None:
+def test_the_journal_keeps_journal_bytes_bytes() -> None:
     with relace_mock.running(dimensions=8, journal_bytes=100_000) as server:
         for number in range(8):
             ask(server, json={"model": "m", "input": [f"{number}" * 30_000]})
@@ -343,7 +223,7 @@ def test_the_journal_keeps_so_many_bytes() -> None:
         assert entries(server)[-1]["number"] == 8
 
 
-def test_of_a_long_body_the_first_64_kib_are_kept_and_the_length_is_true() -> None:
+def test_the_first_64_kib_of_a_long_body_are_kept_with_its_true_length() -> None:
     with relace_mock.running(dimensions=8) as server:
         ask(server, json={"model": "m", "input": ["x" * 100_000]})
         (entry,) = entries(server)
@@ -351,7 +231,7 @@ def test_of_a_long_body_the_first_64_kib_are_kept_and_the_length_is_true() -> No
     assert entry["request"]["length"] > 100_000
 
 
-def test_a_key_that_no_test_relies_on_makes_room_for_another() -> None:
+def test_an_idle_key_without_a_scenario_is_evicted_for_a_new_one() -> None:
     with relace_mock.running(dimensions=8, max_namespaces=2) as server:
         server.control("rlc-one").play("server-error")
         for key in ("rlc-two", "rlc-three", "rlc-one"):
@@ -361,7 +241,7 @@ def test_a_key_that_no_test_relies_on_makes_room_for_another() -> None:
     assert health["namespaces"] == {"kept": 2, "evicted": 1}
 
 
-def test_without_room_for_another_key_the_answer_names_the_setting_and_blames_no_client() -> None:
+def test_a_key_without_room_gets_500_that_names_the_setting_and_no_finding() -> None:
     with relace_mock.running(dimensions=8, max_namespaces=2) as server:
         server.control("rlc-one").play("server-error-once")
         server.control("rlc-two").play("server-error-once")
@@ -376,7 +256,7 @@ def test_without_room_for_another_key_the_answer_names_the_setting_and_blames_no
         assert ask(server, headers={"Authorization": "Bearer rlc-three"}).status_code == 200
 
 
-def test_state_that_was_idle_for_too_long_makes_room_and_the_verdict_says_so() -> None:
+def test_state_that_was_idle_for_too_long_is_evicted_and_the_verdict_says_so() -> None:
     with relace_mock.running(dimensions=8, max_namespaces=1, namespace_ttl=0.05) as server:
         first, second = server.control("rlc-one"), server.control("rlc-two")
         first.play("server-error")
@@ -398,7 +278,7 @@ def _plays(control: relace_mock.RemoteControl) -> bool:
     return True
 
 
-def test_a_key_that_asks_without_end_pushes_its_own_past_out_of_the_journal() -> None:
+def test_a_busy_key_pushes_only_its_own_entries_out_of_the_journal() -> None:
     with relace_mock.running(dimensions=8, journal_size=10) as server:
         ask(server, headers={"Authorization": "Bearer rlc-quiet"})
         for number in range(20):
@@ -411,3 +291,50 @@ def test_control_requests_are_not_in_the_journal(running: RunningServer) -> None
     httpx.get(f"{running.url}/_mock/health")
     httpx.get(f"{running.url}/_mock/nothing")
     assert entries(running) == []
+
+
+def test_bytes_of_removed_entries_are_not_counted() -> None:
+    with relace_mock.running(dimensions=8, journal_bytes=100_000) as server:
+        head = b"POST /v1/code/embed HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer rlc-test\r\n"
+        connections = [connect(server.url) for _ in range(6)]
+        for connection in connections:
+            connection.sendall(head + b"Content-Length: 20000\r\n\r\n")
+        entries(server, 6, pending=True)
+        httpx.post(f"{server.url}/_mock/reset", json={"all": True})
+        for connection in connections:
+            connection.sendall(b"x" * 20000)
+            connection.recv(9)
+            connection.close()
+        for _ in range(3):
+            ask(server)
+        assert len(entries(server, 3)) == 3
+
+
+def test_headers_count_toward_the_bytes_of_the_journal() -> None:
+    with relace_mock.running(dimensions=8, journal_bytes=100_000) as server:
+        for _ in range(10):
+            ask(server, headers=KEY | {"X-Long": "x" * 60_000})
+        assert len(entries(server, 1)) == 1
+
+
+@pytest.mark.parametrize("fault", ["reset_mid_body", "close_keep_alive", "malformed_chunk"])
+def test_a_client_that_leaves_before_its_fault_is_journalled_as_client_aborted(
+    running: RunningServer, fault: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    steering = Steering(running.url)
+    steering.play({"fault": fault, "delay": "300ms"})
+    with steering.connect() as connection:
+        connection.sendall(steering.request())
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    (entry,) = entries(running, 1)
+    assert entry["outcome"] == "client_aborted"
+    assert not caplog.records
+
+
+def test_a_refused_request_is_journalled_as_refused_even_if_it_used_a_step(
+    running: RunningServer,
+) -> None:
+    running.control("rlc-test").play({"steps": [{"normal": True}, {"delay": "1ms"}]})
+    for _ in range(2):
+        ask(running, json={"model": "m"})
+    assert [entry["outcome"] for entry in entries(running, 2)] == ["refused", "refused"]

@@ -1,4 +1,4 @@
-"""Dependencies point one way (``CONTRIBUTING.md`` draws the rooms)."""
+"""Imports point one way (``CONTRIBUTING.md`` draws the rooms)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 import relace_mock
 
 ROOT = Path(__file__).parent.parent
-# A room, a module or a folder of them, may import from those before it.
+# A room is a module or a folder. It may import from the rooms before it.
 ROOMS = [
     ["version", "durations", "excerpts", "yaml_loader", "reading", "settings", "keywords"],
     ["messages", "refusals", "clock", "keys"],
@@ -42,20 +42,20 @@ def imports(path: Path, *, for_types: bool = False) -> Iterator[str]:
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
-def test_every_module_and_folder_has_its_place() -> None:
+def test_every_module_and_folder_is_in_a_room() -> None:
     package = ROOT / "mock_server/relace_mock"
     there = {path.stem for path in package.glob("[a-z]*.py")}
     there |= {path.parent.name for path in package.glob("*/__init__.py")}
     assert there | {"__main__"} == set(ORDER)
 
 
-def test_the_page_draws_the_rooms() -> None:
+def test_contributing_draws_the_rooms() -> None:
     drawn = "\n".join(", ".join(line) for line in ROOMS)
     assert f"```\n{drawn}\n```\n" in (ROOT / "CONTRIBUTING.md").read_text()
 
 
 @pytest.mark.parametrize("room", ORDER)
-def test_a_room_imports_only_from_those_before_it(room: str) -> None:
+def test_a_room_imports_only_from_rooms_before_it(room: str) -> None:
     allowed = set(ORDER[: ORDER.index(room)])
     path = ROOT / "mock_server/relace_mock" / room
     for file in path.rglob("*.py") if path.is_dir() else [path.with_suffix(".py")]:
@@ -67,16 +67,16 @@ def test_a_room_imports_only_from_those_before_it(room: str) -> None:
             assert package not in ONLY or room in ONLY[package], f"{file.name} imports {package}"
 
 
-def test_the_kit_does_not_share_code_with_the_server_it_judges() -> None:
+def test_the_kit_shares_no_code_with_the_server_it_judges() -> None:
     for path in (ROOT / "contract_tests/relace_contract").rglob("*.py"):
         shared = {name for name in imports(path) if name.startswith("relace_mock")}
-        # Clients are judged with the mock as any test has it, by its public names.
+        # The client kit uses the public names of the mock only, like any test.
         public = {"relace_mock", *(f"relace_mock.{name}" for name in relace_mock.__all__)}
         assert shared <= (public if path.parent.name == "client" else set()), path
 
 
-def test_only_the_folder_of_servers_knows_http() -> None:
-    """What the kit says of a subject is the same for servers and clients."""
+def test_only_the_server_part_of_the_kit_imports_http_modules() -> None:
+    """The shared part of the kit serves both servers and clients."""
     neutral = [
         *(ROOT / "contract_tests/relace_contract").glob("*.py"),
         *(ROOT / "contract_tests/relace_contract/reports").glob("*"),
@@ -115,8 +115,8 @@ def test_the_modules_of_scenarios_form_no_circle_even_in_what_type_checkers_read
     assert not in_circles(ROOT / "mock_server", "relace_mock/scenario", for_types=True)
 
 
-def test_nothing_inside_enters_by_the_front_door() -> None:
-    """What `import relace_mock` offers is for users: inside, each name has its own module."""
+def test_no_module_imports_the_public_names_of_its_own_package() -> None:
+    """The names of `relace_mock` itself are for users: inside, import from the module."""
     for path in (ROOT / "mock_server/relace_mock").rglob("*.py"):
         offered = {f"relace_mock.{name}" for name in relace_mock.__all__}
         assert not offered & set(imports(path)), path

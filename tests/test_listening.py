@@ -1,4 +1,4 @@
-"""Where a server listens: one family, or both on one port."""
+"""Listening: on IPv4, on IPv6, or on both at one port."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def port_of(url: str) -> int:
 
 @ipv6
 @pytest.mark.parametrize("host", ["localhost", "LOCALHOST", "localhost.", "mock.localhost"])
-def test_localhost_listens_on_both_families_at_one_port(serve: Serve, host: str) -> None:
+def test_localhost_listens_on_ipv4_and_ipv6_at_one_port(serve: Serve, host: str) -> None:
     with serve("--host", host) as process:
         port = port_of(process.base_url)
         for address in ("127.0.0.1", "[::1]", "localhost"):
@@ -56,7 +56,7 @@ def test_localhost_listens_on_both_families_at_one_port(serve: Serve, host: str)
 @ipv6
 @pytest.mark.parametrize("host", ["::", "0:0:0:0:0:0:0:0"])
 @pytest.mark.parametrize("dual", [True, False])
-def test_all_addresses_of_ipv6_are_those_of_ipv4_too(
+def test_all_ipv6_addresses_include_all_ipv4_addresses(
     monkeypatch: pytest.MonkeyPatch, host: str, dual: bool
 ) -> None:
     if not dual:  # as on a system that keeps the families apart
@@ -71,7 +71,7 @@ def test_all_addresses_of_ipv6_are_those_of_ipv4_too(
 
 @pytest.mark.parametrize("code", [errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT])
 @pytest.mark.parametrize("host", ["localhost", "::"])
-def test_without_ipv6_it_listens_with_ipv4_alone(
+def test_the_server_listens_on_ipv4_alone_when_there_is_no_ipv6(
     monkeypatch: pytest.MonkeyPatch, host: str, code: int
 ) -> None:
     monkeypatch.setattr(socket, "has_dualstack_ipv6", lambda: False)
@@ -89,7 +89,9 @@ def test_without_ipv6_it_listens_with_ipv4_alone(
 
 
 @ipv6
-def test_without_ipv4_it_listens_with_ipv6_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_server_listens_on_ipv6_alone_when_there_is_no_ipv4(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     create = socket.create_server
 
     def create_server(address: Any, **settings: Any) -> socket.socket:
@@ -103,8 +105,8 @@ def test_without_ipv4_it_listens_with_ipv6_alone(monkeypatch: pytest.MonkeyPatch
 
 
 @ipv6
-def test_a_free_port_is_free_with_both_families(monkeypatch: pytest.MonkeyPatch) -> None:
-    """If the port that IPv4 chose is in use with IPv6, another is tried."""
+def test_a_free_port_is_free_on_ipv4_and_ipv6(monkeypatch: pytest.MonkeyPatch) -> None:
+    """If the port chosen on IPv4 is in use on IPv6, the server tries another."""
     create = socket.create_server
     taken: list[int] = []
 
@@ -124,7 +126,7 @@ def test_a_free_port_is_free_with_both_families(monkeypatch: pytest.MonkeyPatch)
 @pytest.mark.parametrize(
     ("family", "address"), [(socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")]
 )
-def test_a_port_in_use_with_one_family_is_in_use(family: int, address: str) -> None:
+def test_a_port_in_use_on_ipv4_or_ipv6_alone_is_refused(family: int, address: str) -> None:
     with socket.create_server((address, 0), family=family) as taken:
         port = taken.getsockname()[1]
         with pytest.raises(ServerError, match=f"on localhost port {port}: port {port} is in use"):
@@ -132,7 +134,7 @@ def test_a_port_in_use_with_one_family_is_in_use(family: int, address: str) -> N
 
 
 @pytest.mark.parametrize("host", [EVERYWHERE, "::"])
-def test_an_open_server_without_a_token_says_in_a_line_that_there_is_no_control(
+def test_a_server_beyond_loopback_without_a_token_says_that_control_is_off(
     serve: Serve, host: str
 ) -> None:
     with serve("--host", host) as process:
@@ -151,7 +153,7 @@ def test_an_open_server_without_a_token_says_in_a_line_that_there_is_no_control(
 @pytest.mark.parametrize(
     "arguments", [["--host", EVERYWHERE, "--control-token", "t"], ["--host", "127.0.0.1"]]
 )
-def test_a_server_that_can_be_steered_says_nothing(serve: Serve, arguments: list[str]) -> None:
+def test_a_server_that_can_be_controlled_prints_nothing(serve: Serve, arguments: list[str]) -> None:
     with serve(*arguments) as process:
         process.popen.terminate()
         _, errors = process.popen.communicate()

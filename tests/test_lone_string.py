@@ -1,4 +1,4 @@
-"""A lone string as ``input``: documented to be wrong, observed to be sent, and a setting."""
+"""A lone string as ``input``: clients send it, the documentation forbids it, a setting decides."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ import relace_mock
 from relace_mock import RemoteControl, RunningServer, SettingsError, contract
 from relace_mock.validation import LONE_STRING
 from tests.conftest import KEY
+from tests.steering import ask
 
 LONE = {"model": "m", "input": "def add(a, b): return a + b"}
 LISTED = LONE | {"input": [LONE["input"]]}
@@ -34,25 +35,17 @@ def documented() -> Iterator[RunningServer]:
         yield server
 
 
-@pytest.fixture
-def mock(running: RunningServer, request: pytest.FixtureRequest) -> RemoteControl:
-    return running.control(f"rlc-{abs(hash(request.node.name))}")
-
-
-def ask(mock: RemoteControl, body: Any) -> httpx.Response:
-    key = {"Authorization": f"Bearer {mock.api_key}"}
-    return httpx.post(f"{mock.base_url}/code/embed", json=body, headers=key, timeout=60)
-
-
 @pytest.mark.parametrize("text", ["def add(a, b): return a + b", "", "é😀", "a\nb"])
 @pytest.mark.parametrize("dtype", ["float", "binary"])
-def test_it_is_answered_like_a_list_of_one(mock: RemoteControl, text: str, dtype: str) -> None:
+def test_a_lone_string_is_answered_like_a_list_of_one(
+    mock: RemoteControl, text: str, dtype: str
+) -> None:
     lone = ask(mock, {"model": "m", "input": text, "output_dtype": dtype})
     listed = ask(mock, {"model": "m", "input": [text], "output_dtype": dtype})
     assert (lone.status_code, lone.content) == (200, listed.content)
 
 
-def test_the_journal_notes_it_and_the_verdict_holds_it_against_no_one(mock: RemoteControl) -> None:
+def test_the_journal_notes_a_lone_string_and_the_verdict_accepts_it(mock: RemoteControl) -> None:
     ask(mock, LONE)
     ask(mock, LISTED)
     assert [request.notes for request in mock.requests] == [[LONE_STRING], []]
@@ -61,7 +54,9 @@ def test_the_journal_notes_it_and_the_verdict_holds_it_against_no_one(mock: Remo
     assert (verdict.ok, verdict.findings) == (True, [])
 
 
-def test_documented_refuses_it_and_says_what_to_send(documented: RunningServer) -> None:
+def test_the_documented_contract_refuses_a_lone_string_and_says_what_to_send(
+    documented: RunningServer,
+) -> None:
     mock = documented.control("rlc-documented")
     answer = ask(mock, LONE)
     assert answer.status_code == 400
@@ -73,10 +68,12 @@ def test_documented_refuses_it_and_says_what_to_send(documented: RunningServer) 
     assert [finding.rule for finding in mock.verdict().failures] == ["contract_violation"]
 
 
-def test_conditions_on_inputs_and_mutations_see_a_list_of_one(mock: RemoteControl) -> None:
+def test_conditions_and_mutations_treat_a_lone_string_as_a_list_of_one(mock: RemoteControl) -> None:
     when = {"min_inputs": 1, "max_inputs": 1, "input_contains": "add"}
-    story = {"rules": [{"when": when, "steps": [{"status": 503}, {"mutate": "wrong_dimension"}]}]}
-    mock.play(story)
+    scenario = {
+        "rules": [{"when": when, "steps": [{"status": 503}, {"mutate": "wrong_dimension"}]}]
+    }
+    mock.play(scenario)
     assert ask(mock, LONE).status_code == 503
     assert len(ask(mock, LONE).json()["results"][0]["embedding"]) == 32
     mock.play({"steps": [{"mutate": "shuffle_results"}]})
@@ -84,8 +81,10 @@ def test_conditions_on_inputs_and_mutations_see_a_list_of_one(mock: RemoteContro
     assert mock.requests[-1].not_applicable
 
 
-def test_the_same_text_in_another_form_is_the_same_work(mock: RemoteControl) -> None:
-    """A retry that wraps the string has another body; a text is no list of its letters."""
+def test_the_verdict_counts_a_lone_string_and_a_list_of_it_as_the_same_text(
+    mock: RemoteControl,
+) -> None:
+    """But a retry that wraps the string has another body, and a string is no list of letters."""
     mock.play({"steps": [{"status": 500}]})
     ask(mock, LONE)
     ask(mock, LISTED)
@@ -99,11 +98,11 @@ def test_the_same_text_in_another_form_is_the_same_work(mock: RemoteControl) -> 
 
 
 @pytest.mark.parametrize("value", [None, 5, True, {"0": "a"}, [["a"]], ["a", 1], []])
-def test_nothing_else_is_taken_for_a_list(mock: RemoteControl, value: Any) -> None:
+def test_no_other_value_is_accepted_in_place_of_a_list(mock: RemoteControl, value: Any) -> None:
     assert ask(mock, {"model": "m", "input": value}).status_code == 400
 
 
-def test_a_server_serves_the_contract_that_it_keeps(
+def test_a_server_serves_the_contract_that_it_enforces(
     running: RunningServer, documented: RunningServer
 ) -> None:
     for server, lone_is_valid in ((running, True), (documented, False)):
@@ -118,7 +117,7 @@ def test_a_server_serves_the_contract_that_it_keeps(
             assert not validator.is_valid(LONE | {"input": 5})
 
 
-def test_the_served_alternative_says_how_it_is_known() -> None:
+def test_the_served_schema_of_a_lone_string_says_how_it_is_known() -> None:
     schema = contract.served("observed")["components"]["schemas"]["EmbedRequest"]["properties"]
     array, lone = schema["input"]["anyOf"]
     assert schema["input"]["x-provenance"]["anyOf"].startswith("documented; the alternative: obs")
@@ -128,10 +127,10 @@ def test_the_served_alternative_says_how_it_is_known() -> None:
 
 
 @pytest.mark.parametrize("mode", ["observed", "documented"])
-def test_what_the_served_schema_allows_is_answered_and_nothing_else(
+def test_every_request_that_the_served_schema_allows_is_answered(
     mode: Any, running: RunningServer, documented: RunningServer
 ) -> None:
-    """Schemathesis finds no departure, in either mode."""
+    """Schemathesis generates the requests, for each contract."""
     server = running if mode == "observed" else documented
     operation = schemathesis.openapi.from_dict(contract.served(mode))["/v1/code/embed"]["POST"]
 
@@ -144,6 +143,6 @@ def test_what_the_served_schema_allows_is_answered_and_nothing_else(
     answered()
 
 
-def test_another_contract_is_refused() -> None:
+def test_an_unknown_contract_is_refused() -> None:
     with pytest.raises(SettingsError, match="contract must be observed or documented"):
         relace_mock.transport(contract="strict")  # type: ignore[arg-type] # what is tested

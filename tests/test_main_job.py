@@ -1,8 +1,8 @@
 """The main job on real input: search Python's own source through the official SDK.
 
-``relace-mock serve`` runs as a user starts it; every function of ``json``, ``http`` and
-``email`` is embedded over a socket in batches of 32; three questions find their functions
-near the top of some eight hundred.
+``relace-mock serve`` runs as a user starts it. Every function of ``json``, ``http`` and
+``email`` is embedded over a socket in batches of 32. Then each question must find its function
+near the top of about eight hundred.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from relace import AsyncRelace, Relace
 
 from tests.conftest import Serve
 
-# What a reader of those packages would call right answers.
+# The functions that a reader of those packages would call right answers.
 QUESTIONS = {
     "parse a cookie header": {"http.cookiejar.parse_ns_headers", "http.cookies.__parse_string"},
     "decode a quoted-printable body": {"email.quoprimime.decode", "email.message.get_payload"},
@@ -32,7 +32,7 @@ QUESTIONS = {
 
 
 def functions() -> Iterator[tuple[str, str]]:
-    """Name and text to embed of every function of the three packages."""
+    """Yield the name and the text of every function of the three packages."""
     for package in (json, http, email):
         folder = Path(package.__path__[0])
         for path in sorted(folder.rglob("*.py")):
@@ -41,11 +41,11 @@ def functions() -> Iterator[tuple[str, str]]:
             for node in ast.walk(ast.parse(source)):
                 if isinstance(node, ast.FunctionDef):
                     name = f"{module}.{node.name}"
-                    # As code indexers do: where it is, then what it is.
+                    # Like code indexers: first the location, then the code.
                     yield name, f"{name}: {ast.get_source_segment(source, node)}"
 
 
-# By chance a question would succeed once in twenty. The right answers rank 2nd to 8th with
+# Random vectors would answer one question in twenty. The right answers rank 2nd to 8th with
 # CPython 3.11; the corpus, and so the ranks, move with Python's version.
 NEAR_THE_TOP = 20
 
@@ -57,7 +57,7 @@ BATCHES = [
 
 
 def vectors(answers: Sequence[Any]) -> npt.NDArray[np.float64]:
-    """The embeddings of several answers, each put in the order of its indexes."""
+    """Return the embeddings of several answers, each in the order of its indexes."""
     ordered = [sorted(answer["results"], key=lambda result: result["index"]) for answer in answers]
     return np.array([result["embedding"] for results in ordered for result in results])
 

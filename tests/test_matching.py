@@ -1,4 +1,4 @@
-"""A rule that an earlier one covers is refused, so nothing may be called covered that is not."""
+"""``covers``: a covered rule is refused, so a rule must never be called covered wrongly."""
 
 from __future__ import annotations
 
@@ -50,7 +50,9 @@ def refuted(when: When, other: When) -> list[Occasion]:
 
 
 @pytest.mark.parametrize("key", VALUES)
-def test_of_two_values_of_a_key_none_is_said_to_cover_the_other_that_does_not(key: str) -> None:
+def test_no_value_of_a_condition_covers_another_that_matches_more(
+    key: str,
+) -> None:
     for one, other in product(VALUES[key], repeat=2):
         when, beside = When(**{key: one}), When(**{key: other})
         assert not when.covers(beside) or not refuted(when, beside), (one, other)

@@ -1,11 +1,10 @@
-"""Any method that HTTP allows gets its answer, whatever parser reads it."""
+"""Unknown HTTP methods get the same answer with either HTTP parser."""
 
 from __future__ import annotations
 
 import json
 import socket
 from typing import Any
-from urllib.parse import urlsplit
 
 import httpx
 import pytest
@@ -16,6 +15,7 @@ from relace_mock.serving import protocols
 from relace_mock.serving import server as server_module
 from relace_mock.settings import Http
 from tests.conftest import KEY
+from tests.sockets import connect, read_answers
 
 METHODS = [
     "FOO",
@@ -42,27 +42,17 @@ REST = (
 ).encode() + GOOD
 
 
-def connect(server: RunningServer) -> socket.socket:
-    url = urlsplit(server.url)
-    return socket.create_connection((url.hostname, url.port), timeout=30)
-
-
 def answers(connection: socket.socket, count: int) -> list[tuple[int, dict[str, Any]]]:
-    """The status and the body of so many answers on one connection."""
-    found = []
-    with connection.makefile("rb") as stream:
-        for _ in range(count):
-            status = int(stream.readline().split()[1])
-            fields = dict(line.lower().split(b": ", 1) for line in iter(stream.readline, b"\r\n"))
-            found.append((status, json.loads(stream.read(int(fields[b"content-length"])))))
-    return found
+    """Read ``count`` answers; return the status and the JSON body of each."""
+    found = read_answers(connection, count)
+    return [(int(line.split()[1]), json.loads(body)) for line, body in found]
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_an_unknown_method_is_a_405_and_the_connection_goes_on(
+def test_an_unknown_method_gets_405_and_the_connection_stays_open(
     server: RunningServer, method: str
 ) -> None:
-    with connect(server) as connection:
+    with connect(server.url) as connection:
         first = f"{method} /v1/code/embed HTTP/1.1\r\n".encode() + REST
         second = b"POST /v1/code/embed HTTP/1.1\r\n" + REST
         connection.sendall(first + second + first + second)
@@ -74,7 +64,7 @@ def test_an_unknown_method_is_a_405_and_the_connection_goes_on(
 
 @pytest.mark.parametrize("method", ["FOO", "post"])
 def test_an_unknown_method_is_in_the_journal(server: RunningServer, method: str) -> None:
-    with connect(server) as connection:
+    with connect(server.url) as connection:
         connection.sendall(f"{method} /v1/code/embed HTTP/1.1\r\n".encode() + REST)
         answers(connection, 1)
     entry = httpx.get(f"{server.url}/_mock/requests", headers=KEY).json()["requests"][-1]
@@ -82,8 +72,8 @@ def test_an_unknown_method_is_in_the_journal(server: RunningServer, method: str)
     assert entry["request"]["length"] == len(GOOD)
 
 
-def test_an_unknown_method_elsewhere_is_a_404_or_a_405(server: RunningServer) -> None:
-    with connect(server) as connection:
+def test_an_unknown_method_on_another_path_gets_404_or_405(server: RunningServer) -> None:
+    with connect(server.url) as connection:
         for path in ("/elsewhere", "/openapi.json", "/_mock/health"):
             connection.sendall(f"FOO {path} HTTP/1.1\r\n".encode() + REST)
         assert [status for status, _ in answers(connection, 3)] == [404, 405, 405]
@@ -102,14 +92,14 @@ def test_an_unknown_method_may_come_in_pieces(
                 super().data_received(data[start : start + size])
 
     monkeypatch.setattr(server_module, "protocol_class", lambda *_: InPieces)
-    with relace_mock.running(http=http) as server, connect(server) as connection:
+    with relace_mock.running(http=http) as server, connect(server.url) as connection:
         for method in ("SPARKLE", "POST", "post", "GETTING"):
             connection.sendall(f"{method} /v1/code/embed HTTP/1.1\r\n".encode() + REST)
         assert [status for status, _ in answers(connection, 4)] == [405, 200, 405, 405]
 
 
 @pytest.mark.parametrize("line", [b"F(O /x HTTP/1.1", b"FOO", b" FOO /x HTTP/1.1", b"\x16\x03\x01"])
-def test_what_is_no_method_is_still_refused(server: RunningServer, line: bytes) -> None:
-    with connect(server) as connection:
+def test_a_malformed_method_is_refused(server: RunningServer, line: bytes) -> None:
+    with connect(server.url) as connection:
         connection.sendall(line + b"\r\n\r\n")
         assert connection.recv(13) == b"HTTP/1.1 400 "

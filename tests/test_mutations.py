@@ -1,4 +1,4 @@
-"""Every mutation, a 200 that lies, as ``httpx`` and the official SDK read it."""
+"""Mutations: wrong 200 answers, as ``httpx`` and the official SDK read them."""
 
 from __future__ import annotations
 
@@ -54,14 +54,13 @@ def but(true: Answer, **changed: Any) -> Answer:
 
 
 def same_but(true: Answer, number: int, **changed: Any) -> Answer:
-    """The true answer but for these fields of one result."""
+    """Return the true answer with these fields of one result changed."""
     results = [dict(result) for result in true["results"]]
     results[number] |= changed
     return true | {"results": results}
 
 
-# For each mutation what the JSON shows, beside the true answer. Whatever is not said to be
-# different is the same.
+# For each mutation, whether the mutated JSON differs from the true answer as it should.
 SHOWS: dict[str, Seen] = {
     "swap_vectors": lambda lie, true: (
         vectors(lie) == [vectors(true)[1], vectors(true)[0], *vectors(true)[2:]]
@@ -129,7 +128,7 @@ SHOWS: dict[str, Seen] = {
     "wrong_content_type": lambda lie, true: lie == true,
     "gzip": lambda lie, true: lie == true,
 }
-# What is not JSON any more: what the body shows, beside the true one.
+# For each mutation after which the body is not JSON, whether the body is as it should be.
 NOT_JSON: dict[str, Callable[[bytes, bytes], bool]] = {
     "truncated_json": lambda lie, true: true.startswith(lie) and 0 < len(lie) < len(true),
     "html_body": lambda lie, _: lie.startswith(b"<!DOCTYPE html>"),
@@ -141,12 +140,12 @@ CONTENT_TYPES = {
 }
 
 
-def test_every_mutation_is_looked_at() -> None:
+def test_every_mutation_is_in_a_table_of_this_file() -> None:
     assert SHOWS.keys() | NOT_JSON.keys() == MUTATIONS.keys()
 
 
 @pytest.mark.parametrize("name", MUTATIONS)
-def test_httpx_reads_the_lie(steering: Steering, name: str) -> None:
+def test_httpx_reads_each_mutated_answer(steering: Steering, name: str) -> None:
     true = steering.ask(BODY)
     steering.play({"mutate": name})
     lie = steering.ask(BODY)
@@ -165,8 +164,8 @@ def test_httpx_reads_the_lie(steering: Steering, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", MUTATIONS)
-def test_the_official_sdk_reads_the_lie(steering: Steering, name: str) -> None:
-    """It takes the body for what the content type says, and does not look into it."""
+def test_the_official_sdk_reads_each_mutated_answer(steering: Steering, name: str) -> None:
+    """The SDK trusts the content type, and does not check the JSON."""
     true = steering.ask(BODY)
     steering.play({"mutate": name})
     with (
@@ -183,12 +182,12 @@ def test_the_official_sdk_reads_the_lie(steering: Steering, name: str) -> None:
             with pytest.raises(json.JSONDecodeError):
                 ask()
         elif name in CONTENT_TYPES:
-            assert isinstance(ask(), str), "a content type that is not JSON's gives the text"
+            assert isinstance(ask(), str), "for any other content type the SDK returns the text"
         else:
             assert SHOWS[name](ask(), true.json())
 
 
-def test_gzip_is_compressed_on_the_wire(steering: Steering) -> None:
+def test_the_gzip_mutation_compresses_the_body(steering: Steering) -> None:
     true = steering.ask(BODY).content
     steering.play({"mutate": "gzip"})
     with httpx.stream(
@@ -213,7 +212,7 @@ def test_gzip_is_compressed_on_the_wire(steering: Steering) -> None:
         if name not in ("integer_components", "unnormalised", "zero_vector", "nan_component")
     ],
 )
-def test_a_binary_answer_can_lie_too(steering: Steering, name: str) -> None:
+def test_mutations_change_binary_answers_too(steering: Steering, name: str) -> None:
     binary = BODY | {"output_dtype": "binary"}
     true = steering.ask(binary)
     steering.play({"mutate": name})
@@ -227,7 +226,7 @@ def test_a_binary_answer_can_lie_too(steering: Steering, name: str) -> None:
 ONE = {"model": "m", "input": ["alone"]}
 BINARY = {"model": "m", "input": TEXTS, "output_dtype": "binary"}
 PLAIN = {"Accept-Encoding": "identity"}
-# Requests to whose answer a mutation cannot be applied, by the name of the mutation.
+# Mutations, each with a request whose answer it cannot be applied to.
 NOT_APPLICABLE: list[tuple[str, Answer, dict[str, str]]] = [
     *[(name, ONE, {}) for name in ("shuffle_results", "duplicate_index", "ragged_dimensions")],
     ("swap_vectors", ONE, {}),
@@ -247,10 +246,10 @@ NOT_APPLICABLE: list[tuple[str, Answer, dict[str, str]]] = [
     NOT_APPLICABLE,
     ids=[f"{row[0]}-{n}" for n, row in enumerate(NOT_APPLICABLE)],
 )
-def test_what_cannot_be_applied_is_answered_truly_and_waits(
+def test_a_mutation_that_does_not_apply_leaves_the_answer_unchanged_and_its_step_unused(
     steering: Steering, name: str, body: Answer, headers: dict[str, str]
 ) -> None:
-    """It is journalled, and not consumed: the first request that it fits gets it."""
+    """The journal says so, and the first request that the mutation applies to gets it."""
     true = steering.ask(body, headers=headers)
     steering.play({"mutate": name})
     for _ in range(2):
@@ -265,8 +264,8 @@ def test_what_cannot_be_applied_is_answered_truly_and_waits(
     assert (entry["not_applicable"], entry["mutations"]) == (False, [name])
 
 
-def test_a_refusal_does_not_use_a_mutation_up(steering: Steering) -> None:
-    """Nor is it called not applicable: there was no answer to falsify."""
+def test_a_refusal_does_not_use_up_a_mutation(steering: Steering) -> None:
+    """Nor does the journal say "not applicable": there was no answer to mutate."""
     steering.play({"mutate": "omit_usage"})
     assert steering.ask({"model": "m"}).status_code == 400
     entry = steering.last()
@@ -274,7 +273,9 @@ def test_a_refusal_does_not_use_a_mutation_up(steering: Steering) -> None:
     assert "usage" not in steering.ask(BODY).json()
 
 
-def test_one_mutation_that_cannot_be_applied_holds_back_the_others(steering: Steering) -> None:
+def test_one_mutation_that_does_not_apply_holds_back_the_others_of_its_step(
+    steering: Steering,
+) -> None:
     steering.play({"mutate": ["omit_usage", "shuffle_results"]})
     assert "usage" in steering.ask(ONE).json()
     assert steering.last()["not_applicable"]
@@ -283,8 +284,8 @@ def test_one_mutation_that_cannot_be_applied_holds_back_the_others(steering: Ste
     assert indexes(lie) != [0, 1, 2, 3]
 
 
-def test_several_mutations_are_applied_in_one_order(steering: Steering) -> None:
-    """Whatever the order in the file: a dropped result is gone, then the rest is nested."""
+def test_several_mutations_are_applied_in_a_fixed_order(steering: Steering) -> None:
+    """The order in the file does not matter: results are dropped first, then nested."""
     names = ["nest_results", "drop_result", "string_index"]
     answers = []
     for order in (names, names[::-1]):
@@ -300,8 +301,10 @@ def test_several_mutations_are_applied_in_one_order(steering: Steering) -> None:
     [pair for pair in itertools.combinations(MUTATIONS, 2) if conflict(pair) is None],
     ids="-".join,
 )
-def test_any_two_that_go_together_both_show(server: RunningServer, names: tuple[str, str]) -> None:
-    """Each pair that is not refused is answered, and is not what either gives alone."""
+def test_two_mutations_that_may_be_combined_both_show(
+    server: RunningServer, names: tuple[str, str]
+) -> None:
+    """The answer differs from that of each mutation alone."""
     answers = []
     for step in (names[:1], names[1:], names):
         steering = Steering(server.url)
@@ -325,8 +328,8 @@ DROPPED = [
 
 @pytest.mark.parametrize("name", DROPPED)
 @pytest.mark.parametrize("count", [1, 2])
-def test_what_is_dropped_hides_no_other_lie(steering: Steering, name: str, count: int) -> None:
-    """Where too few results are left to show it, neither is applied."""
+def test_drop_result_hides_no_other_mutation(steering: Steering, name: str, count: int) -> None:
+    """If too few results would be left to show it, neither is applied."""
     body = {"model": "m", "input": TEXTS[:count]}
     true = steering.ask(body).content
     steering.play({"mutate": "drop_result"})
@@ -336,7 +339,7 @@ def test_what_is_dropped_hides_no_other_lie(steering: Steering, name: str, count
     assert lie == true if steering.last()["not_applicable"] else lie not in (true, dropped)
 
 
-def test_a_mutation_with_fields_and_a_delay_has_all_three(steering: Steering) -> None:
+def test_a_step_may_have_a_mutation_headers_and_a_delay(steering: Steering) -> None:
     steering.play({"mutate": "omit_usage", "delay": "1ms", "headers": {"Content-Type": "x/y"}})
     response = steering.ask(BODY)
     assert response.headers["content-type"] == "x/y"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import socket
 from urllib.parse import urlsplit
 
 import httpx
@@ -12,6 +11,7 @@ import pytest
 import relace_mock
 from relace_mock import RunningServer
 from tests.conftest import KEY
+from tests.sockets import connect, read_all
 
 BODY = json.dumps({"model": "m", "input": ["a"]}).encode()
 OTHERS = [
@@ -42,31 +42,31 @@ OTHERS = [
 
 
 def ask(server: RunningServer, method: str, target: str) -> tuple[int, dict[str, str]]:
-    """Send a target to the letter; gives the status and the body."""
+    """Send a request target unchanged; return the status and the body."""
     url = urlsplit(server.url)
     head = (
         f"{method} {target} HTTP/1.1\r\nHost: {url.netloc}\r\nAuthorization: Bearer rlc-test\r\n"
         f"Content-Type: application/json\r\nContent-Length: {len(BODY)}\r\nConnection: close\r\n\r\n"
     )
-    with socket.create_connection((url.hostname, url.port), timeout=30) as connection:
+    with connect(server.url) as connection:
         connection.sendall(head.encode() + BODY)
-        received = b""
-        while chunk := connection.recv(65536):
-            received += chunk
+        received = read_all(connection)
     status, _, rest = received.partition(b"\r\n")
     return int(status.split()[1]), json.loads(rest.partition(b"\r\n\r\n")[2])
 
 
 @pytest.mark.parametrize("target", OTHERS)
 @pytest.mark.parametrize("method", ["POST", "GET"])
-def test_another_spelling_is_another_path(server: RunningServer, method: str, target: str) -> None:
+def test_another_spelling_of_the_path_gets_404(
+    server: RunningServer, method: str, target: str
+) -> None:
     status, body = ask(server, method, target)
     assert status == 404
     assert body["error"].endswith("the endpoint is POST /v1/code/embed")
 
 
 @pytest.mark.parametrize("target", OTHERS)
-def test_another_spelling_is_another_path_in_process(target: str) -> None:
+def test_another_spelling_of_the_path_gets_404_in_process(target: str) -> None:
     sent = httpx.URL("http://mock").copy_with(raw_path=target.partition("#")[0].encode())
     if sent.raw_path == b"/v1/code/embed":
         pytest.skip("httpx sends it in the one spelling")
@@ -77,20 +77,18 @@ def test_another_spelling_is_another_path_in_process(target: str) -> None:
 @pytest.mark.parametrize(
     "target", ["/_mock/health%2F", "/_mock/%68ealth", "/_mock//health", "/_mock/health/"]
 )
-def test_another_spelling_of_a_control_path_is_another_path(
-    server: RunningServer, target: str
-) -> None:
+def test_another_spelling_of_a_control_path_gets_404(server: RunningServer, target: str) -> None:
     status, body = ask(server, "GET", target)
     assert status == 404
     assert body["error"].startswith("there is nothing here; there is /_mock/health")
 
 
 @pytest.mark.parametrize("target", ["/v1/code/embed", "/v1/code/embed?a=b%2F", "/v1/code/embed?"])
-def test_a_query_is_no_part_of_the_path(server: RunningServer, target: str) -> None:
+def test_a_query_is_not_part_of_the_path(server: RunningServer, target: str) -> None:
     assert ask(server, "POST", target)[0] == 200
 
 
-def test_a_whole_url_is_compared_by_its_path_as_it_was_sent(server: RunningServer) -> None:
+def test_the_path_of_a_whole_url_is_compared_as_it_was_sent(server: RunningServer) -> None:
     assert ask(server, "POST", f"{server.url}/v1/code/embed")[0] == 200
     assert ask(server, "POST", f"{server.url}/v1/code%2Fembed")[0] == 404
 
@@ -104,7 +102,7 @@ def test_the_journal_shows_the_path_as_it_was_sent(server: RunningServer) -> Non
 @pytest.mark.parametrize(
     "target", ["/rlc-test", "/rlc%2Dtest", "/a/%72lc-test/b", "/rlc%252Dtest", "/rlc%25252Dtest"]
 )
-def test_a_key_in_a_path_is_hidden_however_it_is_spelt(server: RunningServer, target: str) -> None:
+def test_a_key_in_a_path_is_hidden_in_every_encoding(server: RunningServer, target: str) -> None:
     ask(server, "POST", target)
     entry = httpx.get(f"{server.url}/_mock/requests", headers=KEY).json()["requests"][-1]
     assert "test" not in entry["request"]["path"]

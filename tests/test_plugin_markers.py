@@ -1,4 +1,4 @@
-"""The marker ``relace_scenario``: whatever it cannot do is an error at collection."""
+"""The marker ``relace_scenario``: a mistake in it is an error at collection."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ def collect(pytester: pytest.Pytester, code: str, *options: str) -> pytest.RunRe
     return pytester.runpytest_subprocess(*QUICKLY, *options)
 
 
-def test_every_marker_without_effect_is_told_with_its_line(pytester: pytest.Pytester) -> None:
-    """All of a file at once, and no test runs."""
+def test_every_marker_without_effect_is_reported_with_its_line(pytester: pytest.Pytester) -> None:
+    """All mistakes of a file are reported at once, and no test runs."""
     pytester.makefile(".yaml", bad="steps:\n  - statsu: 401")
     pytester.makepyfile(
         test_class="""
@@ -108,7 +108,7 @@ def test_good(relace_mock): pass
     result.stdout.no_fnmatch_line("*Traceback*")
 
 
-def test_the_fixture_may_be_reached_in_any_way(pytester: pytest.Pytester) -> None:
+def test_a_marker_works_however_its_test_requests_the_fixture(pytester: pytest.Pytester) -> None:
     pytester.makefile(".yaml", story="steps: [{status: 401}]")
     collect(
         pytester,
@@ -153,7 +153,9 @@ def test_parameter(relace_mock, status):
     ).assert_outcomes(passed=7)
 
 
-def test_a_running_server_is_asked_for_names_that_only_it_has(pytester: pytest.Pytester) -> None:
+def test_a_running_server_is_asked_for_scenarios_that_only_it_knows(
+    pytester: pytest.Pytester,
+) -> None:
     folder = pytester.mkdir("its-own")
     (folder / "only-there.yaml").write_text("steps: [{status: 418}]")
     code = """
@@ -175,7 +177,7 @@ def test_it(relace_mock):
     result.stdout.fnmatch_lines(["*test_it.py:11: test_it: *there is no scenario 'only-there'*"])
 
 
-def test_workers_of_xdist_tell_it_too(pytester: pytest.Pytester) -> None:
+def test_a_marker_without_effect_is_reported_under_xdist(pytester: pytest.Pytester) -> None:
     code = "@pytest.mark.relace_scenario('flaky')\ndef test_it(): pass\n"
     result = collect(pytester, code, "-n", "2")
     result.stdout.fnmatch_lines(["*test_it.py:10: test_it: *the test does not use the mock*"])

@@ -1,4 +1,4 @@
-"""Steering the mock from plain Python, over a socket and in process."""
+"""Control the mock from plain Python, over a socket and in process."""
 
 from __future__ import annotations
 
@@ -19,13 +19,14 @@ import trustme
 
 import relace_mock
 from relace_mock import RemoteControl, ServerError, SettingsError
+from tests import steering
 from tests.conftest import Serve
 from tests.steering import until
 
 
 @pytest.fixture(params=["socket", "in process"])
 def client(request: pytest.FixtureRequest) -> Iterator[httpx.Client]:
-    """A client whose ``control`` steers what it gets."""
+    """A client with a ``control`` of its own key."""
     if request.param == "in process":
         transport = relace_mock.transport(dimensions=8)
         control = transport.control("rlc-remote")
@@ -52,7 +53,7 @@ def ask(client: httpx.Client, text: str = "a") -> int:
     return client.post("/code/embed", json={"model": "m", "input": [text]}).status_code
 
 
-def test_a_story_is_played_until_it_is_stopped(
+def test_a_scenario_is_played_until_it_is_stopped(
     client: httpx.Client, control: RemoteControl
 ) -> None:
     control.play({"steps": [{"status": 500, "times": 9}]})
@@ -82,7 +83,7 @@ def test_a_new_call_is_counted_from_its_first_attempt(
     assert [request.attempt for request in control.requests] == [1, 2, 1, 2, 1, 1]
 
 
-def test_unused_steps_are_told(client: httpx.Client, control: RemoteControl) -> None:
+def test_unused_steps_are_listed(client: httpx.Client, control: RemoteControl) -> None:
     control.play({"steps": [{"status": 500}, {"status": 429, "times": 2}]})
     ask(client)
     assert control.unused() == ["rule 0, step 1: answered 0 of 2 times"]
@@ -103,7 +104,7 @@ def test_a_bad_scenario_is_refused_and_the_old_one_stays(
     assert ask(client) == 500
 
 
-def test_a_mock_that_does_not_answer_is_named() -> None:
+def test_the_error_names_a_mock_that_does_not_answer() -> None:
     with relace_mock.running(dimensions=8) as server:
         control = server.control("k")
     with pytest.raises(ServerError, match=f"no mock answers at {server.url}"):
@@ -120,7 +121,7 @@ def test_a_mock_that_does_not_answer_is_named() -> None:
         ({"steps": [{"status": {429}}]}, "the scenario holds what JSON cannot say: .*set"),
     ],
 )
-def test_what_is_no_scenario_is_a_type_error_that_says_what_is(
+def test_a_value_that_is_not_a_scenario_raises_a_type_error_that_shows_the_right_form(
     control: RemoteControl, given: Any, message: str
 ) -> None:
     with pytest.raises(TypeError, match=message) as caught:
@@ -140,7 +141,7 @@ def test_what_is_no_scenario_is_a_type_error_that_says_what_is(
         ('{"steps": ', "YAML text:2:1: is not YAML"),
     ],
 )
-def test_a_text_or_a_file_that_is_wrong_is_told_with_its_place(
+def test_a_mistake_in_a_text_or_file_is_reported_with_its_place(
     control: RemoteControl, given: Any, message: str
 ) -> None:
     with pytest.raises(SettingsError, match=message) as caught:
@@ -148,22 +149,20 @@ def test_a_text_or_a_file_that_is_wrong_is_told_with_its_place(
     assert "\n" not in str(caught.value)
 
 
-def test_a_text_is_played(client: httpx.Client, control: RemoteControl) -> None:
+def test_a_yaml_text_is_played(client: httpx.Client, control: RemoteControl) -> None:
     control.play("steps: [{status: 418}]")
     assert ask(client) == 418
     control.play("# twice\nsteps:\n  - status: 429\n    times: 2\n")
     assert [ask(client), ask(client), ask(client)] == [429, 429, 200]
 
 
-def test_a_name_that_is_misspelt_is_told_with_the_nearest(control: RemoteControl) -> None:
+def test_a_misspelt_scenario_name_gets_the_nearest_name_suggested(control: RemoteControl) -> None:
     with pytest.raises(ServerError, match=r"did you mean rate-limited-twice\?"):
         control.play("rate-limit-twice")
 
 
-def test_nothing_is_left_of_a_key_that_is_forgotten(
-    client: httpx.Client, control: RemoteControl
-) -> None:
-    """Scenario, script, attempts, quota, clock and journal."""
+def test_forget_removes_everything_of_a_key(client: httpx.Client, control: RemoteControl) -> None:
+    """That is scenario, script, attempts, quota, clock and journal."""
     before = client.get(f"{control.base_url}/../_mock/health").json()["namespaces"]["kept"]
     control.play({"rate_limit": {"requests": 1, "per": "60s"}, "steps": [{"status": 500}]})
     assert [ask(client), ask(client)] == [500, 429]
@@ -177,7 +176,7 @@ def test_nothing_is_left_of_a_key_that_is_forgotten(
     assert [request.attempt for request in control.requests] == [1, 1]
 
 
-def test_only_a_key_can_be_forgotten(client: httpx.Client, control: RemoteControl) -> None:
+def test_forget_without_a_key_is_refused(client: httpx.Client, control: RemoteControl) -> None:
     del client.headers["Authorization"]
     response = client.delete(f"{control.base_url}/../_mock/namespace")
     assert (response.status_code, response.json()["error"][:8]) == (400, "send the")
@@ -225,7 +224,7 @@ def test_a_compressed_body_is_decompressed(
         ({}, b'{"a": ', "Expecting value"),
     ],
 )
-def test_a_body_that_cannot_be_parsed_says_why(
+def test_the_error_says_why_a_body_cannot_be_parsed(
     client: httpx.Client,
     control: RemoteControl,
     fields: dict[str, str],
@@ -240,12 +239,12 @@ def test_a_body_that_cannot_be_parsed_says_why(
     assert request.body == request.content.decode("utf-8", "replace")
 
 
-def test_a_body_of_64_kib_is_whole(client: httpx.Client, control: RemoteControl) -> None:
+def test_a_body_of_64_kib_is_kept_whole(client: httpx.Client, control: RemoteControl) -> None:
     client.post("/code/embed", content=b'"' + b"a" * 65_534 + b'"')
     assert control.requests[0].json() == "a" * 65_534
 
 
-def test_a_body_over_the_limit_of_the_server_was_not_kept() -> None:
+def test_a_body_over_the_limit_of_the_server_is_not_kept() -> None:
     with relace_mock.running(max_body=100) as server:
         control = server.control("rlc-x")
         headers = {"Authorization": "Bearer rlc-x"}
@@ -255,7 +254,9 @@ def test_a_body_over_the_limit_of_the_server_was_not_kept() -> None:
             control.requests[0].json()
 
 
-def test_the_server_waits_for_what_is_pending(client: httpx.Client, control: RemoteControl) -> None:
+def test_reading_the_journal_waits_for_pending_requests(
+    client: httpx.Client, control: RemoteControl
+) -> None:
     control.play({"steps": [{"delay": "400ms"}]})
     with concurrent.futures.ThreadPoolExecutor(1) as pool:
         answer = pool.submit(ask, client)
@@ -265,10 +266,10 @@ def test_the_server_waits_for_what_is_pending(client: httpx.Client, control: Rem
         assert answer.result() == 200
 
 
-def test_the_server_waits_no_longer_than_it_is_told(
+def test_reading_the_journal_waits_no_longer_than_settle(
     client: httpx.Client, control: RemoteControl
 ) -> None:
-    """And answers others meanwhile: more waiters than there are threads for."""
+    """It answers others meanwhile, even with more waiting requests than threads."""
     control.play({"steps": [{"delay": "20s"}]})
     with concurrent.futures.ThreadPoolExecutor(41) as pool:
         pool.submit(client.post, "/code/embed", timeout=4)
@@ -278,12 +279,14 @@ def test_the_server_waits_no_longer_than_it_is_told(
 
 
 @pytest.mark.parametrize("value", ["2", "", "-1s", "soon", "61s", "2h", "2 s", "1e3s"])
-def test_a_settle_that_is_no_duration_is_refused(control: RemoteControl, value: str) -> None:
+def test_a_settle_value_that_is_not_a_duration_is_refused(
+    control: RemoteControl, value: str
+) -> None:
     with pytest.raises(ServerError, match="settle must be a duration such as 250ms or 2s, at most"):
         control.journal(settle=value.replace(" ", "%20"))
 
 
-def test_what_is_printed_helps_and_holds_no_key(
+def test_the_repr_of_a_request_or_control_is_readable_and_holds_no_key(
     client: httpx.Client, control: RemoteControl
 ) -> None:
     control.play({"name": "mine", "steps": [{"status": 429}]})
@@ -297,26 +300,31 @@ def test_what_is_printed_helps_and_holds_no_key(
     assert control.api_key not in repr(control)
 
 
-def test_a_transport_prints_what_was_set_without_keys() -> None:
+def test_the_repr_of_a_transport_shows_its_settings_without_keys() -> None:
     transport = relace_mock.transport(dimensions=8, api_keys=("rlc-secret",), control_token="t0k")  # noqa: S106 - made up
     shown = "relace_mock.transport(api_keys=…, dimensions=8, control_token=…)"
     assert repr(transport) == shown
 
 
-def test_a_setting_that_a_transport_does_not_have_is_told_with_the_nearest() -> None:
+def test_an_unknown_transport_setting_gets_the_nearest_name_suggested() -> None:
     wrong: Any = {"dimension": 3}
     with pytest.raises(SettingsError, match="'dimension' is not a setting: did you mean dimensi"):
         relace_mock.transport(**wrong)
 
 
 @pytest.mark.parametrize("url", ["nonsense", "", "ftp://x/v1", "http://", "http://x:y/v1"])
-def test_what_is_no_url_of_a_mock_is_refused(url: str) -> None:
+def test_a_string_that_cannot_be_the_url_of_a_mock_is_refused(url: str) -> None:
     with pytest.raises(ServerError, match="URL of a mock"):
         RemoteControl(url, "rlc-x")
 
 
+def test_a_port_that_is_not_a_number_is_refused() -> None:
+    with pytest.raises(ServerError, match="its port is no number"):
+        RemoteControl("http://127.0.0.1:none/v1", "k")
+
+
 def test_a_verdict_is_true_only_if_it_is_ok(client: httpx.Client, control: RemoteControl) -> None:
-    assert not control.verdict(), "nothing was asked"
+    assert not control.verdict(), "no request was sent"
     ask(client)
     assert control.verdict()
     assert repr(control.verdict()) == "<Verdict ok, 1 requests: no findings>"
@@ -326,8 +334,8 @@ def test_a_verdict_is_true_only_if_it_is_ok(client: httpx.Client, control: Remot
     assert repr(control.verdict()).startswith("<Verdict NOT ok, 3 requests: retried_non_retryable")
 
 
-def test_a_mock_with_tls_is_steered_too(serve: Serve, tmp_path: Path) -> None:
-    """`SSL_CERT_FILE` names its authority, as for every client."""
+def test_a_mock_with_tls_can_be_controlled(serve: Serve, tmp_path: Path) -> None:
+    """`SSL_CERT_FILE` names its certificate authority, as for every client."""
     authority, certificate = trustme.CA(), tmp_path / "server.pem"
     authority.cert_pem.write_to_path(tmp_path / "ca.pem")
     authority.issue_cert("127.0.0.1").private_key_and_cert_chain_pem.write_to_path(certificate)
@@ -348,3 +356,20 @@ print(control.position()["name"], control.requests)
             check=False,
         )
     assert (done.stdout, done.stderr) == ("flaky []\n", "")
+
+
+def test_the_control_api_accepts_the_token_and_refuses_a_client_without_it() -> None:
+    with relace_mock.running(dimensions=8, control_token="t0ken-of-test") as server:  # noqa: S106 - made up
+        server.control("rlc-test").play("server-error")
+        assert steering.ask(server).status_code == 500
+        assert "t0ken-of-test" not in repr(server)
+        with pytest.raises(ServerError, match="send the server's token"):
+            RemoteControl(server.base_url, "rlc-test").play("ok")
+
+
+def test_another_server_than_a_mock_is_refused() -> None:
+    def elsewhere(*_: Any) -> tuple[int, bytes]:
+        return 200, b"<html>"
+
+    with pytest.raises(ServerError, match="is no relace-mock"):
+        RemoteControl("http://127.0.0.1:1/v1", "k", send=elsewhere).play("ok")

@@ -29,7 +29,9 @@ def test_a_text_seen_before_is_not_computed_again() -> None:
     assert (state.rows, state.hits, state.misses) == (2, 2, 2)
 
 
-def test_a_text_twice_in_a_request_is_computed_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_text_that_stands_twice_in_a_request_is_computed_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     embedder = Embedder(Settings(dimensions=64))
     computed: list[bytes] = []
     compute = LexicalSpace.rows
@@ -45,7 +47,7 @@ def test_a_text_twice_in_a_request_is_computed_once(monkeypatch: pytest.MonkeyPa
 
 
 def test_a_row_kept_twice_counts_once() -> None:
-    """As when two threads compute the same text at once."""
+    """Two threads may compute the same text at once."""
     cache = RowCache(10_000)
     cache.keep(b"space", "float", {"a": Row(b"[1", 1)})
     once = cache.state()
@@ -53,7 +55,7 @@ def test_a_row_kept_twice_counts_once() -> None:
     assert cache.state() == once
 
 
-def test_a_row_of_the_hash_space_is_kept_when_its_text_comes_again() -> None:
+def test_a_row_of_the_hash_space_is_cached_when_its_text_comes_again() -> None:
     embedder = Embedder(Settings(dimensions=64, embedding="hash"))
     first = embed(embedder, "a", "b")
     assert embedder.cache_state().rows == 0
@@ -63,7 +65,7 @@ def test_a_row_of_the_hash_space_is_kept_when_its_text_comes_again() -> None:
     assert embedder.cache_state().hits == 1
 
 
-def test_what_came_once_is_remembered_within_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_memory_of_texts_seen_once_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rows, "_REMEMBERED", 1)
     embedder = Embedder(Settings(dimensions=64, embedding="hash"))
     embed(embedder, "a", "b")
@@ -74,7 +76,7 @@ def test_what_came_once_is_remembered_within_a_bound(monkeypatch: pytest.MonkeyP
     assert embedder.cache_state().rows == 1
 
 
-def test_models_and_data_types_are_kept_apart() -> None:
+def test_models_and_data_types_are_cached_separately() -> None:
     embedder = Embedder(Settings(dimensions=64))
     ways = [
         embed(embedder, "a"),
@@ -84,7 +86,7 @@ def test_models_and_data_types_are_kept_apart() -> None:
     assert all(one != other for i, one in enumerate(ways) for other in ways[:i])
 
 
-def test_the_cache_stays_within_its_bytes_and_drops_what_was_used_longest_ago() -> None:
+def test_the_cache_stays_within_its_bytes_and_drops_the_least_recently_used_row() -> None:
     embedder = Embedder(Settings(dimensions=64, cache_bytes=4000))  # about three rows
     embed(embedder, "a", "b", "c")
     embed(embedder, "a")
@@ -97,7 +99,7 @@ def test_the_cache_stays_within_its_bytes_and_drops_what_was_used_longest_ago() 
     assert embedder.cache_state().misses == before.misses + 1
 
 
-def test_a_row_that_is_used_stays_while_those_of_another_model_come_and_go() -> None:
+def test_a_row_in_use_stays_cached_while_rows_of_another_model_come_and_go() -> None:
     embedder = Embedder(Settings(dimensions=64, cache_bytes=4000))  # about three rows
     embed(embedder, "used", model="mine")
     for number in range(20):
@@ -106,14 +108,14 @@ def test_a_row_that_is_used_stays_while_those_of_another_model_come_and_go() -> 
     assert embedder.cache_state().hits == 20
 
 
-def test_a_text_larger_than_the_cache_is_answered_and_not_kept() -> None:
+def test_a_text_larger_than_the_cache_is_answered_and_not_cached() -> None:
     embedder = Embedder(Settings(dimensions=64, cache_bytes=3500))
     embed(embedder, "a")
     embed(embedder, "word " * 1000)
     assert embedder.cache_state().rows == 1
 
 
-def test_without_a_cache_everything_is_computed() -> None:
+def test_every_text_is_computed_when_the_cache_is_off() -> None:
     embedder = Embedder(Settings(dimensions=64, cache_bytes=0))
     assert embed(embedder, "a") == embed(embedder, "a")
     assert embedder.cache_state().hits == 0
@@ -122,7 +124,7 @@ def test_without_a_cache_everything_is_computed() -> None:
 @pytest.mark.parametrize("bit_order", ["big", "little"])
 @pytest.mark.parametrize("dtype", ["int8", "uint8"])
 def test_binary_is_the_sign_bits_of_float(bit_order: str, dtype: str) -> None:
-    """Law 5, as docs/embedding.md words it."""
+    """Law 5 of docs/embedding.md."""
     settings = Settings(dimensions=64, binary_dtype=dtype, bit_order=bit_order)  # type: ignore[arg-type]
     embedder = Embedder(settings)
     (floats,) = embed(embedder, "def f(x): return x")

@@ -21,7 +21,7 @@ def run(*arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_scenario_list_names_every_bundled_one_with_its_story() -> None:
+def test_scenario_list_names_every_bundled_scenario_with_its_description() -> None:
     done = run("scenario", "list")
     assert done.returncode == 0
     assert (
@@ -30,7 +30,7 @@ def test_scenario_list_names_every_bundled_one_with_its_story() -> None:
     )
 
 
-def test_scenario_show_says_in_words_what_each_step_does() -> None:
+def test_scenario_show_describes_each_step() -> None:
     done = run("scenario", "show", "rate-limited-twice")
     assert done.stdout.splitlines() == [
         "rate-limited-twice: Two 429s with Retry-After, then normal service.",
@@ -42,7 +42,7 @@ def test_scenario_show_says_in_words_what_each_step_does() -> None:
     ]
 
 
-STORY = """
+SCENARIO = """
 rate_limit: {requests: 3, per: 60s, retry_after: true}
 rules:
   - when: {input_contains: secret, would_be: [200, 429], header: {X-Team: search}}
@@ -73,9 +73,9 @@ rules:
 """
 
 
-def test_scenario_show_says_every_condition_and_every_key(tmp_path: Path) -> None:
+def test_scenario_show_describes_every_condition_and_every_key(tmp_path: Path) -> None:
     path = tmp_path / "story.yaml"
-    path.write_text(STORY)
+    path.write_text(SCENARIO)
     assert run("scenario", "show", str(path)).stdout.splitlines() == [
         "story",
         "  quota: 3 requests in 60 s, then 429, and Retry-After says how long to wait",
@@ -112,7 +112,7 @@ def test_scenario_show_says_every_condition_and_every_key(tmp_path: Path) -> Non
     ]
 
 
-def test_scenario_show_of_an_unknown_name_suggests_and_lists() -> None:
+def test_scenario_show_suggests_and_lists_names_for_an_unknown_one() -> None:
     done = run("scenario", "show", "flakey")
     assert done.returncode == 2
     assert done.stderr.startswith(
@@ -120,7 +120,7 @@ def test_scenario_show_of_an_unknown_name_suggests_and_lists() -> None:
     )
 
 
-def test_scenario_check_names_the_place_of_each_fault_and_exits_1(tmp_path: Path) -> None:
+def test_scenario_check_names_the_place_of_each_mistake_and_exits_1(tmp_path: Path) -> None:
     (tmp_path / "good.yaml").write_text("steps: [{status: 500}]")
     (tmp_path / "bad.yaml").write_text("steps:\n  - status: 42\n")
     done = run("scenario", "check", str(tmp_path), str(tmp_path / "none.yaml"))
@@ -133,11 +133,13 @@ def test_scenario_check_names_the_place_of_each_fault_and_exits_1(tmp_path: Path
     assert run("scenario", "check", str(tmp_path / "good.yaml")).returncode == 0
 
 
-def test_scenarios_of_a_folder_of_ones_own_stand_beside_the_bundled_ones(tmp_path: Path) -> None:
-    (tmp_path / "mine.json").write_text('{"description": "My story.", "steps": [{"status": 500}]}')
+def test_scenarios_of_a_user_folder_are_listed_beside_the_bundled_ones(tmp_path: Path) -> None:
+    (tmp_path / "mine.json").write_text(
+        '{"description": "My scenario.", "steps": [{"status": 500}]}'
+    )
     assert "mine  " in run("scenario", "list", "--scenarios", str(tmp_path)).stdout
     shown = run("scenario", "show", "mine", "--scenarios", str(tmp_path))
-    assert shown.stdout.startswith("mine: My story.\n")
+    assert shown.stdout.startswith("mine: My scenario.\n")
 
 
 @pytest.mark.parametrize(
@@ -179,7 +181,7 @@ LEAVINGS = [
 
 @pytest.fixture
 def littered(tmp_path: Path) -> Path:
-    """A folder with a scenario, and with what editors and file managers leave behind."""
+    """A folder with a scenario, and with the temporary files of editors and file managers."""
     for name in LEAVINGS:
         (tmp_path / name).write_text("steps: [no scenario")
     (tmp_path / ".#broken.yaml").symlink_to("user@host.1234:1")  # a lock of Emacs
@@ -188,7 +190,7 @@ def littered(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_hidden_files_and_leavings_of_editors_are_passed_over(littered: Path) -> None:
+def test_hidden_files_and_temporary_files_of_editors_are_ignored(littered: Path) -> None:
     done = run("scenario", "check", str(littered))
     assert (done.returncode, done.stdout) == (0, f"{littered}/mine.yaml: mine is good\n")
     listed = run("scenario", "list", "--scenarios", str(littered))
@@ -196,7 +198,7 @@ def test_hidden_files_and_leavings_of_editors_are_passed_over(littered: Path) ->
     assert "mine  " in listed.stdout
 
 
-def test_an_editor_at_work_does_not_disturb_reload(littered: Path) -> None:
+def test_temporary_files_of_an_editor_trigger_no_reload(littered: Path) -> None:
     library = Library(littered)
     assert "mine" in library.names()
     (littered / ".mine.yaml.swp").write_text("vim")
@@ -204,5 +206,5 @@ def test_an_editor_at_work_does_not_disturb_reload(littered: Path) -> None:
     assert list(library.refresh()) == []
 
 
-def test_a_hidden_file_that_is_named_is_read(littered: Path) -> None:
+def test_a_hidden_file_is_read_when_it_is_named(littered: Path) -> None:
     assert run("scenario", "check", str(littered / ".hidden.yaml")).returncode == 1

@@ -1,4 +1,4 @@
-"""Every mistake of a scenario is told at once, each with what would be right."""
+"""All mistakes of a scenario are reported at once, each with the right form."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from relace_mock.scenario.model import read
 
 
 def mistakes(text: str) -> list[str]:
-    """What is told of a text, without the name of the file."""
+    """Return the messages about a text, without the name of the file."""
     with pytest.raises(ScenarioError) as caught:
         read(text.encode(), "story.yaml", "story")
     return [mistake.told.removeprefix("story.yaml:") for mistake in caught.value.all]
@@ -31,7 +31,7 @@ def rule(line: str) -> str:
 
 
 STATUS = "steps: [{status: 500}]"
-# A text with one mistake, and what its message must show.
+# Texts with one mistake, each with the right form that its message must show.
 RIGHT_FORMS = [
     # a quota
     ("rate_limit: 3/60s", "write {requests: 3, per: 60s}"),
@@ -167,8 +167,8 @@ extra: false
 """
 
 
-def test_every_mistake_of_a_file_is_told_in_its_order() -> None:
-    """Keys, values, keys that do not go together, duplicates, and what is never reached."""
+def test_every_mistake_of_a_file_is_reported_in_the_order_of_the_file() -> None:
+    """The file has wrong keys, values, combinations and duplicates, and an unreachable step."""
     told = mistakes(MANY)
     assert [line.split(": ")[:2] for line in told] == [
         ["1:7", "name"],
@@ -204,13 +204,13 @@ def test_every_mistake_of_a_file_is_told_in_its_order() -> None:
         "steps:\n  - {status: 500, times: forever}\n  - status: x\nrepeat: false\n",
     ],
 )
-def test_one_mistake_is_not_told_twice_in_other_words(text: str) -> None:
-    """A misspelt key is not missing as well; a bad status does not leave its body alone."""
+def test_one_mistake_is_not_reported_twice(text: str) -> None:
+    """A misspelt key is not reported as missing too, nor a body as one without a status."""
     told = mistakes(text)
     assert len(told) == (2 if "forever" in text else 1), told
 
 
-def test_rules_that_are_never_reached_are_told_beside_other_mistakes() -> None:
+def test_unreachable_rules_are_reported_beside_other_mistakes() -> None:
     text = (
         "rules:\n"
         "  - {when: {}, steps: [{status: 500}]}\n"
@@ -222,7 +222,7 @@ def test_rules_that_are_never_reached_are_told_beside_other_mistakes() -> None:
     ]
 
 
-def test_check_tells_every_mistake_of_every_file_and_exits_1(tmp_path: Path) -> None:
+def test_check_reports_every_mistake_of_every_file_and_exits_1(tmp_path: Path) -> None:
     for name in ("one", "two"):
         (tmp_path / f"{name}.yaml").write_text(MANY)
     (tmp_path / "good.yaml").write_text(STATUS)
@@ -239,7 +239,9 @@ def test_check_tells_every_mistake_of_every_file_and_exits_1(tmp_path: Path) -> 
         assert len(found) == 19
 
 
-def test_serve_tells_the_first_on_one_line_and_how_to_see_the_others(tmp_path: Path) -> None:
+def test_serve_reports_the_first_mistake_on_one_line_and_how_to_see_the_others(
+    tmp_path: Path,
+) -> None:
     path = tmp_path / "story.yaml"
     path.write_text(MANY)
     done = subprocess.run(
@@ -254,7 +256,7 @@ def test_serve_tells_the_first_on_one_line_and_how_to_see_the_others(tmp_path: P
     assert line.endswith(f"(and 18 more: relace-mock scenario check {path})")
 
 
-def test_the_control_api_tells_twenty_and_how_many_more() -> None:
+def test_the_control_api_reports_twenty_mistakes_and_how_many_more_there_are() -> None:
     with relace_mock.running(dimensions=8) as server:
 
         def refusal(text: str) -> list[str]:
@@ -272,7 +274,7 @@ def test_the_control_api_tells_twenty_and_how_many_more() -> None:
         ]
 
 
-def test_a_mapping_that_is_played_tells_all_of_its_mistakes() -> None:
+def test_playing_a_bad_mapping_reports_all_of_its_mistakes() -> None:
     mock = relace_mock.transport().control("rlc-play")
     with pytest.raises(relace_mock.ServerError) as caught:
         mock.play({"steps": [{"statsu": 1}, {"fault": "timeout"}]})

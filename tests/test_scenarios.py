@@ -1,4 +1,4 @@
-"""The bundled scenarios: what each file says of itself, and what a plain client sees of it."""
+"""The bundled scenarios: what each file says, and what a plain client sees."""
 
 from __future__ import annotations
 
@@ -7,13 +7,11 @@ import functools
 import json
 import math
 import re
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import httpx
 import jsonschema_rs
@@ -23,6 +21,7 @@ import yaml
 import relace_mock
 from relace_mock import RunningServer
 from relace_mock.scenario.library import bundled_folder, read_file
+from tests.sockets import connect, read_all
 
 ROOT = Path(__file__).parent.parent
 FILES = sorted(bundled_folder().glob("*.yaml"))
@@ -30,9 +29,9 @@ SCHEMA = bundled_folder() / "scenario.schema.json"
 DIMENSIONS = 16
 BODY = {"model": "relace-embed-v1", "input": ["def add(a, b): return a + b", "x", "y"]}
 
-# What one client sees, request by request, from the first on: a status with what is
-# special about it, or what httpx raises.
-STORIES = {
+# What one client sees, request by request: a status with what is special about the answer,
+# or the exception of httpx.
+SEEN = {
     "bad-gateway": ["502 text/html", "200"],
     "bad-request": ["400 Invalid JSON in request body"] * 3,
     "connection-reset": ["ReadError", "200", "200"],
@@ -67,12 +66,12 @@ STORIES = {
     "unauthorized-once": ["401 Authorized header required", "200"],
     "wrong-dimension": ["200, but length 8"] * 2,
 }
-# These are told in tests of their own, below.
+# These have tests of their own below.
 OTHERS = {"flaky", "rate-limit-free-tier"}
 
 
 @pytest.fixture(scope="module")
-def mock() -> Iterator[RunningServer]:
+def running() -> Iterator[RunningServer]:
     with relace_mock.running(dimensions=DIMENSIONS) as server:
         yield server
 
@@ -86,7 +85,7 @@ def playing(server: RunningServer, name: str, of: str = "test") -> Iterator[http
 
 
 def see(client: httpx.Client, timeout: float = 30, body: dict[str, Any] = BODY) -> str:
-    """What a plain client sees of one request."""
+    """Return what a plain client sees of one request."""
     try:
         answer = client.post("/v1/code/embed", json=body, timeout=timeout)
     except httpx.TransportError as error:
@@ -100,7 +99,7 @@ def see(client: httpx.Client, timeout: float = 30, body: dict[str, Any] = BODY) 
 
 
 def lie(text: str) -> str:
-    """In what an answer differs from the true one; nothing if it does not."""
+    """Say how an answer differs from the true one; an empty string if it does not."""
     answer, true = json.loads(text), json.loads(true_answer())
     if answer == true:
         return ""
@@ -132,7 +131,9 @@ def true_answer() -> str:
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
-def test_a_bundled_file_says_what_a_good_client_does_and_has_its_own_name(path: Path) -> None:
+def test_a_bundled_file_says_what_a_good_client_does_and_is_named_like_its_scenario(
+    path: Path,
+) -> None:
     text = path.read_text()
     assert re.match(r"# A good client [^\n]+\n(# [^\n]+\n)*# yaml-language-server: ", text)
     assert f"$schema={SCHEMA.name}\nname: {path.stem}\n" in text
@@ -141,15 +142,15 @@ def test_a_bundled_file_says_what_a_good_client_does_and_has_its_own_name(path: 
     assert scenario.description.endswith(".")
 
 
-def test_the_committed_schema_is_that_of_the_model() -> None:
-    """After a change of the model: python scripts/scenario_schema.py > scenarios/scenario.schema.json."""
+def test_the_committed_schema_matches_the_model() -> None:
+    """To update it: python scripts/scenario_schema.py > scenarios/scenario.schema.json."""
     script = [sys.executable, str(ROOT / "scripts" / "scenario_schema.py")]
     written = subprocess.run(script, capture_output=True, text=True, check=True)
     assert SCHEMA.read_text() == written.stdout
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
-def test_a_bundled_file_is_good_by_the_schema_that_editors_use(path: Path) -> None:
+def test_a_bundled_file_is_valid_by_the_schema_that_editors_use(path: Path) -> None:
     jsonschema_rs.Draft202012Validator(json.loads(SCHEMA.read_text())).validate(
         yaml.safe_load(path.read_text())
     )
@@ -167,28 +168,28 @@ def test_a_bundled_file_is_good_by_the_schema_that_editors_use(path: Path) -> No
     ],
     ids=["key", "fault", "mutation", "type", "missing", "unit"],
 )
-def test_the_schema_shows_a_mistake_in_the_editor(wrong: dict[str, Any]) -> None:
+def test_the_schema_that_editors_use_rejects_a_mistake(wrong: dict[str, Any]) -> None:
     validator = jsonschema_rs.Draft202012Validator(json.loads(SCHEMA.read_text()))
     assert not validator.is_valid(wrong)
 
 
-def test_every_bundled_scenario_has_its_story_here() -> None:
-    assert {path.stem for path in FILES} == set(STORIES) | OTHERS
-    assert not set(STORIES) & OTHERS
+def test_every_bundled_scenario_has_a_test_in_this_file() -> None:
+    assert {path.stem for path in FILES} == set(SEEN) | OTHERS
+    assert not set(SEEN) & OTHERS
 
 
-@pytest.mark.parametrize("name", STORIES)
-def test_a_plain_client_sees_the_story(mock: RunningServer, name: str) -> None:
-    with playing(mock, name) as client:
-        for expected in STORIES[name]:
+@pytest.mark.parametrize("name", SEEN)
+def test_a_plain_client_sees_each_step_of_the_scenario(running: RunningServer, name: str) -> None:
+    with playing(running, name) as client:
+        for expected in SEEN[name]:
             patience = 0.2 if expected == "ReadTimeout" else 30
             assert see(client, patience) == expected
 
 
-def test_rate_limit_free_tier_counts_down_and_opens_again_after_a_minute(
-    mock: RunningServer,
+def test_rate_limit_free_tier_counts_down_and_refills_after_a_minute(
+    running: RunningServer,
 ) -> None:
-    with playing(mock, "rate-limit-free-tier") as client:
+    with playing(running, "rate-limit-free-tier") as client:
         answers = [client.post("/v1/code/embed", json=BODY) for _ in range(4)]
         assert [answer.status_code for answer in answers] == [200, 200, 200, 429]
         assert {answer.headers["x-ratelimit-limit"] for answer in answers} == {"3"}
@@ -199,11 +200,13 @@ def test_rate_limit_free_tier_counts_down_and_opens_again_after_a_minute(
         assert see(client) == "200"
 
 
-def test_flaky_fails_one_request_in_five_the_same_ones_for_every_key(mock: RunningServer) -> None:
+def test_flaky_fails_one_request_in_five_the_same_ones_for_every_key(
+    running: RunningServer,
+) -> None:
     bodies = [BODY | {"model": f"model {number}"} for number in range(200)]
     fates = []
     for of in ("one", "another"):
-        with playing(mock, "flaky", of) as client:
+        with playing(running, "flaky", of) as client:
             fates.append([see(client, body=body)[:3] for body in bodies])
     assert fates[0] == fates[1]
     counts = {fate: fates[0].count(fate) for fate in set(fates[0])}
@@ -211,22 +214,22 @@ def test_flaky_fails_one_request_in_five_the_same_ones_for_every_key(mock: Runni
     assert 10 <= counts["500"] <= 30 and 10 <= counts["Rea"] <= 30
 
 
-def test_flaky_lets_every_body_through_in_the_end(mock: RunningServer) -> None:
-    with playing(mock, "flaky", "retries") as client:
+def test_flaky_answers_every_body_after_some_retries(running: RunningServer) -> None:
+    with playing(running, "flaky", "retries") as client:
         for number in range(30):
             body = BODY | {"model": f"model {number}"}
             assert any(see(client, body=body).startswith("200") for _ in range(5))
 
 
-def test_slow_takes_two_seconds(mock: RunningServer) -> None:
-    with playing(mock, "slow", "patient") as client:
+def test_slow_takes_two_seconds(running: RunningServer) -> None:
+    with playing(running, "slow", "patient") as client:
         assert see(client) == "200"
         (entry,) = client.get("/_mock/requests").json()["requests"]
     assert entry["duration"] >= 1.95
 
 
-def test_outage_then_recovery_ends_with_a_slow_answer(mock: RunningServer) -> None:
-    with playing(mock, "outage-then-recovery", "slow") as client:
+def test_outage_then_recovery_ends_with_a_slow_answer(running: RunningServer) -> None:
+    with playing(running, "outage-then-recovery", "slow") as client:
         for _ in range(7):
             see(client)
         *_, last = client.get("/_mock/requests").json()["requests"]
@@ -234,28 +237,25 @@ def test_outage_then_recovery_ends_with_a_slow_answer(mock: RunningServer) -> No
 
 
 def test_slow_drip_outlives_a_read_timeout_and_takes_a_second_for_2000_bytes(
-    mock: RunningServer,
+    running: RunningServer,
 ) -> None:
-    with playing(mock, "slow-drip", "drip") as client:
+    with playing(running, "slow-drip", "drip") as client:
         answer = client.post("/v1/code/embed", json=BODY, timeout=5)
         (entry,) = client.get("/_mock/requests").json()["requests"]
     assert lie(answer.text) == ""
-    # Nothing waits before the first hundred bytes.
+    # The first hundred bytes are sent at once.
     assert entry["duration"] >= (len(answer.content) - 200) / 2000 * 0.9
 
 
-def test_stale_connection_closes_without_a_word(mock: RunningServer) -> None:
-    url = urlsplit(mock.url)
+def test_stale_connection_closes_without_a_connection_header(running: RunningServer) -> None:
     content = json.dumps(BODY).encode()
     head = (
         f"POST /v1/code/embed HTTP/1.1\r\nHost: x\r\nContent-Length: {len(content)}\r\n"
         "Authorization: Bearer mock.stale-connection.raw\r\nContent-Type: application/json\r\n\r\n"
     )
-    with socket.create_connection((url.hostname, url.port), timeout=10) as connection:
+    with connect(running.url) as connection:
         connection.sendall(head.encode() + content)
-        received = b""
-        while chunk := connection.recv(65536):  # ends, so the connection was closed
-            received += chunk
+        received = read_all(connection)
     assert received.startswith(b"HTTP/1.1 200 ")
     assert b"connection: close" not in received.lower()
     assert lie(received.partition(b"\r\n\r\n")[2].decode()) == ""

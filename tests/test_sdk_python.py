@@ -1,9 +1,9 @@
-"""What the official Python SDK does when the service fails, told by the bundled scenarios.
+"""What the official Python SDK does when the service fails, shown by the bundled scenarios.
 
-Every test plays one story to `relace` (2.1.0 when this was written), sync and async, and
-looks at what came out and, in the journal, at what was sent. The SDK has no method for
-embeddings: ``client.post`` returns what the JSON says, so it judges statuses and
-connections, not vectors.
+Every test plays one scenario to `relace` (2.1.0 when this was written), sync and async, and
+checks the result and, in the journal, the requests. The SDK has no method for embeddings:
+``client.post`` returns the JSON unchecked, so the SDK judges statuses and connections, not
+vectors.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ from relace_mock import RecordedRequest, RemoteControl
 TEXTS = ["def add(a, b): return a + b", "def sub(a, b): return a - b", "class Stack: pass"]
 BODY = {"model": "relace-embed-v1", "input": TEXTS}
 SLACK = 0.05  # seconds by which a timer may be early
-#: Header fields of a step that let the SDK retry at once, where waiting is not the point.
+#: Headers of a step that let the SDK retry at once, for tests that are not about waiting.
 AT_ONCE = {"retry-after-ms": "1"}
-#: For a test that takes a second or more, of what both have in common.
+#: For tests that take a second or more and need only one of the two clients.
 only_sync = pytest.mark.parametrize("sdk", ["sync"], indirect=True)
 
 Embed = Callable[[], Any]
@@ -40,7 +40,7 @@ Sdk = Callable[..., Embed]
 def sdk(
     request: pytest.FixtureRequest, relace_mock: RemoteControl
 ) -> Iterator[Callable[..., Embed]]:
-    """Makes a client, with options, whose one call embeds ``TEXTS``."""
+    """Make a client with options; return a function that embeds ``TEXTS`` with it."""
     how: Literal["sync", "async"] = request.param
     with ExitStack() as stack:
 
@@ -69,7 +69,7 @@ async def _closed(client: AsyncRelace) -> None:
 
 
 def gaps(requests: list[RecordedRequest]) -> list[float]:
-    """Seconds between the arrivals of requests."""
+    """Return the seconds between the arrivals of requests."""
     times = [datetime.fromisoformat(request.time).timestamp() for request in requests]
     return [later - earlier for earlier, later in pairwise(times)]
 
@@ -81,7 +81,7 @@ def statuses(mock: RemoteControl) -> list[int | None]:
 # Retries
 
 
-def test_after_two_429s_it_succeeds_and_has_waited_as_told(
+def test_the_sdk_waits_for_retry_after_and_succeeds_after_two_429s(
     sdk: Sdk, relace_mock: RemoteControl
 ) -> None:
     relace_mock.play("rate-limited-twice")
@@ -90,10 +90,10 @@ def test_after_two_429s_it_succeeds_and_has_waited_as_told(
     assert min(gaps(relace_mock.requests)) >= 1 - SLACK
 
 
-def test_without_retry_after_it_waits_by_itself_and_longer_each_time(
+def test_the_sdk_backs_off_when_there_is_no_retry_after(
     sdk: Sdk, relace_mock: RemoteControl
 ) -> None:
-    """Half a second, then one, each up to a quarter shorter."""
+    """It waits half a second, then one second, each up to a quarter shorter."""
     relace_mock.play("rate-limited-without-retry-after")
     sdk()()
     first, second = gaps(relace_mock.requests)
@@ -101,7 +101,7 @@ def test_without_retry_after_it_waits_by_itself_and_longer_each_time(
 
 
 @pytest.mark.parametrize("scenario", ["server-error-once", "bad-gateway"])
-def test_a_5xx_is_retried(sdk: Sdk, relace_mock: RemoteControl, scenario: str) -> None:
+def test_the_sdk_retries_a_5xx(sdk: Sdk, relace_mock: RemoteControl, scenario: str) -> None:
     relace_mock.play(scenario)
     assert len(sdk()()["results"]) == 3
     assert [request.attempt for request in relace_mock.requests] == [1, 2]
@@ -116,7 +116,7 @@ def test_a_5xx_is_retried(sdk: Sdk, relace_mock: RemoteControl, scenario: str) -
         ("reset-mid-body", "reset_mid_body"),
     ],
 )
-def test_a_broken_connection_is_retried_and_half_an_answer_never_taken_for_one(
+def test_the_sdk_retries_a_broken_connection_and_never_returns_half_an_answer(
     sdk: Sdk, relace_mock: RemoteControl, scenario: str, fault: str
 ) -> None:
     relace_mock.play(scenario)
@@ -125,22 +125,26 @@ def test_a_broken_connection_is_retried_and_half_an_answer_never_taken_for_one(
 
 
 @only_sync
-def test_a_request_that_hangs_is_given_up_and_retried(sdk: Sdk, relace_mock: RemoteControl) -> None:
+def test_the_sdk_times_out_a_hanging_request_and_retries(
+    sdk: Sdk, relace_mock: RemoteControl
+) -> None:
     relace_mock.play("hang")
     assert len(sdk(timeout=1.0)()["results"]) == 3
     assert [request.outcome for request in relace_mock.requests] == ["faulted", "answered"]
 
 
-def test_a_kept_connection_that_is_gone_is_no_error(sdk: Sdk, relace_mock: RemoteControl) -> None:
+def test_the_sdk_replaces_a_closed_connection_without_an_error(
+    sdk: Sdk, relace_mock: RemoteControl
+) -> None:
     relace_mock.play("stale-connection")
     embed = sdk()
     for _ in range(3):
         assert len(embed()["results"]) == 3
-    # Requests that met the closing connection never arrived.
+    # A request on the closed connection never arrived.
     assert statuses(relace_mock) == [200, 200, 200]
 
 
-def test_a_retry_has_the_same_body_and_counts_itself(sdk: Sdk, relace_mock: RemoteControl) -> None:
+def test_a_retry_has_the_same_body_and_a_retry_count(sdk: Sdk, relace_mock: RemoteControl) -> None:
     relace_mock.play({"steps": [{"status": 500, "headers": AT_ONCE, "times": 2}]})
     sdk()()
     bodies = {request.body for request in relace_mock.requests}
@@ -161,7 +165,7 @@ def test_a_retry_has_the_same_body_and_counts_itself(sdk: Sdk, relace_mock: Remo
         ("key-not-found", relace.NotFoundError, "API key not found"),
     ],
 )
-def test_what_a_retry_cannot_mend_is_an_error_after_one_request(
+def test_the_sdk_raises_a_non_retryable_error_after_one_request(
     sdk: Sdk,
     relace_mock: RemoteControl,
     scenario: str,
@@ -185,14 +189,14 @@ def test_what_a_retry_cannot_mend_is_an_error_after_one_request(
     ids=["429", "500", "503"],
 )
 @pytest.mark.parametrize("options", [{}, {"max_retries": 0}, {"max_retries": 5}], ids=str)
-def test_it_gives_up_after_max_retries_with_the_last_error(
+def test_the_sdk_gives_up_after_max_retries_with_the_last_error(
     sdk: Sdk,
     relace_mock: RemoteControl,
     step: dict[str, Any],
     error: type[relace.APIStatusError],
     options: dict[str, int],
 ) -> None:
-    """Two by default."""
+    """The default is two retries."""
     relace_mock.play({"steps": [step | {"times": "forever"}]})
     with pytest.raises(error):
         sdk(**options)()
@@ -208,7 +212,7 @@ def test_it_gives_up_after_max_retries_with_the_last_error(
         ("hang", relace.APITimeoutError),
     ],
 )
-def test_a_connection_that_stays_broken_is_an_error_of_its_own(
+def test_the_sdk_raises_a_connection_error_when_the_connection_stays_broken(
     sdk: Sdk, relace_mock: RemoteControl, fault: str, error: type[Exception]
 ) -> None:
     relace_mock.play({"steps": [{"fault": fault, "times": "forever"}]})
@@ -219,7 +223,7 @@ def test_a_connection_that_stays_broken_is_an_error_of_its_own(
 
 
 @only_sync
-def test_a_service_that_stays_down_is_an_error_with_its_message(
+def test_the_sdk_raises_the_message_of_a_service_that_stays_down(
     sdk: Sdk, relace_mock: RemoteControl
 ) -> None:
     relace_mock.play("server-error")
@@ -228,10 +232,10 @@ def test_a_service_that_stays_down_is_an_error_with_its_message(
     assert statuses(relace_mock) == [500, 500]
 
 
-def test_an_outage_ends_calls_until_the_service_is_back(
+def test_calls_fail_during_an_outage_and_succeed_after_it(
     sdk: Sdk, relace_mock: RemoteControl
 ) -> None:
-    """With one retry a call is two requests: the third call is the first to succeed."""
+    """With one retry, a call is two requests, and the third call is the first to succeed."""
     relace_mock.play(
         {
             "steps": [
@@ -250,7 +254,7 @@ def test_an_outage_ends_calls_until_the_service_is_back(
     assert statuses(relace_mock) == [None, None, 500, 500, 429, 200]
 
 
-def test_a_spent_quota_is_a_rate_limit_error_with_its_headers(
+def test_the_sdk_raises_a_rate_limit_error_with_the_quota_headers(
     sdk: Sdk, relace_mock: RemoteControl
 ) -> None:
     relace_mock.play("rate-limit-free-tier")
@@ -264,11 +268,11 @@ def test_a_spent_quota_is_a_rate_limit_error_with_its_headers(
     assert len(embed()["results"]) == 3
 
 
-# What the server may say about retrying
+# Headers about retrying
 
 
 @only_sync
-def test_an_http_date_in_retry_after_is_honoured(sdk: Sdk, relace_mock: RemoteControl) -> None:
+def test_the_sdk_honours_an_http_date_in_retry_after(sdk: Sdk, relace_mock: RemoteControl) -> None:
     until = (datetime.now(UTC) + timedelta(seconds=2)).replace(microsecond=0)
     field = {"Retry-After": format_datetime(until, usegmt=True)}
     relace_mock.play({"steps": [{"status": 429, "headers": field}]})
@@ -278,18 +282,20 @@ def test_an_http_date_in_retry_after_is_honoured(sdk: Sdk, relace_mock: RemoteCo
 
 @only_sync
 @pytest.mark.parametrize("value", ["0", "-1", "soon", "3600"])
-def test_a_retry_after_that_is_no_help_is_ignored(
+def test_the_sdk_ignores_a_retry_after_that_is_invalid_or_over_a_minute(
     sdk: Sdk, relace_mock: RemoteControl, value: str
 ) -> None:
-    """One of more than a minute too: it then comes back too early."""
+    """After one of more than a minute, the SDK therefore comes back too early."""
     relace_mock.play({"steps": [{"status": 429, "headers": {"Retry-After": value}}]})
     sdk()()
     (gap,) = gaps(relace_mock.requests)
     assert gap >= 0.375 - SLACK
 
 
-def test_retry_after_ms_and_x_should_retry_are_obeyed(sdk: Sdk, relace_mock: RemoteControl) -> None:
-    """Neither is documented by Relace; the SDK knows them all the same."""
+def test_the_sdk_obeys_retry_after_ms_and_x_should_retry(
+    sdk: Sdk, relace_mock: RemoteControl
+) -> None:
+    """Relace documents neither header, but the SDK knows both."""
     relace_mock.play({"steps": [{"status": 500, "headers": {"retry-after-ms": "700"}}]})
     sdk()()
     assert gaps(relace_mock.requests)[0] >= 0.7 - SLACK  # its own wait is half a second at most
@@ -304,19 +310,21 @@ def test_retry_after_ms_and_x_should_retry_are_obeyed(sdk: Sdk, relace_mock: Rem
     assert statuses(relace_mock) == [400, 200]
 
 
-# What it leaves to its user
+# What the SDK leaves to its user
 
 
 @only_sync
-def test_timeout_is_for_each_read_and_no_deadline(sdk: Sdk, relace_mock: RemoteControl) -> None:
-    """An answer that drips for longer than the timeout is waited for."""
+def test_the_timeout_of_the_sdk_is_for_each_read_and_not_for_the_call(
+    sdk: Sdk, relace_mock: RemoteControl
+) -> None:
+    """The SDK waits for an answer that drips for longer than the timeout."""
     relace_mock.play({"steps": [{"fault": "drip", "bytes_per_second": 64_000}]})
     assert len(sdk(timeout=0.8, max_retries=0)()["results"]) == 3
     (request,) = relace_mock.requests
     assert request.duration is not None and request.duration > 1
 
 
-def test_a_200_that_lies_is_returned_as_it_is(sdk: Sdk, relace_mock: RemoteControl) -> None:
+def test_the_sdk_returns_a_mutated_200_unchecked(sdk: Sdk, relace_mock: RemoteControl) -> None:
     embed = sdk()
 
     def seen(mutation: str) -> Any:
@@ -335,7 +343,7 @@ def test_a_200_that_lies_is_returned_as_it_is(sdk: Sdk, relace_mock: RemoteContr
 
 
 @pytest.mark.parametrize("mutation", ["truncated_json", "empty_body"])
-def test_a_200_that_is_not_json_is_an_error_of_python_not_of_the_sdk(
+def test_a_200_that_is_not_json_raises_json_decode_error_and_no_sdk_error(
     sdk: Sdk, relace_mock: RemoteControl, mutation: str
 ) -> None:
     """``except relace.RelaceError`` does not catch it, and it is not retried."""

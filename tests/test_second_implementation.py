@@ -1,4 +1,4 @@
-"""The page that specifies the vectors is enough to write them again: JavaScript agrees."""
+"""An implementation in JavaScript, written from the specification, gives the same vectors."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def in_python(case: dict[str, Any]) -> list[int]:
 
 
 class Node:
-    """The implementation in JavaScript, as a process that answers a case a line."""
+    """The JavaScript implementation, as a process that answers one case a line."""
 
     def __init__(self, program: str) -> None:
         self.process = subprocess.Popen(

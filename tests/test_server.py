@@ -20,14 +20,17 @@ import trustme
 from cryptography.hazmat.primitives import serialization
 
 import relace_mock
+from relace_mock import RunningServer
 from tests.conftest import Serve
+from tests.sockets import connect, refuses_connections
+from tests.steering import entries, until
 
 BODY = {"model": "relace-embed-v1", "input": ["a"]}
 KEY = {"Authorization": "Bearer k"}
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_stops_it_with_exit_code_0_and_one_line_said(
+def test_a_signal_stops_serve_with_exit_code_0_and_no_output_but_the_ready_line(
     serve: Serve, number: signal.Signals
 ) -> None:
     with serve() as process:
@@ -40,33 +43,26 @@ def test_a_signal_stops_it_with_exit_code_0_and_one_line_said(
     assert (rest, errors) == ("", "")
 
 
-def test_a_second_signal_changes_nothing(serve: Serve) -> None:
+def test_a_second_signal_does_not_change_how_serve_stops(serve: Serve) -> None:
     with serve() as process:
-        url = httpx.URL(process.base_url)
         head = b"POST /v1/code/embed HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n"
-        with socket.create_connection((url.host, url.port)) as connection:
+        with connect(process.base_url) as connection:
             connection.sendall(head)
-            while httpx.get(f"{url.copy_with(path='')}/_mock/requests").json()["requests"] == []:
-                pass
+            entries(RunningServer(process.base_url), 1, pending=True)
             process.popen.send_signal(signal.SIGINT)
-            with contextlib.suppress(ConnectionError):
-                while True:  # until it listens no more, but still waits for the request
-                    socket.create_connection((url.host, url.port)).close()
+            # It stops listening, but still waits for the request.
+            until(lambda: refuses_connections(process.base_url), "the end of listening")
             process.popen.send_signal(signal.SIGINT)
             _, errors = process.popen.communicate()
     assert (process.popen.returncode, errors) == (0, "")
 
 
-def test_it_stops_though_a_client_never_ends_its_request(serve: Serve) -> None:
-    """Within the grace of half a second; a minute's patience tells that from for ever."""
-    with serve() as process:
-        url = httpx.URL(process.base_url)
-        with socket.create_connection((url.host, url.port)) as connection:
-            connection.sendall(
-                b"POST /v1/code/embed HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n"
-            )
-            process.popen.terminate()
-            _, errors = process.popen.communicate(timeout=60)
+def test_serve_stops_even_if_a_client_never_finishes_its_request(serve: Serve) -> None:
+    """It waits half a second for the client; the test fails after a minute."""
+    with serve() as process, connect(process.base_url) as connection:
+        connection.sendall(b"POST /v1/code/embed HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n")
+        process.popen.terminate()
+        _, errors = process.popen.communicate(timeout=60)
     assert (process.popen.returncode, errors) == (0, "")
 
 
@@ -92,32 +88,31 @@ def test_it_answers_others_and_stops_in_the_middle_of_a_long_search(
     assert (process.popen.returncode, errors) == (0, "")
 
 
-def test_it_stops_in_the_middle_of_a_computation(serve: Serve) -> None:
-    """With texts for many seconds under way, the process ends, with exit code 0."""
+def test_serve_stops_while_vectors_are_computed(serve: Serve) -> None:
+    """The texts would take many seconds; the process ends at once with exit code 0."""
     with serve("--dimensions", "8192") as process:
-        url = httpx.URL(process.base_url)
         body = json.dumps({"model": "m", "input": [f"{n} " * 4000 for n in range(2048)]}).encode()
         head = "POST /v1/code/embed HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer k\r\n"
         head += f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
-        with socket.create_connection((url.host, url.port)) as connection:
+        with connect(process.base_url) as connection:
             connection.sendall(head.encode() + body)
             process.popen.terminate()
             _, errors = process.popen.communicate(timeout=60)
             received = b""
             with contextlib.suppress(ConnectionError):
                 received = connection.recv(1)
-    assert received == b"", "the computation was waited out"
+    assert received == b"", "the server finished the computation first"
     assert (process.popen.returncode, errors) == (0, "")
 
 
 @pytest.mark.parametrize("http", ["auto", "httptools", "h11"])
-def test_each_http_implementation_answers(serve: Serve, http: str) -> None:
+def test_serve_answers_with_each_http_parser(serve: Serve, http: str) -> None:
     with serve("--http", http) as process:
         response = httpx.post(f"{process.base_url}/code/embed", json=BODY, headers=KEY)
     assert response.status_code == 200
 
 
-def test_options_are_environment_variables_too(serve: Serve) -> None:
+def test_options_can_be_set_by_environment_variables(serve: Serve) -> None:
     with serve(RELACE_MOCK_DIMENSIONS="64", RELACE_MOCK_API_KEY="one two") as process:
         url = f"{process.base_url}/code/embed"
         known = httpx.post(url, json=BODY, headers={"Authorization": "Bearer two"})
@@ -126,7 +121,7 @@ def test_options_are_environment_variables_too(serve: Serve) -> None:
     assert unknown.status_code == 404
 
 
-def test_ipv6_addresses_are_in_brackets(serve: Serve) -> None:
+def test_the_url_has_an_ipv6_address_in_brackets(serve: Serve) -> None:
     if not socket.has_ipv6:
         pytest.skip("no IPv6 on this machine")
     try:
@@ -150,7 +145,7 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     return folder / "server.pem", folder / "ca.pem"
 
 
-def test_it_speaks_tls(serve: Serve, certificate: tuple[Path, Path]) -> None:
+def test_serve_speaks_tls(serve: Serve, certificate: tuple[Path, Path]) -> None:
     server, authority = certificate
     with serve("--ssl-certfile", str(server)) as process:
         assert process.base_url.startswith("https://127.0.0.1:")
@@ -161,7 +156,7 @@ def test_it_speaks_tls(serve: Serve, certificate: tuple[Path, Path]) -> None:
     assert response.status_code == 200
 
 
-def test_an_encrypted_key_is_one_line_that_says_how_to_decrypt_it(
+def test_an_encrypted_tls_key_is_refused_in_one_line_that_says_how_to_decrypt_it(
     certificate: tuple[Path, Path], tmp_path: Path
 ) -> None:
     chain, _ = certificate
@@ -178,7 +173,7 @@ def test_an_encrypted_key_is_one_line_that_says_how_to_decrypt_it(
     assert line == "relace-mock: the key is encrypted: decrypt it first, with `openssl pkey`"
 
 
-def test_the_key_may_be_a_file_of_its_own(
+def test_the_tls_key_may_be_in_a_separate_file(
     serve: Serve, certificate: tuple[Path, Path], tmp_path: Path
 ) -> None:
     chain, authority = certificate
@@ -196,13 +191,13 @@ def test_the_key_may_be_a_file_of_its_own(
         assert httpx.get(process.base_url, verify=context).status_code == 404
 
 
-def test_variables_meant_for_other_servers_do_not_matter(serve: Serve) -> None:
+def test_environment_variables_of_other_servers_are_ignored(serve: Serve) -> None:
     with serve(WEB_CONCURRENCY="many") as process:
         assert process.base_url
 
 
 def refused(*arguments: str) -> str:
-    """The one line that a start with a mistake in it prints."""
+    """Return the one line that a refused start prints."""
     done = subprocess.run(
         [sys.executable, "-m", "relace_mock", "serve", *arguments],
         capture_output=True,
@@ -216,7 +211,7 @@ def refused(*arguments: str) -> str:
     return line
 
 
-def test_a_port_in_use_is_one_line() -> None:
+def test_a_port_in_use_is_reported_in_one_line() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         assert refused("--port", str(port)) == (
@@ -251,19 +246,21 @@ def test_a_port_in_use_is_one_line() -> None:
         (["--port", "0", "rlc-secret", "rlc-secret"], "Got unexpected extra argument: each"),
     ],
 )
-def test_a_bad_option_is_one_line_that_says_what_is_wrong(arguments: list[str], words: str) -> None:
+def test_a_bad_option_is_reported_in_one_line(arguments: list[str], words: str) -> None:
     line = refused(*arguments)
     assert line.startswith("relace-mock: ")
     assert words in line
     assert "rlc-secret" not in line
 
 
-def test_a_bad_variable_is_one_line_that_names_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_bad_variable_is_reported_in_one_line_that_names_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setenv("RELACE_MOCK_PORT", "http")
     assert "RELACE_MOCK_PORT" in refused()
 
 
-def test_running_gives_a_server_until_the_block_ends() -> None:
+def test_running_serves_until_the_block_ends() -> None:
     with relace_mock.running(dimensions=64) as server:
         assert server.base_url == f"{server.url}/v1"
         response = httpx.post(f"{server.base_url}/code/embed", json=BODY, headers=KEY)
@@ -272,13 +269,12 @@ def test_running_gives_a_server_until_the_block_ends() -> None:
         httpx.get(server.url)
 
 
-def test_running_ends_though_a_client_never_ends_its_request() -> None:
-    """It hangs up after its grace; a minute's patience tells that from for ever."""
+def test_running_ends_even_if_a_client_never_finishes_its_request() -> None:
+    """It closes the connection after half a second; the test fails after a minute."""
 
     def leave() -> bytes:
         with relace_mock.running() as server:
-            url = httpx.URL(server.url)
-            connection = socket.create_connection((url.host, url.port), timeout=60)
+            connection = connect(server.url)
             connection.sendall(b"POST /v1/code/embed HTTP/1.1\r\nHost: x\r\n")
             connection.sendall(b"Authorization: Bearer k\r\nContent-Type: application/json\r\n")
             connection.sendall(b"Content-Length: 9\r\nExpect: 100-continue\r\n\r\n")
@@ -314,7 +310,7 @@ def test_running_refuses_a_bad_setting(setting: dict[str, Any], words: str) -> N
         pass
 
 
-def test_a_variable_with_blanks_for_keys_is_no_open_door(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_variable_of_blanks_in_place_of_keys_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RELACE_MOCK_API_KEY", "  ")
     assert "RELACE_MOCK_API_KEY holds no key" in refused()
 

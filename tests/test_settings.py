@@ -1,4 +1,4 @@
-"""Settings, and sizes as people write them."""
+"""Settings: sizes and keys."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ from relace_mock.settings import parse_size
         ("1GiB", 1_073_741_824),
     ],
 )
-def test_sizes_are_decimal_unless_they_say_binary(text: str, size: int) -> None:
+def test_sizes_are_decimal_unless_their_unit_is_binary(text: str, size: int) -> None:
     assert parse_size(text) == size
 
 
 @pytest.mark.parametrize("text", ["", "MB", "-1", "1.5MB", "1TB", "5iB", "many"])
-def test_what_is_no_size_is_refused(text: str) -> None:
+def test_a_value_that_is_not_a_size_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="is not a size: write bytes, or 64KB, 50MB, 64MiB"):
         parse_size(text)
 
 
 @pytest.mark.parametrize("key", ["", "a b", "a\t", "clé"])
-def test_keys_that_no_header_can_carry_are_refused(key: str) -> None:
+def test_keys_that_cannot_stand_in_a_header_are_refused(key: str) -> None:
     with pytest.raises(SettingsError, match="api-key must be ASCII characters without blanks"):
         Settings(api_keys=(key,))

@@ -1,4 +1,4 @@
-"""How the journal keeps within its bounds, and fairly: see ``relace_mock.journal.shelf``."""
+"""The shelf keeps the journal within its bounds, and is fair to each namespace."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from relace_mock.journal.shelf import Shelf
 
 @dataclass
 class Record:
-    """What a journal would keep of a request."""
+    """A stand-in for an entry of the journal."""
 
     number: int
     namespace: str
@@ -22,7 +22,7 @@ class Record:
 
 
 def filled(shelf: Shelf[Record], *groups: tuple[str, int]) -> Shelf[Record]:
-    """So many records of each namespace, one group after the other."""
+    """Fill a shelf with groups of records: a namespace, and how many of it."""
     number = 0
     for namespace, count in groups:
         for _ in range(count):
@@ -35,14 +35,14 @@ def numbers(shelf: Shelf[Record], namespace: str | None = None) -> list[int]:
     return [record.number for record in shelf.records(namespace)]
 
 
-def test_a_namespace_that_asks_without_end_pushes_out_its_own_past() -> None:
+def test_a_busy_namespace_pushes_out_only_its_own_records() -> None:
     shelf = filled(Shelf(10, 10_000), ("quiet", 3), ("loud", 500))
     assert numbers(shelf, "quiet") == [1, 2, 3]
     assert numbers(shelf, "loud") == list(range(497, 504))
     assert (shelf.went("quiet"), shelf.went("loud"), shelf.went()) == (0, 493, 493)
 
 
-def test_the_namespace_with_most_bytes_goes_first_where_bytes_are_short() -> None:
+def test_over_the_byte_limit_the_namespace_with_most_bytes_loses_records_first() -> None:
     shelf: Shelf[Record] = Shelf(100, 100)
     shelf.add(Record(1, "large", size=60))
     for number in range(2, 6):
@@ -52,7 +52,7 @@ def test_the_namespace_with_most_bytes_goes_first_where_bytes_are_short() -> Non
     assert shelf.went("large") == 1
 
 
-def test_what_grows_counts_and_may_go_itself() -> None:
+def test_a_record_that_grows_past_the_byte_limit_is_dropped() -> None:
     shelf: Shelf[Record] = Shelf(100, 100)
     record = Record(1, "a")
     shelf.add(record)
@@ -64,13 +64,13 @@ def test_what_grows_counts_and_may_go_itself() -> None:
     assert shelf.went("a") == 1
 
 
-def test_a_shelf_of_no_size_keeps_nothing_and_says_so() -> None:
+def test_a_shelf_of_size_0_keeps_nothing_and_counts_what_it_dropped() -> None:
     shelf = filled(Shelf(0, 100), ("a", 3))
     assert (numbers(shelf), shelf.went("a")) == ([], 3)
 
 
 @pytest.mark.parametrize("namespace", ["a", None])
-def test_to_clear_forgets_that_something_went(namespace: str | None) -> None:
+def test_clear_also_clears_the_count_of_dropped_records(namespace: str | None) -> None:
     shelf = filled(Shelf(3, 1000), ("a", 5), ("b", 1))
     shelf.clear(namespace)
     assert (numbers(shelf, "a"), shelf.went("a")) == ([], 0)
@@ -83,7 +83,7 @@ def test_to_clear_forgets_that_something_went(namespace: str | None) -> None:
     size=st.integers(0, 12),
     byte_limit=st.integers(0, 120),
 )
-def test_a_shelf_does_as_a_naive_one(
+def test_a_shelf_agrees_with_a_naive_one(
     adds: list[tuple[str, int]], size: int, byte_limit: int
 ) -> None:
     shelf: Shelf[Record] = Shelf(size, byte_limit)

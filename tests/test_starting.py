@@ -1,4 +1,4 @@
-"""``running()``: a server in a process of its own, and what ends it."""
+"""``running()``: a server in its own process, and what ends it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, get_type_hints
-from urllib.parse import urlsplit
 
 import httpx
 import pytest
@@ -20,6 +19,7 @@ import pytest
 import relace_mock
 from relace_mock import Settings
 from relace_mock.keywords import SettingsKeywords
+from tests.sockets import refuses_connections
 from tests.steering import until
 
 BODY = {"model": "m", "input": ["a"]}
@@ -28,18 +28,6 @@ KEY = {"Authorization": "Bearer rlc-a-key-of-the-test"}
 
 def ask(url: str) -> int:
     return httpx.post(f"{url}/code/embed", json=BODY, headers=KEY, timeout=60).status_code
-
-
-def answers(base_url: str) -> bool:
-    url = urlsplit(base_url)
-    with contextlib.suppress(ConnectionError):
-        socket.create_connection((url.hostname, url.port), timeout=60).close()
-        return True
-    return False
-
-
-def is_gone(base_url: str) -> bool:
-    return not answers(base_url)
 
 
 @contextlib.contextmanager
@@ -70,11 +58,11 @@ def test_the_server_is_another_process_and_ends_with_the_block() -> None:
         assert ask(server.base_url) == 200
         assert len(servers() - before) == 1
     assert servers() == before
-    assert is_gone(server.base_url)
+    assert refuses_connections(server.base_url)
 
 
 def servers() -> set[str]:
-    """Those of ``processes`` that are servers which this process has started."""
+    """Return the lines of ``processes`` for servers that this process started."""
     own = str(os.getpid())
     return {
         line
@@ -84,7 +72,7 @@ def servers() -> set[str]:
 
 
 def processes() -> list[str]:
-    """Process, parent and command of everything that runs."""
+    """List the id, parent and command of every process."""
     command = ["ps", "-eww", "-o", "pid=,ppid=,args="]
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
 
@@ -94,7 +82,7 @@ def environment_of(line: str) -> bytes:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
-def test_keys_and_tokens_show_in_no_list_of_processes() -> None:
+def test_the_list_of_processes_shows_no_keys_and_tokens() -> None:
     before = servers()
     with relace_mock.running(
         thread=False,
@@ -114,7 +102,7 @@ def test_keys_and_tokens_show_in_no_list_of_processes() -> None:
 def test_variables_of_the_shell_do_not_change_the_server(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """A port that is taken, keys, a default scenario, files that shadow modules."""
+    """They set a port in use, keys, a default scenario, and a folder that shadows modules."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         monkeypatch.setenv("RELACE_MOCK_PORT", str(taken.getsockname()[1]))
         monkeypatch.setenv("RELACE_MOCK_API_KEY", "rlc-other")
@@ -144,7 +132,7 @@ def test_variables_of_the_shell_do_not_change_the_server(
         ({"host": "no.such.host.example"}, relace_mock.ServerError, "is not known"),
     ],
 )  # fmt: skip
-def test_a_bad_setting_is_one_line_that_says_what_is_right(
+def test_a_bad_setting_is_reported_in_one_line_with_the_right_form(
     thread: bool, keywords: dict[str, Any], problem: type[Exception], message: str
 ) -> None:
     with pytest.raises(problem) as caught, relace_mock.running(thread=thread, **keywords):
@@ -153,7 +141,7 @@ def test_a_bad_setting_is_one_line_that_says_what_is_right(
     assert "\n" not in str(caught.value) and "s3cret" not in str(caught.value)
 
 
-def test_a_port_in_use_is_told_in_one_line() -> None:
+def test_a_port_in_use_is_reported_in_one_line() -> None:
     with (
         socket.create_server(("127.0.0.1", 0)) as taken,
         pytest.raises(relace_mock.ServerError, match="is in use"),
@@ -162,7 +150,7 @@ def test_a_port_in_use_is_told_in_one_line() -> None:
         pass
 
 
-def test_a_python_that_cannot_start_the_server_is_told_with_its_last_words(
+def test_a_server_that_cannot_start_is_reported_with_its_last_line(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     broken = tmp_path / "uvicorn.py"
@@ -188,13 +176,13 @@ WAITING = """
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGSEGV])
-def test_the_server_ends_with_a_process_that_is_killed(number: int) -> None:
+def test_the_server_ends_when_its_parent_process_is_killed(number: int) -> None:
     with program(WAITING) as process:
         url = line_of(process)
-        assert answers(url)
+        assert not refuses_connections(url)
         process.send_signal(number)
         process.wait()
-        until(lambda: is_gone(url), "the end of the server")
+        until(lambda: refuses_connections(url), "the end of the server")
 
 
 def test_the_server_ends_though_a_regular_expression_is_at_work() -> None:
@@ -224,7 +212,7 @@ def test_the_server_ends_though_a_regular_expression_is_at_work() -> None:
         assert line_of(process) == "at work"
         process.kill()
         process.wait()
-        until(lambda: is_gone(url), "the end of the server")
+        until(lambda: refuses_connections(url), "the end of the server")
 
 
 FORKS = """
@@ -245,7 +233,7 @@ FORKS = """
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
-def test_a_fork_that_runs_to_the_end_of_the_block_leaves_the_server_alone() -> None:
+def test_a_forked_child_that_leaves_the_block_does_not_stop_the_server() -> None:
     code = FORKS.format(in_the_fork="os.write(told, b'x') and sys.exit()")
     with program(code) as process:
         url, pid = line_of(process).split()
@@ -259,7 +247,7 @@ def running_pids() -> str:
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
-def test_a_fork_that_lives_on_does_not_keep_the_server_alive() -> None:
+def test_a_forked_child_that_lives_on_does_not_keep_the_server_alive() -> None:
     code = FORKS.format(in_the_fork="os.write(told, b'x'), __import__('signal').pause()")
     with program(code) as process:
         url, pid = line_of(process).split()
@@ -267,12 +255,12 @@ def test_a_fork_that_lives_on_does_not_keep_the_server_alive() -> None:
         try:
             process.kill()
             process.wait()
-            until(lambda: is_gone(url), "the end of the server")
+            until(lambda: refuses_connections(url), "the end of the server")
         finally:
             os.kill(int(pid), signal.SIGKILL)
 
 
-def test_ctrl_c_is_for_the_tests_and_not_for_their_server() -> None:
+def test_ctrl_c_does_not_reach_the_server() -> None:
     code = """
         import relace_mock, signal, sys, time
 

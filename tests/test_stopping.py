@@ -10,7 +10,7 @@ import sys
 import pytest
 
 SIGNALS = pytest.mark.parametrize("number", ["SIGTERM", "SIGINT"])
-# Starts the command as its script does; before, lets it send itself a signal at some moment.
+# Starts the command like its script, after arranging that it sends itself a signal.
 START = """
 import os, signal, sys
 def stop(*_, **__):
@@ -39,7 +39,7 @@ def calling(before):
 
 
 def stopped(moment: str, number: str) -> str:
-    """What such a command prints until it has stopped, as it should."""
+    """Return the output of the command, after checking that the signal stopped it cleanly."""
     done = subprocess.run(
         [sys.executable, "-c", START.format(number=number, moment=moment)],
         capture_output=True,
@@ -69,7 +69,7 @@ def stopped(moment: str, number: str) -> str:
         "uvicorn.protocols.http.httptools_impl",
     ],
 )
-def test_while_it_imports(name: str, number: str) -> None:
+def test_a_signal_during_an_import_stops_serve(name: str, number: str) -> None:
     assert stopped(AT_IMPORT.format(name=name), number) == ""
 
 
@@ -88,7 +88,9 @@ def test_while_it_imports(name: str, number: str) -> None:
         ("uvicorn.Server", "shutdown"),
     ],
 )
-def test_while_it_starts_serves_and_stops(module: str, name: str, number: str) -> None:
+def test_a_signal_during_start_service_or_stop_stops_serve(
+    module: str, name: str, number: str
+) -> None:
     root = module.partition(".")[0]
     moment = AT_CALL.format(module=module, name=name)
     if module.startswith("uvicorn."):
@@ -103,8 +105,8 @@ def test_while_it_starts_serves_and_stops(module: str, name: str, number: str) -
 
 
 @SIGNALS
-def test_as_soon_as_it_is_ready(number: str) -> None:
-    """The signal comes with the line that says so."""
+def test_a_signal_right_after_the_ready_line_stops_serve(number: str) -> None:
+    """The signal comes right after the ready line."""
     process = subprocess.Popen(
         [sys.executable, "-m", "relace_mock", "serve", "--port", "0"],
         stdout=subprocess.PIPE,
@@ -118,7 +120,7 @@ def test_as_soon_as_it_is_ready(number: str) -> None:
     assert process.returncode == 0
 
 
-def test_other_commands_are_stopped_as_commands_are() -> None:
+def test_a_signal_stops_other_commands_with_one_line_and_exit_code_2() -> None:
     code = START.format(number="SIGINT", moment=AT_IMPORT.format(name="numpy")).replace(
         'sys.argv = ["relace-mock", "serve", "--port", "0", "--scenario", "flaky"]',
         'sys.argv = ["relace-mock", "embed", "a"]',

@@ -1,4 +1,4 @@
-"""What every store promises, against a naive model: see ``relace_mock.state.store``."""
+"""The promises of every store, checked against a naive model."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ SCENARIOS = st.sampled_from([Installed("one", None), Installed("two", None), Non
 
 
 class Time:
-    """A clock that stands still until it is moved."""
+    """A clock that moves only when told."""
 
     def __init__(self) -> None:
         self.now = 1000.0
@@ -44,7 +44,7 @@ class Time:
 
 
 class Twice(MemoryStore):
-    """A store in which each change loses a race first, and runs again."""
+    """A store that runs each change twice, as if it lost a race first."""
 
     def update(self, name: str, body: bytes | None, change: Change[Result]) -> Result:
         def run_again(state: State, counter: Counter, now: Now) -> tuple[State, Counter, Result]:
@@ -70,23 +70,23 @@ def kind(request: pytest.FixtureRequest) -> str:
     return name
 
 
-# Changes, as the pipeline and the control API make them.
+# Changes like those of the pipeline and the control API.
 
 
 def counted(state: State, counter: Counter, now: Now) -> tuple[State, Counter, Any]:
-    """Count a request; gives its attempt and its arrival, and the time."""
+    """Count a request; return its attempt, its arrival and the time."""
     counter = counter.counted(state)
     return state, counter, (counter.attempts, counter.arrivals, now.time)
 
 
 def stepped(state: State, counter: Counter, now: Now) -> tuple[State, Counter, int]:
-    """Take the next step of a script of one rule; gives its number."""
+    """Take the next step of a script with one rule; return its number."""
     (step,) = state.position("script") or (0,)
     return state.moved("script", (step + 1,)), counter, step
 
 
 def spent(state: State, counter: Counter, now: Now) -> tuple[State, Counter, int]:
-    """Spend one of a quota in a window of a minute; gives how much was spent before."""
+    """Spend one request of a quota per minute; return how much was spent before."""
     before = state.spent
     if before is None or now.time >= before.ends:
         before = Spent(now.time, now.time + 60, 0)
@@ -100,7 +100,7 @@ def changed(to: Callable[[State], State]) -> Change[None]:
 
 @dataclass
 class Model:
-    """What one namespace should hold, changed in place as nobody should."""
+    """The expected content of one namespace, changed in place."""
 
     installed: Installed | None = None
     attempts: dict[bytes, int] = field(default_factory=lambda: defaultdict(int))
@@ -119,7 +119,7 @@ class Model:
 
 
 class StoreAgainstModel(RuleBasedStateMachine):
-    """Any sequence of changes leaves a store with what the naive model has."""
+    """After any sequence of changes, the store agrees with the naive model."""
 
     kind = "memory"
 
@@ -218,7 +218,7 @@ class StoreAgainstModel(RuleBasedStateMachine):
 
 
 class TwiceAgainstModel(StoreAgainstModel):
-    """The same where each change loses a race first."""
+    """The same with a store that runs each change twice."""
 
     kind = "memory, changes run twice"
 
@@ -229,14 +229,14 @@ TestStoreTwice = TwiceAgainstModel.TestCase
 TestStoreTwice.settings = TestStore.settings
 
 
-def test_requests_that_come_together_get_every_step_once(kind: str) -> None:
+def test_concurrent_requests_get_every_step_once(kind: str) -> None:
     store = new_store(kind)
     with concurrent.futures.ThreadPoolExecutor(16) as pool:
         steps = list(pool.map(lambda _: store.update("a", None, stepped), range(400)))
     assert sorted(steps) == list(range(400))
 
 
-def test_a_change_sees_what_every_earlier_one_left_in_any_order(kind: str) -> None:
+def test_each_change_sees_the_state_that_earlier_changes_left(kind: str) -> None:
     changes: list[Change[Any]] = [
         counted,
         stepped,
@@ -260,13 +260,13 @@ def test_a_change_that_raises_changes_nothing(kind: str) -> None:
     assert store.update("a", None, stepped) == 1
 
 
-def test_a_look_creates_nothing(kind: str) -> None:
+def test_look_creates_no_namespace(kind: str) -> None:
     store = new_store(kind)
     assert store.look("a").state == State()
     assert store.names() == []
 
 
-def test_the_least_recently_used_namespace_goes_first(kind: str) -> None:
+def test_the_least_recently_used_namespace_is_evicted_first(kind: str) -> None:
     store = new_store(kind, limit=2)
     for name in ("a", "b", "a", "c"):
         store.update(name, b"x", counted)
@@ -284,7 +284,7 @@ PROTECTING: dict[str, Change[Any]] = {
 
 
 @pytest.mark.parametrize("reason", PROTECTING)
-def test_a_namespace_that_a_test_relies_on_is_not_dropped(kind: str, reason: str) -> None:
+def test_a_namespace_that_a_test_relies_on_is_not_evicted(kind: str, reason: str) -> None:
     store = new_store(kind, limit=3)
     store.update("kept", None, PROTECTING[reason])
     for name in map(str, range(20)):
@@ -293,7 +293,7 @@ def test_a_namespace_that_a_test_relies_on_is_not_dropped(kind: str, reason: str
     assert store.counts().kept == 3
 
 
-def test_there_is_no_room_once_tests_rely_on_all_namespaces(kind: str) -> None:
+def test_a_store_is_full_when_tests_rely_on_all_namespaces(kind: str) -> None:
     time = Time()
     store = new_store(kind, limit=2, time=time)
     for name in ("a", "b"):
@@ -305,7 +305,7 @@ def test_there_is_no_room_once_tests_rely_on_all_namespaces(kind: str) -> None:
     store.update("c", None, counted)
 
 
-def test_one_that_was_idle_for_long_goes_and_that_is_remembered(kind: str) -> None:
+def test_a_namespace_idle_for_the_ttl_is_evicted_and_marked_as_lost(kind: str) -> None:
     time = Time()
     store = new_store(kind, limit=2, ttl=60, time=time)
     for name in ("a", "b"):
@@ -318,12 +318,12 @@ def test_one_that_was_idle_for_long_goes_and_that_is_remembered(kind: str) -> No
     assert store.look("a").lost
     store.forget("b")
     assert store.update("a", None, stepped) == 0
-    assert store.look("a").lost, "it came back, but not with what it had"
+    assert store.look("a").lost, "the namespace came back without its old state"
     store.update("a", None, changed(State.reset))
     assert not store.look("a").lost
 
 
-def test_protection_ends_with_the_window_of_the_quota(kind: str) -> None:
+def test_a_namespace_may_be_evicted_once_its_quota_window_is_over(kind: str) -> None:
     time = Time()
     store = new_store(kind, limit=2, time=time)
     for name in ("a", "b"):
@@ -334,7 +334,7 @@ def test_protection_ends_with_the_window_of_the_quota(kind: str) -> None:
     assert store.counts() == (2, 1, 0)
 
 
-def test_the_counters_of_a_namespace_are_bounded_and_forgetting_is_told(kind: str) -> None:
+def test_the_counters_of_a_namespace_are_bounded_and_dropped_ones_are_counted(kind: str) -> None:
     store = new_store(kind)
     for number in range(5000):
         body = b"%d" % number

@@ -1,4 +1,4 @@
-"""``--time-scale``: tests need not wait for delays, drips and hangs."""
+"""``--time-scale``: delays, drips and hangs take more or less time than written."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ URL = "http://mock/v1/code/embed"
 KEY = {"Authorization": "Bearer rlc-test"}
 
 
-def test_delays_and_drips_take_so_many_times_their_time(serve: Serve) -> None:
-    """An hour's delay, and a drip of half an hour, end before the client's minute is over."""
+def test_time_scale_shortens_delays_and_drips(serve: Serve) -> None:
+    """A delay of an hour and a drip of half an hour end within the client's timeout of a minute."""
     with serve("--time-scale", str(FAST)) as process:
         steering = Steering(process.base_url.removesuffix("/v1"))
         steering.play(DAY)
@@ -33,7 +33,7 @@ def test_delays_and_drips_take_so_many_times_their_time(serve: Serve) -> None:
 
 
 @pytest.mark.parametrize("scenario", [DAY, DRIP])
-def test_without_a_socket_too(scenario: dict[str, Any]) -> None:
+def test_time_scale_shortens_delays_and_drips_in_process(scenario: dict[str, Any]) -> None:
     transport = relace_mock.transport(time_scale=FAST)
     transport.control("rlc-test").play(scenario)
     with httpx.Client(transport=transport, headers=KEY) as client:
@@ -46,7 +46,7 @@ def test_without_a_socket_too(scenario: dict[str, Any]) -> None:
     assert asyncio.run(ask()).status_code in (200, 500)
 
 
-def test_a_hang_without_a_socket_takes_so_many_times_the_read_timeout() -> None:
+def test_time_scale_shortens_a_hang_in_process() -> None:
     transport = relace_mock.transport(time_scale=FAST)
     transport.control("rlc-test").play({"steps": [{"fault": "hang"}]})
     with (
@@ -56,13 +56,13 @@ def test_a_hang_without_a_socket_takes_so_many_times_the_read_timeout() -> None:
         client.post(URL, json=BODY)
 
 
-def test_a_drip_may_be_slower_than_it_says() -> None:
+def test_time_scale_above_1_slows_a_drip() -> None:
     reply = Reply(200, (), ())
     assert Answer(reply, time_scale=4.0).measure.bytes_per_second == 1024 / 4
 
 
-def test_a_delay_may_be_longer_than_it_says() -> None:
-    """Of a delay of 10 ms, a client that waits for at most 100 ms sees nothing."""
+def test_time_scale_above_1_lengthens_a_delay() -> None:
+    """A client with a timeout of 100 ms does not get an answer with a delay of 10 ms."""
     transport = relace_mock.transport(time_scale=100)
     transport.control("rlc-test").play({"steps": [{"status": 500, "delay": "10ms"}]})
     with (
@@ -72,7 +72,7 @@ def test_a_delay_may_be_longer_than_it_says() -> None:
         client.post(URL, json=BODY)
 
 
-def test_the_clock_and_the_quota_of_a_key_stay_as_they_are() -> None:
+def test_time_scale_does_not_change_the_clock_and_the_quota_of_a_key() -> None:
     with relace_mock.running(time_scale=FAST, rate_limit="1/1h", dimensions=8) as server:
         steering = Steering(server.url)
         assert [steering.ask().status_code for _ in range(2)] == [200, 429]
@@ -91,5 +91,5 @@ def test_what_is_no_scale_is_refused(scale: Any) -> None:
 
 
 @pytest.mark.parametrize("scale", [0.001, 1, 2.5, 100])
-def test_what_is_a_scale_is_taken(scale: float) -> None:
+def test_a_good_time_scale_is_accepted(scale: float) -> None:
     assert relace_mock.Settings(time_scale=scale).time_scale == scale

@@ -42,15 +42,17 @@ def test_the_documented_example_costs_eight_tokens() -> None:
         (" 1", 3),
     ],
 )
-def test_tokens_are_runs_of_letters_digits_signs_and_blanks(text: str, count: int) -> None:
+def test_text_is_split_into_tokens_at_letters_digits_signs_and_blanks(
+    text: str, count: int
+) -> None:
     assert tokens(text) == count
 
 
 @given(st.lists(st.text(max_size=20), max_size=6))
-def test_a_batch_costs_what_its_texts_cost_apart(texts: list[str]) -> None:
+def test_a_batch_costs_as_many_tokens_as_its_texts_alone(texts: list[str]) -> None:
     assert count_tokens([text.encode() for text in texts]) == [tokens(text) for text in texts]
 
 
 @given(st.text(max_size=30), st.text(max_size=30))
-def test_more_text_never_costs_less(text: str, more: str) -> None:
+def test_more_text_never_costs_fewer_tokens(text: str, more: str) -> None:
     assert tokens(text + more) >= tokens(text)

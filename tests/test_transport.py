@@ -1,4 +1,4 @@
-"""The mock in process, for httpx and its successor, sync and async."""
+"""The mock in process, for httpx and httpx2, sync and async."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def test_one_transport_serves_both_libraries() -> None:
     assert answers[0] == answers[1]
 
 
-def test_it_answers_as_the_server_does() -> None:
+def test_the_transport_answers_like_the_server() -> None:
     inside = httpx.Client(transport=relace_mock.transport(dimensions=64), base_url="http://mock")
     with (
         relace_mock.running(dimensions=64) as server,
@@ -82,12 +82,12 @@ def test_it_answers_as_the_server_does() -> None:
             assert dict(one.headers) == dict(other.headers)
 
 
-def test_a_body_over_the_limit_is_a_413() -> None:
+def test_a_body_over_the_limit_gets_413() -> None:
     client = httpx.Client(transport=relace_mock.transport(max_body=10), headers=KEY)
     assert client.post(URL, json=BODY).status_code == 413
 
 
-def test_settings_are_checked() -> None:
+def test_the_transport_refuses_bad_settings() -> None:
     with pytest.raises(relace_mock.SettingsError):
         relace_mock.transport(dimensions=1)
 
@@ -104,13 +104,13 @@ def test_threads_may_share_a_transport() -> None:
         assert list(pool.map(ask, range(35 * 4))) == alone * 4
 
 
-def test_the_official_sdk_takes_it() -> None:
+def test_the_official_sdk_accepts_the_transport() -> None:
     sdk = Relace(api_key="rlc-x", http_client=httpx.Client(transport=relace_mock.transport()))
     answer = sdk.post("/code/embed", body=BODY, cast_to=object)
     assert isinstance(answer, dict) and len(answer["results"]) == 2
 
 
-def test_the_official_async_sdk_takes_it() -> None:
+def test_the_official_async_sdk_accepts_the_transport() -> None:
     async def ask() -> Any:
         client = httpx.AsyncClient(transport=relace_mock.transport())
         async with AsyncRelace(api_key="rlc-x", http_client=client) as sdk:
@@ -127,18 +127,18 @@ def test_answers_can_be_streamed(library: ModuleType) -> None:
     assert len(content) == int(response.headers["content-length"])
 
 
-def test_head_has_no_body() -> None:
+def test_head_gets_no_body() -> None:
     client = httpx.Client(transport=relace_mock.transport())
     assert (client.head(URL).status_code, client.head(URL).content) == (405, b"")
 
 
-def test_a_long_method_is_not_repeated_whole() -> None:
+def test_a_long_method_is_cut_in_the_message() -> None:
     client = httpx.Client(transport=relace_mock.transport())
     message = client.request("X" * 21, URL).json()["error"]
     assert message == f"{'X' * 20} is not allowed here: use POST"
 
 
-def test_requests_of_a_derived_class_are_answered() -> None:
+def test_requests_of_a_subclass_are_answered() -> None:
     class Request(httpx.Request):
         pass
 
@@ -149,7 +149,7 @@ def test_requests_of_a_derived_class_are_answered() -> None:
 
 
 class Stranger:
-    """Looks like a request, and is none."""
+    """An object that looks like a request but is none."""
 
     method = "POST"
     url = httpx.URL(URL)

@@ -14,7 +14,7 @@ from relace_mock.serving import tuning
 
 @pytest.fixture(autouse=True)
 def _collector() -> Iterator[None]:
-    """Leave the collector of this process as it was."""
+    """Restore the garbage collector of this process."""
     yield
     gc.enable()
     gc.unfreeze()
@@ -22,7 +22,7 @@ def _collector() -> Iterator[None]:
 
 
 @pytest.mark.parametrize(("left_out", "blas"), [("", "1"), ("blas", None), ("gc, blas", None)])
-def test_blas_has_one_thread_unless_that_is_turned_off(
+def test_blas_uses_one_thread_unless_that_is_turned_off(
     monkeypatch: pytest.MonkeyPatch, left_out: str, blas: str | None
 ) -> None:
     monkeypatch.delenv("OPENBLAS_NUM_THREADS", raising=False)
@@ -44,7 +44,7 @@ def test_the_collector_pauses_while_modules_load_unless_that_is_turned_off(
 
 
 @pytest.mark.parametrize(("left_out", "count"), [("", 8), ("accept", 1)])
-def test_a_server_with_uvloop_accepts_by_several_sockets_unless_that_is_turned_off(
+def test_a_server_with_uvloop_accepts_on_several_sockets_unless_that_is_turned_off(
     monkeypatch: pytest.MonkeyPatch, left_out: str, count: int
 ) -> None:
     monkeypatch.setenv(tuning.SWITCH, left_out)

@@ -12,7 +12,7 @@ from tests.conftest import JAVASCRIPT
 
 
 def run(*command: str) -> str:
-    """What a command says that finds a mock where ``RELACE_BASE_URL`` points."""
+    """Run a command with ``RELACE_BASE_URL`` set to a mock; return its output."""
     with relace_mock.running() as server:
         done = subprocess.run(
             command,
@@ -32,7 +32,7 @@ def test_the_official_typescript_sdk_gets_the_documented_answer(node: str) -> No
 
 
 def test_the_official_typescript_sdk_plays_the_bundled_scenarios(node: str) -> None:
-    """``retries.test.mjs`` tells what it does, story by story."""
+    """``retries.test.mjs`` says what the SDK does with each scenario."""
     said = run(node, "--test", "--test-reporter=tap", str(JAVASCRIPT / "retries.test.mjs"))
     counts = dict(re.findall(r"^# (\w+) (\d+)$", said, re.MULTILINE))
     assert int(counts["pass"]) >= 20 and counts["skipped"] == counts["todo"] == "0"

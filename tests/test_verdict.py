@@ -1,4 +1,4 @@
-"""How a client behaved, judged from the journal: one habit a test, and its good twin."""
+"""The verdict on a client: each test shows one bad habit, or a good one like it."""
 
 from __future__ import annotations
 
@@ -14,6 +14,9 @@ import pytest
 
 import relace_mock
 from relace_mock import BehaviourWarning, RemoteControl, RunningServer, Verdict
+from relace_mock.settings import Http
+from tests.sockets import send
+from tests.steering import entries
 
 BODY = {"model": "m", "input": ["a"]}
 
@@ -22,11 +25,6 @@ BODY = {"model": "m", "input": ["a"]}
 def running() -> Iterator[RunningServer]:
     with relace_mock.running(dimensions=8, max_inputs=4) as server:
         yield server
-
-
-@pytest.fixture
-def mock(running: RunningServer, request: pytest.FixtureRequest) -> RemoteControl:
-    return running.control(f"rlc-{request.node.name}".replace(" ", "-"))
 
 
 @pytest.fixture
@@ -44,8 +42,8 @@ def rules(verdict: Verdict) -> list[tuple[str, str]]:
     return [(finding.rule, finding.level) for finding in verdict.findings]
 
 
-def test_a_good_client_is_told_so(client: httpx.Client, mock: RemoteControl) -> None:
-    """It waits as told, sends the same again, keeps its connection."""
+def test_a_good_client_gets_a_good_verdict(client: httpx.Client, mock: RemoteControl) -> None:
+    """The client obeys Retry-After, repeats the same body and keeps its connection."""
     mock.play("rate-limited-twice")
     assert ask(client) == 429
     mock.advance(1)
@@ -57,7 +55,7 @@ def test_a_good_client_is_told_so(client: httpx.Client, mock: RemoteControl) -> 
     verdict.assert_ok()
 
 
-def test_without_a_request_nothing_was_tested(mock: RemoteControl) -> None:
+def test_a_verdict_without_a_request_is_not_ok(mock: RemoteControl) -> None:
     assert not mock.verdict().ok
     with pytest.raises(AssertionError, match="no request arrived, so nothing was tested"):
         mock.verdict().assert_ok()
@@ -72,7 +70,7 @@ def test_a_request_against_the_contract_fails(client: httpx.Client, mock: Remote
 
 
 @pytest.mark.parametrize("status", [400, 401, 404])
-def test_a_final_answer_that_is_sent_again_fails(
+def test_a_retry_after_a_final_answer_fails(
     client: httpx.Client, mock: RemoteControl, status: int
 ) -> None:
     mock.play({"steps": [{"status": status}]})
@@ -80,7 +78,7 @@ def test_a_final_answer_that_is_sent_again_fails(
     assert rules(mock.verdict()) == [("retried_non_retryable", "fail")]
 
 
-def test_the_same_request_in_a_new_call_is_no_retry(
+def test_the_same_request_in_a_new_call_is_not_a_retry(
     client: httpx.Client, mock: RemoteControl
 ) -> None:
     mock.play({"steps": [{"status": 401}]})
@@ -90,7 +88,9 @@ def test_the_same_request_in_a_new_call_is_no_retry(
     assert rules(mock.verdict()) == []
 
 
-def test_coming_back_before_retry_after_fails(client: httpx.Client, mock: RemoteControl) -> None:
+def test_a_retry_before_retry_after_is_over_fails(
+    client: httpx.Client, mock: RemoteControl
+) -> None:
     mock.play("rate-limited-twice")
     ask(client)
     ask(client)
@@ -107,16 +107,16 @@ def test_retry_after_may_be_a_date(client: httpx.Client, mock: RemoteControl) ->
     assert rules(mock.verdict()) == [("retry_after_ignored", "fail")]
 
 
-def test_a_retry_after_that_says_nothing_is_not_held_against_the_client(
-    client: httpx.Client, mock: RemoteControl
-) -> None:
+def test_an_invalid_retry_after_demands_no_wait(client: httpx.Client, mock: RemoteControl) -> None:
     mock.play({"steps": [{"status": 503, "headers": {"Retry-After": "soon"}}]})
     ask(client)
     ask(client)
     assert rules(mock.verdict()) == []
 
 
-def test_more_than_ten_attempts_are_a_storm(client: httpx.Client, mock: RemoteControl) -> None:
+def test_more_than_ten_attempts_fail_as_a_retry_storm(
+    client: httpx.Client, mock: RemoteControl
+) -> None:
     mock.play({"steps": [{"status": 500, "times": "forever"}]})
     for _ in range(10):
         ask(client)
@@ -137,7 +137,7 @@ def test_retries_without_a_pause_warn(client: httpx.Client, mock: RemoteControl)
 
 
 @pytest.mark.parametrize("status", [429, 500, 503])
-def test_to_give_up_after_one_passing_failure_warns(
+def test_giving_up_after_one_temporary_failure_warns(
     client: httpx.Client, mock: RemoteControl, status: int
 ) -> None:
     mock.play({"steps": [{"status": status}]})
@@ -145,7 +145,7 @@ def test_to_give_up_after_one_passing_failure_warns(
     assert rules(mock.verdict()) == [("gave_up", "warn")]
 
 
-def test_a_retry_in_another_body_fails(client: httpx.Client, mock: RemoteControl) -> None:
+def test_a_retry_with_another_body_fails(client: httpx.Client, mock: RemoteControl) -> None:
     mock.play({"steps": [{"status": 500}]})
     ask(client)
     ask(client, BODY | {"attempt": 2})
@@ -153,10 +153,10 @@ def test_a_retry_in_another_body_fails(client: httpx.Client, mock: RemoteControl
 
 
 @pytest.mark.parametrize("length", [60_000, 70_000, 2_000_000])
-def test_a_long_retry_in_another_body_fails(
+def test_a_retry_with_another_long_body_fails(
     client: httpx.Client, mock: RemoteControl, length: int
 ) -> None:
-    """Though the journal keeps only the first 64 KB of a body."""
+    """The journal keeps only the first 64 KB of a body."""
     mock.play({"steps": [{"status": 500}]})
     body = {"model": "m", "input": ["x" * length]}
     ask(client, body)
@@ -168,7 +168,7 @@ def test_a_long_retry_in_another_body_fails(
     assert rules(mock.verdict()) == [("gave_up", "warn")]
 
 
-def test_other_texts_after_a_failure_are_another_request(
+def test_a_request_with_other_texts_is_not_a_retry(
     client: httpx.Client, mock: RemoteControl
 ) -> None:
     mock.play({"steps": [{"status": 500}]})
@@ -178,12 +178,12 @@ def test_other_texts_after_a_failure_are_another_request(
 
 
 def numbered(number: int) -> dict[str, Any]:
-    """A request like no other."""
+    """A request with a text of its own."""
     return {"model": "m", "input": [f"{number}"]}
 
 
-def test_a_connection_for_every_request_warns(mock: RemoteControl) -> None:
-    """As long as the others are open, and could have taken the request."""
+def test_a_new_connection_for_every_request_warns(mock: RemoteControl) -> None:
+    """The other connections are open, so they could have taken the request."""
     with contextlib.ExitStack() as clients:
         for number in range(6):
             key = {"Authorization": f"Bearer {mock.api_key}"}
@@ -197,10 +197,10 @@ def test_a_connection_for_every_request_warns(mock: RemoteControl) -> None:
     [({}, ""), ({"Connection": "close"}, ""), ({}, "HTTP/1.0")],
     ids=["closed by the client", "Connection: close", "HTTP/1.0"],
 )
-def test_connections_that_are_closed_were_no_choice(
+def test_new_connections_after_closed_ones_give_no_warning(
     mock: RemoteControl, headers: dict[str, str], version: str
 ) -> None:
-    """No connection was open and idle, so the client is told nothing."""
+    """No connection was open and idle."""
     url = httpx.URL(mock.base_url)
     for number in range(8):
         connection = http.client.HTTPConnection(url.host, url.port or 80, timeout=30)
@@ -214,7 +214,7 @@ def test_connections_that_are_closed_were_no_choice(
     assert rules(mock.verdict()) == []
 
 
-def test_connections_that_the_answer_closes_are_not_held_against_the_client(
+def test_new_connections_after_connection_close_give_no_warning(
     client: httpx.Client, mock: RemoteControl
 ) -> None:
     mock.play({"steps": [{"headers": {"Connection": "close"}, "times": "forever"}]})
@@ -223,8 +223,8 @@ def test_connections_that_the_answer_closes_are_not_held_against_the_client(
     assert rules(mock.verdict()) == []
 
 
-def test_connections_in_parallel_are_no_waste(mock: RemoteControl) -> None:
-    """A pool opens as many as it has requests under way; which it then uses is no matter."""
+def test_parallel_connections_give_no_warning(mock: RemoteControl) -> None:
+    """A pool opens a connection for each request under way; later it may use any of them."""
     mock.play({"steps": [{"delay": "100ms", "times": 8}]})
     key = {"Authorization": f"Bearer {mock.api_key}"}
     with httpx.Client(base_url=mock.base_url, headers=key) as pool, ThreadPoolExecutor(8) as many:
@@ -235,7 +235,7 @@ def test_connections_in_parallel_are_no_waste(mock: RemoteControl) -> None:
     assert rules(mock.verdict()) == []
 
 
-def test_connections_that_the_server_broke_are_not_held_against_the_client(
+def test_new_connections_after_the_server_broke_one_give_no_warning(
     client: httpx.Client, mock: RemoteControl
 ) -> None:
     mock.play({"steps": [{"fault": "close_keep_alive", "times": "forever"}]})
@@ -249,7 +249,9 @@ def test_a_batch_that_is_too_large_warns(client: httpx.Client, mock: RemoteContr
     assert rules(mock.verdict()) == [("oversized_batch", "warn")]
 
 
-def test_the_same_text_again_and_again_warns(client: httpx.Client, mock: RemoteControl) -> None:
+def test_embedding_the_same_text_three_times_warns(
+    client: httpx.Client, mock: RemoteControl
+) -> None:
     for number in range(3):
         ask(client, {"model": "m", "input": ["the same", f"{number}"]})
     verdict = mock.verdict()
@@ -257,7 +259,7 @@ def test_the_same_text_again_and_again_warns(client: httpx.Client, mock: RemoteC
     assert verdict.findings[0].message == "1 texts were embedded 3 times or more, as 'the same'"
 
 
-def test_one_bad_client_is_not_another_ones_fault(
+def test_a_bad_client_does_not_spoil_the_verdict_of_another_key(
     running: RunningServer, client: httpx.Client, mock: RemoteControl
 ) -> None:
     ask(client)
@@ -265,3 +267,15 @@ def test_one_bad_client_is_not_another_ones_fault(
     assert rules(mock.verdict()) == []
     everyone = json.loads(httpx.get(f"{running.url}/_mock/verdict").text)
     assert "contract_violation" in [finding["rule"] for finding in everyone["findings"]]
+
+
+@pytest.mark.parametrize("http", ["httptools", "h11"])
+@pytest.mark.parametrize(
+    "body", [b'{"model":[],"input":["x"]}', b'{"model":"m","input":["x"],"z":' + b"[" * 1000]
+)
+def test_a_body_that_was_cut_off_does_not_break_the_verdict(http: Http, body: bytes) -> None:
+    head = b"POST /v1/code/embed HTTP/1.1\r\nHost: x\r\nContent-Length: 9999\r\n\r\n"
+    with relace_mock.running(dimensions=8, http=http) as server:
+        send(server.url, head + body)
+        entries(server, 1)
+        assert httpx.get(f"{server.url}/_mock/verdict").json()["requests"] == 1

@@ -1,9 +1,8 @@
-"""What the verdict does not know it does not call good, and what no client did it blames on none."""
+"""The verdict is never good without evidence, and blames no client for what it did not do."""
 
 from __future__ import annotations
 
 import json
-import socket
 from collections.abc import Iterator
 from typing import Any
 
@@ -15,17 +14,14 @@ import relace_mock
 from relace_mock import RemoteControl, RunningServer, Settings, Verdict
 from relace_mock.pipeline import Pipeline
 from relace_mock.serving import in_process as in_process_module
+from tests.sockets import connect, read_all
+from tests.steering import ask
 
 BODY = {"model": "m", "input": ["a"]}
 
 
-def ask(mock: RemoteControl, body: Any = BODY) -> int:
-    key = {"Authorization": f"Bearer {mock.api_key}"}
-    return httpx.post(f"{mock.base_url}/code/embed", json=body, headers=key).status_code
-
-
 def everyone(server: RunningServer) -> dict[str, Any]:
-    """The verdict on all traffic."""
+    """Return the verdict on all keys together."""
     answer: dict[str, Any] = httpx.get(f"{server.url}/_mock/verdict").json()
     return answer
 
@@ -39,7 +35,7 @@ def rules(verdict: Verdict | dict[str, Any]) -> list[str]:
 # Requests that the journal dropped.
 
 
-def test_the_default_journal_cannot_vouch_for_many_large_batches() -> None:
+def test_the_verdict_is_incomplete_when_large_batches_overflow_the_default_journal() -> None:
     """560 batches of 70 KB are more than 32 MB."""
     transport = relace_mock.transport(dimensions=8)
     mock = transport.control("rlc-large")
@@ -61,7 +57,9 @@ def short() -> Iterator[RunningServer]:
         yield server
 
 
-def test_only_the_key_that_lost_requests_is_incomplete(short: RunningServer) -> None:
+def test_only_the_key_whose_entries_were_dropped_gets_an_incomplete_verdict(
+    short: RunningServer,
+) -> None:
     loser, other = short.control("rlc-loser"), short.control("rlc-other")
     ask(other)
     for number in range(3):
@@ -79,7 +77,7 @@ def test_only_the_key_that_lost_requests_is_incomplete(short: RunningServer) -> 
     ("method", "path", "body"),
     [("DELETE", "requests", None), ("POST", "reset", None), ("POST", "reset", {"all": True})],
 )
-def test_an_emptied_journal_begins_anew(
+def test_emptying_the_journal_makes_the_verdict_complete_again(
     short: RunningServer, method: str, path: str, body: Any
 ) -> None:
     mock = short.control("rlc-again")
@@ -96,7 +94,7 @@ def test_an_emptied_journal_begins_anew(
     assert everyone(short)["complete"]
 
 
-def test_emptying_one_journal_leaves_anothers_loss(short: RunningServer) -> None:
+def test_emptying_the_journal_of_one_key_leaves_another_incomplete(short: RunningServer) -> None:
     one, other = short.control("rlc-one"), short.control("rlc-two")
     for mock in (one, other):
         for number in range(4):
@@ -105,7 +103,7 @@ def test_emptying_one_journal_leaves_anothers_loss(short: RunningServer) -> None
     assert (one.verdict().complete, other.verdict().complete) == (True, False)
 
 
-def test_a_journal_that_keeps_nothing_vouches_for_nothing() -> None:
+def test_a_journal_of_size_0_gives_no_good_verdict() -> None:
     with relace_mock.running(dimensions=8, journal_size=0) as server:
         mock = server.control("rlc-none")
         assert mock.verdict().complete
@@ -113,8 +111,8 @@ def test_a_journal_that_keeps_nothing_vouches_for_nothing() -> None:
         assert not mock.verdict().complete
 
 
-def test_what_is_remembered_of_drops_is_bounded_and_never_too_little() -> None:
-    """Of more keys than are remembered, none is called complete that is not."""
+def test_the_memory_of_dropped_entries_is_bounded_and_errs_toward_incomplete() -> None:
+    """With more keys than it remembers, it calls none complete that is not."""
     with relace_mock.running(dimensions=8, journal_size=1, max_namespaces=3) as server:
         mocks = [server.control(f"rlc-many-{number}") for number in range(8)]
         for mock in mocks:
@@ -126,7 +124,7 @@ def test_what_is_remembered_of_drops_is_bounded_and_never_too_little() -> None:
 # Scripts and quotas of many keys.
 
 
-def test_quotas_and_scripts_of_thousands_of_keys_are_kept() -> None:
+def test_the_quotas_and_scripts_of_thousands_of_keys_are_kept() -> None:
     transport = relace_mock.transport(dimensions=8, rate_limit="1/1h", scenario="server-error-once")
     with httpx.Client(transport=transport, base_url="http://mock/v1") as client:
 
@@ -155,7 +153,7 @@ def post(client: httpx.Client) -> int:
 
 
 @pytest.mark.parametrize("seconds", [0, -3600, 3600], ids=["still", "back", "forward"])
-def test_a_forbidden_retry_is_one_whatever_the_clocks_say(
+def test_a_forbidden_retry_is_found_even_if_the_clock_stands_still_or_jumps(
     in_process: tuple[RemoteControl, httpx.Client], seconds: float
 ) -> None:
     mock, client = in_process
@@ -168,7 +166,7 @@ def test_a_forbidden_retry_is_one_whatever_the_clocks_say(
 
 
 @pytest.mark.parametrize("seconds", [0, -3600, 3600], ids=["still", "back", "forward"])
-def test_a_retry_that_came_too_soon_did_whatever_the_clocks_say(
+def test_an_early_retry_is_found_even_if_the_clock_stands_still_or_jumps(
     in_process: tuple[RemoteControl, httpx.Client], seconds: float
 ) -> None:
     mock, client = in_process
@@ -185,8 +183,8 @@ def test_a_retry_that_came_too_soon_did_whatever_the_clocks_say(
         assert rules(mock.verdict()) == []
 
 
-def test_a_system_clock_that_is_set_back_hides_no_retry() -> None:
-    """As NTP does it: whenever the mock looks, it is an hour earlier."""
+def test_a_retry_is_found_even_if_the_system_clock_is_set_back() -> None:
+    """NTP may do that. Here each look at the clock is an hour earlier."""
     told = iter(range(10**9, 0, -3600))
     transport = in_process_module._Transport(Pipeline(Settings(dimensions=8), lambda: next(told)))
     mock = transport.control("rlc-ntp")
@@ -198,8 +196,8 @@ def test_a_system_clock_that_is_set_back_hides_no_retry() -> None:
     assert rules(mock.verdict()) == ["retried_non_retryable"]
 
 
-def test_a_reset_of_the_common_clock_takes_no_wait_away() -> None:
-    """The common clock was moved, and is set back between a failure and its retry."""
+def test_a_retry_is_found_even_if_the_common_clock_is_reset() -> None:
+    """The clock of all keys was advanced, and is reset between a failure and its retry."""
     with relace_mock.running(dimensions=8) as server:
         mock = server.control("rlc-common")
         httpx.post(f"{server.url}/_mock/clock", json={"advance": 3600})
@@ -210,7 +208,7 @@ def test_a_reset_of_the_common_clock_takes_no_wait_away() -> None:
         assert rules(mock.verdict()) == ["retried_non_retryable"]
 
 
-# Requests that no client of Relace makes.
+# Requests that no client of Relace sends.
 
 
 @pytest.mark.parametrize(
@@ -227,8 +225,8 @@ def test_a_reset_of_the_common_clock_takes_no_wait_away() -> None:
         ("GET", "/.well-known/appspecific/com.chrome.devtools.json"),
     ],
 )
-def test_a_probe_spoils_no_verdict(method: str, path: str) -> None:
-    """Nor is it a request that was tested."""
+def test_a_probe_does_not_count_in_the_verdict(method: str, path: str) -> None:
+    """It is neither a finding nor a tested request."""
     with relace_mock.running(dimensions=8) as server:
         cookie = {"Cookie": "session=of-another-application", "User-Agent": "probe"}
         httpx.request(method, f"{server.url}{path}", headers=cookie)
@@ -251,7 +249,7 @@ def test_a_probe_spoils_no_verdict(method: str, path: str) -> None:
         ("GET", "/v1/code/embed", {}),
     ],
 )
-def test_a_client_that_lost_its_way_is_told_so(
+def test_a_client_that_asks_the_wrong_path_gets_a_contract_violation(
     method: str, path: str, headers: dict[str, str]
 ) -> None:
     with relace_mock.running(dimensions=8) as server:
@@ -261,14 +259,11 @@ def test_a_client_that_lost_its_way_is_told_so(
         assert rules(verdict) == ["contract_violation"]
 
 
-def test_what_is_no_http_is_still_a_violation() -> None:
-
+def test_a_malformed_request_is_a_contract_violation() -> None:
     with relace_mock.running(dimensions=8) as server:
-        url = httpx.URL(server.url)
-        with socket.create_connection((url.host, url.port)) as connection:
+        with connect(server.url) as connection:
             connection.sendall(b"no HTTP\r\n\r\n")
-            while connection.recv(4096):
-                pass
+            read_all(connection)
         assert rules(everyone(server)) == ["contract_violation"]
 
 

@@ -1,4 +1,4 @@
-"""The private names of uvicorn on which `wire` and `protocols` rely: all there, and no others."""
+"""The private names of uvicorn that `wire` and `protocols` use exist, and are all listed."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ OF_BOTH = [name for name in named(protocols) if name not in [*OF_HTTPTOOLS, *OF_
 
 @pytest.fixture(scope="module")
 def seen() -> dict[str, Any]:
-    """The cycle of a request, and its protocol, of each HTTP parser."""
+    """Request cycle and protocol of a real request, for each HTTP parser."""
     found: dict[str, Any] = {}
     answer = Endpoint.__call__
     with pytest.MonkeyPatch.context() as patch:
@@ -69,22 +69,24 @@ def test_uvicorn_has_the_name_of_a_cycle_that_the_wire_uses(
 
 
 @pytest.mark.parametrize("name", OF_BOTH)
-def test_uvicorn_has_the_name_of_a_protocol_that_both_use(name: str, seen: dict[str, Any]) -> None:
+def test_both_protocols_of_uvicorn_have_each_name_that_protocols_uses(
+    name: str, seen: dict[str, Any]
+) -> None:
     assert hasattr(seen["httptools protocol"], name)
     assert hasattr(seen["h11 protocol"], name)
 
 
 @pytest.mark.parametrize("name", OF_HTTPTOOLS)
-def test_uvicorn_has_the_name_of_the_protocol_for_httptools(
+def test_the_httptools_protocol_of_uvicorn_has_each_name_that_protocols_uses(
     name: str, seen: dict[str, Any]
 ) -> None:
     assert name in named(protocols)
     assert hasattr(seen["httptools protocol"], name)
 
 
-def test_every_name_of_uvicorn_that_is_used_stands_at_the_top() -> None:
+def test_each_module_docstring_lists_every_private_name_of_uvicorn_it_uses() -> None:
     def used(module: ModuleType) -> set[str]:
-        """Attributes of cycles, and of uvicorn's part of `self`."""
+        """Return the attributes of cycles and of `super()` that a module uses."""
         found = set()
         for node in ast.walk(ast.parse(inspect.getsource(module))):
             if isinstance(node, ast.Attribute):

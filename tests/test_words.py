@@ -1,4 +1,4 @@
-"""How a text splits into words, and what identifies and weighs them."""
+"""Words: how a text is split, and the identity and weight of a word."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.golden import NEAR
 
 
 def counted(*texts: str) -> list[dict[int, int]]:
-    """For each text, the identities of its words and how often they occur."""
+    """Return, for each text, the identities of its words and how often each occurs."""
     found: list[dict[int, int]] = [{} for _ in texts]
     counts = count_words([text.encode() for text in texts])
     for text, word, count in zip(
@@ -55,13 +55,13 @@ def test_each_text_of_a_batch_is_counted_by_itself(texts: list[str]) -> None:
 
 @given(st.text("abcXYZ019_ .", max_size=40))
 def test_splitting_agrees_with_a_regular_expression(text: str) -> None:
-    """The definition in one line, for ASCII."""
+    """The expression is the definition of a word, for ASCII."""
     words = re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+", text)
     assert counted(text) == [expected([word.lower() for word in words])]
 
 
-def test_words_are_the_same_if_the_upper_bits_of_their_identities_are() -> None:
-    """The first that stands in the text speaks for both."""
+def test_words_with_the_same_upper_bits_of_identity_count_as_one() -> None:
+    """The first of them in the text stands for both."""
     one, other = NEAR
     assert identity(one.encode()) >> 8 == identity(other.encode()) >> 8
     assert counted(f"{one} {other}", f"{other} {one}") == [

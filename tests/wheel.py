@@ -1,7 +1,8 @@
 """Check a built wheel as a user would: ``python tests/wheel.py dist``.
 
-Installs it, alone, in a fresh environment, serves from another folder and asks. Not a test
-of the suite, as its dependencies come over the network; ``nox -s build`` runs it.
+It installs the wheel alone in a fresh environment, serves from another folder and sends a
+request. It is not a test of the suite, because its dependencies come over the network:
+``nox -s build`` runs it.
 """
 
 from __future__ import annotations

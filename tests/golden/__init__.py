@@ -1,8 +1,8 @@
-"""Golden vectors: what the algorithm gave when it was fixed, and must always give.
+"""Golden vectors: results of the algorithm that must never change.
 
     python -m tests.golden
 
-writes them anew. Run that only when ``ALGORITHM`` goes up.
+writes them again. Run that only when ``ALGORITHM`` goes up.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ SPACES: list[tuple[SpaceName, str, int, int]] = [
 
 
 def text_of(case: dict[str, Any]) -> str:
-    """A case's text. The long one, with more words than count, is not spelled out."""
+    """Return the text of a case. The longest is generated instead of stored."""
     if case["name"].endswith("-long"):
         return " ".join(f"word{n}" for n in range(40_000))
     text: str = case["text"]
@@ -60,7 +60,7 @@ def space_of(case: dict[str, Any]) -> Space:
 
 
 def result_of(case: dict[str, Any]) -> dict[str, Any]:
-    """The first components in units of 1e-8, and the hash of all as JSON."""
+    """Return the first components in units of 1e-8, and the hash of all as JSON."""
     text = [text_of(case).encode()]
     (row,) = space_of(case).rows(text)
     return {

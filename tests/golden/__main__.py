@@ -1,4 +1,4 @@
-"""Write the golden vectors anew: ``python -m tests.golden``."""
+"""Write the golden vectors again: ``python -m tests.golden``."""
 
 from tests.golden import main
 

@@ -1,4 +1,4 @@
-// What the official TypeScript SDK does when the service fails, told by the bundled scenarios.
+// What the official TypeScript SDK does when the service fails, shown by the bundled scenarios.
 //
 // A key `mock.NAME.anything` plays the scenario NAME; `anything` makes it a namespace of its
 // own. `@relace-ai/relace` was 0.6.0 when this was written. RELACE_BASE_URL is the mock's.
@@ -13,7 +13,7 @@ const input = ["def add(a, b): return a + b", "def sub(a, b): return a - b", "cl
 const SLACK = 50; // milliseconds by which a timer may be early
 let count = 0;
 
-/** A client that gets a scenario, and what was asked with its key. */
+/** A client whose key plays a scenario, and the journal of that key. */
 function playing(scenario, options = {}) {
   const apiKey = `mock.${scenario}.typescript-${(count += 1)}`;
   const client = new Relace({ apiKey, timeout: 30_000, ...options });
@@ -24,7 +24,7 @@ function playing(scenario, options = {}) {
   return { embed, requests, statuses };
 }
 
-/** The journal of a key, over a connection of its own: stories break those of fetch. */
+/** The journal of a key, over a connection of its own, because scenarios break those of fetch. */
 function journal(apiKey) {
   const url = new URL("/_mock/requests", process.env.RELACE_BASE_URL);
   const headers = { Authorization: `Bearer ${apiKey}` };
@@ -40,14 +40,14 @@ function gaps(requests) {
 }
 
 describe("retries", { concurrency: true }, () => {
-  test("after two 429s it succeeds, and has waited as told", async () => {
+  test("the SDK waits for Retry-After, and succeeds after two 429s", async () => {
     const { embed, requests, statuses } = playing("rate-limited-twice");
     assert.equal((await embed()).results.length, 3);
     assert.deepEqual(await statuses(), [429, 429, 200]);
     for (const gap of gaps(await requests())) assert.ok(gap >= 1000 - SLACK, `${gap} ms`);
   });
 
-  test("a Retry-After of more than a minute is not waited for", async () => {
+  test("the SDK ignores a Retry-After of more than a minute", async () => {
     const apiKey = "rlc-typescript-retry-after";
     const scenario = { steps: [{ status: 429, headers: { "Retry-After": "3600" } }] };
     const installed = await fetch(new URL("/_mock/scenario", process.env.RELACE_BASE_URL), {
@@ -62,7 +62,7 @@ describe("retries", { concurrency: true }, () => {
     assert.equal(answer.results.length, 3);
   });
 
-  test("without Retry-After it waits by itself, and longer each time", async () => {
+  test("the SDK backs off when there is no Retry-After", async () => {
     const { embed, requests } = playing("rate-limited-without-retry-after");
     await embed();
     const [first, second] = gaps(await requests());
@@ -70,7 +70,7 @@ describe("retries", { concurrency: true }, () => {
   });
 
   for (const scenario of ["server-error-once", "bad-gateway"]) {
-    test(`${scenario}: a 5xx is retried`, async () => {
+    test(`${scenario}: the SDK retries a 5xx`, async () => {
       const { embed, requests } = playing(scenario);
       assert.equal((await embed()).results.length, 3);
       assert.deepEqual((await requests()).map(({ attempt }) => attempt), [1, 2]);
@@ -78,20 +78,20 @@ describe("retries", { concurrency: true }, () => {
   }
 
   for (const scenario of ["connection-reset", "garbage"]) {
-    test(`${scenario}: a connection broken before the answer is retried`, async () => {
+    test(`${scenario}: the SDK retries a connection that broke before the answer`, async () => {
       const { embed, statuses } = playing(scenario);
       assert.equal((await embed()).results.length, 3);
       assert.deepEqual(await statuses(), [null, 200]);
     });
   }
 
-  test("a request that hangs is given up and retried", async () => {
+  test("the SDK times out a hanging request and retries", async () => {
     const { embed, statuses } = playing("hang", { timeout: 1500 });
     assert.equal((await embed()).results.length, 3);
     assert.deepEqual(await statuses(), [null, 200]);
   });
 
-  test("a kept connection that is gone is no error", async () => {
+  test("the SDK replaces a closed connection without an error", async () => {
     const { embed, statuses } = playing("stale-connection");
     for (let call = 0; call < 3; call += 1) assert.equal((await embed()).results.length, 3);
     assert.deepEqual(await statuses(), [200, 200, 200]);
@@ -106,7 +106,7 @@ describe("errors", { concurrency: true }, () => {
     ["key-not-found", Relace.NotFoundError, 404, "API key not found"],
   ];
   for (const [scenario, kind, status, message] of refusals) {
-    test(`${scenario}: what a retry cannot mend is an error after one request`, async () => {
+    test(`${scenario}: the SDK raises a non-retryable error after one request`, async () => {
       const { embed, statuses } = playing(scenario);
       await assert.rejects(embed(), (error) => {
         assert.ok(error instanceof kind, error);
@@ -122,7 +122,7 @@ describe("errors", { concurrency: true }, () => {
     ["server-error", Relace.InternalServerError, 500],
   ];
   for (const [scenario, kind, status] of outages) {
-    test(`${scenario}: it gives up after maxRetries with the last error`, async () => {
+    test(`${scenario}: the SDK gives up after maxRetries with the last error`, async () => {
       for (const maxRetries of [0, 1]) {
         const { embed, statuses } = playing(scenario, { maxRetries });
         await assert.rejects(embed(), kind);
@@ -131,14 +131,14 @@ describe("errors", { concurrency: true }, () => {
     });
   }
 
-  test("a connection that stays broken is an error of its own", async () => {
+  test("the SDK raises a connection error when the connection stays broken", async () => {
     const reset = playing("connection-reset", { maxRetries: 0 });
     await assert.rejects(reset.embed(), Relace.APIConnectionError);
     const hang = playing("hang", { maxRetries: 0, timeout: 300 });
     await assert.rejects(hang.embed(), Relace.APIConnectionTimeoutError);
   });
 
-  test("an outage ends calls until the service is back", async () => {
+  test("calls fail during an outage and succeed after it", async () => {
     const { embed, statuses } = playing("outage-then-recovery");
     await assert.rejects(embed(), Relace.InternalServerError); // reset, reset, 500
     await assert.rejects(embed(), Relace.RateLimitError); // 500, 500, 429
@@ -146,7 +146,7 @@ describe("errors", { concurrency: true }, () => {
     assert.deepEqual(await statuses(), [null, null, 500, 500, 500, 429, 200]);
   });
 
-  test("a spent quota is a RateLimitError with its headers", async () => {
+  test("the SDK raises a RateLimitError with the quota headers", async () => {
     const { embed } = playing("rate-limit-free-tier", { maxRetries: 0 });
     for (let call = 0; call < 3; call += 1) await embed();
     await assert.rejects(embed(), (error) => {
@@ -157,16 +157,16 @@ describe("errors", { concurrency: true }, () => {
   });
 });
 
-describe("what it leaves to its user", { concurrency: true }, () => {
+describe("what the SDK leaves to its user", { concurrency: true }, () => {
   for (const scenario of ["truncated-body", "reset-mid-body"]) {
-    test(`${scenario}: half an answer is a TypeError of fetch, and is not retried`, async () => {
+    test(`${scenario}: half an answer is a TypeError of fetch, which the SDK does not retry`, async () => {
       const { embed, requests } = playing(scenario);
       await assert.rejects(embed(), { name: "TypeError", message: "terminated" });
       assert.equal((await requests()).length, 1);
     });
   }
 
-  test("the timeout ends when the headers are there: a slow body has none", async () => {
+  test("the timeout covers the headers only, and not a slow body", async () => {
     const { embed, requests } = playing("slow-drip", { timeout: 800, maxRetries: 0 });
     const answer = await embed({ output_dtype: "binary" });
     assert.equal(answer.results.length, 3);
@@ -174,7 +174,7 @@ describe("what it leaves to its user", { concurrency: true }, () => {
     assert.ok(duration > 1, `${duration} s`);
   });
 
-  test("a 200 that lies is returned as it is", async () => {
+  test("the SDK returns a wrong 200 unchecked", async () => {
     const seen = (scenario) => playing(scenario).embed();
     const shuffled = await seen("shuffled-results");
     assert.deepEqual(shuffled.results.map(({ index }) => index), [1, 2, 0]); // to be sorted by index

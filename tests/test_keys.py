@@ -1,0 +1,182 @@
+"""API keys are shown nowhere: not in the journal, the verdict, messages or logs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import quote
+
+import httpx
+import pytest
+
+import relace_mock
+from relace_mock import RunningServer
+from relace_mock.keys import namespace_of
+from relace_mock.messages import Received
+from relace_mock.pipeline import Pipeline
+from tests.conftest import Serve
+from tests.sockets import send
+from tests.steering import ask, entries
+
+SECRET = "rlc-0123456789abcdef0123456789abcdef"
+BEARER = {"Authorization": f"Bearer {SECRET}"}
+BODY = {"model": "m", "input": ["a"]}
+HEAD = b"POST /v1/code/embed HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+
+
+@pytest.fixture(params=["httptools", "h11"])
+def running(request: pytest.FixtureRequest) -> Iterator[RunningServer]:
+    with relace_mock.running(http=request.param, dimensions=8) as server:
+        yield server
+
+
+def test_the_journal_shows_no_key_wherever_a_client_puts_it(running: RunningServer) -> None:
+    ask(
+        running,
+        params={"key": SECRET},
+        json=BODY | {"input": [f"curl -H {SECRET}"], "api_key": SECRET},
+        headers={
+            **BEARER,
+            "X-Api-Key": SECRET,
+            "Cookie": "session=abc",
+            "X-Note": f"my {SECRET}",
+        },
+    )
+    httpx.get(f"{running.url}/{SECRET}", headers=BEARER)
+    httpx.get(running.url, headers={"Authorization": f"Basic {SECRET}"})
+    httpx.get(running.url, headers={"Authorization": SECRET})
+    for odd in (f"{SECRET} Bearer", f"{SECRET} x y", f"Bearer {SECRET} x", f"{SECRET},Bearer x"):
+        httpx.get(running.url, headers={"Authorization": odd})
+    text = json.dumps(entries(running))
+    assert SECRET not in text
+    assert "session=abc" not in text
+    assert f"<key {namespace_of(SECRET)[:8]}>" in text
+    assert text.count("the API key is in the URL, where logs keep it") == 2
+
+
+def test_the_journal_shows_no_key_of_an_in_process_client_that_sends_line_breaks() -> None:
+    transport = relace_mock.transport(dimensions=8)
+    with httpx.Client(transport=transport, base_url="http://mock") as client:
+        fields = {"Authorization": f"Bearer {SECRET}\nsecond-half", "X-A:b\n": "c\nd"}
+        client.post("/v1/code/embed", json=BODY, headers=fields)
+        client.post("/v1/code/embed", json=BODY, headers={"Authorization": "Bearer k\n"})
+        text = client.get("/_mock/requests").text
+    assert SECRET not in text and "second-half" not in text
+    assert '["x-a:b ","<hidden>"]' in text
+
+
+def test_a_key_in_quotes_or_in_another_header_is_hidden_in_every_header(
+    running: RunningServer,
+) -> None:
+    for fields in (
+        {"Authorization": f'Bearer "{SECRET}"'},
+        {"Authorization": f"Bearer {SECRET}, x"},
+        {"X-Api-Key": SECRET},
+        {**BEARER, SECRET: "as a name"},
+    ):
+        ask(running, headers=fields | {"User-Agent": SECRET})
+    text = json.dumps(entries(running))
+    assert SECRET not in text
+    assert text.count("<key ") >= 8
+
+
+def test_a_kept_body_does_not_end_with_part_of_a_key() -> None:
+    with relace_mock.running(dimensions=8) as server:
+        for before in range(65536 - 60, 65536 - 20):
+            ask(server, content=b" " * before + SECRET.encode(), json=None, headers=BEARER)
+        bodies = [entry["request"]["body"] for entry in entries(server)]
+    assert len(bodies) == 40
+    assert not any(SECRET[:8] in body for body in bodies)
+
+
+def test_the_verdict_shows_no_key_that_was_written_in_json_escapes() -> None:
+    spelled = "".join(f"\\u{ord(character):04x}" for character in SECRET)
+    fields = BEARER | {"Content-Type": "application/json"}
+    with relace_mock.running(dimensions=8) as server:
+        for other in "abc":
+            body = f'{{"model": "m", "input": ["{spelled}", "{other}"]}}'
+            assert ask(server, content=body, json=None, headers=fields).status_code == 200
+        verdict = server.control(SECRET).verdict()
+    assert [finding.rule for finding in verdict.findings] == ["duplicate_work"]
+    assert SECRET not in str(verdict.findings)
+
+
+def test_the_repr_of_an_entry_or_exchange_shows_no_key() -> None:
+    """Pytest prints both when a test fails."""
+    headers = [(b"authorization", f"Bearer {SECRET}".encode())]
+    body = SECRET.encode()
+    received = Received("POST", f"/{SECRET}", headers, body, len(body), body)
+    pipeline = Pipeline(relace_mock.Settings(dimensions=8))
+    exchange = pipeline.handle(received, "c")
+    exchange.read(body, len(body))
+    exchange.answer()
+    (entry,) = pipeline.journal.entries()
+    assert SECRET not in repr(entry)
+    assert SECRET not in repr(exchange)
+
+
+def test_logs_and_messages_of_the_server_show_no_key(serve: Serve) -> None:
+    with serve("--api-key", "rlc-known") as process:
+        url = process.base_url.removesuffix("/v1")
+        answers = [
+            httpx.post(f"{process.base_url}/code/embed", json=BODY, headers=BEARER),
+            httpx.put(f"{url}/_mock/scenario", content=b"{", headers=BEARER),
+            httpx.put(f"{url}/_mock/scenario", json={"name": "none"}, headers=BEARER),
+            httpx.get(f"{url}/_mock/scenario", headers=BEARER),
+            httpx.get(f"{url}/_mock/health", headers=BEARER),
+            httpx.get(f"{url}/_mock/verdict", headers=BEARER),
+        ]
+        process.popen.terminate()
+        out, errors = process.popen.communicate()
+    assert SECRET not in "".join(answer.text for answer in answers) + out + errors
+
+
+@pytest.mark.parametrize(
+    ("headers", "options"),
+    [
+        ([], {"content": json.dumps({"model": "m", "input": ["a"], "output_dtype": SECRET})}),
+        ([], {"params": {"api_key": SECRET}, "headers": {}}),
+        ([], {"params": {"k": SECRET}, "headers": {"Authorization": f"Token {SECRET}"}}),
+        ([("Authorization", "Bearer other-one"), ("X-Debug", SECRET)], {}),
+    ],
+    ids=["violation", "parameter", "scheme", "two fields"],
+)
+def test_the_journal_shows_no_key_in_its_notes_about_a_bad_request(
+    running: RunningServer, headers: list[tuple[str, str]], options: dict[str, Any]
+) -> None:
+    own = [*BEARER.items(), ("Content-Type", "application/json")]
+    httpx.post(f"{running.base_url}/code/embed", **{"headers": [*own, *headers], **options})
+    assert SECRET not in json.dumps(entries(running, 1))
+
+
+def test_the_journal_shows_no_key_in_a_body_that_was_cut_off(running: RunningServer) -> None:
+    head = HEAD + b"Authorization: Bearer %b\r\nContent-Length: 99\r\n\r\n" % SECRET.encode()
+    send(running.url, head + b'{"input":["' + SECRET.encode())
+    assert SECRET not in json.dumps(entries(running, 1))
+
+
+def test_the_journal_shows_no_percent_encoded_key_in_a_query(running: RunningServer) -> None:
+    key = "sk-ab/cd+efghij=="
+    ask(running, headers={"Authorization": f"Bearer {key}"}, params={"q": key})
+    text = json.dumps(entries(running, 1))
+    assert key not in text and quote(key) not in text and quote(key, safe="") not in text
+
+
+def test_a_latin_1_key_repeated_in_a_utf_8_body_is_journalled(
+    running: RunningServer,
+) -> None:
+    key = "clé-secret-1234"
+    body = b'{"model":"m","input":["%b"]}' % key.encode()
+    fields = b"Authorization: Bearer %b\r\nContent-Length: %d\r\n\r\n"
+    send(running.url, HEAD + fields % (key.encode("latin-1"), len(body)) + body)
+    (entry,) = entries(running, 1)
+    assert entry["namespace"] != "anonymous"
+
+
+def test_a_near_miss_shows_no_key(running: RunningServer) -> None:
+    when = {"header": {"Authorization": f"Bearer {SECRET}x"}}
+    running.control("rlc-test").play({"rules": [{"when": when, "steps": [{"status": 500}]}]})
+    ask(running)
+    (entry,) = entries(running, 1)
+    assert entry["near_misses"][0]["why"] == "header: the request lacks Authorization"
