@@ -30,6 +30,9 @@ setattr(relace_mock, "running", functools.partial(relace_mock.running, thread=Tr
 # A shell starts what runs in the background with SIGINT ignored, and every child inherits that.
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+# Every `httpx.Client` takes 30 ms to load the public certificate authorities, and the tests and
+# the processes that they start make thousands. No test asks a public host: one authority will do.
+os.environ["SSL_CERT_FILE"] = str(Path(__file__).parent / "authority.pem")
 JAVASCRIPT = Path(__file__).parent / "javascript"
 #: For pytest in pytest: without what takes long to load and is not needed.
 QUICKLY = tuple(
