@@ -12,6 +12,7 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import httpcore  # noqa: F401 - as pytester drops it after a test, but httpx remembers it
 import httpx
 import pytest
 from hypothesis import HealthCheck, settings
@@ -30,6 +31,9 @@ setattr(relace_mock, "running", functools.partial(relace_mock.running, thread=Tr
 # A shell starts background jobs with SIGINT ignored, and every child process inherits that.
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+# Every `httpx.Client` takes 30 ms to load the public certificate authorities, and the tests and
+# the processes that they start make thousands. No test asks a public host: one authority will do.
+os.environ["SSL_CERT_FILE"] = str(Path(__file__).parent / "authority.pem")
 JAVASCRIPT = Path(__file__).parent / "javascript"
 #: Options for pytest inside pytest: skip plugins that load slowly and are not needed.
 QUICKLY = tuple(

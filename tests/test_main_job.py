@@ -37,23 +37,19 @@ def functions() -> Iterator[tuple[str, str]]:
         folder = Path(package.__path__[0])
         for path in sorted(folder.rglob("*.py")):
             source = path.read_text(encoding="utf-8")
+            lines = source.split("\n")
             module = ".".join([package.__name__, *path.relative_to(folder).with_suffix("").parts])
             for node in ast.walk(ast.parse(source)):
                 if isinstance(node, ast.FunctionDef):
                     name = f"{module}.{node.name}"
+                    code = "\n".join(lines[node.lineno - 1 : node.end_lineno])
                     # Like code indexers: first the location, then the code.
-                    yield name, f"{name}: {ast.get_source_segment(source, node)}"
+                    yield name, f"{name}: {code[node.col_offset :]}"
 
 
 # Random vectors would answer one question in twenty. The right answers rank 2nd to 8th with
 # CPython 3.11; the corpus, and so the ranks, move with Python's version.
 NEAR_THE_TOP = 20
-
-CORPUS = list(functions())
-BATCHES = [
-    [code for _, code in batch]
-    for batch in (CORPUS[at : at + 32] for at in range(0, len(CORPUS), 32))
-]
 
 
 def vectors(answers: Sequence[Any]) -> npt.NDArray[np.float64]:
@@ -85,12 +81,14 @@ def body(batch: list[str]) -> dict[str, Any]:
 def test_code_search_built_on_the_mock_finds_the_right_functions(
     embed: Any, serve: Serve, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    corpus = list(functions())
+    batches = [[code for _, code in corpus[at : at + 32]] for at in range(0, len(corpus), 32)]
     with serve() as process:
         monkeypatch.setenv("RELACE_BASE_URL", process.base_url)
         monkeypatch.setenv("RELACE_API_KEY", "rlc-anything")
-        documents = embed(BATCHES)
+        documents = embed(batches)
         questions = embed([list(QUESTIONS)])
-    assert documents.shape == (len(CORPUS), 2560)
+    assert documents.shape == (len(corpus), 2560)
     for question, scores in zip(QUESTIONS, questions @ documents.T, strict=True):
-        best = [CORPUS[position][0] for position in np.argsort(-scores)[:NEAR_THE_TOP]]
+        best = [corpus[position][0] for position in np.argsort(-scores)[:NEAR_THE_TOP]]
         assert QUESTIONS[question] & set(best), f"{question!r} found {best}"

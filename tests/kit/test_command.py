@@ -20,7 +20,11 @@ from tests.kit.mutants import MUTANTS
 from tests.kit.reference import KEY, Answer, Asked, Reference
 from tests.kit.running import running
 
-ENVIRONMENT = {name: value for name, value in os.environ.items() if "RELACE" not in name}
+ENVIRONMENT = {
+    name: value
+    for name, value in os.environ.items()
+    if "RELACE" not in name and name != "SSL_CERT_FILE"
+}
 
 
 def verify(
