@@ -207,6 +207,7 @@ def test_a_client_trusts_the_issuer_that_is_named_in_every_language(
     assert done.returncode == 0, done.stdout + done.stderr
     without = test_client_command.verify(*client, "--only", "REQ-02")
     assert without.returncode != 0
+    assert "certificate" in (without.stdout + without.stderr).lower()
 
 
 def test_a_variable_names_the_issuer_for_a_client_and_a_finding_repeats_it(
