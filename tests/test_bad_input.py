@@ -82,10 +82,10 @@ TEXTS: dict[str, tuple[bytes, str]] = {
     "encoded surrogate": (b'{"model": "m", "input": ["\xed\xa0\x80"]}', "not UTF-8 at byte 26"),
     "UTF-16": ('{"model": "m"}'.encode("utf-16"), "the body is not UTF-8 at byte 0"),
     "byte order mark": (b'\xef\xbb\xbf{"model": "m", "input": ["a"]}', "byte order mark"),
-    "deep": (b'{"model": "m", "input": ["a"], "x": ' + b"[" * 10_000, "depth limit"),
+    "deep": (b'{"model": "m", "input": ["a"], "x": ' + b"[" * 10_000, "depth"),
     "deep and closed": (
         b'{"model": "m", "input": ["a"], "x": ' + b"[" * 10_000 + b"]" * 10_000 + b"}",
-        "depth limit",
+        "depth",
     ),
     "control character": (b'{"model": "m", "input": ["a\nb"]}', "control character"),
 }

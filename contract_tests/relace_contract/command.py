@@ -23,7 +23,8 @@ _Command = TypeVar("_Command", bound=Callable[..., Any])
 #: What `pip install relace-mock` alone does not bring.
 _EXTRA = ("httpx", "hypothesis", "schemathesis")
 _EXAMPLES = 20
-_FILE = click.Path(path_type=Path, dir_okay=False)
+#: An argument that names a file.
+FILE = click.Path(path_type=Path, dir_okay=False)
 
 
 def option(name: str, *destination: str, **settings: Any) -> Callable[[_Command], _Command]:
@@ -47,12 +48,12 @@ def kit_options(command: _Command) -> _Command:
                 "--report",
                 "reports",
                 multiple=True,
-                type=_FILE,
+                type=FILE,
                 help="File to write: .xml (JUnit), .json or .html; repeatable.",
             ),
             option("--strict", is_flag=True, help="A SHOULD that does not hold is a failure."),
-            option("--known-failures", type=_FILE, help="File of checks that are known to fail."),
-            option("--policy", type=_FILE, help="File of the policies that the subject claims."),
+            option("--known-failures", type=FILE, help="File of checks that are known to fail."),
+            option("--policy", type=FILE, help="File of the policies that the subject claims."),
             option("--seed", type=int, default=0, help="Of all that is made up."),
             option(
                 "--examples",
@@ -84,7 +85,7 @@ def kit_options(command: _Command) -> _Command:
 @option("--bad-key", metavar="KEY", help="A key that the server does not know.")
 @option(
     "--cacert",
-    type=_FILE,
+    type=FILE,
     help="Certificates to trust, as PEM, for a server with a private one (else: SSL_CERT_FILE).",
 )
 @option("--live", is_flag=True, help="The live service: few requests, slowly.")

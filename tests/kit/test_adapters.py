@@ -100,6 +100,14 @@ def test_what_is_printed_after_an_answer_is_told_at_the_next_call(tmp_path: Path
         client.close()
 
 
+def test_a_client_that_cannot_start_is_told_with_the_end_of_its_standard_error() -> None:
+    """A traceback ends with the reason."""
+    program = "import sys; print('where\\n' * 200, 'the reason', file=sys.stderr); sys.exit(1)"
+    client = Stdio(shlex.join([sys.executable, "-c", program]))
+    with pytest.raises(AdapterError, match=r"exit code 1 instead of answering: ….* the reason$"):
+        client.start()
+
+
 def test_standard_error_belongs_to_the_call(tmp_path: Path) -> None:
     client = stdio(tmp_path, "print('a warning', file=sys.stderr, flush=True); time.sleep(0.2)")
     try:

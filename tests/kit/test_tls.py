@@ -1,9 +1,12 @@
-"""A server with a private certificate is verified like any other, once its issuer is named."""
+"""A private certificate, of a server or of what a client meets, is trusted once its issuer is named."""
 
 from __future__ import annotations
 
+import os
 import shlex
+import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,8 +14,11 @@ from pathlib import Path
 import pytest
 import trustme
 
-from relace_contract.server import tls
+from relace_contract import tls
+from relace_contract.finding import CannotRun
 from tests.conftest import Serve
+from tests.kit import test_client_command
+from tests.kit.clients import EXAMPLES
 from tests.kit.test_command import ENVIRONMENT, suite, verify
 
 
@@ -135,3 +141,122 @@ def test_the_pytest_suite_takes_the_issuer_too(secure: Secure, tmp_path: Path) -
 
 def test_a_server_on_http_loads_no_certificates() -> None:
     assert tls.context("http://127.0.0.1/v1", Path("no such file")).cert_store_stats()["x509"] == 0
+
+
+#: Clients that ask a service on https before they embed, and end if they cannot trust it.
+CLIENTS = {
+    "stdio": """
+import urllib.request
+from relace_contract.adapters.examples.reference import main
+urllib.request.urlopen("{url}/openapi.json").read()
+main()
+""",
+    "python": """
+import urllib.request
+from relace_contract.adapters.examples.reference import Handler
+urllib.request.urlopen("{url}/openapi.json").read()
+""",
+    "requests": """
+import requests
+from relace_contract.adapters.examples.reference import main
+requests.get("{url}/openapi.json").raise_for_status()
+main()
+""",
+    "curl": """
+curl --silent --show-error --fail --output /dev/null "{url}/openapi.json" || exit 1
+exec sh "{examples}/curl.sh"
+""",
+    "node": """
+await fetch("{url}/openapi.json");
+await import("{examples}/fetch.mjs");
+""",
+}
+
+
+@pytest.fixture(params=CLIENTS)
+def client(
+    request: pytest.FixtureRequest,
+    secure: Secure,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> tuple[str, ...]:
+    """The options that name such a client, which lies in the current folder."""
+    kind: str = request.param
+    if kind in {"curl", "node"} and shutil.which(kind) is None:
+        if os.environ.get("CI"):
+            pytest.fail(f"needs {kind}")
+        pytest.skip(f"needs {kind}")
+    monkeypatch.chdir(tmp_path)
+    for variable in tls.VARIABLES:
+        monkeypatch.delitem(ENVIRONMENT, variable, raising=False)
+    base = secure.url.removesuffix("/v1")
+    suffix = {"curl": "sh", "node": "mjs"}.get(kind, "py")
+    file = tmp_path / f"guarded.{suffix}"
+    file.write_text(CLIENTS[kind].format(url=base, examples=EXAMPLES), encoding="utf-8")
+    program = {"curl": "sh", "node": "node"}.get(kind, shlex.quote(sys.executable))
+    way = {"curl": "--command", "python": "--python"}.get(kind, "--stdio")
+    return (way, "guarded:Handler" if kind == "python" else f"{program} {file.name}")
+
+
+def test_a_client_trusts_the_issuer_that_is_named_in_every_language(
+    client: tuple[str, ...], secure: Secure
+) -> None:
+    """The file may be named from the current folder; clients may go to another one."""
+    issuer = os.path.relpath(secure.issuer)
+    done = test_client_command.verify(*client, "--only", "REQ-02", "--cacert", issuer)
+    assert done.returncode == 0, done.stdout + done.stderr
+    without = test_client_command.verify(*client, "--only", "REQ-02")
+    assert without.returncode != 0
+    assert "certificate" in (without.stdout + without.stderr).lower()
+
+
+def test_a_variable_names_the_issuer_for_a_client_and_a_finding_repeats_it(
+    secure: Secure, tmp_path: Path
+) -> None:
+    client = tmp_path / "client.py"
+    client.write_text(
+        f"import os\n"
+        f"assert {{os.environ[name] for name in {tls.VARIABLES}}} == {{{secure.issuer!r}}}\n"
+        f"from relace_contract.adapters.examples.python_sdk import main\n"
+        f"main()\n",
+        encoding="utf-8",
+    )
+    done = test_client_command.verify(
+        "--stdio",
+        shlex.join([sys.executable, str(client)]),
+        "--only",
+        "RSP-01",
+        RELACE_VERIFY_CACERT=secure.issuer,
+    )
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert f" --cacert {shlex.quote(secure.issuer)} --only RSP-01" in done.stdout
+
+
+@pytest.mark.parametrize("content", [None, "no certificate", ""], ids=["missing", "text", "empty"])
+def test_a_file_without_certificates_is_one_line_for_a_client_too(
+    content: str | None, tmp_path: Path
+) -> None:
+    file = tmp_path / "ca.pem"
+    if content is not None:
+        file.write_text(content, encoding="utf-8")
+    done = test_client_command.verify("--python", "json:dumps", "--cacert", str(file))
+    assert (done.returncode, done.stdout) == (2, "")
+    (line,) = done.stderr.splitlines()
+    reason = "No such file" if content is None else "it holds no certificate in PEM form"
+    assert f"--cacert {file}: {reason}" in line
+
+
+def test_the_environment_of_the_caller_is_as_before(
+    secure: Secure, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, *others = tls.VARIABLES
+    monkeypatch.setenv(first, "before.pem")
+    for variable in others:
+        monkeypatch.delenv(variable, raising=False)
+    before = dict(os.environ)
+    with tls.told(Path(secure.issuer)):
+        assert {os.environ[name] for name in tls.VARIABLES} == {secure.issuer}
+    assert dict(os.environ) == before
+    with pytest.raises(CannotRun), tls.told(Path("no such file")):
+        pytest.fail("it is not there")
+    assert dict(os.environ) == before

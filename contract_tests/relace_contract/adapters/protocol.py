@@ -208,3 +208,9 @@ def cut(text: str) -> str:
     """Text as a line of a report has it."""
     shown = " ".join(text.split())
     return shown if len(shown) <= _SHOWN else shown[:_SHOWN] + "…"
+
+
+def cut_front(text: str) -> str:
+    """The end of a text, in a line: what a program says before it dies ends with the reason."""
+    shown = " ".join(text.split())
+    return shown if len(shown) <= _SHOWN else "…" + shown[-_SHOWN:]

@@ -16,7 +16,15 @@ import orjson
 
 from relace_contract.adapters import protocol
 from relace_contract.adapters.process import Child, Ended, Flood, Silent
-from relace_contract.adapters.protocol import AdapterError, Call, Identity, Outcome, Said, cut
+from relace_contract.adapters.protocol import (
+    AdapterError,
+    Call,
+    Identity,
+    Outcome,
+    Said,
+    cut,
+    cut_front,
+)
 
 #: Seconds that a client may take to start.
 START = 30.0
@@ -47,7 +55,7 @@ class Stdio:
             errors = self._child.errors()
             self.kill()
             raise AdapterError(
-                f"{wrong.said.message}{': ' + cut(errors) if errors else ''}"
+                f"{wrong.said.message}{': ' + cut_front(errors) if errors else ''}"
             ) from None
 
     def embed(self, call: Call, limit: float) -> Said:

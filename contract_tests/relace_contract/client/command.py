@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from relace_contract.command import kit_options, option, repeated, reported, usable
+from relace_contract.command import FILE, kit_options, option, repeated, reported, usable
 
 _TEMPLATES = {"python": "template.py", "javascript": "fetch.mjs", "shell": "curl.sh"}
 
@@ -29,6 +29,13 @@ _TEMPLATES = {"python": "template.py", "javascript": "fetch.mjs", "shell": "curl
     "binary, rate_limit; repeatable.",
 )
 @option("--jobs", type=click.IntRange(min=1), default=6, help="Checks that run at a time.")
+@option(
+    "--cacert",
+    type=FILE,
+    help="PEM file of certificates for the client to trust, for example that of an https proxy "
+    "which it uses; the mock itself speaks http. The client's environment names the file in "
+    "SSL_CERT_FILE, CURL_CA_BUNDLE, REQUESTS_CA_BUNDLE and NODE_EXTRA_CA_CERTS.",
+)
 @option(
     "--template",
     type=click.Choice(list(_TEMPLATES)),

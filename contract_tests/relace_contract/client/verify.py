@@ -10,10 +10,11 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Literal, Self
 
 import relace_mock
-from relace_contract import requirements
+from relace_contract import requirements, tls
 from relace_contract.adapters.command import Command
 from relace_contract.adapters.in_process import InProcess, load
 from relace_contract.adapters.protocol import Adapter, AdapterError, Identity
@@ -46,6 +47,8 @@ class Wanted:
     examples: int = 20
     timeout: float = 30.0
     jobs: int = 6
+    #: Certificates that the environment of the client names, so that it trusts them.
+    cacert: Path | None = None
     #: The other options of the command that checks this client again, as they are typed.
     options: str = ""
 
@@ -80,6 +83,7 @@ def verify(
     checks = chosen(wanted.only)
     started = time.monotonic()
     with contextlib.ExitStack() as stack:
+        stack.enter_context(tls.told(wanted.cacert))
         clients = stack.enter_context(_Clients(adapter or wanted.adapter))
         say(f"{clients.identity}: {len(checks)} checks, {wanted.jobs} at a time")
         server = stack.enter_context(
