@@ -16,6 +16,7 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 
 import relace_mock
 from relace_mock import RunningServer
+from relace_mock.control import api
 from relace_mock.control.description import document
 from tests.conftest import KEY, Process, Serve
 from tests.steering import Steering
@@ -368,3 +369,19 @@ def test_a_request_that_a_browser_calls_cross_site_cannot_steer(
 @pytest.mark.parametrize("site", ["same-origin", "same-site", "none"])
 def test_same_site_requests_of_a_browser_may_steer(control: httpx.Client, site: str) -> None:
     assert control.get("/requests", headers={"Sec-Fetch-Site": site}).status_code == 200
+
+
+def test_the_installed_scenarios_have_a_largest_size_in_all(
+    running: RunningServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(api, "_INSTALLED_LIMIT", 3_000)
+    scenario = {"description": "x" * 1_000, "steps": [{"status": 500}]}
+    for key in ("rlc-one", "rlc-two"):
+        running.control(key).play(scenario)
+    with pytest.raises(relace_mock.ServerError, match="more than 3000 bytes in all: remove some"):
+        running.control("rlc-three").play(scenario)
+    running.control("rlc-one").forget()
+    running.control("rlc-three").play(scenario)
+    running.control("rlc-four").play("server-error")  # which the library has anyway
+    for key in ("rlc-two", "rlc-three", "rlc-four"):
+        running.control(key).forget()

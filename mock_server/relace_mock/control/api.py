@@ -47,6 +47,8 @@ BODY_LIMIT = SIZE_LIMIT
 # What is answered on the event loop: requests with so many bytes, journals with so many entries.
 _SHORT_BODY = 4096
 _SHORT_JOURNAL = 50
+#: Bytes of all installed scenarios, those of the library apart.
+_INSTALLED_LIMIT = 64_000_000
 _JSON = (b"content-type", b"application/json")
 
 
@@ -193,7 +195,15 @@ class Control:
             raise _BadRequestError(
                 "this key names its scenario itself (mock.NAME.anything): use another key", 409
             )
-        self._play(key, self._installed(received.body))
+        installed = self._installed(received.body)
+        size = installed.scenario.size if installed.scenario else 0
+        if size and self._store.installed_size() + size > _INSTALLED_LIMIT:
+            raise _BadRequestError(
+                f"the installed scenarios would have more than {_INSTALLED_LIMIT} bytes in all: "
+                "remove some with DELETE /_mock/scenario, or install one by its name",
+                413,
+            )
+        self._play(key, installed)
         return self._show(received)
 
     def _remove(self, received: Received) -> dict[str, Any]:

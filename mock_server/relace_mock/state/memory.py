@@ -15,7 +15,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 
 from relace_mock.clock import MONOTONIC, REAL, Clock
-from relace_mock.state.model import Counter, Default, State
+from relace_mock.state.model import Counter, Default, Installed, State
 from relace_mock.state.store import Change, Counts, FullError, Glimpse, Now, Result
 
 _BODIES = 4096  # bodies whose counters a namespace keeps
@@ -64,6 +64,7 @@ class MemoryStore:
         self._lost: OrderedDict[str, None] = OrderedDict()
         self._bodies = 0
         self._evicted = 0
+        self._installed_size = 0
         self._swept = float("-inf")
 
     def update(self, name: str, body: bytes | None, change: Change[Result]) -> Result:
@@ -80,6 +81,8 @@ class MemoryStore:
                 now = Now(self._clock() + default.advanced + state.advanced, default)
                 changed, after, result = change(state, counter, now)
                 cell.state = changed
+                if changed.installed is not before.installed:
+                    self._weigh(_size(changed.installed) - _size(before.installed))
                 if changed.story != before.story:
                     self._start_again(cell)
                 if body is not None and after is not counter:
@@ -137,6 +140,10 @@ class MemoryStore:
             if self._default.marks.resets_of_all != before.marks.resets_of_all:
                 self._lost.clear()
             return self._default
+
+    def installed_size(self) -> int:
+        """See ``Store``."""
+        return self._installed_size + _size(self._default.installed)
 
     def names(self) -> list[str]:
         """See ``Store``."""
@@ -247,8 +254,18 @@ class MemoryStore:
         """Make a cell that is no longer kept refuse further changes."""
         with cell.lock:
             cell.gone = True
+            self._weigh(-_size(cell.state.installed))
             self._start_again(cell)
+
+    def _weigh(self, size: int) -> None:
+        with self._lock:
+            self._installed_size += size
 
     def _count(self, bodies: int) -> None:
         with self._lock:
             self._bodies += bodies
+
+
+def _size(installed: Installed | None) -> int:
+    """Bytes of an installed scenario; those in the library are kept there."""
+    return installed.scenario.size if installed and installed.scenario else 0

@@ -86,6 +86,9 @@ class Store(Protocol):
     def update_default(self, change: Callable[[Default], Default]) -> Default:
         """Change the default in one step; gives what it then is."""
 
+    def installed_size(self) -> int:
+        """Bytes of all installed scenarios that are not in the library."""
+
     def names(self) -> list[str]:
         """The namespaces that are kept."""
 
