@@ -44,7 +44,7 @@ Examples:
 )
 @click.version_option(__version__, prog_name="relace-mock")
 def cli() -> None:
-    """A local fake of Relace's code-embedding API, and checks for clients and servers of it."""
+    """Run a local fake of Relace's code-embedding API, or check clients and servers."""
 
 
 cli.add_command(serve)

@@ -68,7 +68,10 @@ def embed(
     file_format: str,
     **settings: Any,
 ) -> None:
-    """Print the vectors of TEXTs, files or standard input, without a server."""
+    """Print vectors without a server.
+
+    The texts are the TEXTs, the files, or else standard input.
+    """
     from relace_mock.messages import EmbedRequest
     from relace_mock.rendering import render
     from relace_mock.vectors.rows import Embedder

@@ -22,7 +22,10 @@ Examples:
 
 @click.group(cls=Commands, epilog=_EXAMPLES)
 def scenario() -> None:
-    """List, explain and check scenarios: the failures that the mock can play."""
+    """List, explain and check scenarios.
+
+    A scenario tells the mock, step by step, how to answer, and how to fail.
+    """
 
 
 @scenario.command("list", cls=Command)

@@ -246,7 +246,10 @@ def serve(
     unknown_key_status: str,
     **settings: Any,
 ) -> None:
-    """Run the mock server: answer POST /v1/code/embed until Ctrl-C or SIGTERM."""
+    """Run the mock server.
+
+    It answers POST /v1/code/embed until Ctrl-C or SIGTERM.
+    """
     tuning.pause_collector()
     from relace_mock.serving.running_server import RunningServer
     from relace_mock.serving.server import serve as run
