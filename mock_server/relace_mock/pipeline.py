@@ -105,6 +105,10 @@ class Pipeline:
         refused = self._route(head) or media_type_refusal(head)
         return bool(refused) or isinstance(self._key_of(head), Refusal)
 
+    def searches(self, received: Received) -> bool:
+        """Whether a decision about a request takes long, as its scenario searches the inputs."""
+        return self.script.searches(received, bearer_key(received))
+
     def answer(self, received: Received, entry: Entry) -> Answer:
         """The answer to one request, whatever it asks for."""
         return self.complete(self.decide(received, entry), entry)

@@ -13,7 +13,6 @@ from relace_mock.journal.journal import Entry
 from relace_mock.messages import EmbedRequest, Received, Reply
 from relace_mock.pipeline import Answer, Pipeline, measure
 from relace_mock.rendering import error
-from relace_mock.scenario import patterns
 from relace_mock.serving import documents
 from relace_mock.serving.cors import Cors
 from relace_mock.serving.wire import Wire, wire_of
@@ -65,7 +64,7 @@ class Endpoint:
             self._pipeline.finished(entry, answer, left=left)
 
     async def _answer(self, received: Received, entry: Entry) -> Answer:
-        if received.length > _BYTES_AT_ONCE or patterns.in_use():
+        if received.length > _BYTES_AT_ONCE or self._pipeline.searches(received):
             return await asyncio.to_thread(self._pipeline.answer, received, entry)
         turn = self._pipeline.decide(received, entry)
         if isinstance(turn.outcome, EmbedRequest):

@@ -13,18 +13,21 @@ from relace_mock.clock import Clock
 from relace_mock.journal.journal import Entry
 from relace_mock.messages import EmbedRequest, Headers, Received
 from relace_mock.refusals import Refusal, rate_limited, unknown_scenario
-from relace_mock.scenario import engine
+from relace_mock.scenario import engine, patterns
 from relace_mock.scenario.engine import NOTHING, Decision
 from relace_mock.scenario.library import Library, names_a_file
 from relace_mock.scenario.matching import Inputs, Occasion, look_through
 from relace_mock.scenario.selection import Wish, wish_of
 from relace_mock.settings import Settings, SettingsError, parse_rate
 from relace_mock.state import quota
-from relace_mock.state.namespaces import Installed, Namespace, Namespaces
+from relace_mock.state.namespaces import Installed, Namespace, Namespaces, namespace_of
 from relace_mock.state.quota import Limit, Quota
 
 if TYPE_CHECKING:
     from relace_mock.scenario.model import Scenario
+
+# Bytes of a body that a thousand texts are looked for in within some hundredths of a second.
+_SEARCHED_AT_ONCE = 64 * 1024
 
 
 class Turn(NamedTuple):
@@ -107,6 +110,21 @@ class Script:
 
         return self.namespaces.change(entry.namespace, take)
 
+    def searches(self, received: Received, key: str | None) -> bool:
+        """Whether the scenario of a request searches its inputs for so long that others notice."""
+        if not _may_search(received):
+            return False
+        wish = wish_of(received, key, contract.documented_statuses())
+        scenario = self._likely(wish, namespace_of(key))
+        if scenario is None:
+            return False
+        is_long = received.length > _SEARCHED_AT_ONCE
+        return scenario.has_patterns or (is_long and scenario.looks_into_inputs)
+
+    def _likely(self, wish: Wish | None, name: str) -> Scenario | None:
+        """The scenario of a request, unless another is installed before it is its turn."""
+        return self.namespaces.change(name, lambda namespace: self._chosen(wish, namespace)[1])
+
     def _looked_through(
         self, wish: Wish | None, received: Received, outcome: EmbedRequest | Refusal, name: str
     ) -> Inputs | None:
@@ -114,7 +132,7 @@ class Script:
         if isinstance(outcome, Refusal):
             return None
         inputs = Inputs(outcome.input)
-        _, scenario, _ = self.namespaces.change(name, lambda here: self._chosen(wish, here))
+        scenario = self._likely(wish, name) if _may_search(received) else None
         if scenario is not None and scenario.looks_into_inputs:
             look_through(scenario.rules, received, outcome, inputs)
         return inputs
@@ -168,6 +186,11 @@ class Script:
         if state.exceeded:
             return rate_limited(limit.requests, limit.per), state
         return outcome, state
+
+
+def _may_search(received: Received) -> bool:
+    """Whether a scenario may search the inputs of a request for long."""
+    return patterns.in_use() or received.length > _SEARCHED_AT_ONCE
 
 
 def _open_library(settings: Settings) -> tuple[Library, Installed | None]:
