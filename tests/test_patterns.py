@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -14,12 +15,14 @@ import pytest
 
 import relace_mock
 from relace_mock.messages import EmbedRequest, Received
+from relace_mock.pipeline import Pipeline
 from relace_mock.scenario import matching, patterns
 from relace_mock.scenario.describe import describe
 from relace_mock.scenario.matching import Inputs, look_through
 from relace_mock.scenario.mistakes import ScenarioError
 from relace_mock.scenario.model import Scenario, json_schema, read
 from relace_mock.scenario.patterns import Pattern, encoded, read_pattern
+from relace_mock.settings import Settings
 
 KEY = {"Authorization": "Bearer rlc-pattern"}
 
@@ -170,3 +173,20 @@ def test_patterns_that_explode_elsewhere_answer_at_once(
     body = {"model": "m", "input": [text]}
     answer = httpx.post(f"{server.base_url}/code/embed", json=body, headers=KEY, timeout=60)
     assert answer.status_code == status
+
+
+def test_only_requests_whose_scenario_searches_leave_the_event_loop(tmp_path: Path) -> None:
+    steps = "steps: [{status: 500, times: forever}]"
+    for name, when in {"pattern": "input_matches: x+", "text": "input_contains: x"}.items():
+        (tmp_path / f"{name}.yaml").write_text(f"rules: [{{when: {{{when}}}, {steps}}}]")
+    pipeline = Pipeline(Settings(scenarios=tmp_path))
+
+    def searches(name: str | None, length: int) -> bool:
+        key = "k" if name is None else f"mock.{name}.x"
+        headers = [(b"authorization", f"Bearer {key}".encode())]
+        return pipeline.searches(Received("POST", "/v1/code/embed", headers, b"", length))
+
+    assert searches("pattern", 100)
+    assert [searches("text", length) for length in (100, 1_000_000)] == [False, True]
+    assert not searches("ok", 1_000_000)
+    assert not searches(None, 1_000_000)

@@ -42,12 +42,11 @@ from relace_mock.refusals import (
     route_not_found,
 )
 from relace_mock.rendering import message
-from relace_mock.scenario import patterns
 from relace_mock.scenario.library import open_library
 from relace_mock.settings import Settings
 from relace_mock.state.memory import MemoryStore
 from relace_mock.state.model import Counter, Default, Installed
-from relace_mock.state.ruling import Rules, Ruling
+from relace_mock.state.ruling import Rules, Ruling, may_search
 from relace_mock.state.store import FullError, Store
 from relace_mock.validation import media_type_refusal, validate
 
@@ -145,6 +144,14 @@ class Exchange:
         refused = self._pipeline.refusal_of_target(head) or media_type_refusal(head)
         return bool(refused) or isinstance(self._pipeline.key_of(head), Refusal)
 
+    def searches(self, length: int) -> bool:
+        """Whether ``read`` takes long for a body of this length, as a scenario searches it."""
+        if not may_search(length):
+            return False
+        store, rules = self._pipeline.store, self._pipeline.rules
+        state, default = store.look(self._namespace).state, store.default()
+        return rules.searches(self._received, length, self._key, state, default)
+
     def read(self, body: bytes, length: int) -> int:
         """Decide what the request gets, now that its body has come.
 
@@ -157,7 +164,7 @@ class Exchange:
         self._append(BodyRead(body[: BODY_LIMIT + BEYOND], length, self._body_hash))
         outcome = pipeline.outcome_of(received)
         inputs = None
-        if patterns.in_use():
+        if may_search(length):
             state, default = pipeline.store.look(self._namespace).state, pipeline.store.default()
             inputs = pipeline.rules.looked_through(received, outcome, self._key, state, default)
         change = pipeline.rules.change(received, outcome, self._body_hash, self._key, inputs)

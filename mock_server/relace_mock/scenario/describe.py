@@ -37,7 +37,7 @@ def _lines(scenario: Scenario) -> Iterator[str]:
         yield indent + _end(rule)
     if scenario.rules and not alone:
         yield "  any other request: normal service"
-    if any(rule.when.input_matches for rule in scenario.rules):
+    if scenario.has_patterns:
         yield f"  {DIFFERENCES}"
 
 

@@ -148,8 +148,12 @@ class Scenario:
     @property
     def looks_into_inputs(self) -> bool:
         """Whether a rule searches the inputs, which takes long if they are large."""
-        whens = (rule.when for rule in self.rules)
-        return any(when.input_contains or when.input_matches for when in whens)
+        return self.has_patterns or any(rule.when.input_contains for rule in self.rules)
+
+    @property
+    def has_patterns(self) -> bool:
+        """Whether a rule matches the inputs against a regular expression."""
+        return any(rule.when.input_matches for rule in self.rules)
 
 
 _KIND = Record(_File)

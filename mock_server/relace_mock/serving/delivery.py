@@ -13,7 +13,6 @@ from relace_mock.control.api import BODY_LIMIT, Control
 from relace_mock.messages import Received, Reply
 from relace_mock.pipeline import Exchange, Pipeline
 from relace_mock.rendering import error
-from relace_mock.scenario import patterns
 from relace_mock.serving import documents
 from relace_mock.serving.body import Body, asks_first, declared_length, read_body, with_length
 from relace_mock.serving.cors import Cors
@@ -67,7 +66,7 @@ class Endpoint:
 
 async def _answer(exchange: Exchange, body: Body) -> Answer:
     """The answer to a request; one that takes long is made in a thread."""
-    long = body.length > _BYTES_AT_ONCE or patterns.in_use()
+    long = body.length > _BYTES_AT_ONCE or exchange.searches(body.length)
     if long:
         numbers = await asyncio.to_thread(exchange.read, body.content, body.length)
     else:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from relace_mock import contract
 from relace_mock.messages import EmbedRequest, Headers, Received
 from relace_mock.refusals import Refusal, rate_limited, unknown_scenario
-from relace_mock.scenario import engine
+from relace_mock.scenario import engine, patterns
 from relace_mock.scenario.engine import NOTHING, Decision
 from relace_mock.scenario.library import Library
 from relace_mock.scenario.matching import Inputs, Occasion, look_through
@@ -23,6 +23,15 @@ from relace_mock.state.store import Change, Now
 
 if TYPE_CHECKING:
     from relace_mock.scenario.model import Scenario
+
+
+# Bytes of a body in which a thousand texts are looked for within some hundredths of a second.
+_SEARCHED_AT_ONCE = 64 * 1024
+
+
+def may_search(length: int) -> bool:
+    """Whether any scenario may search the inputs of a body of this length for long."""
+    return patterns.in_use() or length > _SEARCHED_AT_ONCE
 
 
 class Ruling(NamedTuple):
@@ -114,6 +123,16 @@ class Rules:
             return state, counter, ruling._replace(decision=decision)
 
         return change
+
+    def searches(
+        self, received: Received, length: int, key: str | None, state: State, default: Default
+    ) -> bool:
+        """Whether the scenario of a request searches its inputs for so long that others notice."""
+        wish = wish_of(received, key, contract.documented_statuses())
+        scenario = self.chosen(wish, state, default).scenario
+        if scenario is None:
+            return False
+        return scenario.has_patterns or (length > _SEARCHED_AT_ONCE and scenario.looks_into_inputs)
 
     def looked_through(
         self,
