@@ -25,6 +25,8 @@ from tests.conftest import Serve
 from tests.sockets import connect, refuses_connections
 from tests.steering import entries, until
 
+pytestmark = pytest.mark.usefixtures("measured")
+
 BODY = {"model": "relace-embed-v1", "input": ["a"]}
 KEY = {"Authorization": "Bearer k"}
 

@@ -9,6 +9,8 @@ import sys
 
 import pytest
 
+pytestmark = pytest.mark.usefixtures("measured")
+
 SIGNALS = pytest.mark.parametrize("number", ["SIGTERM", "SIGINT"])
 # Starts the command like its script, after arranging that it sends itself a signal.
 START = """
