@@ -6,6 +6,7 @@ Hypothesis is imported late, as most checks do without and one should start at o
 from __future__ import annotations
 
 import functools
+import math
 import os
 import time
 from collections.abc import Callable
@@ -14,7 +15,8 @@ from typing import Any, Protocol
 
 from relace_contract.finding import Departure, NotExercised
 
-#: Seconds that one property may take, shrinking included; a check has a little more.
+#: Seconds that one property may take from its first example, shrinking included; a check has a
+#: little more. Before that Hypothesis builds its tables, which is slow on a busy machine.
 _PATIENCE = 15.0
 
 
@@ -61,7 +63,7 @@ def holds_for(
     smallest: list[tuple[int, Departure]] = []
     mishaps: list[Exception] = []
     tried: list[None] = []
-    end = time.monotonic() + _PATIENCE
+    end = math.inf
 
     @seed(effort.seed)
     @settings(
@@ -75,8 +77,11 @@ def holds_for(
     )
     @given(strategy)
     def attempt(value: Any) -> None:
+        nonlocal end
         if time.monotonic() > end:
             return  # which ends the search, or the shrinking, within a moment
+        if not tried:
+            end = time.monotonic() + _PATIENCE
         tried.append(None)
         try:
             judge(value)

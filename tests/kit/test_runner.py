@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+from hypothesis import strategies
 
-from relace_contract import known_failures, policy
+from relace_contract import known_failures, policy, properties
 from relace_contract.finding import (
     Departure,
     Evidence,
@@ -235,3 +238,16 @@ def test_what_a_policy_file_has_wrong_is_named(content: str, words: str, tmp_pat
     with pytest.raises(ValueError, match=r"policy\.yaml") as raised:
         policy.read(file, "server")
     assert words in str(raised.value)
+
+
+def test_a_property_has_its_time_from_the_first_example_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """On a busy machine Hypothesis may take long to make up the first."""
+    seconds = itertools.count(0.0, 20.0)  # a clock that each look moves
+    clock = SimpleNamespace(monotonic=lambda: next(seconds))
+    monkeypatch.setattr(properties, "time", clock)
+    tried: list[object] = []
+    effort = SimpleNamespace(seed=0, examples=5)
+    properties.holds_for(effort, strategies.integers(), tried.append)
+    assert len(tried) == 1

@@ -14,8 +14,9 @@ from pathlib import Path
 import pytest
 import trustme
 
-from relace_contract import tls
+from relace_contract.client import trust
 from relace_contract.finding import CannotRun
+from relace_contract.server import tls
 from tests.conftest import Serve
 from tests.kit import test_client_command
 from tests.kit.clients import EXAMPLES
@@ -187,7 +188,7 @@ def client(
             pytest.fail(f"needs {kind}")
         pytest.skip(f"needs {kind}")
     monkeypatch.chdir(tmp_path)
-    for variable in tls.VARIABLES:
+    for variable in trust.VARIABLES:
         monkeypatch.delitem(ENVIRONMENT, variable, raising=False)
     base = secure.url.removesuffix("/v1")
     suffix = {"curl": "sh", "node": "mjs"}.get(kind, "py")
@@ -216,7 +217,7 @@ def test_a_variable_names_the_issuer_for_a_client_and_a_finding_repeats_it(
     client = tmp_path / "client.py"
     client.write_text(
         f"import os\n"
-        f"assert {{os.environ[name] for name in {tls.VARIABLES}}} == {{{secure.issuer!r}}}\n"
+        f"assert {{os.environ[name] for name in {trust.VARIABLES}}} == {{{secure.issuer!r}}}\n"
         f"from relace_contract.adapters.examples.python_sdk import main\n"
         f"main()\n",
         encoding="utf-8",
@@ -249,14 +250,14 @@ def test_a_file_without_certificates_is_one_line_for_a_client_too(
 def test_the_environment_of_the_caller_is_as_before(
     secure: Secure, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    first, *others = tls.VARIABLES
+    first, *others = trust.VARIABLES
     monkeypatch.setenv(first, "before.pem")
     for variable in others:
         monkeypatch.delenv(variable, raising=False)
     before = dict(os.environ)
-    with tls.told(Path(secure.issuer)):
-        assert {os.environ[name] for name in tls.VARIABLES} == {secure.issuer}
+    with trust.told(Path(secure.issuer)):
+        assert {os.environ[name] for name in trust.VARIABLES} == {secure.issuer}
     assert dict(os.environ) == before
-    with pytest.raises(CannotRun), tls.told(Path("no such file")):
+    with pytest.raises(CannotRun), trust.told(Path("no such file")):
         pytest.fail("it is not there")
     assert dict(os.environ) == before

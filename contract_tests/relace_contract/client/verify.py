@@ -14,11 +14,12 @@ from pathlib import Path
 from typing import Literal, Self
 
 import relace_mock
-from relace_contract import requirements, tls
+from relace_contract import requirements
 from relace_contract.adapters.command import Command
 from relace_contract.adapters.in_process import InProcess, load
 from relace_contract.adapters.protocol import Adapter, AdapterError, Identity
 from relace_contract.adapters.stdio import Stdio
+from relace_contract.client import trust
 from relace_contract.client.case import DIMENSIONS, Case, Settings
 from relace_contract.client.catalogue import Check, chosen
 from relace_contract.finding import CannotRun, Finding, Report, Result, not_run
@@ -83,7 +84,7 @@ def verify(
     checks = chosen(wanted.only)
     started = time.monotonic()
     with contextlib.ExitStack() as stack:
-        stack.enter_context(tls.told(wanted.cacert))
+        stack.enter_context(trust.told(wanted.cacert))
         clients = stack.enter_context(_Clients(adapter or wanted.adapter))
         say(f"{clients.identity}: {len(checks)} checks, {wanted.jobs} at a time")
         server = stack.enter_context(

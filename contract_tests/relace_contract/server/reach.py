@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import threading
 
-from relace_contract import contract, tls
+from relace_contract import contract
 from relace_contract.finding import CannotRun
+from relace_contract.server import tls
 from relace_contract.server.answers import depart
 from relace_contract.server.exchange import Exchange
 from relace_contract.server.subject import Server

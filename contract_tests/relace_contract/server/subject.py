@@ -21,8 +21,8 @@ from relace_contract.finding import CannotRun, Departure, NotExercised
 from relace_contract.policy import Policy
 from relace_contract.server.exchange import Exchange, Headers, Request
 from relace_contract.server.pace import Pace
+from relace_contract.server.tls import context
 from relace_contract.server.watch import WATCHES, Dimensions
-from relace_contract.tls import context
 
 MODEL = "relace-embed-v1"
 JSON: Headers = (("Content-Type", "application/json"),)

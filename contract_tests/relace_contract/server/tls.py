@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import ssl
-from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
 
-from relace_contract.finding import CannotRun
+from relace_contract.certificates import trusting
 
 _UNKNOWN_ISSUER = ("self-signed", "self signed", "unable to get local issuer")
-#: Variables that name a file of trusted certificates: for OpenSSL, Go and httpx; for curl; for
-#: the Python library requests; for Node.js, which trusts its own certificates too.
-VARIABLES = ("SSL_CERT_FILE", "CURL_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "NODE_EXTRA_CA_CERTS")
 
 
 def context(url: str, cacert: Path | None) -> ssl.SSLContext:
@@ -30,40 +25,10 @@ def context(url: str, cacert: Path | None) -> ssl.SSLContext:
     source, file = ("--cacert", cacert) if cacert else ("SSL_CERT_FILE", named)
     if not file:
         return httpx.create_ssl_context()
-    trusting = _trusting(source, file)
+    trusted = trusting(source, file)
     # Python 3.13 refuses private certificates that curl and browsers accept.
-    trusting.verify_flags &= ~ssl.VERIFY_X509_STRICT
-    return trusting
-
-
-@contextlib.contextmanager
-def told(cacert: Path | None) -> Iterator[None]:
-    """Name ``cacert`` in the environment, for clients in this process and in those it starts.
-
-    Does nothing for None. Raises ``CannotRun`` for a file of no certificates.
-    """
-    if cacert is None:
-        yield
-        return
-    _trusting("--cacert", cacert)
-    before = {name: os.environ.pop(name, None) for name in VARIABLES}
-    os.environ.update(dict.fromkeys(VARIABLES, str(cacert.absolute())))
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            os.environ.pop(name, None)
-            if value is not None:
-                os.environ[name] = value
-
-
-def _trusting(source: str, file: Path | str) -> ssl.SSLContext:
-    try:
-        return ssl.create_default_context(cafile=file)
-    except OSError as error:  # ssl.SSLError is one
-        wrong = "it holds no certificate in PEM form"
-        reason = wrong if isinstance(error, ssl.SSLError) else error.strerror
-        raise CannotRun(f"{source} {file}: {reason}") from None
+    trusted.verify_flags &= ~ssl.VERIFY_X509_STRICT
+    return trusted
 
 
 def hint(failure: str, cacert: Path | None) -> str:
