@@ -184,7 +184,8 @@ def test_only_requests_whose_scenario_searches_leave_the_event_loop(tmp_path: Pa
     def searches(name: str | None, length: int) -> bool:
         key = "k" if name is None else f"mock.{name}.x"
         headers = [(b"authorization", f"Bearer {key}".encode())]
-        return pipeline.searches(Received("POST", "/v1/code/embed", headers, b"", length))
+        head = Received("POST", "/v1/code/embed", headers, b"", 0)
+        return pipeline.handle(head, "client").searches(length)
 
     assert searches("pattern", 100)
     assert [searches("text", length) for length in (100, 1_000_000)] == [False, True]
