@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import jsonschema_rs
-import yaml
+
+from relace_contract.files import parse_yaml
 
 EMBED_PATH = "/v1/code/embed"
 #: What describes a schema rather than constrains what it describes.
@@ -24,8 +25,7 @@ def path() -> Path:
 @functools.cache
 def document() -> dict[str, Any]:
     """The contract, parsed. Not to be changed."""
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the fast one needs libyaml
-    content: dict[str, Any] = yaml.load(path().read_bytes(), loader)  # noqa: S506 - both are safe
+    content: dict[str, Any] = parse_yaml(path().read_bytes())
     return content
 
 

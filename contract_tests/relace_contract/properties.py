@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
 
-from relace_contract.finding import Departure, NotExercised
+from relace_contract.judgement import Departure, NotExercised
 
 #: Seconds that one property may take, shrinking included; a check has a little more.
 _PATIENCE = 15.0

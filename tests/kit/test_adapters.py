@@ -18,14 +18,14 @@ from relace_contract.adapters.protocol import (
     Adapter,
     AdapterError,
     Call,
-    Outcome,
+    Ending,
     identity,
     understood,
 )
 from relace_contract.adapters.stdio import Stdio
-from relace_contract.client.verify import Wanted, verify
-from relace_contract.finding import CannotRun
-from relace_contract.finding import Outcome as Result
+from relace_contract.client.options import ClientOptions
+from relace_contract.client.verify import verify
+from relace_contract.judgement import CannotRun, Judgement
 
 CALL = Call(base_url="http://127.0.0.1:9/v1", api_key="rlc-x", input=("a",))
 OK = '{"outcome": "ok", "embeddings": [[0.5]], "total_tokens": 1}'
@@ -47,17 +47,17 @@ for line in sys.stdin:
         say(message, outcome="ok", embeddings=[[0.5]], total_tokens=1)
 """
 MISDEEDS = {
-    "sys.exit(3)": (Outcome.CRASH, "ended with exit code 3"),
-    "os.close(1); time.sleep(60)": (Outcome.CRASH, "closed its standard output"),
-    "time.sleep(60)": (Outcome.HANG, "said nothing for 1 seconds"),
-    "print('debugging', flush=True)": (Outcome.BABBLE, "is for the protocol, and it printed debug"),
-    "print('[1, 2]', flush=True)": (Outcome.BABBLE, 'must answer with "seq": 2'),
-    "message['seq'] = 1": (Outcome.BABBLE, 'must answer with "seq": 2'),
-    "say(message, outcome='fine')": (Outcome.BABBLE, '"outcome" "ok" or "error"'),
-    "say(message, outcome='ok', embeddings=[0.5])": (Outcome.BABBLE, "a list of lists"),
-    "say(message, outcome='error', kind='oops')": (Outcome.BABBLE, '"kind" must be one of'),
-    "say(message, outcome='error', kind='other', status='4')": (Outcome.BABBLE, '"status" must'),
-    "while True: sys.stdout.write('x' * 65536)": (Outcome.BABBLE, "does not end"),
+    "sys.exit(3)": (Ending.CRASH, "ended with exit code 3"),
+    "os.close(1); time.sleep(60)": (Ending.CRASH, "closed its standard output"),
+    "time.sleep(60)": (Ending.HANG, "said nothing for 1 seconds"),
+    "print('debugging', flush=True)": (Ending.BABBLE, "is for the protocol, and it printed debug"),
+    "print('[1, 2]', flush=True)": (Ending.BABBLE, 'must answer with "seq": 2'),
+    "message['seq'] = 1": (Ending.BABBLE, 'must answer with "seq": 2'),
+    "say(message, outcome='fine')": (Ending.BABBLE, '"outcome" "ok" or "error"'),
+    "say(message, outcome='ok', embeddings=[0.5])": (Ending.BABBLE, "a list of lists"),
+    "say(message, outcome='error', kind='oops')": (Ending.BABBLE, '"kind" must be one of'),
+    "say(message, outcome='error', kind='other', status='4')": (Ending.BABBLE, '"status" must'),
+    "while True: sys.stdout.write('x' * 65536)": (Ending.BABBLE, "does not end"),
 }
 
 
@@ -77,7 +77,7 @@ def test_a_misdeed_is_said_of_the_call_and_the_next_one_succeeds(
     try:
         assert client.start().client == "odd"
         said = client.embed(CALL, 1.0)
-        assert said.outcome is outcome
+        assert said.ending is outcome
         assert words in said.message
         assert client.embed(CALL, 10.0).embeddings == [[0.5]]
     finally:
@@ -89,13 +89,13 @@ def test_what_is_printed_after_an_answer_is_told_at_the_next_call(tmp_path: Path
     client = stdio(tmp_path, twice)
     try:
         client.start()
-        assert client.embed(CALL, 5.0).outcome is Outcome.OK
+        assert client.embed(CALL, 5.0).ending is Ending.OK
         deadline = time.monotonic() + 5
         assert client._child is not None
         while not client._child.unasked():
             assert time.monotonic() < deadline
         said = client.embed(CALL, 5.0)
-        assert (said.outcome, "before it was asked" in said.message) == (Outcome.BABBLE, True)
+        assert (said.ending, "before it was asked" in said.message) == (Ending.BABBLE, True)
     finally:
         client.close()
 
@@ -126,7 +126,7 @@ def test_standard_error_belongs_to_the_call(tmp_path: Path) -> None:
 )
 def test_a_client_that_does_not_start_is_one_clear_line(command: str, words: str) -> None:
     with pytest.raises(CannotRun) as caught:
-        verify(Wanted(way="stdio", client=command), lambda _: None, lambda: Stdio(command))
+        verify(ClientOptions(way="stdio", client=command), lambda _: None, lambda: Stdio(command))
     assert words in str(caught.value)
     assert "\n" not in str(caught.value)
 
@@ -141,12 +141,12 @@ def test_counts_may_be_written_as_javascript_writes_large_ones() -> None:
     assert said.total_tokens == 2**53 - 1
 
 
-COMMANDS: dict[str, tuple[Outcome, str]] = {
-    f"echo '{OK}'": (Outcome.OK, ""),
-    "exit 7": (Outcome.CRASH, "its exit code is 7"),
-    "sleep 60": (Outcome.HANG, "did not end within 1 seconds"),
-    "echo hello": (Outcome.BABBLE, "printed hello"),
-    "cat /dev/zero": (Outcome.BABBLE, "does not end"),
+COMMANDS: dict[str, tuple[Ending, str]] = {
+    f"echo '{OK}'": (Ending.OK, ""),
+    "exit 7": (Ending.CRASH, "its exit code is 7"),
+    "sleep 60": (Ending.HANG, "did not end within 1 seconds"),
+    "echo hello": (Ending.BABBLE, "printed hello"),
+    "cat /dev/zero": (Ending.BABBLE, "does not end"),
 }
 
 
@@ -159,7 +159,7 @@ def test_a_command_is_judged_by_what_it_prints(
     client = Command(shlex.join(["sh", "-c", script]), ["retry"])
     assert client.start().features == {"retry"}
     said = client.embed(CALL, 1.0)
-    assert said.outcome is outcome
+    assert said.ending is outcome
     assert words in said.message
 
 
@@ -194,18 +194,18 @@ async def _awaited(_: Any) -> Any:
 @pytest.mark.parametrize(
     ("client", "outcome", "words"),
     [
-        (_raises, Outcome.CRASH, "it raised ValueError: oh"),
-        (_leaves, Outcome.CRASH, "it raised SystemExit: 4"),
-        (_hangs, Outcome.HANG, "it said nothing for 0.2 seconds"),
-        (_awaited, Outcome.OK, ""),
-        (lambda _: 5, Outcome.BABBLE, "an answer must be an object"),
+        (_raises, Ending.CRASH, "it raised ValueError: oh"),
+        (_leaves, Ending.CRASH, "it raised SystemExit: 4"),
+        (_hangs, Ending.HANG, "it said nothing for 0.2 seconds"),
+        (_awaited, Ending.OK, ""),
+        (lambda _: 5, Ending.BABBLE, "an answer must be an object"),
     ],
 )
 def test_a_callable_is_judged_by_what_it_gives(
-    client: Callable[..., Any], outcome: Outcome, words: str
+    client: Callable[..., Any], outcome: Ending, words: str
 ) -> None:
     said = InProcess(client).embed(CALL, 0.2)
-    assert said.outcome is outcome
+    assert said.ending is outcome
     assert words in said.message
 
 
@@ -244,9 +244,9 @@ def test_crashes_and_hangs_are_findings_and_the_run_goes_on() -> None:
     def adapter() -> Adapter:
         return InProcess(_dies)
 
-    report = verify(Wanted(way="python", client="x", only=("ERR",)), lambda _: None, adapter)
-    assert [one.outcome for one in report.results[:2]] == [Result.FAILS, Result.FAILS]
-    assert "crash: it raised RuntimeError" in report.results[0].findings[0].problem
+    report = verify(ClientOptions(way="python", client="x", only=("ERR",)), lambda _: None, adapter)
+    assert [one.judgement for one in report.results[:2]] == [Judgement.FAILS, Judgement.FAILS]
+    assert "crash: it raised RuntimeError" in report.results[0].breaches[0].problem
 
 
 def _dies(message: dict[str, Any]) -> dict[str, Any]:
@@ -261,8 +261,8 @@ def test_a_client_that_always_hangs_is_given_up(monkeypatch: pytest.MonkeyPatch)
     def silent(message: dict[str, Any]) -> Any:
         return {"client": "silent"} if message["cmd"] == "start" else time.sleep(1)
 
-    wanted = Wanted(way="python", client="x", only=("BAD", "ERR"), jobs=1)
+    wanted = ClientOptions(way="python", client="x", only=("BAD", "ERR"), jobs=1)
     report = verify(wanted, lambda _: None, lambda: InProcess(silent))
-    given_up = [one for one in report.results if "stopped answering" in str(one.findings)]
+    given_up = [one for one in report.results if "stopped answering" in str(one.breaches)]
     assert len(given_up) == len(report.results) - 4
     assert report.exit_code == 1

@@ -72,7 +72,7 @@ def test_a_server_that_hangs_after_its_first_answer_is_given_up() -> None:
 def test_an_answer_without_end_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("relace_contract.server.subject._MOST", 100_000)
     report = judged(Reference(), "SIZE-many", "DUP")
-    assert {result.requirement.id for result in report.results if result.findings} == {"SIZE-many"}
+    assert {result.requirement.id for result in report.results if result.breaches} == {"SIZE-many"}
     assert "an answer of more than 100,000 bytes" in found(report)["SIZE-many"]
 
 

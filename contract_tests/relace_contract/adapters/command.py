@@ -16,7 +16,7 @@ import orjson
 
 from relace_contract.adapters import protocol
 from relace_contract.adapters.process import Child, Flood, Silent
-from relace_contract.adapters.protocol import AdapterError, Call, Identity, Outcome, Said, cut
+from relace_contract.adapters.protocol import AdapterError, Call, Ending, Identity, Said, cut
 
 
 class Command:
@@ -51,13 +51,13 @@ class Command:
             said = _understood(output, child.exit_code())
         except Silent:
             output = b""
-            said = Said(Outcome.HANG, message=f"it did not end within {limit:g} seconds")
+            said = Said(Ending.HANG, message=f"it did not end within {limit:g} seconds")
         except Flood:
             output = b""
-            said = Said(Outcome.BABBLE, message="its answer does not end")
+            said = Said(Ending.BABBLE, message="its answer does not end")
         finally:
             child.kill()
-        raw = output.decode(errors="replace") if said.outcome is not Outcome.OK else ""
+        raw = output.decode(errors="replace") if said.ending is not Ending.OK else ""
         return dataclasses.replace(
             said, raw=raw, errors=child.errors(), seconds=time.monotonic() - begun
         )
@@ -73,9 +73,9 @@ class Command:
 
 def _understood(output: bytes, code: int | None) -> Said:
     if not output.strip():
-        return Said(Outcome.CRASH, message=f"it printed nothing, and its exit code is {code}")
+        return Said(Ending.CRASH, message=f"it printed nothing, and its exit code is {code}")
     try:
         return protocol.understood(orjson.loads(output))
     except orjson.JSONDecodeError:
         shown = cut(output[:2000].decode(errors="replace"))
-        return Said(Outcome.BABBLE, message=f"it must print one JSON object, and printed {shown}")
+        return Said(Ending.BABBLE, message=f"it must print one JSON object, and printed {shown}")

@@ -38,7 +38,7 @@ class AdapterError(Exception):
     """There is no client to drive: it does not start, or not in the way of the protocol."""
 
 
-class Outcome(enum.Enum):
+class Ending(enum.Enum):
     """How a call ended. The last three are an adapter's judgement, not the client's word."""
 
     OK = "ok"
@@ -95,7 +95,7 @@ class Identity:
 class Said:
     """What came of a call. ``raw`` is what the adapter printed, ``errors`` its stderr."""
 
-    outcome: Outcome
+    ending: Ending
     embeddings: list[list[Any]] = field(default_factory=list)
     total_tokens: int | None = None
     kind: str = ""
@@ -107,16 +107,16 @@ class Said:
     seconds: float = 0.0
 
     def __str__(self) -> str:
-        match self.outcome:
-            case Outcome.OK:
+        match self.ending:
+            case Ending.OK:
                 sizes = ", ".join(str(len(vector)) for vector in self.embeddings[:8])
                 more = ", …" if len(self.embeddings) > 8 else ""
                 return f"ok, {len(self.embeddings)} vectors ({sizes}{more}), {self.total_tokens} tokens"
-            case Outcome.ERROR:
+            case Ending.ERROR:
                 status = f", status {self.status}" if self.status else ""
                 return f"error, {self.kind}{status}: {cut(self.message)}"
             case _:
-                return f"{self.outcome.value}: {cut(self.message)}"
+                return f"{self.ending.value}: {cut(self.message)}"
 
 
 class Adapter(Protocol):
@@ -170,12 +170,12 @@ def understood(content: Any) -> Said:
     """The answer to ``embed``; ``BABBLE`` for what the protocol does not know."""
     problem = _problem(content)
     if problem:
-        return Said(Outcome.BABBLE, message=f"{problem}: {cut(str(content))}")
+        return Said(Ending.BABBLE, message=f"{problem}: {cut(str(content))}")
     if content["outcome"] == "ok":
-        return Said(Outcome.OK, content["embeddings"], content.get("total_tokens"))
+        return Said(Ending.OK, content["embeddings"], content.get("total_tokens"))
     limits = content.get("rate_limit")
     return Said(
-        Outcome.ERROR,
+        Ending.ERROR,
         kind=content["kind"],
         status=content.get("status"),
         message=str(content.get("message") or ""),

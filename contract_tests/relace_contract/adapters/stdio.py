@@ -16,7 +16,7 @@ import orjson
 
 from relace_contract.adapters import protocol
 from relace_contract.adapters.process import Child, Ended, Flood, Silent
-from relace_contract.adapters.protocol import AdapterError, Call, Identity, Outcome, Said, cut
+from relace_contract.adapters.protocol import AdapterError, Call, Ending, Identity, Said, cut
 
 #: Seconds that a client may take to start.
 START = 30.0
@@ -56,7 +56,7 @@ class Stdio:
             try:
                 self.start()
             except AdapterError as error:
-                return Said(Outcome.CRASH, message=f"it did not start again: {error}")
+                return Said(Ending.CRASH, message=f"it did not start again: {error}")
         assert self._child is not None
         child, begun = self._child, time.monotonic()
         try:
@@ -64,11 +64,11 @@ class Stdio:
             said = protocol.understood(answer)
         except _Misbehaviour as wrong:
             answer, said = None, wrong.said
-        raw = orjson.dumps(answer).decode() if said.outcome is Outcome.ERROR else ""
+        raw = orjson.dumps(answer).decode() if said.ending is Ending.ERROR else ""
         said = dataclasses.replace(
             said, raw=raw, errors=child.errors(), seconds=time.monotonic() - begun
         )
-        if said.outcome not in {Outcome.OK, Outcome.ERROR}:
+        if said.ending not in {Ending.OK, Ending.ERROR}:
             self.kill()
         return said
 
@@ -95,13 +95,13 @@ class Stdio:
         try:
             line = child.line(time.monotonic() + limit)
         except Silent:
-            raise _Misbehaviour(Outcome.HANG, f"it said nothing for {limit:g} seconds") from None
+            raise _Misbehaviour(Ending.HANG, f"it said nothing for {limit:g} seconds") from None
         except Flood:
-            raise _Misbehaviour(Outcome.BABBLE, "its answer does not end") from None
+            raise _Misbehaviour(Ending.BABBLE, "its answer does not end") from None
         except Ended:
             code = child.exit_code()
             how = "closed its standard output" if code is None else f"ended with exit code {code}"
-            raise _Misbehaviour(Outcome.CRASH, f"it {how} instead of answering") from None
+            raise _Misbehaviour(Ending.CRASH, f"it {how} instead of answering") from None
         try:
             answer = orjson.loads(line)
         except orjson.JSONDecodeError:
@@ -112,10 +112,10 @@ class Stdio:
 
 
 class _Misbehaviour(Exception):  # noqa: N818 - the client's, not ours
-    def __init__(self, outcome: Outcome, message: str) -> None:
+    def __init__(self, ending: Ending, message: str) -> None:
         super().__init__(message)
-        self.said = Said(outcome, message=message)
+        self.said = Said(ending, message=message)
 
 
 def _babbled(what: str, line: bytes) -> _Misbehaviour:
-    return _Misbehaviour(Outcome.BABBLE, f"{what} {cut(line[:2000].decode(errors='replace'))}")
+    return _Misbehaviour(Ending.BABBLE, f"{what} {cut(line[:2000].decode(errors='replace'))}")

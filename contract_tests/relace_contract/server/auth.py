@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from relace_contract.finding import NotClaimed
+from relace_contract.judgement import NotClaimed
 from relace_contract.server.answers import depart, expect
-from relace_contract.server.exchange import Exchange, Headers
 from relace_contract.server.reach import DOCUMENTED
+from relace_contract.server.round_trip import Headers, RoundTrip
 from relace_contract.server.subject import Server
 
 
@@ -39,19 +39,19 @@ def no_key(server: Server) -> None:
 def scheme_case(server: Server) -> None:
     """AUTH-scheme-case."""
     for scheme in ("bearer", "BEARER"):
-        exchange = _ask(server, _header(f"{scheme} {server.api_key}"))
-        expect(exchange, 200, what=f"the scheme spelt {scheme}")
+        trip = _ask(server, _header(f"{scheme} {server.api_key}"))
+        expect(trip, 200, what=f"the scheme spelt {scheme}")
 
 
 def unknown_key(server: Server) -> None:
     """AUTH-unknown-key."""
-    exchange = _ask(server, _header(f"Bearer {server.bad_key}"))
-    if exchange.status == 200 and server.settings.bad_key is None:
+    trip = _ask(server, _header(f"Bearer {server.bad_key}"))
+    if trip.status == 200 and server.options.bad_key is None:
         raise NotClaimed(
             "a made-up key is accepted: this server seems to know every key (name one that it "
             "does not know with --bad-key)"
         )
-    expect(exchange, 401, 404, what="a key that the server does not know")
+    expect(trip, 401, 404, what="a key that the server does not know")
 
 
 def key_first(server: Server) -> None:
@@ -75,7 +75,7 @@ def key_first(server: Server) -> None:
         )
 
 
-def _ask(server: Server, authorization: Headers) -> Exchange:
+def _ask(server: Server, authorization: Headers) -> RoundTrip:
     return server.ask(DOCUMENTED, authorization=authorization)
 
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
-from relace_contract.requirements import select
 from relace_contract.server import (
     auth,
     limits,
@@ -76,9 +75,3 @@ CHECKS: dict[str, Callable[[Server], None]] = {
     "RL-headers": limits.headers,
     "RL-window": limits.window,
 }
-
-
-def chosen(wanted: Iterable[str]) -> dict[str, Callable[[Server], None]]:
-    """The checks that families and ids name, all if none does, in the order of running."""
-    selected = set(select("server", wanted))
-    return {identity: check for identity, check in CHECKS.items() if identity in selected}

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import httpx
 
-from relace_contract.finding import CannotRun
+from relace_contract.judgement import CannotRun
 
 _UNKNOWN_ISSUER = ("self-signed", "self signed", "unable to get local issuer")
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import orjson
 
-from relace_contract.finding import Evidence
+from relace_contract.judgement import Evidence
 
 Headers = tuple[tuple[str, str], ...]
 #: Characters of a body that a finding shows, and bytes that a shell command takes.
@@ -73,7 +73,7 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True)
-class Exchange:
+class RoundTrip:
     """A request and what came of it.
 
     ``status`` is 0 if no answer came; ``failure`` says why. ``connection`` is the local port
@@ -119,7 +119,7 @@ class Exchange:
         return str(self.status)
 
     def evidence(self) -> Evidence:
-        """The exchange as a finding shows it."""
+        """The round trip as a finding shows it."""
         received = (
             _message(str(self.status), self.headers, self.body)
             if self.status

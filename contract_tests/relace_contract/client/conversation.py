@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from relace_contract.adapters.protocol import Call, Outcome, Said, cut
-from relace_contract.finding import Departure, Evidence
+from relace_contract.adapters.protocol import Call, Ending, Said, cut
+from relace_contract.judgement import Departure, Evidence
 
 #: Requests that a finding shows, and characters of an answer.
 _REQUESTS = 12
@@ -52,7 +52,7 @@ class Seen:
 
 
 @dataclass(frozen=True, slots=True)
-class Turn:
+class Conversation:
     """A call and its consequences. ``played`` says what the server was to answer.
 
     ``began`` is the Unix time of the call.
@@ -67,7 +67,7 @@ class Turn:
     @property
     def embeddings(self) -> list[list[Any]]:
         """The vectors that the client gave; fails if it gave none."""
-        if self.said.outcome is not Outcome.OK:
+        if self.said.ending is not Ending.OK:
             raise self.departs(f"it must succeed, and said {self.said}")
         return self.said.embeddings
 
@@ -93,8 +93,8 @@ class Turn:
         """Fail unless the client said an error of one of these kinds, or of any."""
         said = self.said
         wanted = " or ".join(kinds) or "any"
-        if said.outcome is not Outcome.ERROR:
-            raise self.departs(f"it must say an error ({wanted}), and said {said.outcome.value}")
+        if said.ending is not Ending.ERROR:
+            raise self.departs(f"it must say an error ({wanted}), and said {said.ending.value}")
         if kinds and said.kind not in kinds:
             raise self.departs(f"the kind of the error must be {wanted}, not {said.kind}")
         if status is not None and said.status != status:

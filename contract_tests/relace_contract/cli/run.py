@@ -1,0 +1,146 @@
+"""One run from the command line: read the files, run, write the reports, print."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import signal
+from collections.abc import Callable, Iterator
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import click
+
+#: What `pip install relace-mock` alone does not bring.
+_EXTRA = ("httpx", "hypothesis", "jinja2", "schemathesis")
+
+
+def usable(module: str) -> Any:
+    """A module of the kit. Raises ``click.UsageError`` if what the extra brings is missing."""
+    missing = [name for name in _EXTRA if find_spec(name) is None]
+    if missing:
+        raise click.UsageError(
+            f"the contract kit needs {', '.join(missing)}: pip install 'relace-mock[kit]'"
+        )
+    return import_module(module)
+
+
+def refused(reason: object) -> click.UsageError:
+    """The error that ends a command with one line and exit code 2."""
+    from relace_contract.foreign_text import on_one_line  # noqa: PLC0415
+
+    return click.UsageError(on_one_line(str(reason)))
+
+
+def listed(subject: str, only: tuple[str, ...]) -> int:
+    """Print the checks of ``server`` or ``client``."""
+    from relace_contract.reports.terminal import write  # noqa: PLC0415
+    from relace_contract.requirements import families, select  # noqa: PLC0415
+
+    try:
+        chosen = set(select(subject, _names(only)))
+    except ValueError as error:
+        raise refused(error) from None
+    for family in families(subject):
+        asked = [one for one in family.requirements if one.id in chosen]
+        if asked:
+            write(f"{family.id}  {family.title}", bold=True)
+        for one in asked:
+            write(f"  {one.id:<20} {one.level:<7} {one.label:<11} {one.sentence}")
+    return 0
+
+
+def reported(
+    subject: str,
+    name: str,
+    verify: Callable[[dict[str, Any], Callable[[str], None]], Any],
+    *,
+    reports: tuple[Path, ...],
+    known_failures: Path | None,
+    write_known_failures: Path | None,
+    policy: Path | None,
+    only: tuple[str, ...],
+    verbose: bool,
+    **options: Any,
+) -> int:
+    """Run, write the reports, then show. Gives the exit code; raises ``click.UsageError``.
+
+    ``name`` is what an incomplete report calls the ``subject``, a ``server`` or a ``client``. The
+    files of the reports are written before the run, too: one that cannot be written is known at
+    once, and a run that is killed leaves reports that say so, not those of an earlier run.
+    """
+    from relace_contract import known_failures as failures  # noqa: PLC0415
+    from relace_contract import policy as policies  # noqa: PLC0415
+    from relace_contract import reports as written  # noqa: PLC0415
+    from relace_contract.judgement import CannotRun, Judgement, not_run  # noqa: PLC0415
+    from relace_contract.reports import known as known_list  # noqa: PLC0415
+    from relace_contract.reports import terminal, text  # noqa: PLC0415
+    from relace_contract.requirements import requirements, select  # noqa: PLC0415
+
+    names, seed = _names(only), options["seed"]
+    save = functools.partial(written.save, reports)
+    try:
+        for path in reports:
+            written.check_suffix(path)
+        asked = [requirements(subject)[one] for one in select(subject, names)]
+        known = (
+            failures.read(known_failures, subject) if known_failures else failures.KnownFailures()
+        )
+        options |= {
+            "only": names,
+            "known": known,
+            "policy": policies.read(policy, subject) if policy else None,
+        }
+        if write_known_failures is not None:
+            failures.check_writable(write_known_failures)
+        save(not_run(name, seed, asked, "the run did not come to its end"))
+        with _stoppable():
+            report = verify(options, lambda line: terminal.write(line, err=True))
+    except CannotRun as error:
+        with contextlib.suppress(written.CannotWrite):
+            save(not_run(name, seed, asked, str(error)))
+        raise refused(error) from None
+    except (ValueError, written.CannotWrite) as error:
+        raise refused(error) from None
+    except OSError as error:
+        raise refused(f"{error.filename}: {error.strerror}" if error.filename else error) from None
+    problems = []
+    lines = [f"written: {path}" for path in reports]
+    try:
+        save(report)
+        if write_known_failures is not None and not report.incomplete:
+            count = known_list.write(write_known_failures, report, known)
+            lines.append(f"written: {write_known_failures}, {count} known failures")
+    except (written.CannotWrite, OSError) as error:
+        problems.append(str(error))
+    text.show(report, verbose=verbose, ending=() if problems else lines)
+    if problems:
+        raise refused(problems[0])
+    if all(result.judgement is Judgement.NOT_CLAIMED for result in report.results):
+        raise refused("nothing was checked: the subject claims none of these checks")
+    code: int = report.exit_code
+    return code
+
+
+def _names(only: tuple[str, ...]) -> tuple[str, ...]:
+    """The names that ``--only`` has. Raises ``click.UsageError`` if it is given and has none."""
+    names = tuple(name for words in only for name in words.replace(",", " ").split())
+    if only and not names:
+        raise click.UsageError("--only names no check: write --only NEG, or --only NEG-nan,BIJ")
+    return names
+
+
+@contextlib.contextmanager
+def _stoppable() -> Iterator[None]:
+    """Let SIGTERM, which is what CI systems send, stop a run as Ctrl-C does."""
+    try:
+        before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    except ValueError:  # not the main thread: then signals are not ours
+        yield
+        return
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
