@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import shlex
+import signal
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -266,3 +269,72 @@ def test_a_client_that_always_hangs_is_given_up(monkeypatch: pytest.MonkeyPatch)
     given_up = [one for one in report.results if "stopped answering" in str(one.breaches)]
     assert len(given_up) == len(report.results) - 4
     assert report.exit_code == 1
+
+
+#: Starts a process in a session of its own that holds the output of the client, and prints its id.
+_DAEMON = """
+import subprocess, sys
+held = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"],
+                        start_new_session={alone}, stdin=subprocess.DEVNULL)
+open({file!r}, "w").write(str(held.pid))
+"""
+
+
+@pytest.fixture
+def daemons(tmp_path: Path) -> Iterator[Callable[[bool], str]]:
+    """Python code that leaves a daemon behind; the daemon is ended after the test."""
+    file = tmp_path / "daemon"
+    yield lambda alone: _DAEMON.format(alone=alone, file=str(file))
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(int(file.read_text()), signal.SIGKILL)
+
+
+def alive(pid: int) -> bool:
+    with contextlib.suppress(OSError):
+        return " Z " not in Path(f"/proc/{pid}/stat").read_text()
+    return False
+
+
+LINUX = pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="needs Linux's /proc")
+
+
+@LINUX
+@pytest.mark.parametrize("alone", [True, False], ids=["own session", "same group"])
+def test_a_command_that_leaves_a_daemon_is_not_waited_for(
+    alone: bool, daemons: Callable[[bool], str], tmp_path: Path
+) -> None:
+    """The limit is far away: were the daemon waited for, the call would be a hang."""
+    client = Command(shlex.join([sys.executable, "-c", f"{daemons(alone)}\nprint('{OK}')"]))
+    said = client.embed(CALL, 60.0)
+    assert said.ending is Ending.OK, said.message
+    pid = int((tmp_path / "daemon").read_text())
+    deadline = time.monotonic() + 10
+    while alive(pid) is not alone:  # the system takes a moment to end it
+        assert time.monotonic() < deadline
+    assert any(f"(process {pid})" in name for name in client.left) is alone
+
+
+@LINUX
+@pytest.mark.parametrize("ends", [True, False], ids=["dies", "is ended"])
+def test_a_client_of_many_calls_that_leaves_a_daemon_is_not_waited_for(
+    ends: bool, daemons: Callable[[bool], str], tmp_path: Path
+) -> None:
+    code = f"exec({daemons(True)!r}); {'sys.exit(3)' if ends else 'pass'}"
+    client = stdio(tmp_path, code)
+    client.start()
+    said = client.embed(CALL, 60.0)
+    client.close()
+    assert said.ending is (Ending.CRASH if ends else Ending.OK), said.message
+    pid = int((tmp_path / "daemon").read_text())
+    assert any(f"(process {pid})" in name for name in client.left)
+
+
+@LINUX
+def test_the_report_names_what_a_client_left_behind(
+    daemons: Callable[[bool], str], tmp_path: Path
+) -> None:
+    command = shlex.join([sys.executable, "-c", f"{daemons(True)}\nprint('{OK}')"])
+    options = ClientOptions(way="command", client=command, only=("ERR-06",))
+    report = verify(options, lambda _: None)
+    pid = int((tmp_path / "daemon").read_text())
+    assert f"(process {pid})" in report.facts[1]

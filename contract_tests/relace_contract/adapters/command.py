@@ -28,6 +28,7 @@ class Command:
             raise AdapterError("the command is empty")
         self._features = list(features)
         self._child: Child | None = None
+        self.left: list[str] = []
 
     def start(self) -> Identity:
         """Look whether there is such a command."""
@@ -57,6 +58,7 @@ class Command:
             said = Said(Ending.BABBLE, message="its answer does not end")
         finally:
             child.kill()
+            self.left += child.left
         raw = output.decode(errors="replace") if said.ending is not Ending.OK else ""
         return dataclasses.replace(
             said, raw=raw, errors=child.errors(), seconds=time.monotonic() - begun

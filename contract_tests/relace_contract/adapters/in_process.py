@@ -33,6 +33,7 @@ class InProcess:
     def __init__(self, client: Handler) -> None:
         self._client = client
         self._worker: _Worker | None = None
+        self.left: list[str] = []
 
     def start(self) -> Identity:
         """Ask the callable who it is."""

@@ -120,7 +120,12 @@ class Said:
 
 
 class Adapter(Protocol):
-    """Drives one client. Used by one thread at a time; another may ``kill`` it."""
+    """Drives one client. Used by one thread at a time; another may ``kill`` it.
+
+    ``left`` names processes that the client started and that outlived it.
+    """
+
+    left: list[str]
 
     def start(self) -> Identity:
         """Make it ready. Raises ``AdapterError``."""

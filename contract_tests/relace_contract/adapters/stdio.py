@@ -31,6 +31,7 @@ class Stdio:
         if not self._words:
             raise AdapterError("the command is empty")
         self._child: Child | None = None
+        self.left: list[str] = []
         self._seq = 0
 
     def start(self) -> Identity:
@@ -78,12 +79,14 @@ class Stdio:
         if child is not None:
             child.send(orjson.dumps({"seq": self._seq + 1, **protocol.stop_message()}) + b"\n")
             child.close()
+            self.left += child.left
 
     def kill(self) -> None:
         """End the process at once."""
         child, self._child = self._child, None
         if child is not None:
             child.kill()
+            self.left += child.left
 
     def _exchange(self, message: dict[str, Any], limit: float) -> dict[str, Any]:
         child = self._child

@@ -25,6 +25,7 @@ from relace_contract.runner import STOPPED, Check, Run
 #: Checks in a row whose client hung, after which the rest is not tried.
 _SILENCE = 4
 _FINDINGS = 2  # of one requirement
+_NAMED = 5  # processes that a client left behind
 
 
 def verify(
@@ -65,7 +66,7 @@ def verify(
         return not_run(str(clients.identity), options.seed, named, STOPPED, results)
     who = clients.identity
     claims = ", ".join(sorted(who.features)) or "nothing"
-    facts = (f"client: {options.way} {options.client}; claims {claims}",)
+    facts = (f"client: {options.way} {options.client}; claims {claims}", *clients.survivors())
     seconds = time.monotonic() - started
     return Report(str(who), options.seed, results, seconds, facts, _advice(options, who, results))
 
@@ -112,6 +113,14 @@ class _Clients:
         """Let other checks have a client."""
         if client is not None:
             self._idle.put(client)
+
+    def survivors(self) -> tuple[str, ...]:
+        """A line that names the processes that clients left behind, if they did."""
+        left = sorted({name for client in self._all for name in client.left})
+        if not left:
+            return ()
+        more = f" and {len(left) - _NAMED} more" if len(left) > _NAMED else ""
+        return (f"still running, left behind by the client: {', '.join(left[:_NAMED])}{more}",)
 
     def _made(self) -> Adapter:
         client = self._make()
