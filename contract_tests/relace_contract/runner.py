@@ -31,6 +31,8 @@ from relace_contract.requirements import Requirement
 Check = Callable[[Any], None]
 #: Findings of one requirement that are kept: what is wrong everywhere is said once or twice.
 _KEPT = 2
+#: The note of a policy that is not asked for.
+UNCLAIMED_POLICY = "a policy that this subject does not claim"
 #: Why the report of a run is incomplete that someone ended.
 STOPPED = "the run was stopped"
 #: Checks in a row that ran out of time or got no answer, after which the rest is not tried.
@@ -103,7 +105,7 @@ class Run:
         if self._terms.policy.covers(requirement):
             said = self._attempt(check)
         else:
-            said = NotClaimed("a policy that this subject does not claim")
+            said = NotClaimed(UNCLAIMED_POLICY)
         self._seconds[requirement.id] = time.monotonic() - started
         if isinstance(said, Departure):
             self._keep(requirement.id, said, requirement.id)

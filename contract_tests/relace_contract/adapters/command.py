@@ -16,7 +16,8 @@ import orjson
 
 from relace_contract.adapters import protocol
 from relace_contract.adapters.process import Child, Flood, Silent
-from relace_contract.adapters.protocol import AdapterError, Call, Ending, Identity, Said, cut
+from relace_contract.adapters.protocol import AdapterError, Call, Ending, Identity, Said
+from relace_contract.foreign_text import brief
 
 
 class Command:
@@ -79,5 +80,5 @@ def _understood(output: bytes, code: int | None) -> Said:
     try:
         return protocol.understood(orjson.loads(output))
     except orjson.JSONDecodeError:
-        shown = cut(output[:2000].decode(errors="replace"))
+        shown = brief(output[:2000].decode(errors="replace"))
         return Said(Ending.BABBLE, message=f"it must print one JSON object, and printed {shown}")

@@ -16,6 +16,8 @@ import enum
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from relace_contract.foreign_text import brief
+
 PROTOCOL = 1
 #: What a client may say that it can do; what it does not claim is not asked of it.
 FEATURES = ("retry", "retry_after", "timeout", "batch", "binary", "rate_limit")
@@ -31,7 +33,6 @@ KINDS = (
     "invalid_argument",
     "other",
 )
-_SHOWN = 300  # characters of what a client said
 
 
 class AdapterError(Exception):
@@ -114,9 +115,9 @@ class Said:
                 return f"ok, {len(self.embeddings)} vectors ({sizes}{more}), {self.total_tokens} tokens"
             case Ending.ERROR:
                 status = f", status {self.status}" if self.status else ""
-                return f"error, {self.kind}{status}: {cut(self.message)}"
+                return f"error, {self.kind}{status}: {brief(self.message)}"
             case _:
-                return f"{self.ending.value}: {cut(self.message)}"
+                return f"{self.ending.value}: {brief(self.message)}"
 
 
 class Adapter(Protocol):
@@ -155,7 +156,7 @@ def identity(content: Any) -> Identity:
     if not isinstance(content, dict) or not isinstance(content.get("client"), str):
         raise AdapterError(
             'it must answer "start" with {"client": "name", "features": […]}, '
-            f"not {cut(str(content))}"
+            f"not {brief(str(content))}"
         )
     features = content.get("features", [])
     if not isinstance(features, list) or not all(isinstance(one, str) for one in features):
@@ -175,7 +176,7 @@ def understood(content: Any) -> Said:
     """The answer to ``embed``; ``BABBLE`` for what the protocol does not know."""
     problem = _problem(content)
     if problem:
-        return Said(Ending.BABBLE, message=f"{problem}: {cut(str(content))}")
+        return Said(Ending.BABBLE, message=f"{problem}: {brief(str(content))}")
     if content["outcome"] == "ok":
         return Said(Ending.OK, content["embeddings"], content.get("total_tokens"))
     limits = content.get("rate_limit")
@@ -207,9 +208,3 @@ def _is_count(value: Any) -> bool:
     # A client in JavaScript may write a large integer as 9.007e15.
     whole = isinstance(value, float) and value.is_integer()
     return value is None or whole or (isinstance(value, int) and not isinstance(value, bool))
-
-
-def cut(text: str) -> str:
-    """Text as a line of a report has it."""
-    shown = " ".join(text.split())
-    return shown if len(shown) <= _SHOWN else shown[:_SHOWN] + "…"

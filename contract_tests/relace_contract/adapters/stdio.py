@@ -16,7 +16,8 @@ import orjson
 
 from relace_contract.adapters import protocol
 from relace_contract.adapters.process import Child, Ended, Flood, Silent
-from relace_contract.adapters.protocol import AdapterError, Call, Ending, Identity, Said, cut
+from relace_contract.adapters.protocol import AdapterError, Call, Ending, Identity, Said
+from relace_contract.foreign_text import brief
 
 #: Seconds that a client may take to start.
 START = 30.0
@@ -48,7 +49,7 @@ class Stdio:
             errors = self._child.errors()
             self.kill()
             raise AdapterError(
-                f"{wrong.said.message}{': ' + cut(errors) if errors else ''}"
+                f"{wrong.said.message}{': ' + brief(errors) if errors else ''}"
             ) from None
 
     def embed(self, call: Call, limit: float) -> Said:
@@ -121,4 +122,4 @@ class _Misbehaviour(Exception):  # noqa: N818 - the client's, not ours
 
 
 def _babbled(what: str, line: bytes) -> _Misbehaviour:
-    return _Misbehaviour(Ending.BABBLE, f"{what} {cut(line[:2000].decode(errors='replace'))}")
+    return _Misbehaviour(Ending.BABBLE, f"{what} {brief(line[:2000].decode(errors='replace'))}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import re
 import signal
 from collections.abc import Callable, Iterator
 from importlib import import_module
@@ -15,6 +16,9 @@ import click
 
 #: What `pip install relace-mock` alone does not bring.
 _EXTRA = ("httpx", "hypothesis", "jinja2", "schemathesis")
+
+#: What a key of Relace's looks like.
+_KEY = re.compile(r"rlc-[0-9A-Za-z]{32}")
 
 
 def usable(module: str) -> Any:
@@ -28,10 +32,10 @@ def usable(module: str) -> Any:
 
 
 def refused(reason: object) -> click.UsageError:
-    """The error that ends a command with one line and exit code 2."""
+    """The error that ends a command with one line and exit code 2; whatever is a key is not in it."""
     from relace_contract.foreign_text import on_one_line  # noqa: PLC0415
 
-    return click.UsageError(on_one_line(str(reason)))
+    return click.UsageError(_KEY.sub("rlc-…", on_one_line(str(reason))))
 
 
 def listed(subject: str, only: tuple[str, ...]) -> int:
@@ -63,6 +67,7 @@ def reported(
     policy: Path | None,
     only: tuple[str, ...],
     verbose: bool,
+    hide: Callable[[Any], Any] = lambda value: value,
     **options: Any,
 ) -> int:
     """Run, write the reports, then show. Gives the exit code; raises ``click.UsageError``.
@@ -70,6 +75,7 @@ def reported(
     ``name`` is what an incomplete report calls the ``subject``, a ``server`` or a ``client``. The
     files of the reports are written before the run, too: one that cannot be written is known at
     once, and a run that is killed leaves reports that say so, not those of an earlier run.
+    ``hide`` takes keys out of a text or a report.
     """
     from relace_contract import known_failures as failures  # noqa: PLC0415
     from relace_contract import policy as policies  # noqa: PLC0415
@@ -81,6 +87,7 @@ def reported(
 
     names, seed = _names(only), options["seed"]
     save = functools.partial(written.save, reports)
+    name = hide(name)
     try:
         for path in reports:
             written.check_suffix(path)
@@ -97,13 +104,13 @@ def reported(
             failures.check_writable(write_known_failures)
         save(not_run(name, seed, asked, "the run did not come to its end"))
         with _stoppable():
-            report = verify(options, lambda line: terminal.write(line, err=True))
+            report = verify(options, lambda line: terminal.write(hide(line), err=True))
     except CannotRun as error:
         with contextlib.suppress(written.CannotWrite):
-            save(not_run(name, seed, asked, str(error)))
-        raise refused(error) from None
+            save(not_run(name, seed, asked, hide(str(error))))
+        raise refused(hide(str(error))) from None
     except (ValueError, written.CannotWrite) as error:
-        raise refused(error) from None
+        raise refused(hide(str(error))) from None
     except OSError as error:
         raise refused(f"{error.filename}: {error.strerror}" if error.filename else error) from None
     problems = []

@@ -42,11 +42,14 @@ def verify_server(url: str | None, *, listed: bool, **settings: Any) -> int:
             "the address of the server is missing: "
             "write relace-mock verify-server http://127.0.0.1:8080"
         )
+    kit = usable("relace_contract.server.verify")
+    hide = kit.ServerOptions(
+        url="", api_key=settings["api_key"], bad_key=settings["bad_key"]
+    ).secrets.hide
     try:
         address = base_url(url)
     except ValueError as error:
-        raise refused(error) from None
-    kit = usable("relace_contract.server.verify")
+        raise refused(hide(str(error))) from None
     repeat = repeated(**settings)
     return reported(
         "server",
@@ -54,5 +57,6 @@ def verify_server(url: str | None, *, listed: bool, **settings: Any) -> int:
         lambda options, say: kit.verify(
             kit.ServerOptions(url=address, repeat=repeat, **options), say
         ),
+        hide=hide,
         **settings,
     )

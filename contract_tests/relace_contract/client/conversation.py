@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from relace_contract.adapters.protocol import Call, Ending, Said, cut
+from relace_contract.adapters.protocol import Call, Ending, Said
+from relace_contract.foreign_text import brief, cut
 from relace_contract.judgement import Departure, Evidence
 
 #: Requests that a finding shows, and characters of an answer.
@@ -118,13 +119,13 @@ class Conversation:
             for name, value in self.call.message().items()
             if name not in {"api_key", "cmd", "base_url"}
         }
-        shown = cut(json.dumps(message, ensure_ascii=True))
+        shown = brief(json.dumps(message, ensure_ascii=True))
         lines = [self._line(seen) for seen in self.requests[:_REQUESTS]]
         if len(self.requests) > _REQUESTS:
             lines.append(f"… {len(self.requests) - _REQUESTS} more requests")
         end = f"{self.said.seconds:7.3f} s  the client said: {self.said}"
         return Evidence(
-            f"embed {shown}\nthe server plays {_cut(self.played)}",
+            f"embed {shown}\nthe server plays {cut(self.played, _SHOWN)}",
             "\n".join([*lines, *([] if lines else ["        no request arrived"]), end]),
         )
 
@@ -132,7 +133,7 @@ class Conversation:
         texts = f", {len(seen.texts)} texts" if seen.texts else ""
         return (
             f"{seen.at - self.began:7.3f} s  {seen.method} {seen.target}{texts} → "
-            f"{_cut(seen.answer)}{''.join(f'; {problem}' for problem in seen.problems)}"
+            f"{cut(seen.answer, _SHOWN)}{''.join(f'; {problem}' for problem in seen.problems)}"
         )
 
 
@@ -148,8 +149,4 @@ def _same(found: Sequence[Any], true: Sequence[Any]) -> bool:
 
 
 def _brief(vector: Sequence[Any]) -> str:
-    return _cut(json.dumps(list(vector[:4]))[:-1]) + (", …]" if len(vector) > 4 else "]")
-
-
-def _cut(text: str) -> str:
-    return text if len(text) <= _SHOWN else text[:_SHOWN] + "…"
+    return cut(json.dumps(list(vector[:4]))[:-1], _SHOWN) + (", …]" if len(vector) > 4 else "]")

@@ -67,7 +67,7 @@ def _refused(case: Case, step: dict[str, Any], what: str) -> None:
     try:
         talk.fails("invalid_response")
     except Departure as departure:
-        raise Departure(f"{what}: {departure.problem}", *departure.evidence) from None
+        raise departure.said_of(what) from None
 
 
 def redirect(case: Case) -> None:

@@ -163,5 +163,4 @@ def _read(
     try:
         talk.gives(rows, 4)
     except Departure as departure:
-        told = f"with Content-Type {media_type}: {departure.problem}"
-        raise Departure(told, *departure.evidence) from None
+        raise departure.said_of(f"with Content-Type {media_type}") from None

@@ -180,5 +180,4 @@ def _as_predicted(case: Case, talk: Conversation, retries: int, script: list[Any
         else:
             talk.fails(wanted.kind, status=wanted.status)
     except Departure as departure:
-        told = f"max_retries {retries}, {' '.join(map(str, script))}: {departure.problem}"
-        raise Departure(told, *departure.evidence) from None
+        raise departure.said_of(f"max_retries {retries}, {' '.join(map(str, script))}") from None

@@ -13,8 +13,10 @@ import numpy as np
 import numpy.typing as npt
 
 from relace_contract.judgement import Departure, NotExercised
+from relace_contract.server.remedies import remedy
 from relace_contract.server.round_trip import RoundTrip
 from relace_contract.server.subject import Server
+from relace_contract.server.watch import wrong_status
 
 Vectors = npt.NDArray[np.float64]
 #: How far apart two components may be that should be the same, as some servers compute in
@@ -22,9 +24,10 @@ Vectors = npt.NDArray[np.float64]
 TOLERANCE = 1e-5
 
 
-def depart(problem: str, *trips: RoundTrip) -> Departure:
+def depart(problem: str, *trips: RoundTrip, cause: str = "") -> Departure:
     """A departure whose evidence is round trips."""
-    return Departure(problem, *(trip.evidence() for trip in trips))
+    evidence = (trip.evidence() for trip in trips)
+    return Departure(problem, *evidence, cause=cause, remedy=remedy(*trips))
 
 
 def unclear(problem: str, *trips: RoundTrip) -> NotExercised:
@@ -37,17 +40,17 @@ def expect(trip: RoundTrip, *statuses: int, what: str) -> RoundTrip:
     if trip.status in statuses:
         return trip
     wanted = " or ".join(map(str, statuses))
-    raise depart(f"{what}: {wanted} expected, not {trip.summary()}", trip)
+    # What is accepted is a gap of its own each time; a wrong status is mostly one habit.
+    asked = 400 if 400 in statuses else statuses[0]
+    cause = wrong_status(trip.status, asked) if trip.status >= 400 else ""
+    raise depart(f"{what}: {wanted} expected, not {trip.summary()}", trip, cause=cause)
 
 
 def results(trip: RoundTrip) -> list[Any]:
     """``results`` of a 200. Raises ``NotExercised`` where there is none."""
-    body = trip.json()
-    found = body.get("results") if isinstance(body, dict) else None
-    if trip.status == 200 and isinstance(found, list):
-        # The documented example nests them once more, which is for SCHEMA-body to say.
-        nested = len(found) == 1 and isinstance(found[0], list)
-        return found[0] if nested else found
+    found = trip.results
+    if trip.status == 200 and found is not None:
+        return found
     raise unclear(f"a 200 with `results` is needed, not {trip.summary()}", trip)
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import base64
+
 from relace_contract.judgement import NotClaimed
-from relace_contract.server.answers import depart, expect
+from relace_contract.server.answers import depart, expect, unclear
 from relace_contract.server.reach import DOCUMENTED
 from relace_contract.server.round_trip import Headers, RoundTrip
-from relace_contract.server.subject import Server
+from relace_contract.server.subject import JSON, Server
 
 
 def none(server: Server) -> None:
@@ -73,6 +75,46 @@ def key_first(server: Server) -> None:
             good,
             bad,
         )
+
+
+def key_not_repeated(server: Server) -> None:
+    """ENV-key: errors about a key, wherever the key stood; ``watch`` reads them.
+
+    Only the header Authorization gets the key of the user: what stands elsewhere ends in logs.
+    """
+    stray = server.stray_key
+    basic = base64.b64encode(f"user:{stray}".encode()).decode()
+    trips = [
+        _ask(server, _header(value))
+        for value in (
+            f"Bearer {server.bad_key}",
+            f"Bearer {stray} {stray}",
+            f"Token {server.api_key}",
+            server.api_key,
+            f"Basic {basic}",
+            f"Basic {stray}",
+        )
+    ]
+    trips += [
+        server.ask(DOCUMENTED, authorization=(), headers=(*JSON, (name, value)))
+        for name, value in (
+            ("X-Api-Key", stray),
+            ("X-Relace-Api-Key", stray),
+            ("Proxy-Authorization", f"Bearer {stray}"),
+            ("Cookie", f"api_key={stray}"),
+        )
+    ]
+    trips += [
+        server.ask(b'{"model": 1, "api_key": "%s"}' % stray.encode()),
+        server.ask(b'{"api_key": "%s", ' % stray.encode()),
+        server.ask(DOCUMENTED, path=f"/code/embed?api_key={stray}", authorization=()),
+        server.ask(DOCUMENTED, path=f"/code/embed/{stray}"),
+        server.ask(method="GET", path=f"/code/embed?api_key={stray}"),
+    ]
+    for trip in trips:
+        server.look_at(trip, "ENV-key")
+    if not any(trip.status >= 400 for trip in trips):
+        raise unclear("there was no error", trips[0])
 
 
 def _ask(server: Server, authorization: Headers) -> RoundTrip:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from relace_contract.server import (
     auth,
     limits,
+    media_types,
     negative,
     reach,
     results,
@@ -19,6 +20,7 @@ from relace_contract.server.subject import Server
 
 CHECKS: dict[str, Callable[[Server], None]] = {
     "REACH-200": reach.reached,
+    **media_types.CHECKS,
     "AUTH-none": auth.none,
     "AUTH-empty": auth.empty,
     "AUTH-no-scheme": auth.no_scheme,
@@ -29,6 +31,7 @@ CHECKS: dict[str, Callable[[Server], None]] = {
     "PREC-key-first": auth.key_first,
     **negative.CHECKS,
     "BIJ-indexes": results.bijection,
+    "BIJ-count": results.every_size,
     "DUP-copies": results.duplicates,
     **texts.CHECKS,
     "DTYPE-default": results.default_dtype,
@@ -72,6 +75,7 @@ CHECKS: dict[str, Callable[[Server], None]] = {
     "SCHEMA-strict": schema.an_embedding,
     "ENV-shape": schema.an_error,
     "ENV-clean": schema.an_error,
+    "ENV-key": auth.key_not_repeated,
     "RL-headers": limits.headers,
     "RL-window": limits.window,
 }

@@ -9,6 +9,7 @@ import pytest
 
 from relace_contract import known_failures, policy, requirements
 from relace_contract.address import base_url
+from relace_contract.foreign_text import on_one_line
 from relace_contract.judgement import CannotRun
 from relace_contract.known_failures import KnownFailures
 from relace_contract.runner import Run
@@ -60,7 +61,7 @@ def run(options: ServerOptions) -> Iterator[Run]:
             server = stack.enter_context(Server(options))
             answers = probe(server, FIRST)
         except CannotRun as error:
-            pytest.fail(str(error), pytrace=False)
+            pytest.fail(on_one_line(options.secrets.hide(str(error))), pytrace=False)
         if not answers:
             pytest.fail(f"{options.url} answers, but not as an embed endpoint", pytrace=False)
         yield Run(server, requirements.requirements("server"), options.terms)

@@ -9,6 +9,7 @@ from pathlib import Path
 from relace_contract.options import RunOptions
 from relace_contract.policy import NOTHING, Policy
 from relace_contract.runner import Terms
+from relace_contract.server.keys import API_KEY, BAD_KEY, Key, Keys
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,6 +25,12 @@ class ServerOptions(RunOptions):
     bad_key: str | None = field(default=None, repr=False)
     live: bool = False
     cacert: Path | None = None
+
+    @property
+    def secrets(self) -> Keys:
+        """The keys that nothing may show."""
+        given = {API_KEY: self.api_key, BAD_KEY: self.bad_key}
+        return Keys(*(Key(key, name) for name, key in given.items() if key))
 
     @property
     def claimed(self) -> Policy:

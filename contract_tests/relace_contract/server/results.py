@@ -15,9 +15,12 @@ from relace_contract.server.answers import (
     unclear,
 )
 from relace_contract.server.reach import documented_example
+from relace_contract.server.round_trip import RoundTrip
 from relace_contract.server.subject import Server
 
 _SIZES = (1, 2, 3, 11, 33)
+#: Around what servers and their models take at a time.
+_LARGE_SIZES = (64, 65, 100, 128, 129, 256, 257, 512, 513, 1000, 1024, 1025, 2048, 2049)
 _MANY = [str(number) for number in range(40)]
 
 
@@ -41,6 +44,23 @@ def _indexes(server: Server, texts: list[str]) -> None:
             f"indexes {found[:12]} for {len(texts)} texts; they should be 0 to {len(texts) - 1}",
             trip,
         )
+
+
+def every_size(server: Server) -> None:
+    """BIJ-count: ``watch`` counts the results of every 200; here there are some of each size."""
+    if server.options.live:
+        documented_example(server)
+        return
+    trips = [documented_example(server), *(_of_size(server, size) for size in _LARGE_SIZES)]
+    if not any(trip.status == 200 for trip in trips):
+        raise unclear("no batch was answered with 200", trips[-1])
+
+
+def _of_size(server: Server, size: int) -> RoundTrip:
+    """A batch of short texts; ``binary``, where the server has it, keeps the answer small."""
+    texts = [f"text {number}" for number in range(size)]
+    trip = server.embed(texts, output_dtype="binary")
+    return trip if trip.status == 200 else server.embed(texts, output_dtype="float")
 
 
 def duplicates(server: Server) -> None:

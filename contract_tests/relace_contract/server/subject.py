@@ -7,7 +7,7 @@ import hashlib
 import json
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import urlsplit
@@ -15,11 +15,13 @@ from urllib.parse import urlsplit
 import httpx
 
 from relace_contract.judgement import CannotRun, Departure, NotExercised
+from relace_contract.server.keys import API_KEY, Key, Keys
 from relace_contract.server.options import ServerOptions
 from relace_contract.server.pace import Pace
+from relace_contract.server.remedies import remedy
 from relace_contract.server.round_trip import Headers, Request, RoundTrip
 from relace_contract.server.tls import context
-from relace_contract.server.watch import WATCHES, Dimensions
+from relace_contract.server.watch import WATCHES, Dimensions, cause
 
 MODEL = "relace-embed-v1"
 JSON: Headers = (("Content-Type", "application/json"),)
@@ -27,9 +29,6 @@ JSON: Headers = (("Content-Type", "application/json"),)
 _CONNECT, _READ = 3.0, 10.0
 #: Bytes of an answer, after which it is none.
 _MOST = 256_000_000
-#: Characters of a key from which on it is looked for in answers: a shorter one is a word like any
-#: other, and no key of Relace's.
-_SECRET = 8
 
 
 class Server:
@@ -42,14 +41,11 @@ class Server:
         made_up = hashlib.sha256(b"%d" % options.seed).hexdigest()[:32]
         self.api_key = options.api_key or f"rlc-kit{made_up[3:]}"
         self.bad_key = options.bad_key or f"rlc-bad{made_up[3:]}"
-        self._secrets = [
-            (secret.encode(), name)
-            for secret, name in (
-                (options.api_key, b"$RELACE_API_KEY"),
-                (options.bad_key, b"$RELACE_BAD_KEY"),
-            )
-            if secret and len(secret) >= _SECRET
-        ]
+        #: A key that is sent where no key belongs; it is never a real one.
+        self.stray_key = f"rlc-odd{made_up[3:]}"
+        self._secrets = options.secrets
+        sent = (self.api_key, self.bad_key, self.stray_key)
+        self._sent_keys = Keys(*(Key(key, "") for key in sent))
         self._tls = context(options.url, options.cacert)
         self._client = self._connect()
         self._noticed: list[tuple[str, Departure]] = []
@@ -194,28 +190,24 @@ class Server:
 
     def _redacted(self, request: Request, **answer: Any) -> RoundTrip:
         """A round trip without any secret, wherever the server may have repeated it."""
-        headers = tuple((name, self._hide_key(name, value)) for name, value in request.headers)
+        given = self.options.api_key or ""
+        headers = tuple(  # where even a short key does not stay
+            (name, value.replace(given, API_KEY) if given and name == "Authorization" else value)
+            for name, value in request.headers
+        )
         cacert = str(self.options.cacert or "")
         shown = dataclasses.replace(request, headers=headers, cacert=cacert)
-        if "headers" in answer:
-            answer["headers"] = tuple((name, self._hide(text)) for name, text in answer["headers"])
-            for secret, name in self._secrets:
-                answer["body"] = answer["body"].replace(secret, name)
-        elif "failure" in answer:
-            answer["failure"] = self._hide(answer["failure"])
-        return RoundTrip(shown, at=time.time(), **answer)
+        trip = RoundTrip(shown, at=time.time(), repeats_key=self._place_of_key(answer), **answer)
+        return self._secrets.hide(trip)
 
-    def _hide_key(self, name: str, value: str) -> str:
-        """A header of a request, where even a short key does not stay."""
-        given = self.options.api_key
-        if name == "Authorization" and given:
-            value = value.replace(given, "$RELACE_API_KEY")
-        return self._hide(value)
-
-    def _hide(self, text: str) -> str:
-        for secret, name in self._secrets:
-            text = text.replace(secret.decode(), name.decode())
-        return text
+    def _place_of_key(self, answer: Mapping[str, Any]) -> str:
+        """Where an error repeats a key that was sent; empty where it does not."""
+        if answer.get("status", 0) < 400:
+            return ""
+        if self._sent_keys.found_in(answer["body"].decode("latin-1")):
+            return "its body"
+        found = (name for name, value in answer["headers"] if self._sent_keys.found_in(value))
+        return next((f"its header {name}" for name in found), "")
 
     def look_at(self, trip: RoundTrip, *only: str) -> None:
         """Hold an answer to what every answer is held to; ``only`` names some of it."""
@@ -230,8 +222,13 @@ class Server:
         """Keep what is wrong, unless it has been said."""
         if (identity, problem) not in self._said:
             self._said.add((identity, problem))
-            evidence = (trip.evidence() for trip in trips)
-            self._noticed.append((identity, Departure(problem, *evidence)))
+            departure = Departure(
+                problem,
+                *(trip.evidence() for trip in trips),
+                cause=cause(identity, trips[-1]),
+                remedy=remedy(*trips),
+            )
+            self._noticed.append((identity, departure))
 
     def close(self) -> None:
         """Close every connection."""

@@ -8,8 +8,11 @@ from pathlib import Path
 
 import httpx
 
+from relace_contract.files import FileError, check
 from relace_contract.judgement import CannotRun
 
+#: Bytes that a file of certificates may have; those of a system have some 300,000.
+_MOST = 16_000_000
 _UNKNOWN_ISSUER = ("self-signed", "self signed", "unable to get local issuer")
 
 
@@ -26,7 +29,10 @@ def context(url: str, cacert: Path | None) -> ssl.SSLContext:
     if not file:
         return httpx.create_ssl_context()
     try:
+        check(Path(file), _MOST)  # OpenSSL would read a device for ever
         trusting = ssl.create_default_context(cafile=file)
+    except FileError as error:
+        raise CannotRun(f"{source}: {error}") from None
     except OSError as error:  # ssl.SSLError is one
         wrong = "it holds no certificate in PEM form"
         reason = wrong if isinstance(error, ssl.SSLError) else error.strerror

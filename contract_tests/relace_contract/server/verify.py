@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 from relace_contract import requirements
 from relace_contract.judgement import CannotRun, Report
 from relace_contract.reports.progress import Progress
-from relace_contract.runner import Check, run
+from relace_contract.runner import UNCLAIMED_POLICY, Check, run
 from relace_contract.server import reach
 from relace_contract.server.catalogue import CHECKS
 from relace_contract.server.options import ServerOptions
@@ -40,7 +41,7 @@ def verify(options: ServerOptions, say: Callable[[str], None], pace: Pace | None
             checks = {"REACH-200": reach.reached}
         progress = Progress(len(checks))
         try:
-            return run(
+            report = run(
                 server,
                 checks,
                 asked,
@@ -51,6 +52,15 @@ def verify(options: ServerOptions, say: Callable[[str], None], pace: Pace | None
             )
         finally:
             progress.end()
+    return options.secrets.hide(replace(report, advice=_advice(report)))
+
+
+def _advice(report: Report) -> tuple[str, ...]:
+    """What to do next."""
+    unclaimed = sum(one.note == UNCLAIMED_POLICY for one in report.results)
+    if not unclaimed:
+        return ()
+    return (f"{unclaimed} policies are not asked for: name those that it keeps in --policy FILE",)
 
 
 def _for_live(

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from typing import Any
 
 import jsonschema_rs
 import orjson
 
 from relace_contract import contract
+from relace_contract.foreign_text import brief
 from relace_contract.server.round_trip import RoundTrip
 
 # What a server's insides look like when they leak into a message.
@@ -69,7 +71,7 @@ def _body_fault(trip: RoundTrip, *, documented: bool) -> str | None:
         contract.validator(schema, documented=documented).validate(body)
     except jsonschema_rs.ValidationError as error:
         where = "/".join(map(str, error.instance_path)) or "the body"
-        return f"{where}: {_cut(error.message)}"
+        return f"{where}: {brief(error.message, 160)}"
     return None
 
 
@@ -97,6 +99,38 @@ def no_insides(trip: RoundTrip) -> str | None:
     return f"the error shows the server's insides: {found[0].strip()!r}" if found else None
 
 
+def hidden_key(trip: RoundTrip) -> str | None:
+    """ENV-key."""
+    if not trip.repeats_key:
+        return None
+    return f"the error repeats the API key that it was sent, in {trip.repeats_key}"
+
+
+def one_result_each(trip: RoundTrip) -> str | None:
+    """BIJ-count."""
+    found, texts = trip.results, _texts(trip.request.body) if trip.status == 200 else None
+    if found is None or texts is None or len(found) == len(texts):
+        return None
+    return f"{len(found)} results for {len(texts)} texts"
+
+
+def _texts(body: bytes) -> list[str] | None:
+    """The texts of a valid body; None where it is open what is asked."""
+    asked = _parsed(body)
+    texts = asked.get("input") if isinstance(asked, dict) else None
+    twice = body.count(b'"input"') > 1  # a server may take either
+    if twice or not isinstance(texts, list) or not all(isinstance(one, str) for one in texts):
+        return None
+    return texts
+
+
+def _parsed(body: bytes) -> Any:
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return None
+
+
 def rate_limit_headers(trip: RoundTrip) -> str | None:
     """RL-headers."""
     if trip.status != 429:
@@ -104,10 +138,6 @@ def rate_limit_headers(trip: RoundTrip) -> str | None:
     names = ("X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset")
     missing = [name for name in names if not trip.header(name)]
     return f"a 429 without {', '.join(missing)}" if missing else None
-
-
-def _cut(text: str) -> str:
-    return text if len(text) <= 160 else text[:80] + " … " + text[-70:]
 
 
 WATCHES: dict[str, Callable[[RoundTrip], str | None]] = {
@@ -118,15 +148,31 @@ WATCHES: dict[str, Callable[[RoundTrip], str | None]] = {
     "SCHEMA-strict": whole_body,
     "ENV-shape": envelope,
     "ENV-clean": no_insides,
+    "ENV-key": hidden_key,
+    "BIJ-count": one_result_each,
     "RL-headers": rate_limit_headers,
 }
 
 
+#: One fault in how a server words errors shows in many requirements.
+ENVELOPE = 'errors are not {"error": "<message>"}'
+_CAUSES = {"ENV-shape": ENVELOPE}
+
+
+def cause(identity: str, trip: RoundTrip) -> str:
+    """What to report a departure under, where that is not what it says itself."""
+    if identity == "SCHEMA-status" and trip.status == 422:  # only a bad body gets it
+        return wrong_status(422, 400)
+    return _CAUSES.get(identity, "")
+
+
+def wrong_status(found: int, asked: int) -> str:
+    """The cause of all checks that get one status where they should get another."""
+    return f"{found} where the contract says {asked}"
+
+
 def _dtype(body: bytes) -> str:
-    try:
-        asked = orjson.loads(body)
-    except orjson.JSONDecodeError:
-        return "?"  # which should not have been answered, but that is for NEG to say
+    asked = _parsed(body)  # None should not have been answered, but that is for NEG to say
     return str(asked.get("output_dtype", "float")) if isinstance(asked, dict) else "?"
 
 
