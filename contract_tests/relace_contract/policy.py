@@ -46,14 +46,18 @@ def read(path: Path, subject: str) -> Policy:
     """The policy in a file. Raises ``FileError`` that names the file and what is wrong."""
     try:
         content = parse_yaml(read_file(path))
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, RecursionError, ValueError) as error:
+        if isinstance(error, FileError):
+            raise
         raise FileError(f"{path} is not YAML: {brief(str(error))}") from None
     if not isinstance(content, dict):
         raise FileError(f"{path} must be a mapping, such as `claims: [NORM, DET]`")
     known = [field.name for field in fields(Policy)]
     for name in content:
         if name not in known:
-            raise FileError(f"{path}: {name!r} is not a key: there are {', '.join(known)}")
+            raise FileError(
+                f"{path}: {brief(repr(name), 80)} is not a key: there are {', '.join(known)}"
+            )
     return Policy(**_checked(path, content, subject))
 
 

@@ -80,9 +80,8 @@ def reported(
     from relace_contract import known_failures as failures  # noqa: PLC0415
     from relace_contract import policy as policies  # noqa: PLC0415
     from relace_contract import reports as written  # noqa: PLC0415
-    from relace_contract.judgement import CannotRun, Judgement, not_run  # noqa: PLC0415
-    from relace_contract.reports import known as known_list  # noqa: PLC0415
-    from relace_contract.reports import terminal, text  # noqa: PLC0415
+    from relace_contract.judgement import CannotRun, not_run  # noqa: PLC0415
+    from relace_contract.reports import terminal  # noqa: PLC0415
     from relace_contract.requirements import requirements, select  # noqa: PLC0415
 
     names, seed = _names(only), options["seed"]
@@ -113,18 +112,30 @@ def reported(
         raise refused(hide(str(error))) from None
     except OSError as error:
         raise refused(f"{error.filename}: {error.strerror}" if error.filename else error) from None
-    problems = []
+    return _finished(report, reports, write_known_failures, known, verbose=verbose)
+
+
+def _finished(
+    report: Any, reports: tuple[Path, ...], list_path: Path | None, known: Any, *, verbose: bool
+) -> int:
+    """Write and show what a run has found. Gives the exit code."""
+    from relace_contract import reports as written  # noqa: PLC0415
+    from relace_contract.judgement import Judgement  # noqa: PLC0415
+    from relace_contract.reports import known as known_list  # noqa: PLC0415
+    from relace_contract.reports import text  # noqa: PLC0415
+
     lines = [f"written: {path}" for path in reports]
     try:
-        save(report)
-        if write_known_failures is not None and not report.incomplete:
-            count = known_list.write(write_known_failures, report, known)
-            lines.append(f"written: {write_known_failures}, {count} known failures")
+        written.save(reports, report)
+        if list_path is not None and not report.incomplete:
+            count = known_list.write(list_path, report, known)
+            lines.append(f"written: {list_path}, {count} known failures")
     except (written.CannotWrite, OSError) as error:
-        problems.append(str(error))
-    text.show(report, verbose=verbose, ending=() if problems else lines)
-    if problems:
-        raise refused(problems[0])
+        text.show(report, verbose=verbose)
+        raise refused(error) from None
+    if report.exit_code == 1 and list_path is None:
+        lines.append("next: --write-known-failures FILE notes what fails, so that only news fails")
+    text.show(report, verbose=verbose, ending=lines)
     if all(result.judgement is Judgement.NOT_CLAIMED for result in report.results):
         raise refused("nothing was checked: the subject claims none of these checks")
     code: int = report.exit_code

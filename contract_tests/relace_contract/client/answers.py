@@ -27,10 +27,10 @@ def status(
 
 def text(content: str | bytes, media_type: str = "application/json", code: int = 200) -> StepJson:
     """Any body, to the byte, for ever."""
-    raw = content.encode() if isinstance(content, str) else content
-    headers = {"Content-Type": media_type}
-    encoded = base64.b64encode(raw).decode()
-    return {"status": code, "body_base64": encoded, "headers": headers, "times": "forever"}
+    step: StepJson = {"status": code, "headers": {"Content-Type": media_type}, "times": "forever"}
+    if isinstance(content, str):
+        return {**step, "body_text": content}
+    return {**step, "body_base64": base64.b64encode(content).decode()}
 
 
 def fault(name: str, *, times: Any = "forever", **measure: Any) -> StepJson:

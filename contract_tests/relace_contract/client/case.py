@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import base64
 import contextlib
 import hashlib
 import json
-import re
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -27,7 +25,6 @@ DIMENSIONS = 32
 UNCLAIMED = "the client does not claim"
 #: Seconds that a call may take, if the check does not say.
 _LIMIT = 10.0
-_BODY = re.compile(r'(?<="body_base64": )"([^"]*)"')
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,12 +135,13 @@ class Case:
         """Make several calls with one key, while the mock plays one scenario."""
         mock = self.setup.server.control(self.key())
         if scenario is not None:
-            mock.play({"name": "check", **scenario})
+            scenario = {"name": self._identity.lower(), **scenario}
+            mock.play(scenario)
         talks: list[Conversation] = []
         before = 0
         for texts, wanted in calls:
             fields = {"base_url": mock.base_url, **wanted}
-            talk = self._call(texts, mock.api_key, _told(scenario), fields)
+            talk = self._call(texts, mock.api_key, "normally", _as_file(scenario), fields)
             seen = tuple(map(_seen, mock.requests))
             # That a later call did not arrive may be just what a check is about.
             talks.append(self._judged(replace(talk, requests=seen[before:]), arrives=not talks))
@@ -152,7 +150,9 @@ class Case:
 
     def ask(self, texts: Sequence[str], origin: Origin, **wanted: Any) -> Conversation:
         """Make a call to a server of the kit's own."""
-        talk = self._call(texts, self.key(), str(origin), {"base_url": origin.base_url, **wanted})
+        talk = self._call(
+            texts, self.key(), str(origin), "", {"base_url": origin.base_url, **wanted}
+        )
         return self._judged(replace(talk, requests=origin.requests))
 
     def true(self, texts: Sequence[str], dtype: str = "float") -> tuple[list[list[float]], int]:
@@ -160,7 +160,12 @@ class Case:
         return truth(self.setup.server.base_url, tuple(texts), dtype)
 
     def _call(
-        self, texts: Sequence[str], key: str, played: str, wanted: dict[str, Any]
+        self,
+        texts: Sequence[str],
+        key: str,
+        answers: str,
+        scenario: str,
+        wanted: dict[str, Any],
     ) -> Conversation:
         if self._abandoned:
             raise CannotRun("this check was given up")
@@ -170,7 +175,8 @@ class Case:
             self._adapter = self._take()
         began = time.time()
         said = self._adapter.embed(call, limit)
-        talk = Conversation(call, played, began, _without_key(said, key), ())
+        told = _without_key(said, key)
+        talk = Conversation(call, answers, scenario, began, time.time(), told, ())
         for where, text in (("what it says", said.raw), ("its standard error", said.errors)):
             if key in text:
                 self._noticed.append(("REQ-08", talk.departs(f"the API key is in {where}")))
@@ -197,13 +203,13 @@ def _without_key(said: Said, key: str) -> Said:
     )
 
 
-def _told(scenario: dict[str, Any] | None) -> str:
+def _as_file(scenario: dict[str, Any] | None) -> str:
+    """A scenario as a file that the mock reads: JSON, which is YAML."""
     if scenario is None:
-        return "normal service"
-    return _BODY.sub(
-        lambda match: repr(base64.b64decode(match[1]).decode(errors="backslashreplace")),
-        json.dumps(scenario),
-    )
+        return ""
+    text = json.dumps(scenario, ensure_ascii=False)
+    # Escaped as JSON does it, as what a report escapes later is no JSON any more.
+    return "".join(char if char.isprintable() else json.dumps(char)[1:-1] for char in text)
 
 
 def _seen(entry: RecordedRequest) -> Seen:

@@ -30,7 +30,7 @@ def render(report: Report) -> str:
                         "cause": cause.text,
                         "outcome": cause.judgement.value,
                         "checks": cause.ids,
-                        "remedy": cause.remedy,
+                        "remedies": cause.remedies,
                     }
                     for cause in causes(report)
                 ],

@@ -35,9 +35,10 @@ class Cause:
         return list(dict.fromkeys(result.requirement.id for result, _ in self.cases))
 
     @property
-    def remedy(self) -> str:
-        """What to do about it, empty where that is not known."""
-        return next((one.remedy for _, one in self.cases if one is not None and one.remedy), "")
+    def remedies(self) -> list[str]:
+        """What to do about it, where that is known."""
+        said = (one.remedy for _, one in self.cases if one is not None)
+        return list(dict.fromkeys(filter(None, said)))
 
 
 def causes(report: Report) -> list[Cause]:
@@ -49,6 +50,12 @@ def causes(report: Report) -> list[Cause]:
         for breach in result.breaches:
             found.setdefault(breach.cause or breach.problem, []).append((result, breach))
     for cases in found.values():
-        cases.sort(key=lambda case: _ORDER.index(case[0].judgement))
+        cases.sort(key=_badness)
     listed = [Cause(text, tuple(cases)) for text, cases in found.items()]
     return sorted(listed, key=lambda cause: _ORDER.index(cause.judgement))
+
+
+def _badness(case: tuple[Result, Breach | None]) -> tuple[int, int]:
+    """The worst first; among these, what its own check saw before what others saw in passing."""
+    result, breach = case
+    return _ORDER.index(result.judgement), breach.command.count(" --only ") if breach else 0

@@ -14,8 +14,6 @@ from relace_contract.requirements import titles
 
 #: Ids that a line of the summary lists; more are counted.
 _LISTED = 8
-#: Characters of a scenario that are shown here; the reports have all of it.
-_PLAYED = 4000
 _COLOURS = {
     Judgement.HOLDS: "green",
     Judgement.FAILS: "red",
@@ -73,8 +71,10 @@ def _show(cause: Cause) -> None:
         for judgement, cases in groupby(cause.cases, key=lambda case: case[0].judgement):
             ids = ", ".join(dict.fromkeys(one.requirement.id for one, _ in cases))
             write(f"  {judgement.value + ':':<10} {ids}")
+        for remedy in cause.remedies:
+            write(f"  remedy:    {remedy}")
         write(f"  example:   {asked.id}  ({asked.level}, {asked.label})")
-    for line in _lines(result, () if breach is None else (breach,)):
+    for line in _lines(result, () if breach is None else (breach,), alone=len(cause.ids) == 1):
         write(line)
     write("")
 
@@ -97,7 +97,7 @@ def breach_lines(result: Result) -> Iterator[str]:
     return _lines(result, result.breaches)
 
 
-def _lines(result: Result, breaches: tuple[Breach, ...]) -> Iterator[str]:
+def _lines(result: Result, breaches: tuple[Breach, ...], *, alone: bool = True) -> Iterator[str]:
     yield f"  contract:  {result.requirement.sentence}"
     if result.judgement is Judgement.STALE:
         yield f"  found:     {_STALE}"
@@ -105,20 +105,12 @@ def _lines(result: Result, breaches: tuple[Breach, ...]) -> Iterator[str]:
         yield f"  found:     {on_one_line(breach.problem)}"
         for evidence in breach.evidence:
             yield from _block("sent", evidence.sent)
-            if evidence.scenario:
-                yield f"  scenario:  {_scenario(evidence.scenario)}"
             yield from _block("came back", evidence.received)
-        if breach.remedy:
+        if breach.remedy and alone:
             yield f"  remedy:    {on_one_line(breach.remedy)}"
         yield f"  again:     {on_one_line(breach.command)}"
         if breach.by_hand:
             yield f"  by hand:   {on_one_line(breach.by_hand)}"
-
-
-def _scenario(scenario: str) -> str:
-    if len(scenario) <= _PLAYED:
-        return on_one_line(scenario)
-    return f"{len(scenario):,} characters, which --report FILE.json writes whole"
 
 
 def _block(title: str, text: str) -> Iterator[str]:
