@@ -16,7 +16,7 @@ import enum
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from relace_contract.foreign_text import brief
+from relace_contract.foreign_text import brief, cut
 
 PROTOCOL = 1
 #: What a client may say that it can do; what it does not claim is not asked of it.
@@ -33,6 +33,7 @@ KINDS = (
     "invalid_argument",
     "other",
 )
+_NAME = 100  # characters of a client's name that are kept
 
 
 class AdapterError(Exception):
@@ -164,10 +165,13 @@ def identity(content: Any) -> Identity:
     for one in features:
         if one not in FEATURES:
             raise AdapterError(f"{one!r} is no feature: there are {', '.join(FEATURES)}")
+    client, version, language = (
+        cut(str(content.get(name, "")), _NAME) for name in ("client", "version", "language")
+    )
     return Identity(
-        content["client"],
-        str(content.get("version", "")),
-        str(content.get("language", "")),
+        client,
+        version,
+        language,
         frozenset(features),
     )
 
