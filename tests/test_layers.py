@@ -75,20 +75,41 @@ def test_the_kit_shares_no_code_with_the_server_it_judges() -> None:
         assert shared <= (public if path.parent.name == "client" else set()), path
 
 
-def test_only_the_server_part_of_the_kit_imports_http_modules() -> None:
-    """The shared part of the kit serves both servers and clients."""
-    neutral = [
-        *(ROOT / "contract_tests/relace_contract").glob("*.py"),
-        *(ROOT / "contract_tests/relace_contract/reports").glob("*"),
-    ]
-    for path in neutral:
-        if path.suffix == ".py":
-            known = [
-                name
-                for name in imports(path)
-                if name.startswith(("relace_contract.server", "httpx"))
-            ]
-            assert not known, path
+#: The folders of the kit, and what each may import besides itself and the files beside them.
+KIT: dict[str, set[str]] = {
+    "": set(),
+    "reports": set(),
+    "adapters": set(),
+    "server": {"reports"},
+    "client": {"adapters", "reports"},
+    "cli": {"reports", "server", "client"},
+}
+
+#: Where the command line of the mock looks for the commands of the kit.
+SHIMS = {"command", "client.command"}
+
+
+def kit_modules() -> dict[str, Path]:
+    """Every module of the kit by its dotted name, without the package's."""
+    root = ROOT / "contract_tests/relace_contract"
+    names = {
+        path: ".".join(path.relative_to(root).with_suffix("").parts) for path in root.rglob("*.py")
+    }
+    return {name.removesuffix(".__init__"): path for path, name in names.items()}
+
+
+def test_folders_of_the_kit_import_only_what_they_may() -> None:
+    """What the kit says of a subject is the same for servers and clients."""
+    for name, path in kit_modules().items():
+        folder = path.relative_to(ROOT / "contract_tests/relace_contract").parts[0]
+        folder = folder if folder in KIT else ""
+        for imported in imports(path):
+            package, _, rest = imported.partition(".")
+            into = rest.partition(".")[0]
+            if package == "relace_contract" and into in KIT.keys() - {"", folder}:
+                allowed = {"cli"} if name in SHIMS else KIT[folder]
+                assert into in allowed, f"{path} imports {imported}"
+            assert package != "httpx" or folder in {"server", "adapters"}, path
 
 
 def in_circles(top: Path, *folders: str, for_types: bool = False) -> dict[str, set[str]]:
@@ -120,3 +141,9 @@ def test_no_module_imports_the_public_names_of_its_own_package() -> None:
     for path in (ROOT / "mock_server/relace_mock").rglob("*.py"):
         offered = {f"relace_mock.{name}" for name in relace_mock.__all__}
         assert not offered & set(imports(path)), path
+
+
+def test_no_module_is_too_long_to_be_read() -> None:
+    for folder in ("mock_server", "contract_tests"):
+        for path in (ROOT / folder).rglob("*.py"):
+            assert len(path.read_text(encoding="utf-8").splitlines()) <= 350, path

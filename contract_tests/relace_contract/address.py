@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from urllib.parse import urlsplit
 
 _EXAMPLE = "http://127.0.0.1:8080/v1"
+#: A host and port without a scheme, as `127.0.0.1:8080/v1` or `[::1]:8080`.
+_BARE = re.compile(r"(?:\[[\da-fA-F:.]+\]|[\w.-]+):\d+(?:/.*)?|localhost(?:/.*)?", re.ASCII)
 
 
 def base_url(url: str) -> str:
     """The URL that clients take as base: it ends in ``/v1``, whether or not ``url`` does.
 
-    Raises ``ValueError`` that says what is wrong; it never repeats a password.
+    A host and port without a scheme are taken as http. Raises ``ValueError`` that says what is
+    wrong; it never repeats a password.
     """
+    if _BARE.fullmatch(url):
+        url = f"http://{url}"
     try:
         parts = urlsplit(url)
         _ = parts.port  # is looked at only now

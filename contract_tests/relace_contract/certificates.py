@@ -5,7 +5,11 @@ from __future__ import annotations
 import ssl
 from pathlib import Path
 
-from relace_contract.finding import CannotRun
+from relace_contract.files import FileError, check
+from relace_contract.judgement import CannotRun
+
+#: Bytes that a file of certificates may have; those of a system have some 300,000.
+_MOST = 16_000_000
 
 
 def trusting(source: str, file: Path | str) -> ssl.SSLContext:
@@ -14,7 +18,10 @@ def trusting(source: str, file: Path | str) -> ssl.SSLContext:
     Raises ``CannotRun`` if the file cannot be read or holds no certificate.
     """
     try:
+        check(Path(file), _MOST)  # OpenSSL would read a device for ever
         return ssl.create_default_context(cafile=file)
+    except FileError as error:
+        raise CannotRun(f"{source}: {error}") from None
     except OSError as error:  # ssl.SSLError is one
         wrong = "it holds no certificate in PEM form"
         reason = wrong if isinstance(error, ssl.SSLError) else error.strerror

@@ -8,7 +8,7 @@ from typing import Any
 
 import jsonschema_rs
 
-from relace_contract import yaml_loader
+from relace_contract.files import parse_yaml
 
 EMBED_PATH = "/v1/code/embed"
 #: What describes a schema rather than constrains what it describes.
@@ -25,7 +25,7 @@ def path() -> Path:
 @functools.cache
 def document() -> dict[str, Any]:
     """The contract, parsed. Not to be changed."""
-    content: dict[str, Any] = yaml_loader.load(path().read_bytes())
+    content: dict[str, Any] = parse_yaml(path().read_bytes())
     return content
 
 

@@ -1,6 +1,6 @@
 """A list of what is known to fail: it runs all the same, and goes stale loudly.
 
-One id or family of checks a line; what follows ``#`` says why::
+One id or family of checks a line; the reason stands after ``#``::
 
     NEG-dtype-case     # our framework ignores case
     TOK                # no token count yet
@@ -8,24 +8,57 @@ One id or family of checks a line; what follows ``#`` says why::
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from relace_contract.requirements import select
+from relace_contract.files import FileError, read_text
+from relace_contract.requirements import families, select
 
 
-def read(path: Path, subject: str) -> frozenset[str]:
-    """The ids in a file. Raises ``ValueError``, naming the line, for one that is not known."""
-    known: set[str] = set()
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise ValueError(f"{path} is not UTF-8 at byte {error.start}") from None
-    for number, line in enumerate(text.splitlines(), 1):
-        name = line.partition("#")[0].strip()
+@dataclass(frozen=True, slots=True)
+class KnownFailures:
+    """``ids`` are named one by one, ``families`` as a whole; ``reasons`` are those of both.
+
+    A check that is named itself is stale once it holds. A family forgives those of its checks
+    that fail; that others hold is no news.
+    """
+
+    ids: frozenset[str] = frozenset()
+    families: frozenset[str] = frozenset()
+    reasons: Mapping[str, str] = field(default_factory=dict)
+
+    def forgives(self, identity: str) -> bool:
+        """Whether a check may fail."""
+        return identity in self.ids or identity.partition("-")[0] in self.families
+
+
+def read(path: Path, subject: str) -> KnownFailures:
+    """The names in a file. Raises ``FileError``, with the line of a name that is not known."""
+    ids: set[str] = set()
+    named: set[str] = set()
+    reasons: dict[str, str] = {}
+    known = {family.id for family in families(subject)}
+    for number, line in enumerate(read_text(path).splitlines(), 1):
+        name, _, reason = (part.strip() for part in line.partition("#"))
         if not name:
             continue
         try:
-            known.update(select(subject, [name]))
+            found = select(subject, [name])
         except ValueError as error:
-            raise ValueError(f"{path}:{number}: {error}") from None
-    return frozenset(known)
+            raise FileError(f"{path}:{number}: {error}") from None
+        if name.upper() in known:
+            named.add(name.upper())
+            reasons[name.upper()] = reason
+        else:
+            ids.update(found)
+            reasons |= dict.fromkeys(found, reason)
+    return KnownFailures(frozenset(ids), frozenset(named), reasons)
+
+
+def check_writable(path: Path) -> None:
+    """Raise ``FileError`` if no file can be written there."""
+    if path.exists() and not path.is_file():
+        raise FileError(f"cannot write {path}: it is not a regular file")
+    if not path.parent.is_dir():
+        raise FileError(f"cannot write {path}: there is no folder {path.parent}")

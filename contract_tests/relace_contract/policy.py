@@ -17,7 +17,9 @@ from typing import Any, Literal
 
 import yaml
 
-from relace_contract import yaml_loader
+from relace_contract.files import FileError, parse_yaml
+from relace_contract.files import read as read_file
+from relace_contract.foreign_text import brief
 from relace_contract.requirements import Requirement, select
 
 
@@ -41,19 +43,21 @@ NOTHING = Policy(claims=frozenset())
 
 
 def read(path: Path, subject: str) -> Policy:
-    """The policy in a file. Raises ``ValueError`` that names the file and what is wrong."""
+    """The policy in a file. Raises ``FileError`` that names the file and what is wrong."""
     try:
-        content = yaml_loader.load(path.read_bytes())
-    except yaml.YAMLError as error:
-        raise ValueError(f"{path} is not YAML: {' '.join(str(error).split())}") from None
+        content = parse_yaml(read_file(path))
+    except (yaml.YAMLError, RecursionError, ValueError) as error:
+        if isinstance(error, FileError):
+            raise
+        raise FileError(f"{path} is not YAML: {brief(str(error))}") from None
     if not isinstance(content, dict):
-        raise ValueError(  # noqa: TRY004 - it is the value of a file
-            f"{path} must be a mapping, such as `claims: [NORM, DET]`"
-        )
+        raise FileError(f"{path} must be a mapping, such as `claims: [NORM, DET]`")
     known = [field.name for field in fields(Policy)]
     for name in content:
         if name not in known:
-            raise ValueError(f"{path}: {name!r} is not a key: there are {', '.join(known)}")
+            raise FileError(
+                f"{path}: {brief(repr(name), 80)} is not a key: there are {', '.join(known)}"
+            )
     return Policy(**_checked(path, content, subject))
 
 
@@ -65,9 +69,9 @@ def _checked(path: Path, content: dict[str, Any], subject: str) -> dict[str, Any
         try:
             named = frozenset(select(subject, claims)) if claims else frozenset()
         except ValueError as error:
-            raise ValueError(f"{path}: claims: {error}") from None
+            raise FileError(f"{path}: claims: {error}") from None
     else:
-        raise ValueError(f"{path}: claims must be a list of checks, or `all`, or `none`")
+        raise FileError(f"{path}: claims must be a list of checks, or `all`, or `none`")
     allowed: dict[str, object] = {
         "binary_dtype": ("int8", "uint8"),
         "bit_order": ("big", "little"),
@@ -76,7 +80,7 @@ def _checked(path: Path, content: dict[str, Any], subject: str) -> dict[str, Any
     for name, value in content.items():
         choices = allowed.get(name)
         if isinstance(choices, tuple) and value not in choices:
-            raise ValueError(f"{path}: {name} must be {' or '.join(map(str, choices)).lower()}")
+            raise FileError(f"{path}: {name} must be {' or '.join(map(str, choices)).lower()}")
     if type(content.get("max_body", 1)) is not int or content.get("max_body", 1) < 1:
-        raise ValueError(f"{path}: max_body must be a number of bytes")
+        raise FileError(f"{path}: max_body must be a number of bytes")
     return {"claims": named, **content}

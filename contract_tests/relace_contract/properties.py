@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
 
-from relace_contract.finding import Departure, NotExercised
+from relace_contract.judgement import Departure, NotExercised
 
 #: Seconds that one property may take from its first example, shrinking included; a check has a
 #: little more. Before that Hypothesis builds its tables, which is slow on a busy machine.

@@ -6,12 +6,13 @@ import functools
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
-from relace_contract import yaml_loader
+from relace_contract.files import parse_yaml
 
 Label = Literal["documented", "observed", "policy"]
 Level = Literal["MUST", "SHOULD", "MAY"]
+_Check = TypeVar("_Check")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +51,7 @@ class Family:
 def families(subject: str) -> tuple[Family, ...]:
     """All that is asked of ``server`` or ``client``, in the order of the file."""
     path = Path(__file__).parent / "requirements.yaml"
-    content: dict[str, Any] = yaml_loader.load(path.read_bytes())
+    content: dict[str, Any] = parse_yaml(path.read_bytes())
     return tuple(_family(subject, name, entry) for name, entry in content[subject].items())
 
 
@@ -74,6 +75,11 @@ def _family(subject: str, name: str, entry: Mapping[str, Any]) -> Family:
     )
 
 
+def titles(subject: str) -> dict[str, str]:
+    """What each family is about, by its id."""
+    return {family.id: family.title for family in families(subject)}
+
+
 def requirements(subject: str) -> dict[str, Requirement]:
     """All that is asked of ``server`` or ``client``, by id, in the order of the file."""
     return {one.id: one for family in families(subject) for one in family.requirements}
@@ -95,3 +101,9 @@ def select(subject: str, wanted: Iterable[str]) -> list[str]:
             )
         chosen |= named
     return [one for one in known if one in chosen or not chosen]
+
+
+def among(checks: Mapping[str, _Check], subject: str, wanted: Iterable[str]) -> dict[str, _Check]:
+    """The checks that families and ids name, all if none is named, in the order of ``checks``."""
+    selected = set(select(subject, wanted))
+    return {identity: check for identity, check in checks.items() if identity in selected}

@@ -13,23 +13,26 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from relace_contract.finding import (
+from relace_contract.judgement import (
+    Breach,
     Departure,
-    Finding,
+    Judgement,
     NotClaimed,
     NotExercised,
-    Outcome,
     Remark,
     Report,
     Result,
     not_run,
 )
+from relace_contract.known_failures import KnownFailures
 from relace_contract.policy import Policy
 from relace_contract.requirements import Requirement
 
 Check = Callable[[Any], None]
 #: Findings of one requirement that are kept: what is wrong everywhere is said once or twice.
-_FINDINGS = 2
+_KEPT = 2
+#: The note of a policy that is not asked for.
+UNCLAIMED_POLICY = "a policy that this subject does not claim"
 #: Why the report of a run is incomplete that someone ended.
 STOPPED = "the run was stopped"
 #: Checks in a row that ran out of time or got no answer, after which the rest is not tried.
@@ -50,8 +53,8 @@ class Subject(Protocol):
     def noticed(self) -> list[tuple[str, Departure]]:
         """Departures seen in passing since the last call, each with its requirement's id."""
 
-    def command(self, identity: str) -> str:
-        """The command that runs one check again."""
+    def command(self, *identities: str) -> str:
+        """The command that runs these checks again."""
 
     def abandon(self, thread: threading.Thread) -> None:
         """Make a check that still runs stop at its next step."""
@@ -59,29 +62,30 @@ class Subject(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Terms:
-    """How findings are judged."""
+    """How breaches are judged."""
 
     policy: Policy = field(default_factory=Policy)
-    known: frozenset[str] = frozenset()
+    known: KnownFailures = field(default_factory=KnownFailures)
     strict: bool = False
     #: Only what is documented may fail; the rest informs.
     live: bool = False
     #: Seconds that one check may take, waiting that the subject asked for apart.
     deadline: float = 30.0
 
-    def judge(self, requirement: Requirement, findings: tuple[Finding, ...]) -> Outcome:
-        """What findings, or none, make of a requirement."""
-        known = requirement.id in self.known
-        if not findings:
-            return Outcome.STALE if known else Outcome.HOLDS
-        if known:
-            return Outcome.KNOWN
+    def judge(self, requirement: Requirement, breaches: tuple[Breach, ...]) -> Judgement:
+        """What breaches, or none, make of a requirement."""
+        if not breaches:
+            return Judgement.STALE if requirement.id in self.known.ids else Judgement.HOLDS
+        if self.known.forgives(requirement.id):
+            return Judgement.KNOWN
         if requirement.level == "MAY" or (self.live and requirement.label != "documented"):
-            return Outcome.INFORMS
-        unseen = any(finding.stumbled for finding in findings)
-        if requirement.level == "SHOULD" and not self.strict and not unseen:
-            return Outcome.WARNS
-        return Outcome.FAILS
+            return Judgement.INFORMS
+        if all(breach.unseen for breach in breaches):
+            return Judgement.UNSEEN
+        if requirement.level == "SHOULD" and not self.strict:
+            partly = any(breach.unseen for breach in breaches)
+            return Judgement.UNSEEN if partly else Judgement.WARNS
+        return Judgement.FAILS
 
 
 class Run:
@@ -91,7 +95,7 @@ class Run:
         self._subject = subject
         self._asked = asked
         self._terms = terms
-        self._findings: dict[str, list[Finding]] = {}
+        self._breaches: dict[str, list[Breach]] = {}
         self._notes: dict[str, NotClaimed | Remark] = {}
         self._seconds: dict[str, float] = {}
 
@@ -101,7 +105,7 @@ class Run:
         if self._terms.policy.covers(requirement):
             said = self._attempt(check)
         else:
-            said = NotClaimed("a policy that this subject does not claim")
+            said = NotClaimed(UNCLAIMED_POLICY)
         self._seconds[requirement.id] = time.monotonic() - started
         if isinstance(said, Departure):
             self._keep(requirement.id, said, requirement.id)
@@ -118,33 +122,44 @@ class Run:
 
     def result(self, requirement: Requirement) -> Result:
         """What is known of a requirement by now."""
-        findings = tuple(self._findings.get(requirement.id, ()))
+        breaches = tuple(self._breaches.get(requirement.id, ()))
         note = self._notes.get(requirement.id)
-        outcome = self._terms.judge(requirement, findings)
-        if note is not None and not findings:
-            outcome = Outcome.INFORMS if isinstance(note, Remark) else Outcome.NOT_CLAIMED
+        judgement = self._terms.judge(requirement, breaches)
+        if note is not None and not breaches:
+            judgement = Judgement.INFORMS if isinstance(note, Remark) else Judgement.NOT_CLAIMED
         seconds = self._seconds.get(requirement.id, 0.0)
-        return Result(requirement, outcome, findings, str(note or ""), seconds)
+        return Result(requirement, judgement, breaches, str(note or ""), seconds)
 
     @property
     def red(self) -> list[str]:
         """The requirements that fail by now."""
-        return [one for one in self._findings if self.result(self._asked[one]).outcome.red]
+        return [one for one in self._breaches if self.result(self._asked[one]).judgement.red]
 
     def results(self, chosen: Iterable[str]) -> tuple[Result, ...]:
         """Those of the chosen requirements, and of others that were noticed in passing."""
-        wanted = {*chosen, *self._findings}
+        wanted = {*chosen, *self._breaches}
         return tuple(self.result(one) for one in self._asked.values() if one.id in wanted)
 
     def _keep(self, identity: str, departure: Departure, seen_in: str) -> None:
         if not self._terms.policy.covers(self._asked[identity]):
             return
-        kept = self._findings.setdefault(identity, [])
-        said = any(finding.problem == departure.problem for finding in kept)
-        if said or len(kept) >= _FINDINGS:
+        kept = self._breaches.setdefault(identity, [])
+        said = any(breach.problem == departure.problem for breach in kept)
+        if said or len(kept) >= _KEPT:
             return
-        command = self._subject.command(seen_in)
-        kept.append(Finding(identity, departure.problem, departure.evidence, command))
+        # Its own check, and the one in which it was seen in passing.
+        again = dict.fromkeys([identity, seen_in])
+        kept.append(
+            Breach(
+                identity,
+                departure.problem,
+                departure.evidence,
+                self._subject.command(*again),
+                departure.cause,
+                departure.remedy,
+                isinstance(departure, NotExercised),
+            )
+        )
 
     def _attempt(self, check: Check) -> Departure | NotClaimed | Remark | None:
         """What a check said by raising it."""

@@ -13,8 +13,10 @@ from relace_contract import known_failures
 from relace_contract.adapters import examples
 from relace_contract.adapters.protocol import Adapter
 from relace_contract.adapters.stdio import Stdio
-from relace_contract.client.verify import Wanted, verify
-from relace_contract.finding import Report
+from relace_contract.client.options import ClientOptions
+from relace_contract.client.verify import verify
+from relace_contract.judgement import Report
+from relace_contract.known_failures import KnownFailures
 
 EXAMPLES = Path(examples.__file__).parent
 #: Where the TypeScript SDK is installed.
@@ -52,8 +54,10 @@ class RealClient:
 
     def verified(self, *, seed: int = 0, examples: int = 20) -> Report:
         """The report on it, its known failures marked."""
-        known = known_failures.read(EXAMPLES / self.known, "client") if self.known else frozenset()
-        wanted = Wanted(
+        known = (
+            known_failures.read(EXAMPLES / self.known, "client") if self.known else KnownFailures()
+        )
+        wanted = ClientOptions(
             way=self.way, client=self.command, known=known, seed=seed, examples=examples
         )
         return verify(wanted, lambda _: None, self._adapter if self.folder else None)

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from relace_contract.finding import Outcome, Report, Result
+from relace_contract.judgement import Judgement, Report, Result
 from relace_contract.requirements import families
 from tests.kit.clients import CLIENTS, EXAMPLES, RealClient
 
@@ -36,9 +36,9 @@ through its `post`, and the vectors are read from `results` as they come, as a u
 
 def mark(result: Result) -> str:
     """What a cell of the table says."""
-    if result.outcome is Outcome.NOT_CLAIMED:
+    if result.judgement is Judgement.NOT_CLAIMED:
         return UNCLAIMED
-    if result.outcome in {Outcome.HOLDS, Outcome.STALE}:
+    if result.judgement in {Judgement.HOLDS, Judgement.STALE}:
         return HELD
     return _MARKS[result.requirement.level]
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from relace_contract.finding import Outcome, Report, Result
-from relace_contract.server.verify import Wanted, verify
+from relace_contract.judgement import Judgement, Report, Result
+from relace_contract.server.options import ServerOptions
+from relace_contract.server.verify import verify
 from tests.kit.reference import KEY
 from tests.kit.running import running
 
@@ -16,7 +17,7 @@ def judged(app: Any, *only: str, **wanted: Any) -> Report:
     """The report on an application, given a key that it knows and one that it does not."""
     with running(app) as url:
         asked = {"api_key": KEY, "bad_key": UNKNOWN_KEY, **wanted}
-        return verify(Wanted(url=url, only=only, **asked), lambda _: None)
+        return verify(ServerOptions(url=url, only=only, **asked), lambda _: None)
 
 
 def found(report: Report) -> dict[str, str]:
@@ -24,17 +25,17 @@ def found(report: Report) -> dict[str, str]:
     return {
         result.requirement.id: problem(result)
         for result in report.results
-        if result.outcome not in {Outcome.HOLDS, Outcome.NOT_CLAIMED}
-        and not (result.outcome is Outcome.INFORMS and result.note)
+        if result.judgement not in {Judgement.HOLDS, Judgement.NOT_CLAIMED}
+        and not (result.judgement is Judgement.INFORMS and result.note)
     }
 
 
 def problem(result: Result) -> str:
     """The first thing that is wrong."""
-    return result.findings[0].problem if result.findings else result.outcome.value
+    return result.breaches[0].problem if result.breaches else result.judgement.value
 
 
 def held(report: Report) -> set[str]:
     """The checks that were run and hold."""
-    holds = (result for result in report.results if result.outcome is Outcome.HOLDS)
+    holds = (result for result in report.results if result.judgement is Judgement.HOLDS)
     return {result.requirement.id for result in holds}

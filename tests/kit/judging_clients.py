@@ -12,8 +12,9 @@ from typing import Any
 from relace_contract.adapters.in_process import InProcess
 from relace_contract.adapters.protocol import Adapter
 from relace_contract.adapters.stdio import Stdio
-from relace_contract.client.verify import Wanted, verify
-from relace_contract.finding import Report
+from relace_contract.client.options import ClientOptions
+from relace_contract.client.verify import verify
+from relace_contract.judgement import Report
 from relace_contract.requirements import requirements
 from tests.kit.broken_clients import BROKEN, OWN_PROCESS, broken, program
 from tests.kit.judging import found
@@ -36,7 +37,7 @@ def judged_client(name: str | None, *only: str, **wanted: Any) -> Report:
         def adapter() -> Adapter:
             return Stdio(command) if name in OWN_PROCESS else InProcess(made)
 
-        asked = Wanted(way="stdio", client=command, only=only, **wanted)
+        asked = ClientOptions(way="stdio", client=command, only=only, **wanted)
         try:
             return verify(asked, lambda _: None, adapter)
         finally:

@@ -9,6 +9,7 @@ A mutant replaces one method or one rule of the reference. Its name says what is
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 import unicodedata
 from collections.abc import Callable
@@ -114,6 +115,43 @@ def quotaed(**methods: Any) -> type[Reference]:
     return change(quota=60, per=2.5, **methods)
 
 
+def blabbing(found: Callable[[Asked], str]) -> type[Reference]:
+    """The reference with something of the request in the message of every refusal."""
+    return refusing(
+        lambda asked, answer: Answer(
+            answer.status, f"{answer.content}: {found(asked)}", answer.headers
+        )
+    )
+
+
+def with_header(name: str, found: Callable[[Asked], str]) -> type[Reference]:
+    """The reference with something of the request in a header of every refusal."""
+    return refusing(
+        lambda asked, answer: Answer(
+            answer.status, answer.content, answer.headers | {name: found(asked)}
+        )
+    )
+
+
+def kept(number: Callable[[list[Any]], int]) -> type[Reference]:
+    """The reference with so many of the results only."""
+    return finished(
+        lambda content: content.update(results=content["results"][: number(content["results"])])
+    )
+
+
+def _basic(asked: Asked) -> str:
+    scheme, _, credentials = (authorization(asked) or "").partition(" ")
+    try:
+        return base64.b64decode(credentials).decode() if scheme == "Basic" else ""
+    except ValueError:
+        return ""
+
+
+def _key(asked: Asked) -> str:
+    return (authorization(asked) or "").rpartition(" ")[2]
+
+
 GOOD = {"model": "relace-embed-v1", "input": ["a"]}
 _EMPTY: Any = object()
 
@@ -177,6 +215,12 @@ MUTANTS: dict[str, type[Reference]] = {
     "deep-field-fails": relaxed("parse", lambda asked: asked.body.endswith(b"]]]]}"), fail),
     "bom-fails": relaxed("parse", lambda asked: asked.body.startswith(b"\xef\xbb\xbf"), fail),
     "duplicate-keys-fail": change(decode=lambda self, text: json.loads(text, object_pairs_hook=lambda pairs: dict(pairs) if len(dict(pairs)) == len(pairs) else fail(), parse_constant=self.constant)),
+    "type-compared": change(is_json=lambda self, media_type: media_type.lower() == "application/json"),
+    "type-case-matters": change(is_json=lambda self, media_type: media_type.partition(";")[0].strip() == "application/json"),
+    "charset-refused": change(is_json=lambda self, media_type: Reference.is_json(self, media_type) and "charset" not in media_type.lower()),
+    "quotes-refused": change(is_json=lambda self, media_type: Reference.is_json(self, media_type) and '"' not in media_type),
+    "parameters-refused": change(is_json=lambda self, media_type: media_type.lower().replace(" ", "") in {"application/json", "application/json;charset=utf-8"}),
+    "second-parameter-refused": change(is_json=lambda self, media_type: Reference.is_json(self, media_type) and media_type.count(";") < 2),
     "any-content-type": change(media_type=lambda self, asked: None),
     "no-content-type-fails": change(media_type=lambda self, asked: Reference.media_type(self, asked) if "content-type" in asked.headers else fail()),
     "no-size-limit": change(measure=lambda self, asked: None),
@@ -193,6 +237,10 @@ MUTANTS: dict[str, type[Reference]] = {
     "result-dropped": finished(lambda content: content["results"].pop()),
     "embedding-string": each(lambda result: result.update(embedding="AAAA")),
     "embedding-empty": each(lambda result: result["embedding"].clear()),
+    "batch-cut-at-100": kept(lambda results: 100),
+    "batch-cut-at-1024": kept(lambda results: 1024),
+    "last-of-64-dropped": kept(lambda results: len(results) - (len(results) % 64 == 0)),
+    "large-batch-loses-last": kept(lambda results: len(results) - (len(results) > 2000)),
     "duplicates-merged": change(taken=lambda self, body: Reference.taken(self, {**body, "input": list(dict.fromkeys(map(str, body["input"])))})),
     "default-is-binary": change(taken=lambda self, body: Reference.taken(self, {"output_dtype": "binary", **body})),
     "binary-ignored": change(packed=lambda self, vector: vector.tolist()),
@@ -241,6 +289,15 @@ MUTANTS: dict[str, type[Reference]] = {
     "detail-envelope": refusing(lambda asked, answer: Answer(answer.status, {"detail": answer.content}, answer.headers)),
     "error-object": refusing(lambda asked, answer: Answer(answer.status, {"error": {"message": answer.content}}, answer.headers)),
     "error-empty": refusing(lambda asked, answer: Answer(answer.status, {"error": ""}, answer.headers)),
+    "key-repeated": blabbing(_key),
+    "key-repeated-with-scheme": blabbing(lambda asked: (authorization(asked) or "") if not (authorization(asked) or "").startswith("Bearer") else ""),
+    "key-repeated-in-header": with_header("www_authenticate", lambda asked: f"Bearer realm={_key(asked)}"),
+    "key-repeated-from-basic": blabbing(_basic),
+    "key-repeated-from-path": blabbing(lambda asked: asked.path),
+    "key-repeated-from-query": blabbing(lambda asked: asked.query),
+    "key-repeated-from-body": blabbing(lambda asked: asked.body[:500].decode("latin-1")),
+    "key-repeated-in-part": blabbing(lambda asked: _key(asked)[:24] + "…"),
+    "key-repeated-escaped": blabbing(lambda asked: _key(asked).replace("-", "%2D")),
     "stack-trace-shown": without("input-null", failure=lambda self, trace: trace),
     "path-shown": refusing(lambda asked, answer: Answer(answer.status, "see /srv/app/handlers/embed.rb", answer.headers)),
     "json-as-text": change(content_type=lambda self, asked, answer: "text/plain"),

@@ -18,7 +18,8 @@ from pathlib import Path
 import relace_mock
 from relace_contract import contract
 from relace_contract.requirements import requirements
-from relace_contract.server.verify import Wanted, verify
+from relace_contract.server.options import ServerOptions
+from relace_contract.server.verify import verify
 from tests.kit.judging import found, judged
 from tests.kit.mutants import MUTANTS
 from tests.kit.reference import KEY, Reference
@@ -87,7 +88,7 @@ def findings_in_correct(subject: tuple[str, int]) -> list[str]:
         wrong = found(judged(Reference(), seed=seed))
     else:
         with relace_mock.running(http=("httptools", "h11")[seed % 2]) as server:
-            wrong = found(verify(Wanted(url=server.base_url, seed=seed), lambda _: None))
+            wrong = found(verify(ServerOptions(url=server.base_url, seed=seed), lambda _: None))
     return [f"{name}, seed {seed}: {wrong}"] if wrong else []
 
 

@@ -29,6 +29,7 @@ class Asked:
     path: str
     headers: dict[str, str]
     body: bytes
+    query: str = ""
 
 
 @dataclass
@@ -108,7 +109,8 @@ class Reference:
             more = message.get("more_body", False)
         body = b"".join(parts)
         headers = {name.decode(): value.decode("latin-1") for name, value in scope["headers"]}
-        asked = Asked(scope["method"], scope["path"], headers, body)
+        query = scope["query_string"].decode("latin-1")
+        asked = Asked(scope["method"], scope["path"], headers, body, query)
         answer = await self.guarded(asked)
         content = self.encoded(asked, answer)
         await send(
@@ -200,8 +202,12 @@ class Reference:
 
     def media_type(self, asked: Asked) -> None:
         """The content type."""
-        if not asked.headers.get("content-type", "").startswith("application/json"):
+        if not self.is_json(asked.headers.get("content-type", "")):
             raise Refused(415, "The body must be application/json")
+
+    def is_json(self, media_type: str) -> bool:
+        """Whether a content type is JSON's: neither case nor parameters matter."""
+        return media_type.partition(";")[0].strip().lower() == "application/json"
 
     def parse(self, asked: Asked) -> Any:
         """JSON, read strictly."""

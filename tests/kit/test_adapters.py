@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import shlex
+import signal
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,14 +21,14 @@ from relace_contract.adapters.protocol import (
     Adapter,
     AdapterError,
     Call,
-    Outcome,
+    Ending,
     identity,
     understood,
 )
 from relace_contract.adapters.stdio import Stdio
-from relace_contract.client.verify import Wanted, verify
-from relace_contract.finding import CannotRun
-from relace_contract.finding import Outcome as Result
+from relace_contract.client.options import ClientOptions
+from relace_contract.client.verify import verify
+from relace_contract.judgement import CannotRun, Judgement
 
 CALL = Call(base_url="http://127.0.0.1:9/v1", api_key="rlc-x", input=("a",))
 OK = '{"outcome": "ok", "embeddings": [[0.5]], "total_tokens": 1}'
@@ -47,17 +50,17 @@ for line in sys.stdin:
         say(message, outcome="ok", embeddings=[[0.5]], total_tokens=1)
 """
 MISDEEDS = {
-    "sys.exit(3)": (Outcome.CRASH, "ended with exit code 3"),
-    "os.close(1); time.sleep(60)": (Outcome.CRASH, "closed its standard output"),
-    "time.sleep(60)": (Outcome.HANG, "said nothing for 1 seconds"),
-    "print('debugging', flush=True)": (Outcome.BABBLE, "is for the protocol, and it printed debug"),
-    "print('[1, 2]', flush=True)": (Outcome.BABBLE, 'must answer with "seq": 2'),
-    "message['seq'] = 1": (Outcome.BABBLE, 'must answer with "seq": 2'),
-    "say(message, outcome='fine')": (Outcome.BABBLE, '"outcome" "ok" or "error"'),
-    "say(message, outcome='ok', embeddings=[0.5])": (Outcome.BABBLE, "a list of lists"),
-    "say(message, outcome='error', kind='oops')": (Outcome.BABBLE, '"kind" must be one of'),
-    "say(message, outcome='error', kind='other', status='4')": (Outcome.BABBLE, '"status" must'),
-    "while True: sys.stdout.write('x' * 65536)": (Outcome.BABBLE, "does not end"),
+    "sys.exit(3)": (Ending.CRASH, "ended with exit code 3"),
+    "os.close(1); time.sleep(60)": (Ending.CRASH, "closed its standard output"),
+    "time.sleep(60)": (Ending.HANG, "said nothing for 1 seconds"),
+    "print('debugging', flush=True)": (Ending.BABBLE, "is for the protocol, and it printed debug"),
+    "print('[1, 2]', flush=True)": (Ending.BABBLE, 'must answer with "seq": 2'),
+    "message['seq'] = 1": (Ending.BABBLE, 'must answer with "seq": 2'),
+    "say(message, outcome='fine')": (Ending.BABBLE, '"outcome" "ok" or "error"'),
+    "say(message, outcome='ok', embeddings=[0.5])": (Ending.BABBLE, "a list of lists"),
+    "say(message, outcome='error', kind='oops')": (Ending.BABBLE, '"kind" must be one of'),
+    "say(message, outcome='error', kind='other', status='4')": (Ending.BABBLE, '"status" must'),
+    "while True: sys.stdout.write('x' * 65536)": (Ending.BABBLE, "does not end"),
 }
 
 
@@ -77,7 +80,7 @@ def test_a_misdeed_is_said_of_the_call_and_the_next_one_succeeds(
     try:
         assert client.start().client == "odd"
         said = client.embed(CALL, 1.0)
-        assert said.outcome is outcome
+        assert said.ending is outcome
         assert words in said.message
         assert client.embed(CALL, 10.0).embeddings == [[0.5]]
     finally:
@@ -89,13 +92,13 @@ def test_what_is_printed_after_an_answer_is_told_at_the_next_call(tmp_path: Path
     client = stdio(tmp_path, twice)
     try:
         client.start()
-        assert client.embed(CALL, 5.0).outcome is Outcome.OK
+        assert client.embed(CALL, 5.0).ending is Ending.OK
         deadline = time.monotonic() + 5
         assert client._child is not None
         while not client._child.unasked():
             assert time.monotonic() < deadline
         said = client.embed(CALL, 5.0)
-        assert (said.outcome, "before it was asked" in said.message) == (Outcome.BABBLE, True)
+        assert (said.ending, "before it was asked" in said.message) == (Ending.BABBLE, True)
     finally:
         client.close()
 
@@ -134,7 +137,7 @@ def test_standard_error_belongs_to_the_call(tmp_path: Path) -> None:
 )
 def test_a_client_that_does_not_start_is_one_clear_line(command: str, words: str) -> None:
     with pytest.raises(CannotRun) as caught:
-        verify(Wanted(way="stdio", client=command), lambda _: None, lambda: Stdio(command))
+        verify(ClientOptions(way="stdio", client=command), lambda _: None, lambda: Stdio(command))
     assert words in str(caught.value)
     assert "\n" not in str(caught.value)
 
@@ -149,12 +152,12 @@ def test_counts_may_be_written_as_javascript_writes_large_ones() -> None:
     assert said.total_tokens == 2**53 - 1
 
 
-COMMANDS: dict[str, tuple[Outcome, str]] = {
-    f"echo '{OK}'": (Outcome.OK, ""),
-    "exit 7": (Outcome.CRASH, "its exit code is 7"),
-    "sleep 60": (Outcome.HANG, "did not end within 1 seconds"),
-    "echo hello": (Outcome.BABBLE, "printed hello"),
-    "cat /dev/zero": (Outcome.BABBLE, "does not end"),
+COMMANDS: dict[str, tuple[Ending, str]] = {
+    f"echo '{OK}'": (Ending.OK, ""),
+    "exit 7": (Ending.CRASH, "its exit code is 7"),
+    "sleep 60": (Ending.HANG, "did not end within 1 seconds"),
+    "echo hello": (Ending.BABBLE, "printed hello"),
+    "cat /dev/zero": (Ending.BABBLE, "does not end"),
 }
 
 
@@ -167,7 +170,7 @@ def test_a_command_is_judged_by_what_it_prints(
     client = Command(shlex.join(["sh", "-c", script]), ["retry"])
     assert client.start().features == {"retry"}
     said = client.embed(CALL, 1.0)
-    assert said.outcome is outcome
+    assert said.ending is outcome
     assert words in said.message
 
 
@@ -202,18 +205,18 @@ async def _awaited(_: Any) -> Any:
 @pytest.mark.parametrize(
     ("client", "outcome", "words"),
     [
-        (_raises, Outcome.CRASH, "it raised ValueError: oh"),
-        (_leaves, Outcome.CRASH, "it raised SystemExit: 4"),
-        (_hangs, Outcome.HANG, "it said nothing for 0.2 seconds"),
-        (_awaited, Outcome.OK, ""),
-        (lambda _: 5, Outcome.BABBLE, "an answer must be an object"),
+        (_raises, Ending.CRASH, "it raised ValueError: oh"),
+        (_leaves, Ending.CRASH, "it raised SystemExit: 4"),
+        (_hangs, Ending.HANG, "it said nothing for 0.2 seconds"),
+        (_awaited, Ending.OK, ""),
+        (lambda _: 5, Ending.BABBLE, "an answer must be an object"),
     ],
 )
 def test_a_callable_is_judged_by_what_it_gives(
-    client: Callable[..., Any], outcome: Outcome, words: str
+    client: Callable[..., Any], outcome: Ending, words: str
 ) -> None:
     said = InProcess(client).embed(CALL, 0.2)
-    assert said.outcome is outcome
+    assert said.ending is outcome
     assert words in said.message
 
 
@@ -252,9 +255,9 @@ def test_crashes_and_hangs_are_findings_and_the_run_goes_on() -> None:
     def adapter() -> Adapter:
         return InProcess(_dies)
 
-    report = verify(Wanted(way="python", client="x", only=("ERR",)), lambda _: None, adapter)
-    assert [one.outcome for one in report.results[:2]] == [Result.FAILS, Result.FAILS]
-    assert "crash: it raised RuntimeError" in report.results[0].findings[0].problem
+    report = verify(ClientOptions(way="python", client="x", only=("ERR",)), lambda _: None, adapter)
+    assert [one.judgement for one in report.results[:2]] == [Judgement.FAILS, Judgement.FAILS]
+    assert "crash: it raised RuntimeError" in report.results[0].breaches[0].problem
 
 
 def _dies(message: dict[str, Any]) -> dict[str, Any]:
@@ -269,8 +272,77 @@ def test_a_client_that_always_hangs_is_given_up(monkeypatch: pytest.MonkeyPatch)
     def silent(message: dict[str, Any]) -> Any:
         return {"client": "silent"} if message["cmd"] == "start" else time.sleep(1)
 
-    wanted = Wanted(way="python", client="x", only=("BAD", "ERR"), jobs=1)
+    wanted = ClientOptions(way="python", client="x", only=("BAD", "ERR"), jobs=1)
     report = verify(wanted, lambda _: None, lambda: InProcess(silent))
-    given_up = [one for one in report.results if "stopped answering" in str(one.findings)]
+    given_up = [one for one in report.results if "stopped answering" in str(one.breaches)]
     assert len(given_up) == len(report.results) - 4
     assert report.exit_code == 1
+
+
+#: Starts a process in a session of its own that holds the output of the client, and prints its id.
+_DAEMON = """
+import subprocess, sys
+held = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"],
+                        start_new_session={alone}, stdin=subprocess.DEVNULL)
+open({file!r}, "w").write(str(held.pid))
+"""
+
+
+@pytest.fixture
+def daemons(tmp_path: Path) -> Iterator[Callable[[bool], str]]:
+    """Python code that leaves a daemon behind; the daemon is ended after the test."""
+    file = tmp_path / "daemon"
+    yield lambda alone: _DAEMON.format(alone=alone, file=str(file))
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(int(file.read_text()), signal.SIGKILL)
+
+
+def alive(pid: int) -> bool:
+    with contextlib.suppress(OSError):
+        return " Z " not in Path(f"/proc/{pid}/stat").read_text()
+    return False
+
+
+LINUX = pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="needs Linux's /proc")
+
+
+@LINUX
+@pytest.mark.parametrize("alone", [True, False], ids=["own session", "same group"])
+def test_a_command_that_leaves_a_daemon_is_not_waited_for(
+    alone: bool, daemons: Callable[[bool], str], tmp_path: Path
+) -> None:
+    """The limit is far away: were the daemon waited for, the call would be a hang."""
+    client = Command(shlex.join([sys.executable, "-c", f"{daemons(alone)}\nprint('{OK}')"]))
+    said = client.embed(CALL, 60.0)
+    assert said.ending is Ending.OK, said.message
+    pid = int((tmp_path / "daemon").read_text())
+    deadline = time.monotonic() + 10
+    while alive(pid) is not alone:  # the system takes a moment to end it
+        assert time.monotonic() < deadline
+    assert any(f"(process {pid})" in name for name in client.left) is alone
+
+
+@LINUX
+@pytest.mark.parametrize("ends", [True, False], ids=["dies", "is ended"])
+def test_a_client_of_many_calls_that_leaves_a_daemon_is_not_waited_for(
+    ends: bool, daemons: Callable[[bool], str], tmp_path: Path
+) -> None:
+    code = f"exec({daemons(True)!r}); {'sys.exit(3)' if ends else 'pass'}"
+    client = stdio(tmp_path, code)
+    client.start()
+    said = client.embed(CALL, 60.0)
+    client.close()
+    assert said.ending is (Ending.CRASH if ends else Ending.OK), said.message
+    pid = int((tmp_path / "daemon").read_text())
+    assert any(f"(process {pid})" in name for name in client.left)
+
+
+@LINUX
+def test_the_report_names_what_a_client_left_behind(
+    daemons: Callable[[bool], str], tmp_path: Path
+) -> None:
+    command = shlex.join([sys.executable, "-c", f"{daemons(True)}\nprint('{OK}')"])
+    options = ClientOptions(way="command", client=command, only=("ERR-06",))
+    report = verify(options, lambda _: None)
+    pid = int((tmp_path / "daemon").read_text())
+    assert f"(process {pid})" in report.facts[1]

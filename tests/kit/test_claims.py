@@ -4,23 +4,23 @@ from __future__ import annotations
 
 import pytest
 
-from relace_contract.finding import Outcome, Report
+from relace_contract.judgement import Judgement, Report
 from relace_contract.policy import Policy
 from tests.kit.judging import found, held, judged
 from tests.kit.mutants import MUTANTS, change
 from tests.kit.reference import Reference
 
 
-def ends(report: Report) -> dict[str, Outcome]:
-    return {result.requirement.id: result.outcome for result in report.results}
+def ends(report: Report) -> dict[str, Judgement]:
+    return {result.requirement.id: result.judgement for result in report.results}
 
 
 def test_a_quota_that_is_claimed_and_never_met_is_red(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("relace_contract.server.limits._TOO_MANY", 120)
     unclaimed = judged(Reference(), "RL")
     claimed = judged(Reference(), "RL", policy=Policy(quota=True))
-    assert set(ends(unclaimed).values()) == {Outcome.NOT_CLAIMED}
-    assert set(ends(claimed).values()) == {Outcome.FAILS}
+    assert set(ends(unclaimed).values()) == {Judgement.NOT_CLAIMED}
+    assert set(ends(claimed).values()) == {Judgement.UNSEEN}
     assert "could not be exercised: no 429 in 120 requests" in found(claimed)["RL-window"]
 
 
@@ -41,8 +41,8 @@ def test_a_smaller_limit_is_what_the_policy_says() -> None:
 def test_a_made_up_key_that_is_accepted_is_no_finding_but_a_named_one_is() -> None:
     app = MUTANTS["unknown-key-accepted"]
     made_up = judged(app(), "AUTH-unknown-key", bad_key=None)
-    assert ends(made_up) == {"AUTH-unknown-key": Outcome.NOT_CLAIMED}
-    assert ends(judged(app(), "AUTH-unknown-key")) == {"AUTH-unknown-key": Outcome.FAILS}
+    assert ends(made_up) == {"AUTH-unknown-key": Judgement.NOT_CLAIMED}
+    assert ends(judged(app(), "AUTH-unknown-key")) == {"AUTH-unknown-key": Judgement.FAILS}
 
 
 def test_a_server_whose_wait_is_too_long_is_told_what_to_do() -> None:
@@ -54,5 +54,5 @@ def test_a_server_whose_wait_is_too_long_is_told_what_to_do() -> None:
 def test_what_only_warns_fails_nothing_by_being_absent() -> None:
     """Without a 405 there is no Allow to look at, and METH-405 is a SHOULD."""
     report = judged(MUTANTS["method-is-404"](), "METH-405", "METH-allow", "METH-envelope")
-    assert ends(report)["METH-allow"] is Outcome.WARNS
-    assert Outcome.FAILS not in (ends(report)[one] for one in ("METH-405", "METH-envelope"))
+    assert ends(report)["METH-allow"] is Judgement.WARNS
+    assert Judgement.FAILS not in (ends(report)[one] for one in ("METH-405", "METH-envelope"))

@@ -16,7 +16,7 @@ import pytest
 from click import Option
 
 from relace_contract.adapters.protocol import FEATURES, KINDS
-from relace_contract.client.command import verify_client
+from relace_contract.cli.verify_client import verify_client
 from relace_contract.requirements import requirements
 from tests.kit import clients_page, page
 from tests.kit.broken_clients import program

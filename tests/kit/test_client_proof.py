@@ -15,8 +15,9 @@ from relace_contract.adapters.in_process import InProcess
 from relace_contract.adapters.protocol import FEATURES
 from relace_contract.client import answers, case, model, retries, verify
 from relace_contract.client.catalogue import CHECKS
-from relace_contract.client.turn import Seen
-from relace_contract.finding import Outcome
+from relace_contract.client.conversation import Seen
+from relace_contract.client.options import ClientOptions
+from relace_contract.judgement import Judgement
 from relace_contract.requirements import requirements
 from relace_mock import RecordedRequest
 from tests.kit import client_proof
@@ -40,7 +41,7 @@ def test_a_broken_client_is_caught_by_every_check_that_names_it(name: str) -> No
 def test_nothing_is_found_in_the_reference(seed: int) -> None:
     report = judged_client(None, seed=seed)
     assert found(report) == {}
-    assert report.count(Outcome.HOLDS) == len(CLIENT)
+    assert report.count(Judgement.HOLDS) == len(CLIENT)
 
 
 def test_every_check_names_a_broken_client_and_every_one_is_named() -> None:
@@ -57,7 +58,9 @@ def test_a_client_that_never_sends_a_request_fails_every_check() -> None:
         return {"outcome": "ok", "embeddings": [[0.5]] * len(request["input"]), "total_tokens": 1}
 
     report = verify.verify(
-        verify.Wanted(way="python", client="silent"), lambda _: None, lambda: InProcess(pretends)
+        ClientOptions(way="python", client="silent"),
+        lambda _: None,
+        lambda: InProcess(pretends),
     )
     assert set(found(report)) == set(CLIENT)
     assert report.exit_code == 1

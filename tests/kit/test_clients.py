@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-from relace_contract.finding import Outcome
+from relace_contract.judgement import Judgement
 from tests.kit.clients import CLIENTS, EXAMPLES, RealClient
 
 
@@ -18,13 +18,13 @@ def test_a_real_client_fails_what_it_is_known_to_fail_and_nothing_else(client: R
         pytest.skip(f"needs {client.missing}")
     report = client.verified(examples=5)
     unexpected = [
-        (result.requirement.id, result.outcome.value, [one.problem for one in result.findings])
+        (result.requirement.id, result.judgement.value, [one.problem for one in result.breaches])
         for result in report.results
-        if result.outcome not in {Outcome.HOLDS, Outcome.KNOWN, Outcome.NOT_CLAIMED}
+        if result.judgement not in {Judgement.HOLDS, Judgement.KNOWN, Judgement.NOT_CLAIMED}
     ]
     assert unexpected == []
     if client.known is None:
-        assert report.count(Outcome.HOLDS) == len(report.results)
+        assert report.count(Judgement.HOLDS) == len(report.results)
 
 
 def test_every_known_failure_has_its_reason() -> None:

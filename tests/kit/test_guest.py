@@ -12,8 +12,8 @@ import pytest
 from click import Option
 
 import relace_mock
-from relace_contract.client.command import verify_client
-from relace_contract.command import verify_server
+from relace_contract.cli.verify_client import verify_client
+from relace_contract.cli.verify_server import verify_server
 from tests.kit.test_command import ENVIRONMENT, suite, verify
 
 REFERENCE = shlex.join([sys.executable, "-m", "relace_contract.adapters.examples.reference"])

@@ -72,7 +72,7 @@ def test_a_server_that_hangs_after_its_first_answer_is_given_up() -> None:
 def test_an_answer_without_end_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("relace_contract.server.subject._MOST", 100_000)
     report = judged(Reference(), "SIZE-many", "DUP")
-    assert {result.requirement.id for result in report.results if result.findings} == {"SIZE-many"}
+    assert {result.requirement.id for result in report.results if result.breaches} == {"SIZE-many"}
     assert "an answer of more than 100,000 bytes" in found(report)["SIZE-many"]
 
 
@@ -88,7 +88,7 @@ def test_a_closed_port_is_one_line() -> None:
 @pytest.mark.parametrize(
     ("url", "words"),
     [
-        ("127.0.0.1:8080/v1", "URL must be like http://127.0.0.1:8080/v1"),
+        ("127.0.0.1", "URL must be like http://127.0.0.1:8080/v1, not '127.0.0.1'"),
         ("http://127.0.0.1:8080/v1?a=b", "URL must end with its path, without ?, # or blanks"),
         ("http://127.0.0.1:8080/v1#a", "URL must end with its path, without ?, # or blanks"),
         ("http://127.0.0.1:8080/v1\x1b", "URL must end with its path, without ?, # or blanks"),
@@ -114,6 +114,11 @@ def test_a_bad_url_is_one_line(url: str, words: str) -> None:
 @pytest.mark.parametrize(
     ("url", "base"),
     [
+        ("127.0.0.1:8099/v1", "http://127.0.0.1:8099/v1"),
+        ("localhost:8080", "http://localhost:8080/v1"),
+        ("localhost/v1", "http://localhost/v1"),
+        ("my-host.example:80/a/", "http://my-host.example:80/a/v1"),
+        ("[::1]:8080", "http://[::1]:8080/v1"),
         ("http://127.0.0.1:8080", "http://127.0.0.1:8080/v1"),
         ("http://127.0.0.1:8080/", "http://127.0.0.1:8080/v1"),
         ("http://127.0.0.1:8080/v1", "http://127.0.0.1:8080/v1"),

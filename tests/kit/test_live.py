@@ -12,12 +12,13 @@ from typing import Any
 import pytest
 
 import relace_mock
-from relace_contract.finding import CannotRun, Outcome, Report
+from relace_contract.judgement import CannotRun, Judgement, Report
 from relace_contract.policy import Policy
 from relace_contract.requirements import requirements
-from relace_contract.server.exchange import Exchange, Request
+from relace_contract.server.options import ServerOptions
 from relace_contract.server.pace import Pace, wait_asked_for
-from relace_contract.server.verify import Wanted, verify
+from relace_contract.server.round_trip import Request, RoundTrip
+from relace_contract.server.verify import verify
 from tests.kit.judging import found, held
 from tests.kit.reference import KEY, Answer, Asked, Reference, Refused
 from tests.kit.running import running
@@ -71,7 +72,7 @@ def live(app: FreeTier, clock: Clock, **wanted: Any) -> tuple[Report, list[str]]
     said: list[str] = []
     pace = Pace(gap=1.0, patience=130.0, endurance=1800.0, sleep=clock.sleep, now=clock.now)
     with running(app) as url:
-        asked = Wanted(url=url, api_key=KEY, live=True, **wanted)
+        asked = ServerOptions(url=url, api_key=KEY, live=True, **wanted)
         return verify(asked, said.append, pace), said
 
 
@@ -80,9 +81,9 @@ def test_a_live_run_is_slow_frugal_and_finds_nothing_in_what_is_documented() -> 
     app = FreeTier(clock)
     report, said = live(app, clock)
     assert report.exit_code == 0
-    outcomes = {result.requirement.id: result.outcome for result in report.results}
-    assert outcomes["REACH-200"] is Outcome.HOLDS
-    assert outcomes["TOK-example"] is Outcome.INFORMS
+    outcomes = {result.requirement.id: result.judgement for result in report.results}
+    assert outcomes["REACH-200"] is Judgement.HOLDS
+    assert outcomes["TOK-example"] is Judgement.INFORMS
     # Our policies are not asked of the live service.
     labels = {requirements("server")[one].label for one in outcomes}
     assert labels == {"documented", "observed"}
@@ -130,7 +131,7 @@ def test_nothing_is_asked_twice() -> None:
 
 def test_nothing_is_found_in_the_mock_with_a_free_tier_of_three_requests_a_second() -> None:
     with relace_mock.running(rate_limit="3/1s") as server:
-        asked = Wanted(url=server.base_url, api_key=KEY, live=True, policy=Policy())
+        asked = ServerOptions(url=server.base_url, api_key=KEY, live=True, policy=Policy())
         report = verify(asked, lambda _: None, Pace(patience=130.0, endurance=60.0))
     assert found(report) == {}
     assert {"DTYPE-binary", "DET-same", "ENV-shape"} <= held(report)
@@ -144,7 +145,7 @@ def test_what_is_documented_and_not_kept_fails() -> None:
             return place + 1
 
     report, _ = live(Broken(clock), clock)
-    failed = [result.requirement.id for result in report.results if result.outcome.red]
+    failed = [result.requirement.id for result in report.results if result.judgement.red]
     assert failed == ["BIJ-indexes"]
 
 
@@ -166,13 +167,13 @@ def test_the_key_is_nowhere() -> None:
 
 def test_the_live_service_is_not_asked_without_a_key() -> None:
     with pytest.raises(CannotRun, match="needs a key: --api-key or RELACE_API_KEY"):
-        verify(Wanted(url="http://127.0.0.1:1/v1", live=True), lambda _: None)
+        verify(ServerOptions(url="http://127.0.0.1:1/v1", live=True), lambda _: None)
 
 
 def test_checks_that_cost_too_much_are_not_run_live() -> None:
     with pytest.raises(CannotRun, match="none of these checks is run against the live service"):
         verify(
-            Wanted(url="http://127.0.0.1:1/v1", api_key=KEY, live=True, only=("CONC",)),
+            ServerOptions(url="http://127.0.0.1:1/v1", api_key=KEY, live=True, only=("CONC",)),
             lambda _: None,
         )
 
@@ -197,5 +198,5 @@ def test_what_a_429_asks_for_is_read_in_every_form(
     headers: dict[str, str], seconds: float | None
 ) -> None:
     request = Request("POST", "http://h/v1", (), b"")
-    exchange = Exchange(request, 429, tuple(headers.items()))
-    assert wait_asked_for(exchange, 1767225600.0) == pytest.approx(seconds)
+    trip = RoundTrip(request, 429, tuple(headers.items()))
+    assert wait_asked_for(trip, 1767225600.0) == pytest.approx(seconds)

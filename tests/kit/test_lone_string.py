@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from relace_contract.finding import Outcome, Report
-from relace_contract.server.exchange import Exchange, Request
+from relace_contract.judgement import Judgement, Report
+from relace_contract.known_failures import KnownFailures
+from relace_contract.server.round_trip import Request, RoundTrip
 from relace_contract.server.schema import _judged
 from relace_contract.server.subject import JSON
 from tests.kit.judging import found, judged
@@ -24,10 +25,10 @@ async def _wrapped(self: Reference, body: dict[str, Any]) -> Any:
 ACCEPTS = without("input-string", taken=_wrapped)
 
 
-def noted(report: Report) -> tuple[Outcome, str]:
+def noted(report: Report) -> tuple[Judgement, str]:
     (result,) = (one for one in report.results if one.requirement.id == "NEG-input-string")
-    assert result.findings == ()
-    return result.outcome, result.note
+    assert result.breaches == ()
+    return result.judgement, result.note
 
 
 @pytest.mark.parametrize("seed", [1, 2])
@@ -43,14 +44,16 @@ def test_whether_it_is_accepted_or_refused_the_run_is_clean_and_says_which(
     assert report.exit_code == 0
     assert found(report) == {}
     outcome, note = noted(report)
-    assert outcome is Outcome.INFORMS
+    assert outcome is Judgement.INFORMS
     assert words in note
 
 
 def test_a_known_failure_of_either_does_not_go_stale() -> None:
     for app in (Reference, ACCEPTS):
-        report = judged(app(), "NEG-input-string", known=frozenset({"NEG-input-string"}))
-        assert noted(report)[0] is Outcome.INFORMS
+        report = judged(
+            app(), "NEG-input-string", known=KnownFailures(frozenset({"NEG-input-string"}))
+        )
+        assert noted(report)[0] is Judgement.INFORMS
         assert report.exit_code == 0
 
 
@@ -73,7 +76,7 @@ def test_any_other_answer_is_a_finding_that_informs(app: type[Reference], proble
     report = judged(app(), "NEG-input-string")
     assert problem in found(report)["NEG-input-string"]
     (result,) = (one for one in report.results if one.requirement.id == "NEG-input-string")
-    assert result.outcome is Outcome.INFORMS
+    assert result.judgement is Judgement.INFORMS
 
 
 @pytest.mark.parametrize("mutant", ["input-string-spelt", "input-string-fails"])
@@ -85,7 +88,7 @@ def answered(body: Any, status: int, results: int = 1) -> str | None:
     """What the kit says of this answer to a body that Schemathesis made up."""
     content: Any = {"results": [{}] * results} if status == 200 else {"error": "no"}
     request = Request("POST", "http://h/v1/code/embed", JSON, json.dumps(body).encode())
-    return _judged(Exchange(request, status, body=json.dumps(content).encode()))
+    return _judged(RoundTrip(request, status, body=json.dumps(content).encode()))
 
 
 @pytest.mark.parametrize("text", ["", "a", "two words", "\0", "é", "0" * 5000])

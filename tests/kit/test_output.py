@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 
 from relace_contract import reports
-from relace_contract.finding import Evidence, Finding, Outcome, Report, Result, not_run
-from relace_contract.reports.text import finding_lines, summary
+from relace_contract.judgement import Breach, Evidence, Judgement, Report, Result, not_run
+from relace_contract.reports.text import breach_lines, show
 from relace_contract.requirements import requirements
 from tests.kit.broken_clients import program
 from tests.kit.mutants import MUTANTS
@@ -215,12 +215,12 @@ EVERY = "".join(map(chr, [*range(0x300), 0x2028, 0xD800, 0xDFFF, 0xFFFE, 0xFFFF,
 def report_of(text: str) -> Report:
     """A report with a text wherever a foreign one can stand."""
     asked = requirements("server")
-    finding = Finding("NEG-nan", text, (Evidence(text, text, text),), text)
+    finding = Breach("NEG-nan", text, (Evidence(text, text, text),), text)
     results = (
-        Result(asked["NEG-nan"], Outcome.FAILS, (finding,)),
-        Result(asked["NEG-deep"], Outcome.WARNS, (finding,)),
-        Result(asked["RL-headers"], Outcome.NOT_CLAIMED, note=text),
-        Result(asked["NEG-input-string"], Outcome.INFORMS, note=text),
+        Result(asked["NEG-nan"], Judgement.FAILS, (finding,)),
+        Result(asked["NEG-deep"], Judgement.WARNS, (finding,)),
+        Result(asked["RL-headers"], Judgement.NOT_CLAIMED, note=text),
+        Result(asked["NEG-input-string"], Judgement.INFORMS, note=text),
     )
     return Report(text, 0, results, 1.0, (text,), incomplete=text)
 
@@ -236,10 +236,12 @@ def test_every_report_is_valid_whatever_text_is_in_it(tmp_path: Path) -> None:
     assert "\\ud800" in content["subject"] and "\x07" in content["subject"]
 
 
-def test_what_a_terminal_obeys_never_reaches_it() -> None:
+def test_what_a_terminal_obeys_never_reaches_it(capsys: pytest.CaptureFixture[str]) -> None:
     report = report_of(EVERY)
-    shown = [*summary(report), *(line for one in report.results for line in finding_lines(one))]
-    assert all(char.isprintable() or char == "\n" for char in "".join(shown))
+    show(report)
+    lines = [line for one in report.results for line in breach_lines(one)]
+    shown = capsys.readouterr().out + "".join(lines)
+    assert all(char.isprintable() or char == "\n" for char in shown)
 
 
 @pytest.mark.parametrize("kind", ["folder that is not there", "read-only", "full disk"])
@@ -329,7 +331,7 @@ def test_the_report_of_a_run_that_was_stopped_says_that_it_is_incomplete(
 
 def test_what_was_done_before_a_run_was_stopped_is_kept() -> None:
     asked = requirements("server")
-    done = Result(asked["BIJ-indexes"], Outcome.FAILS)
+    done = Result(asked["BIJ-indexes"], Judgement.FAILS)
     report = not_run("s", 0, [asked["BIJ-indexes"], asked["NEG-nan"]], "why", [done])
-    assert [one.outcome for one in report.results] == [Outcome.FAILS, Outcome.NOT_RUN]
+    assert [one.judgement for one in report.results] == [Judgement.FAILS, Judgement.NOT_RUN]
     assert report.exit_code == 2

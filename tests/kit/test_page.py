@@ -9,11 +9,12 @@ from typing import Any
 from click import Option
 
 from relace_contract import policy
-from relace_contract.command import verify_server
-from relace_contract.finding import Outcome
+from relace_contract.cli.verify_server import verify_server
+from relace_contract.judgement import Judgement
 from relace_contract.policy import Policy
 from relace_contract.requirements import requirements
-from relace_contract.server.verify import Wanted, verify
+from relace_contract.server.options import ServerOptions
+from relace_contract.server.verify import verify
 from tests.kit import page, proof
 from tests.kit.mutants import MUTANTS
 from tests.kit.running import running
@@ -50,24 +51,24 @@ def test_the_fake_of_the_page_has_the_mistakes_that_the_page_names() -> None:
     names: dict[str, Any] = {}
     exec(BLOCKS["python"], names)  # noqa: S102 - the example of the page
     with running(names["app"]) as url:
-        wanted = Wanted(url=url, policy=Policy(claims=frozenset()))
+        wanted = ServerOptions(url=url, policy=Policy(claims=frozenset()))
         report = verify(wanted, lambda _: None)
     assert report.exit_code == 1
     ended = {
-        outcome: {one.requirement.id for one in report.results if one.outcome is outcome}
-        for outcome in Outcome
+        outcome: {one.requirement.id for one in report.results if one.judgement is outcome}
+        for outcome in Judgement
     }
-    assert ended[Outcome.FAILS] == {
+    assert ended[Judgement.FAILS] == {
         *("ENV-shape", "NEG-input-object", "SCHEMA-coverage", "BIJ-indexes")
     }
-    assert ended[Outcome.WARNS] == {"METH-envelope"}
-    assert ended[Outcome.INFORMS] == {"TOK-example", "NEG-input-string"}
+    assert ended[Judgement.WARNS] == {"METH-envelope"}
+    assert ended[Judgement.INFORMS] == {"TOK-example", "NEG-input-string"}
     assert all(
         f"**{name}**" in TEXT for outcome in ended if outcome in _TOLD for name in ended[outcome]
     )
 
 
-_TOLD = {Outcome.FAILS, Outcome.WARNS, Outcome.INFORMS}
+_TOLD = {Judgement.FAILS, Judgement.WARNS, Judgement.INFORMS}
 
 
 def test_the_proof_is_of_these_mutants_and_these_checks() -> None:

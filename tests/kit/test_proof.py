@@ -11,7 +11,8 @@ import pytest
 
 import relace_mock
 from relace_contract.requirements import requirements
-from relace_contract.server.verify import Wanted, verify
+from relace_contract.server.options import ServerOptions
+from relace_contract.server.verify import verify
 from tests.kit.judging import found, held, judged
 from tests.kit.mutants import MUTANTS, change
 from tests.kit.reference import Reference
@@ -43,7 +44,7 @@ def test_nothing_is_found_in_the_reference_with_a_quota() -> None:
 
 def test_nothing_is_found_in_the_mock_with_a_quota() -> None:
     with relace_mock.running(rate_limit="100/1s") as server:
-        report = verify(Wanted(url=server.base_url, examples=5), lambda _: None)
+        report = verify(ServerOptions(url=server.base_url, examples=5), lambda _: None)
     assert found(report) == {}
     assert {"RL-headers", "RL-window"} <= held(report)
 
@@ -62,8 +63,8 @@ def test_nothing_is_found_in_the_mock_with_a_quota() -> None:
 def test_nothing_is_found_in_the_mock(settings: dict[str, object]) -> None:
     with relace_mock.running(**settings) as server:  # type: ignore[arg-type]
         known = "rlc-known" if "api_keys" in settings else None
-        wanted = Wanted(url=server.base_url, api_key=known, examples=5)
-        report = verify(wanted, lambda _: None)
+        options = ServerOptions(url=server.base_url, api_key=known, examples=5)
+        report = verify(options, lambda _: None)
     assert found(report) == {}
 
 
@@ -82,8 +83,8 @@ def test_findings_are_shrunk_and_repeat_under_the_same_seed(
     first, again = (
         judged(app(), *only, seed=3) for only in ([check], ["NEG-nan", check.partition("-")[0]])
     )
-    (finding,) = next(one.findings for one in first.results if one.findings)
-    (repeated,) = next(one.findings for one in again.results if one.requirement.id == check)
+    (finding,) = next(one.breaches for one in first.results if one.breaches)
+    (repeated,) = next(one.breaches for one in again.results if one.requirement.id == check)
     assert smallest in finding.problem
     assert finding.problem == repeated.problem
     sent = finding.evidence[0].sent.partition("\n\n")[2]

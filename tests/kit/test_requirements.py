@@ -12,7 +12,7 @@ from tests.kit.mutants import MUTANTS
 SERVER = requirements("server")
 # The families that a kit for this endpoint was asked to have.
 FLOOR = (
-    "REACH SCHEMA ENV AUTH PREC NEG BIJ DUP UNI DTYPE BIN DIM NORM DET PERM SPLIT TOK RL METH "
+    "REACH SCHEMA ENV CT AUTH PREC NEG BIJ DUP UNI DTYPE BIN DIM NORM DET PERM SPLIT TOK RL METH "
     "CONC UNK ACC SIZE KEEP"
 )
 
@@ -37,7 +37,7 @@ def test_every_check_names_a_mutant_and_every_mutant_is_named() -> None:
 
 
 def test_families_and_ids_select_checks_in_any_case() -> None:
-    assert select("server", ["BIJ", "neg-nan"]) == ["NEG-nan", "BIJ-indexes"]
+    assert select("server", ["BIJ", "neg-nan"]) == ["NEG-nan", "BIJ-indexes", "BIJ-count"]
     assert select("server", []) == list(SERVER)
     with pytest.raises(ValueError, match="no check is called 'NEG-07': the families are REACH"):
         select("server", ["NEG-07"])

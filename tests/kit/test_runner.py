@@ -11,15 +11,16 @@ import pytest
 from hypothesis import strategies
 
 from relace_contract import known_failures, policy, properties
-from relace_contract.finding import (
+from relace_contract.judgement import (
     Departure,
     Evidence,
+    Judgement,
     NotClaimed,
     NotExercised,
-    Outcome,
     Remark,
     Report,
 )
+from relace_contract.known_failures import KnownFailures
 from relace_contract.policy import Policy
 from relace_contract.requirements import Label, Level, Requirement
 from relace_contract.runner import Check, Terms, run
@@ -39,8 +40,8 @@ class Subject:
         noticed, self.passing = self.passing, []
         return noticed
 
-    def command(self, identity: str) -> str:
-        return f"verify --only {identity}"
+    def command(self, *identities: str) -> str:
+        return f"verify --only {' '.join(identities)}"
 
     def abandon(self, thread: threading.Thread) -> None:
         assert thread.is_alive()
@@ -72,8 +73,8 @@ def ran(
     )
 
 
-def outcomes(report: Report) -> list[Outcome]:
-    return [result.outcome for result in report.results]
+def outcomes(report: Report) -> list[Judgement]:
+    return [result.judgement for result in report.results]
 
 
 def test_a_must_fails_a_should_warns_and_a_may_informs() -> None:
@@ -82,27 +83,29 @@ def test_a_must_fails_a_should_warns_and_a_may_informs() -> None:
         requirement("A-2", level="SHOULD"),
         requirement("A-3", level="MAY"),
     ]
-    assert outcomes(ran(departs, *asked)) == [Outcome.FAILS, Outcome.WARNS, Outcome.INFORMS]
+    assert outcomes(ran(departs, *asked)) == [Judgement.FAILS, Judgement.WARNS, Judgement.INFORMS]
     strict = ran(departs, *asked, terms=Terms(strict=True))
-    assert outcomes(strict) == [Outcome.FAILS, Outcome.FAILS, Outcome.INFORMS]
-    assert outcomes(ran(holds, *asked)) == [Outcome.HOLDS] * 3
+    assert outcomes(strict) == [Judgement.FAILS, Judgement.FAILS, Judgement.INFORMS]
+    assert outcomes(ran(holds, *asked)) == [Judgement.HOLDS] * 3
 
 
-def test_a_should_that_could_not_be_seen_fails_and_a_may_informs() -> None:
+def test_a_should_that_could_not_be_seen_fails_the_run_and_a_may_informs() -> None:
     def unseen(_: Subject) -> None:
         raise NotExercised("no request arrived")
 
     asked = [requirement("A-2", level="SHOULD"), requirement("A-3", level="MAY")]
-    assert outcomes(ran(unseen, *asked)) == [Outcome.FAILS, Outcome.INFORMS]
+    report = ran(unseen, *asked)
+    assert outcomes(report) == [Judgement.UNSEEN, Judgement.INFORMS]
+    assert report.exit_code == 1
 
 
 def test_a_remark_informs_whatever_is_known_and_is_no_finding() -> None:
     def remark(_: Subject) -> None:
         raise Remark("it is blue")
 
-    terms = Terms(known=frozenset({"A-1"}), strict=True)
+    terms = Terms(known=KnownFailures(frozenset({"A-1"})), strict=True)
     (result,) = ran(remark, requirement("A-1"), terms=terms).results
-    assert (result.outcome, result.note, result.findings) == (Outcome.INFORMS, "it is blue", ())
+    assert (result.judgement, result.note, result.breaches) == (Judgement.INFORMS, "it is blue", ())
 
 
 def test_only_failures_make_the_exit_code_1() -> None:
@@ -114,16 +117,16 @@ def test_only_failures_make_the_exit_code_1() -> None:
 def test_in_live_mode_only_what_is_documented_fails() -> None:
     asked = [requirement("A-1"), requirement("A-2", "observed"), requirement("A-3", "policy")]
     live = ran(departs, *asked, terms=Terms(live=True))
-    assert outcomes(live) == [Outcome.FAILS, Outcome.INFORMS, Outcome.INFORMS]
+    assert outcomes(live) == [Judgement.FAILS, Judgement.INFORMS, Judgement.INFORMS]
 
 
 def test_a_known_failure_runs_and_goes_stale_loudly() -> None:
-    known = Terms(known=frozenset({"A-1"}))
+    known = Terms(known=KnownFailures(frozenset({"A-1"})))
     report = ran(departs, requirement("A-1"), terms=known)
-    assert outcomes(report) == [Outcome.KNOWN]
+    assert outcomes(report) == [Judgement.KNOWN]
     assert report.exit_code == 0
     stale = ran(holds, requirement("A-1"), terms=known)
-    assert outcomes(stale) == [Outcome.STALE]
+    assert outcomes(stale) == [Judgement.STALE]
     assert stale.exit_code == 1
 
 
@@ -131,7 +134,7 @@ def test_a_policy_that_is_not_claimed_is_not_asked() -> None:
     asked = [requirement("A-1", "policy"), requirement("A-2", "policy"), requirement("A-3")]
     terms = Terms(policy=Policy(claims=frozenset({"A-2"})))
     report = ran(departs, *asked, terms=terms)
-    assert outcomes(report) == [Outcome.NOT_CLAIMED, Outcome.FAILS, Outcome.FAILS]
+    assert outcomes(report) == [Judgement.NOT_CLAIMED, Judgement.FAILS, Judgement.FAILS]
     assert "a policy that this subject does not claim" in report.results[0].note
 
 
@@ -140,7 +143,7 @@ def test_a_check_may_find_that_it_is_not_claimed() -> None:
         raise NotClaimed("there is no quota")
 
     (result,) = ran(check, requirement("A-1")).results
-    assert (result.outcome, result.note) == (Outcome.NOT_CLAIMED, "there is no quota")
+    assert (result.judgement, result.note) == (Judgement.NOT_CLAIMED, "there is no quota")
 
 
 def test_what_is_noticed_in_passing_is_found_even_if_it_was_not_asked_for() -> None:
@@ -151,9 +154,9 @@ def test_what_is_noticed_in_passing_is_found_even_if_it_was_not_asked_for() -> N
 
     report = run(Subject(), {"A-1": check}, asked, Terms(), name="it", seed=0)
     first, second = report.results
-    assert (first.outcome, second.outcome) == (Outcome.HOLDS, Outcome.FAILS)
-    # The command is that of the check that brought it about.
-    assert second.findings[0].command == "verify --only A-1"
+    assert (first.judgement, second.judgement) == (Judgement.HOLDS, Judgement.FAILS)
+    # The command has its own check, and the one that brought it about.
+    assert second.breaches[0].command == "verify --only A-2 A-1"
 
 
 def test_an_error_of_a_check_is_red_and_says_where() -> None:
@@ -161,8 +164,8 @@ def test_an_error_of_a_check_is_red_and_says_where() -> None:
         raise KeyError("embedding")
 
     (result,) = ran(check, requirement("A-1")).results
-    assert result.outcome is Outcome.FAILS
-    assert "could not be exercised: KeyError in check" in result.findings[0].problem
+    assert result.judgement is Judgement.UNSEEN
+    assert "could not be exercised: KeyError in check" in result.breaches[0].problem
 
 
 def test_a_check_that_never_ends_is_red_and_abandoned() -> None:
@@ -179,8 +182,8 @@ def test_a_check_that_never_ends_is_red_and_abandoned() -> None:
         subject=subject,
     ).results
     over.set()
-    assert result.outcome is Outcome.FAILS
-    assert "more than 0.05 seconds" in result.findings[0].problem
+    assert result.judgement is Judgement.UNSEEN
+    assert "more than 0.05 seconds" in result.breaches[0].problem
     assert subject.abandoned == 1
 
 
@@ -195,15 +198,16 @@ def test_a_subject_that_stopped_answering_is_not_asked_for_ever() -> None:
 
     report = ran(check, *asked, subject=subject)
     assert len(tried) == 3
-    assert outcomes(report) == [Outcome.HOLDS] * 3 + [Outcome.FAILS] * 3
-    assert "stopped answering" in report.results[-1].findings[0].problem
+    assert outcomes(report) == [Judgement.HOLDS] * 3 + [Judgement.UNSEEN] * 3
+    assert "stopped answering" in report.results[-1].breaches[0].problem
 
 
 def test_known_failures_are_ids_and_families_with_reasons(tmp_path: Path) -> None:
     file = tmp_path / "known"
     file.write_text("# ours\nNEG-nan  # we read it\n\ntok\n", encoding="utf-8")
-    tokens = ["TOK-example", "TOK-grows", "TOK-integer", "TOK-present"]
-    assert sorted(known_failures.read(file, "server")) == ["NEG-nan", *tokens]
+    read = known_failures.read(file, "server")
+    assert (set(read.ids), set(read.families)) == ({"NEG-nan"}, {"TOK"})
+    assert read.reasons == {"NEG-nan": "we read it", "TOK": ""}
     file.write_text("\nNEG-nam\n", encoding="utf-8")
     with pytest.raises(ValueError, match="known:2: no check is called 'NEG-nam'"):
         known_failures.read(file, "server")

@@ -15,7 +15,7 @@ import pytest
 import trustme
 
 from relace_contract.client import trust
-from relace_contract.finding import CannotRun
+from relace_contract.judgement import CannotRun
 from relace_contract.server import tls
 from tests.conftest import Serve
 from tests.kit import test_client_command

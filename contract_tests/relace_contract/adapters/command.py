@@ -16,7 +16,8 @@ import orjson
 
 from relace_contract.adapters import protocol
 from relace_contract.adapters.process import Child, Flood, Silent
-from relace_contract.adapters.protocol import AdapterError, Call, Identity, Outcome, Said, cut
+from relace_contract.adapters.protocol import AdapterError, Call, Ending, Identity, Said
+from relace_contract.foreign_text import brief
 
 
 class Command:
@@ -28,6 +29,7 @@ class Command:
             raise AdapterError("the command is empty")
         self._features = list(features)
         self._child: Child | None = None
+        self.left: list[str] = []
 
     def start(self) -> Identity:
         """Look whether there is such a command."""
@@ -51,13 +53,14 @@ class Command:
             said = _understood(output, child.exit_code())
         except Silent:
             output = b""
-            said = Said(Outcome.HANG, message=f"it did not end within {limit:g} seconds")
+            said = Said(Ending.HANG, message=f"it did not end within {limit:g} seconds")
         except Flood:
             output = b""
-            said = Said(Outcome.BABBLE, message="its answer does not end")
+            said = Said(Ending.BABBLE, message="its answer does not end")
         finally:
             child.kill()
-        raw = output.decode(errors="replace") if said.outcome is not Outcome.OK else ""
+            self.left += child.left
+        raw = output.decode(errors="replace") if said.ending is not Ending.OK else ""
         return dataclasses.replace(
             said, raw=raw, errors=child.errors(), seconds=time.monotonic() - begun
         )
@@ -73,9 +76,9 @@ class Command:
 
 def _understood(output: bytes, code: int | None) -> Said:
     if not output.strip():
-        return Said(Outcome.CRASH, message=f"it printed nothing, and its exit code is {code}")
+        return Said(Ending.CRASH, message=f"it printed nothing, and its exit code is {code}")
     try:
         return protocol.understood(orjson.loads(output))
     except orjson.JSONDecodeError:
-        shown = cut(output[:2000].decode(errors="replace"))
-        return Said(Outcome.BABBLE, message=f"it must print one JSON object, and printed {shown}")
+        shown = brief(output[:2000].decode(errors="replace"))
+        return Said(Ending.BABBLE, message=f"it must print one JSON object, and printed {shown}")

@@ -21,18 +21,19 @@ from typing import Any
 
 from relace_contract.adapters import protocol
 from relace_contract.adapters.process import MANNERS
-from relace_contract.adapters.protocol import AdapterError, Call, Identity, Outcome, Said
+from relace_contract.adapters.protocol import AdapterError, Call, Ending, Identity, Said
 from relace_contract.adapters.stdio import START
 
-Client = Callable[..., Any]
+Handler = Callable[..., Any]
 
 
 class InProcess:
     """One callable, in a thread of its own with one event loop, so that it can keep both."""
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: Handler) -> None:
         self._client = client
         self._worker: _Worker | None = None
+        self.left: list[str] = []
 
     def start(self) -> Identity:
         """Ask the callable who it is."""
@@ -49,12 +50,12 @@ class InProcess:
         try:
             answer = self._ask(call.message(), limit)
             said = protocol.understood(answer)
-            raw = str(answer) if said.outcome is Outcome.ERROR else ""
+            raw = str(answer) if said.ending is Ending.ERROR else ""
         except queue.Empty:
             self.kill()
-            raw, said = "", Said(Outcome.HANG, message=f"it said nothing for {limit:g} seconds")
+            raw, said = "", Said(Ending.HANG, message=f"it said nothing for {limit:g} seconds")
         except _Raised as raised:
-            raw, said = str(raised), Said(Outcome.CRASH, message=str(raised))
+            raw, said = str(raised), Said(Ending.CRASH, message=str(raised))
         return dataclasses.replace(said, raw=raw, seconds=time.monotonic() - begun)
 
     def close(self) -> None:
@@ -86,10 +87,10 @@ class _Raised(Exception):  # noqa: N818 - the client's, not ours
 
 
 class _Worker:
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: Handler) -> None:
         self.tasks: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
         self.answers: queue.SimpleQueue[Any] = queue.SimpleQueue()
-        self._client: Client = client() if isinstance(client, type) else client
+        self._client: Handler = client() if isinstance(client, type) else client
         threading.Thread(target=self._work, name="client", daemon=True).start()
 
     def _work(self) -> None:
@@ -111,7 +112,7 @@ async def _awaited(answer: Any) -> Any:
     return await answer
 
 
-def load(name: str) -> Client:
+def load(name: str) -> Handler:
     """The callable that ``MODULE:NAME`` means, looked for in the current folder too.
 
     Raises ``AdapterError``.
@@ -127,5 +128,5 @@ def load(name: str) -> Client:
         raise AdapterError(f"cannot import {name}: {error}") from None
     if not callable(found):
         raise AdapterError(f"{name} is no callable")
-    client: Client = found
+    client: Handler = found
     return client

@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import IO
 
 from relace_contract.adapters.protocol import AdapterError
 
@@ -22,6 +23,10 @@ _WAITING = 64  # pieces that are read ahead; a child that floods is stopped by i
 _ERRORS = 20_000  # characters of standard error that are kept
 #: Seconds for a client to end by itself.
 MANNERS = 2.0
+#: Seconds without output, after which a client that has ended has said everything: a process that
+#: it left behind may hold the pipe for ever.
+DRAINED = 0.3
+_LOOK = 0.1  # seconds between two looks at whether a client has ended
 
 
 class Ended(Exception):  # noqa: N818 - not an error here
@@ -37,7 +42,10 @@ class Flood(Exception):  # noqa: N818 - as above
 
 
 class Child:
-    """One process, read by threads, so that nothing it does can block us."""
+    """One process, read by threads, so that nothing it does can block us.
+
+    ``left`` names the processes that survived it, once it was ended.
+    """
 
     def __init__(
         self,
@@ -59,10 +67,14 @@ class Child:
             raise AdapterError(f"cannot start {words[0]!r}: {error.strerror}") from None
         self._pieces: queue.Queue[bytes] = queue.Queue(_WAITING)
         self._read = bytearray()
+        assert self._popen.stdout is not None
         assert self._popen.stderr is not None
-        os.set_blocking(self._popen.stderr.fileno(), False)
+        for pipe in (self._popen.stdout, self._popen.stderr):
+            os.set_blocking(pipe.fileno(), False)
+        self.left: list[str] = []
         self._errors = ""
         self._closed = False
+        self._ended = threading.Event()
         self._lock = threading.Lock()
         self._threads = [
             threading.Thread(target=target, daemon=True)
@@ -127,26 +139,30 @@ class Child:
         self.kill()
 
     def kill(self) -> None:
-        """End it, and what it started."""
+        """End it, and its process group. What left the group is named, and not waited for."""
         with contextlib.suppress(OSError):
             if hasattr(os, "killpg"):
                 os.killpg(self._popen.pid, signal.SIGKILL)
             else:  # pragma: no cover - Windows
                 self._popen.kill()
         self._popen.wait()
-        while any(thread.is_alive() for thread in self._threads):
-            with contextlib.suppress(queue.Empty):  # a reader may wait for room
-                self._pieces.get(timeout=0.01)
+        if any(thread.is_alive() for thread in self._threads):
+            for thread in self._threads:  # each ends by itself where no one holds its pipe
+                thread.join(_LOOK)
+            if any(thread.is_alive() for thread in self._threads):
+                self.left = survivors([self._popen.stdout, self._popen.stderr])
+        self._ended.set()
+        for thread in self._threads:
+            thread.join()
+        self._take_errors()
+        self._closed = True
         for pipe in (self._popen.stdin, self._popen.stdout, self._popen.stderr):
             assert pipe is not None
             with contextlib.suppress(OSError):
                 pipe.close()
 
     def _more(self, deadline: float) -> None:
-        try:
-            piece = self._pieces.get(timeout=max(deadline - time.monotonic(), 0.001))
-        except queue.Empty:
-            raise Silent from None
+        piece = self._next(deadline)
         if not piece:
             self._pieces.put(b"")
             raise Ended
@@ -154,16 +170,37 @@ class Child:
         if len(self._read) > ANSWER_LIMIT:
             raise Flood
 
+    def _next(self, deadline: float) -> bytes:
+        """The next piece of output; empty at its end. Raises ``Silent``."""
+        over: float | None = None  # when a client that has ended must have said everything
+        while (now := time.monotonic()) < deadline:
+            if over is None and self._popen.poll() is not None:
+                over = now + DRAINED
+            with contextlib.suppress(queue.Empty):
+                return self._pieces.get(timeout=min(_LOOK, max(deadline - now, 0.001)))
+            if over is not None and time.monotonic() > over:
+                return b""
+        raise Silent
+
     def _read_output(self) -> None:
         assert self._popen.stdout is not None
-        while piece := os.read(self._popen.stdout.fileno(), _PIECE):
-            self._pieces.put(piece)
-        self._pieces.put(b"")
+        piece = b"-"
+        while piece and not self._ended.is_set():
+            select.select([self._popen.stdout], [], [], _LOOK)
+            with contextlib.suppress(BlockingIOError):
+                piece = os.read(self._popen.stdout.fileno(), _PIECE)
+                self._hand_over(piece)
+
+    def _hand_over(self, piece: bytes) -> None:
+        while not self._ended.is_set():
+            with contextlib.suppress(queue.Full):
+                self._pieces.put(piece, timeout=_LOOK)
+                break
 
     def _read_errors(self) -> None:
         assert self._popen.stderr is not None
-        while not self._closed:
-            select.select([self._popen.stderr], [], [], 1.0)
+        while not self._closed and not self._ended.is_set():
+            select.select([self._popen.stderr], [], [], _LOOK)
             self._take_errors()
 
     def _take_errors(self) -> None:
@@ -174,3 +211,18 @@ class Child:
                 piece = os.read(self._popen.stderr.fileno(), _PIECE)
                 self._errors = (self._errors + piece.decode(errors="replace"))[-_ERRORS:]
                 self._closed = not piece
+
+
+def survivors(pipes: Sequence[IO[bytes] | None]) -> list[str]:
+    """Name the other processes that hold one of these pipes, where the system tells (Linux)."""
+    wanted = {f"pipe:[{os.fstat(pipe.fileno()).st_ino}]" for pipe in pipes if pipe is not None}
+    found: list[str] = []
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):  # it is gone, or not ours to look at
+            if any(str(held.readlink()) in wanted for held in (process / "fd").iterdir()):
+                name = (process / "comm").read_text(encoding="utf-8", errors="replace").strip()
+                status = (process / "status").read_text(encoding="utf-8", errors="replace")
+                # A child of ours is one that is just being started, with copies of all pipes.
+                ours = f"\nPPid:\t{os.getpid()}\n" in status or int(process.name) == os.getpid()
+                found += [] if ours else [f"{name} (process {process.name})"]
+    return found

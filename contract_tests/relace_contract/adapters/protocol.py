@@ -16,6 +16,8 @@ import enum
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from relace_contract.foreign_text import brief, cut
+
 PROTOCOL = 1
 #: What a client may say that it can do; what it does not claim is not asked of it.
 FEATURES = ("retry", "retry_after", "timeout", "batch", "binary", "rate_limit")
@@ -31,14 +33,14 @@ KINDS = (
     "invalid_argument",
     "other",
 )
-_SHOWN = 300  # characters of what a client said
+_NAME = 100  # characters of a client's name that are kept
 
 
 class AdapterError(Exception):
     """There is no client to drive: it does not start, or not in the way of the protocol."""
 
 
-class Outcome(enum.Enum):
+class Ending(enum.Enum):
     """How a call ended. The last three are an adapter's judgement, not the client's word."""
 
     OK = "ok"
@@ -95,7 +97,7 @@ class Identity:
 class Said:
     """What came of a call. ``raw`` is what the adapter printed, ``errors`` its stderr."""
 
-    outcome: Outcome
+    ending: Ending
     embeddings: list[list[Any]] = field(default_factory=list)
     total_tokens: int | None = None
     kind: str = ""
@@ -107,20 +109,25 @@ class Said:
     seconds: float = 0.0
 
     def __str__(self) -> str:
-        match self.outcome:
-            case Outcome.OK:
+        match self.ending:
+            case Ending.OK:
                 sizes = ", ".join(str(len(vector)) for vector in self.embeddings[:8])
                 more = ", …" if len(self.embeddings) > 8 else ""
                 return f"ok, {len(self.embeddings)} vectors ({sizes}{more}), {self.total_tokens} tokens"
-            case Outcome.ERROR:
+            case Ending.ERROR:
                 status = f", status {self.status}" if self.status else ""
-                return f"error, {self.kind}{status}: {cut(self.message)}"
+                return f"error, {self.kind}{status}: {brief(self.message)}"
             case _:
-                return f"{self.outcome.value}: {cut(self.message)}"
+                return f"{self.ending.value}: {brief(self.message)}"
 
 
 class Adapter(Protocol):
-    """Drives one client. Used by one thread at a time; another may ``kill`` it."""
+    """Drives one client. Used by one thread at a time; another may ``kill`` it.
+
+    ``left`` names processes that the client started and that outlived it.
+    """
+
+    left: list[str]
 
     def start(self) -> Identity:
         """Make it ready. Raises ``AdapterError``."""
@@ -150,7 +157,7 @@ def identity(content: Any) -> Identity:
     if not isinstance(content, dict) or not isinstance(content.get("client"), str):
         raise AdapterError(
             'it must answer "start" with {"client": "name", "features": […]}, '
-            f"not {cut(str(content))}"
+            f"not {brief(str(content))}"
         )
     features = content.get("features", [])
     if not isinstance(features, list) or not all(isinstance(one, str) for one in features):
@@ -158,10 +165,13 @@ def identity(content: Any) -> Identity:
     for one in features:
         if one not in FEATURES:
             raise AdapterError(f"{one!r} is no feature: there are {', '.join(FEATURES)}")
+    client, version, language = (
+        cut(str(content.get(name, "")), _NAME) for name in ("client", "version", "language")
+    )
     return Identity(
-        content["client"],
-        str(content.get("version", "")),
-        str(content.get("language", "")),
+        client,
+        version,
+        language,
         frozenset(features),
     )
 
@@ -170,12 +180,12 @@ def understood(content: Any) -> Said:
     """The answer to ``embed``; ``BABBLE`` for what the protocol does not know."""
     problem = _problem(content)
     if problem:
-        return Said(Outcome.BABBLE, message=f"{problem}: {cut(str(content))}")
+        return Said(Ending.BABBLE, message=f"{problem}: {brief(str(content))}")
     if content["outcome"] == "ok":
-        return Said(Outcome.OK, content["embeddings"], content.get("total_tokens"))
+        return Said(Ending.OK, content["embeddings"], content.get("total_tokens"))
     limits = content.get("rate_limit")
     return Said(
-        Outcome.ERROR,
+        Ending.ERROR,
         kind=content["kind"],
         status=content.get("status"),
         message=str(content.get("message") or ""),
@@ -202,15 +212,3 @@ def _is_count(value: Any) -> bool:
     # A client in JavaScript may write a large integer as 9.007e15.
     whole = isinstance(value, float) and value.is_integer()
     return value is None or whole or (isinstance(value, int) and not isinstance(value, bool))
-
-
-def cut(text: str) -> str:
-    """Text as a line of a report has it."""
-    shown = " ".join(text.split())
-    return shown if len(shown) <= _SHOWN else shown[:_SHOWN] + "…"
-
-
-def cut_front(text: str) -> str:
-    """The end of a text, in a line: what a program says before it dies ends with the reason."""
-    shown = " ".join(text.split())
-    return shown if len(shown) <= _SHOWN else "…" + shown[-_SHOWN:]

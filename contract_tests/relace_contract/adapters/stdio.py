@@ -16,15 +16,8 @@ import orjson
 
 from relace_contract.adapters import protocol
 from relace_contract.adapters.process import Child, Ended, Flood, Silent
-from relace_contract.adapters.protocol import (
-    AdapterError,
-    Call,
-    Identity,
-    Outcome,
-    Said,
-    cut,
-    cut_front,
-)
+from relace_contract.adapters.protocol import AdapterError, Call, Ending, Identity, Said
+from relace_contract.foreign_text import brief, brief_end
 
 #: Seconds that a client may take to start.
 START = 30.0
@@ -39,6 +32,7 @@ class Stdio:
         if not self._words:
             raise AdapterError("the command is empty")
         self._child: Child | None = None
+        self.left: list[str] = []
         self._seq = 0
 
     def start(self) -> Identity:
@@ -55,7 +49,7 @@ class Stdio:
             errors = self._child.errors()
             self.kill()
             raise AdapterError(
-                f"{wrong.said.message}{': ' + cut_front(errors) if errors else ''}"
+                f"{wrong.said.message}{': ' + brief_end(errors) if errors else ''}"
             ) from None
 
     def embed(self, call: Call, limit: float) -> Said:
@@ -64,7 +58,7 @@ class Stdio:
             try:
                 self.start()
             except AdapterError as error:
-                return Said(Outcome.CRASH, message=f"it did not start again: {error}")
+                return Said(Ending.CRASH, message=f"it did not start again: {error}")
         assert self._child is not None
         child, begun = self._child, time.monotonic()
         try:
@@ -72,11 +66,11 @@ class Stdio:
             said = protocol.understood(answer)
         except _Misbehaviour as wrong:
             answer, said = None, wrong.said
-        raw = orjson.dumps(answer).decode() if said.outcome is Outcome.ERROR else ""
+        raw = orjson.dumps(answer).decode() if said.ending is Ending.ERROR else ""
         said = dataclasses.replace(
             said, raw=raw, errors=child.errors(), seconds=time.monotonic() - begun
         )
-        if said.outcome not in {Outcome.OK, Outcome.ERROR}:
+        if said.ending not in {Ending.OK, Ending.ERROR}:
             self.kill()
         return said
 
@@ -86,12 +80,14 @@ class Stdio:
         if child is not None:
             child.send(orjson.dumps({"seq": self._seq + 1, **protocol.stop_message()}) + b"\n")
             child.close()
+            self.left += child.left
 
     def kill(self) -> None:
         """End the process at once."""
         child, self._child = self._child, None
         if child is not None:
             child.kill()
+            self.left += child.left
 
     def _exchange(self, message: dict[str, Any], limit: float) -> dict[str, Any]:
         child = self._child
@@ -103,13 +99,13 @@ class Stdio:
         try:
             line = child.line(time.monotonic() + limit)
         except Silent:
-            raise _Misbehaviour(Outcome.HANG, f"it said nothing for {limit:g} seconds") from None
+            raise _Misbehaviour(Ending.HANG, f"it said nothing for {limit:g} seconds") from None
         except Flood:
-            raise _Misbehaviour(Outcome.BABBLE, "its answer does not end") from None
+            raise _Misbehaviour(Ending.BABBLE, "its answer does not end") from None
         except Ended:
             code = child.exit_code()
             how = "closed its standard output" if code is None else f"ended with exit code {code}"
-            raise _Misbehaviour(Outcome.CRASH, f"it {how} instead of answering") from None
+            raise _Misbehaviour(Ending.CRASH, f"it {how} instead of answering") from None
         try:
             answer = orjson.loads(line)
         except orjson.JSONDecodeError:
@@ -120,10 +116,10 @@ class Stdio:
 
 
 class _Misbehaviour(Exception):  # noqa: N818 - the client's, not ours
-    def __init__(self, outcome: Outcome, message: str) -> None:
+    def __init__(self, ending: Ending, message: str) -> None:
         super().__init__(message)
-        self.said = Said(outcome, message=message)
+        self.said = Said(ending, message=message)
 
 
 def _babbled(what: str, line: bytes) -> _Misbehaviour:
-    return _Misbehaviour(Outcome.BABBLE, f"{what} {cut(line[:2000].decode(errors='replace'))}")
+    return _Misbehaviour(Ending.BABBLE, f"{what} {brief(line[:2000].decode(errors='replace'))}")

@@ -9,12 +9,15 @@ import json
 from typing import Any
 from urllib.parse import urlsplit
 
-Step = dict[str, Any]
+#: A step of a scenario, as JSON has it.
+StepJson = dict[str, Any]
 
 
-def status(code: int, message: str | None = None, *, times: Any = "forever", **fields: str) -> Step:
+def status(
+    code: int, message: str | None = None, *, times: Any = "forever", **fields: str
+) -> StepJson:
     """An error in the documented form; ``fields`` are headers, ``_`` for each dash."""
-    step: Step = {"status": code, "times": times}
+    step: StepJson = {"status": code, "times": times}
     if message is not None:
         step["body"] = {"error": message}
     if fields:
@@ -22,20 +25,20 @@ def status(code: int, message: str | None = None, *, times: Any = "forever", **f
     return step
 
 
-def text(content: str | bytes, media_type: str = "application/json", code: int = 200) -> Step:
+def text(content: str | bytes, media_type: str = "application/json", code: int = 200) -> StepJson:
     """Any body, to the byte, for ever."""
-    raw = content.encode() if isinstance(content, str) else content
-    headers = {"Content-Type": media_type}
-    encoded = base64.b64encode(raw).decode()
-    return {"status": code, "body_base64": encoded, "headers": headers, "times": "forever"}
+    step: StepJson = {"status": code, "headers": {"Content-Type": media_type}, "times": "forever"}
+    if isinstance(content, str):
+        return {**step, "body_text": content}
+    return {**step, "body_base64": base64.b64encode(content).decode()}
 
 
-def fault(name: str, *, times: Any = "forever", **measure: Any) -> Step:
+def fault(name: str, *, times: Any = "forever", **measure: Any) -> StepJson:
     """A fault of the transport."""
     return {"fault": name, "times": times, **measure}
 
 
-def lie(*mutations: str) -> Step:
+def lie(*mutations: str) -> StepJson:
     """A 200 that the mock falsifies."""
     return {"mutate": list(mutations), "times": "forever"}
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from relace_contract.client.answers import status
 from relace_contract.client.case import Case
-from relace_contract.finding import NotExercised
+from relace_contract.judgement import NotExercised
 
 TEXTS = tuple(f"text number {place}" for place in range(10))
 BATCH = 4
@@ -15,14 +15,14 @@ def sizes(case: Case) -> None:
     case.needs("batch")
     for count in (1, BATCH, BATCH + 1, len(TEXTS)):
         texts = TEXTS[:count]
-        turn = case.play(texts, max_batch=BATCH)
-        batches = [seen.texts for seen in turn.requests]
+        talk = case.play(texts, max_batch=BATCH)
+        batches = [seen.texts for seen in talk.requests]
         if any(len(batch) > BATCH for batch in batches):
-            raise turn.departs(f"a request must have {BATCH} texts at most")
+            raise talk.departs(f"a request must have {BATCH} texts at most")
         batches.sort(key=lambda batch: texts.index(batch[0]) if batch and batch[0] in texts else -1)
         if [text for batch in batches for text in batch] != list(texts):
-            raise turn.departs("all requests together must have the texts, each once, in order")
-        turn.gives(case.true(texts)[0])
+            raise talk.departs("all requests together must have the texts, each once, in order")
+        talk.gives(case.true(texts)[0])
 
 
 def order(case: Case) -> None:
@@ -30,17 +30,17 @@ def order(case: Case) -> None:
     case.needs("batch")
     late = {"input_contains": TEXTS[0]}
     rules = [{"when": late, "steps": [{"normal": True, "delay": "400ms", "times": "forever"}]}]
-    turn = case.story(TEXTS, {"rules": rules}, max_batch=BATCH)
-    if len(turn.requests) < 2:
-        raise NotExercised("10 texts came in one request", turn.evidence())
-    turn.gives(case.true(TEXTS)[0])
+    talk = case.story(TEXTS, {"rules": rules}, max_batch=BATCH)
+    if len(talk.requests) < 2:
+        raise NotExercised("10 texts came in one request", talk.evidence())
+    talk.gives(case.true(TEXTS)[0])
 
 
 def usage(case: Case) -> None:
     """BAT-03."""
     case.needs("batch")
-    turn = case.play(TEXTS, max_batch=BATCH)
-    turn.gives(*case.true(TEXTS))
+    talk = case.play(TEXTS, max_batch=BATCH)
+    talk.gives(*case.true(TEXTS))
 
 
 def failure(case: Case) -> None:
@@ -48,15 +48,15 @@ def failure(case: Case) -> None:
     case.needs("batch")
     for place in (0, 5, len(TEXTS) - 1):
         rules = [{"when": {"input_contains": TEXTS[place]}, "steps": [status(400, "not this one")]}]
-        turn = case.story(TEXTS, {"rules": rules}, max_batch=BATCH)
-        turn.fails()
+        talk = case.story(TEXTS, {"rules": rules}, max_batch=BATCH)
+        talk.fails()
 
 
 def nothing(case: Case) -> None:
     """BAT-05: after a call that shows that the client asks at all."""
     case.play(TEXTS[:1]).gives(case.true(TEXTS[:1])[0])
-    turn = case.play(())
-    if turn.said.outcome.value == "ok":
-        turn.gives([])
+    talk = case.play(())
+    if talk.said.ending.value == "ok":
+        talk.gives([])
     else:
-        turn.fails("invalid_argument")
+        talk.fails("invalid_argument")

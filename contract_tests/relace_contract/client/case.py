@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import base64
 import contextlib
 import hashlib
 import json
-import re
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -14,23 +12,23 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from relace_contract.adapters.protocol import Adapter, Call, Identity, Outcome, Said
-from relace_contract.client.answers import truth
+from relace_contract.adapters.protocol import Adapter, Call, Ending, Identity, Said
+from relace_contract.client.answers import StepJson, truth
+from relace_contract.client.conversation import Conversation, Seen
 from relace_contract.client.origin import Origin
-from relace_contract.client.turn import Seen, Turn
-from relace_contract.finding import CannotRun, Departure, NotClaimed, NotExercised
+from relace_contract.judgement import CannotRun, Departure, NotClaimed, NotExercised
 from relace_mock import RecordedRequest, RunningServer
 
 #: Dimensions of the mock's vectors: few, as nothing here depends on their number.
 DIMENSIONS = 32
+#: How the note of a check begins that the client does not claim.
+UNCLAIMED = "the client does not claim"
 #: Seconds that a call may take, if the check does not say.
 _LIMIT = 10.0
-Step = dict[str, Any]
-_BODY = re.compile(r'(?<="body_base64": )"([^"]*)"')
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
+class Setup:
     """What all checks of a run have in common. ``command`` is the run as it was asked for."""
 
     server: RunningServer
@@ -46,9 +44,9 @@ class Case:
     """
 
     def __init__(
-        self, identity: str, settings: Settings, client: Identity, adapter: Callable[[], Adapter]
+        self, identity: str, setup: Setup, client: Identity, adapter: Callable[[], Adapter]
     ) -> None:
-        self.settings = settings
+        self.setup = setup
         self._identity = identity
         self._client = client
         self._take = adapter
@@ -73,9 +71,10 @@ class Case:
         noticed, self._noticed = self._noticed, []
         return noticed
 
-    def command(self, identity: str) -> str:
-        """The command that runs one check again."""
-        return f"{self.settings.command} --only {identity} --seed {self.settings.seed}"
+    def command(self, *identities: str) -> str:
+        """The command that runs these checks again."""
+        only = " ".join(f"--only {one}" for one in identities)
+        return f"{self.setup.command} {only} --seed {self.setup.seed}"
 
     def abandon(self, thread: threading.Thread) -> None:  # noqa: ARG002 - there is one only
         """End the client under a check that took too long."""
@@ -92,7 +91,7 @@ class Case:
     def needs(self, feature: str) -> None:
         """End the check if the client does not claim a feature."""
         if not self.claims(feature):
-            raise NotClaimed(f"the client does not claim {feature!r}")
+            raise NotClaimed(f"{UNCLAIMED} {feature!r}")
 
     @property
     def called(self) -> bool:
@@ -114,48 +113,60 @@ class Case:
     def key(self) -> str:
         """A key that no other call has; the same in every run with this seed."""
         self._calls += 1
-        words = f"{self._identity}/{self.settings.seed}/{self._calls}"
+        words = f"{self._identity}/{self.setup.seed}/{self._calls}"
         return "rlc-" + hashlib.sha256(words.encode()).hexdigest()[:32]
 
-    def play(self, texts: Sequence[str], *steps: Step, **wanted: Any) -> Turn:
+    def play(self, texts: Sequence[str], *steps: StepJson, **wanted: Any) -> Conversation:
         """Make a call while the mock plays ``steps``; then, and without any, it serves.
 
         ``wanted`` are fields of ``Call``, ``limit``, and ``base_url`` to alter the mock's.
         """
         return self.story(texts, {"steps": list(steps)} if steps else None, **wanted)
 
-    def story(self, texts: Sequence[str], scenario: dict[str, Any] | None, **wanted: Any) -> Turn:
+    def story(
+        self, texts: Sequence[str], scenario: dict[str, Any] | None, **wanted: Any
+    ) -> Conversation:
         """Make a call while the mock plays a whole scenario."""
         return self.series([(texts, wanted)], scenario)[0]
 
     def series(
         self, calls: Sequence[tuple[Sequence[str], dict[str, Any]]], scenario: Any
-    ) -> list[Turn]:
+    ) -> list[Conversation]:
         """Make several calls with one key, while the mock plays one scenario."""
-        mock = self.settings.server.control(self.key())
+        mock = self.setup.server.control(self.key())
         if scenario is not None:
-            mock.play({"name": "check", **scenario})
-        turns: list[Turn] = []
+            scenario = {"name": self._identity.lower(), **scenario}
+            mock.play(scenario)
+        talks: list[Conversation] = []
         before = 0
         for texts, wanted in calls:
             fields = {"base_url": mock.base_url, **wanted}
-            turn = self._call(texts, mock.api_key, _told(scenario), fields)
+            talk = self._call(texts, mock.api_key, "normally", _as_file(scenario), fields)
             seen = tuple(map(_seen, mock.requests))
             # That a later call did not arrive may be just what a check is about.
-            turns.append(self._judged(replace(turn, requests=seen[before:]), arrives=not turns))
+            talks.append(self._judged(replace(talk, requests=seen[before:]), arrives=not talks))
             before = len(seen)
-        return turns
+        return talks
 
-    def ask(self, texts: Sequence[str], origin: Origin, **wanted: Any) -> Turn:
+    def ask(self, texts: Sequence[str], origin: Origin, **wanted: Any) -> Conversation:
         """Make a call to a server of the kit's own."""
-        turn = self._call(texts, self.key(), str(origin), {"base_url": origin.base_url, **wanted})
-        return self._judged(replace(turn, requests=origin.requests))
+        talk = self._call(
+            texts, self.key(), str(origin), "", {"base_url": origin.base_url, **wanted}
+        )
+        return self._judged(replace(talk, requests=origin.requests))
 
     def true(self, texts: Sequence[str], dtype: str = "float") -> tuple[list[list[float]], int]:
         """What the mock answers about texts: vectors and tokens."""
-        return truth(self.settings.server.base_url, tuple(texts), dtype)
+        return truth(self.setup.server.base_url, tuple(texts), dtype)
 
-    def _call(self, texts: Sequence[str], key: str, played: str, wanted: dict[str, Any]) -> Turn:
+    def _call(
+        self,
+        texts: Sequence[str],
+        key: str,
+        answers: str,
+        scenario: str,
+        wanted: dict[str, Any],
+    ) -> Conversation:
         if self._abandoned:
             raise CannotRun("this check was given up")
         limit = wanted.pop("limit", _LIMIT)
@@ -164,22 +175,23 @@ class Case:
             self._adapter = self._take()
         began = time.time()
         said = self._adapter.embed(call, limit)
-        turn = Turn(call, played, began, _without_key(said, key), ())
+        told = _without_key(said, key)
+        talk = Conversation(call, answers, scenario, began, time.time(), told, ())
         for where, text in (("what it says", said.raw), ("its standard error", said.errors)):
             if key in text:
-                self._noticed.append(("REQ-08", turn.departs(f"the API key is in {where}")))
-        return turn
+                self._noticed.append(("REQ-08", talk.departs(f"the API key is in {where}")))
+        return talk
 
-    def _judged(self, turn: Turn, *, arrives: bool = True) -> Turn:
-        """A turn, if the client did its part in it."""
-        said = turn.said
-        self.silent = said.outcome is Outcome.HANG
-        if said.outcome not in {Outcome.OK, Outcome.ERROR}:
+    def _judged(self, talk: Conversation, *, arrives: bool = True) -> Conversation:
+        """A talk, if the client did its part in it."""
+        said = talk.said
+        self.silent = said.ending is Ending.HANG
+        if said.ending not in {Ending.OK, Ending.ERROR}:
             told = f"; on standard error: {said.errors[-300:]}" if said.errors else ""
-            raise turn.departs(f"{said.outcome.value}: {said.message}{told}")
-        if arrives and turn.call.input and not turn.requests:
-            raise NotExercised("no request with this key arrived", turn.evidence())
-        return turn
+            raise talk.departs(f"{said.ending.value}: {said.message}{told}")
+        if arrives and talk.call.input and not talk.requests:
+            raise NotExercised("no request with this key arrived", talk.evidence())
+        return talk
 
 
 def _without_key(said: Said, key: str) -> Said:
@@ -191,13 +203,13 @@ def _without_key(said: Said, key: str) -> Said:
     )
 
 
-def _told(scenario: dict[str, Any] | None) -> str:
+def _as_file(scenario: dict[str, Any] | None) -> str:
+    """A scenario as a file that the mock reads: JSON, which is YAML."""
     if scenario is None:
-        return "normal service"
-    return _BODY.sub(
-        lambda match: repr(base64.b64decode(match[1]).decode(errors="backslashreplace")),
-        json.dumps(scenario),
-    )
+        return ""
+    text = json.dumps(scenario, ensure_ascii=False)
+    # Escaped as JSON does it, as what a report escapes later is no JSON any more.
+    return "".join(char if char.isprintable() else json.dumps(char)[1:-1] for char in text)
 
 
 def _seen(entry: RecordedRequest) -> Seen:

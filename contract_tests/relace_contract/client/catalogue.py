@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
 from relace_contract.client import (
     batching,
@@ -14,10 +14,8 @@ from relace_contract.client import (
     transport,
 )
 from relace_contract.client.case import Case
-from relace_contract.requirements import select
 
-Check = Callable[[Case], None]
-CHECKS: dict[str, Check] = {
+CHECKS: dict[str, Callable[[Case], None]] = {
     "RET-10": retries.backoff,
     "RET-11": retries.any_script,
     "RET-07": retries.odd_waits,
@@ -78,9 +76,3 @@ CHECKS: dict[str, Check] = {
     "BAT-04": batching.failure,
     "BAT-05": batching.nothing,
 }
-
-
-def chosen(wanted: Iterable[str]) -> dict[str, Check]:
-    """The checks that families and ids name, all if none does, in the order of running."""
-    selected = set(select("client", wanted))
-    return {identity: check for identity, check in CHECKS.items() if identity in selected}

@@ -40,8 +40,8 @@ def typed(code: int) -> Callable[[Case], None]:
 
     def check(case: Case) -> None:
         for message in (None, f"refused, reference {code}-7f3a"):
-            turn = case.play(TEXTS, status(code, message))
-            turn.fails(KINDS[code], status=code, says=message or "")
+            talk = case.play(TEXTS, status(code, message))
+            talk.fails(KINDS[code], status=code, says=message or "")
 
     return check
 
@@ -49,23 +49,23 @@ def typed(code: int) -> Callable[[Case], None]:
 def not_empty(case: Case) -> None:
     """ERR-06."""
     for message in ("API key not found", "Bad Request: Route not found", ""):
-        turn = case.play(TEXTS, status(404, message))
-        turn.fails()
+        talk = case.play(TEXTS, status(404, message))
+        talk.fails()
 
 
 def odd_bodies(case: Case) -> None:
     """ERR-07."""
     for code, kind in KINDS.items():
         for body, media_type in ODD_BODIES:
-            turn = case.play(TEXTS, text(body, media_type, code))
-            turn.fails(kind, status=code)
+            talk = case.play(TEXTS, text(body, media_type, code))
+            talk.fails(kind, status=code)
 
 
 def classes(case: Case) -> None:
     """ERR-08."""
     for code, kinds in CLASSES.items():
-        turn = case.play(TEXTS, status(code, "no"))
-        turn.fails(*kinds, status=code)
+        talk = case.play(TEXTS, status(code, "no"))
+        talk.fails(*kinds, status=code)
 
 
 def limits(case: Case) -> None:
@@ -73,8 +73,8 @@ def limits(case: Case) -> None:
     case.needs("rate_limit")
     true = {"limit": "3", "remaining": "0", "reset": "1893456000"}
     fields = {f"X_RateLimit_{name.title()}": value for name, value in true.items()}
-    turn = case.play(TEXTS, status(429, **fields))
-    turn.fails("rate_limit", status=429)
-    found = {name: str(value) for name, value in turn.said.rate_limit.items() if value is not None}
+    talk = case.play(TEXTS, status(429, **fields))
+    talk.fails("rate_limit", status=429)
+    found = {name: str(value) for name, value in talk.said.rate_limit.items() if value is not None}
     if found != true:
-        raise turn.departs(f"it must say rate_limit {true}, not {found}")
+        raise talk.departs(f"it must say rate_limit {true}, not {found}")

@@ -24,7 +24,7 @@ def for_all(case: Case, kind: str, judge: Callable[[Any], None]) -> None:
     """Call ``judge`` with made-up values; raise its ``Departure`` for the smallest."""
     # Hypothesis is for one thread at a time: it moves the recursion limit of the process.
     with case.turn_on(_ALONE):
-        holds_for(case.settings, _strategy(kind), judge)
+        holds_for(case.setup, _strategy(kind), judge)
 
 
 @functools.cache

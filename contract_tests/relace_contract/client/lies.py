@@ -8,7 +8,7 @@ from typing import Any
 from relace_contract.client.answers import content, lie, status, text
 from relace_contract.client.case import Case
 from relace_contract.client.origin import Origin, answer
-from relace_contract.finding import Departure, NotExercised
+from relace_contract.judgement import Departure, NotExercised
 
 TEXTS = ("first", "second", "third")
 #: Bodies that hold no results.
@@ -61,13 +61,13 @@ def components(case: Case) -> None:
 
 
 def _refused(case: Case, step: dict[str, Any], what: str) -> None:
-    turn = case.play(TEXTS, step, max_batch=len(TEXTS))
-    if not any(seen.answer.startswith("200") for seen in turn.requests):
-        raise NotExercised("the request was refused", turn.evidence())
+    talk = case.play(TEXTS, step, max_batch=len(TEXTS))
+    if not any(seen.answer.startswith("200") for seen in talk.requests):
+        raise NotExercised("the request was refused", talk.evidence())
     try:
-        turn.fails("invalid_response")
+        talk.fails("invalid_response")
     except Departure as departure:
-        raise Departure(f"{what}: {departure.problem}", *departure.evidence) from None
+        raise departure.said_of(what) from None
 
 
 def redirect(case: Case) -> None:
@@ -75,10 +75,10 @@ def redirect(case: Case) -> None:
     for code in (302, 307, 308):
         with Origin(answer(b'{"error": "no"}', status="401 No")) as other:
             elsewhere = f"http://localhost:{other.port}/v1/code/embed"
-            turn = case.play(TEXTS, status(code, "moved", Location=elsewhere))
+            talk = case.play(TEXTS, status(code, "moved", Location=elsewhere))
             arrived = other.requests
         for seen in arrived:
             sent = [seen.target, seen.body, *(value for _, value in seen.headers)]
-            if any(turn.call.api_key in part for part in sent):
-                raise turn.departs(f"after a {code} to another host it sent the API key there")
-        turn.fails()
+            if any(talk.call.api_key in part for part in sent):
+                raise talk.departs(f"after a {code} to another host it sent the API key there")
+        talk.fails()

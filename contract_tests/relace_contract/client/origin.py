@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
 
-from relace_contract.client.turn import Seen
+from relace_contract.client.conversation import Seen
 
 _IDLE = 60.0  # seconds for a client to say something
 _LIMIT = 8_000_000  # bytes of a request

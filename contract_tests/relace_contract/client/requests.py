@@ -8,10 +8,10 @@ from typing import Any
 from relace_contract import contract
 from relace_contract.client.answers import content, status
 from relace_contract.client.case import Case
+from relace_contract.client.conversation import Conversation
 from relace_contract.client.generated import for_all
 from relace_contract.client.origin import Origin, answer
-from relace_contract.client.turn import Turn
-from relace_contract.finding import NotExercised
+from relace_contract.judgement import NotExercised
 
 TEXTS = ("def add(a, b):\n    return a + b\n", "class Point: ...")
 #: Texts that a careless client changes, or cannot send.
@@ -33,11 +33,11 @@ ODD_TEXTS = (
 
 def path(case: Case) -> None:
     """REQ-01."""
-    for base_url in (case.settings.server.base_url, case.settings.server.base_url + "/"):
-        turn = case.play(TEXTS, base_url=base_url)
-        for seen in turn.requests:
+    for base_url in (case.setup.server.base_url, case.setup.server.base_url + "/"):
+        talk = case.play(TEXTS, base_url=base_url)
+        for seen in talk.requests:
             if (seen.method, seen.target) != ("POST", contract.EMBED_PATH):
-                raise turn.departs(
+                raise talk.departs(
                     f"with the base URL {base_url} it must POST {contract.EMBED_PATH}, "
                     f"not {seen.method} {seen.target}"
                 )
@@ -45,13 +45,13 @@ def path(case: Case) -> None:
 
 def authorization(case: Case) -> None:
     """REQ-02."""
-    turn = _raw(case)
-    for seen in turn.requests:
+    talk = _raw(case)
+    for seen in talk.requests:
         fields = seen.header("authorization")
-        if fields != [f"Bearer {turn.call.api_key}"]:
+        if fields != [f"Bearer {talk.call.api_key}"]:
             scheme = fields[0].partition(" ")[0] if fields else ""
             found = f"{len(fields)} of them, the first with the scheme {scheme!r}"
-            raise turn.departs(
+            raise talk.departs(
                 f"a request must have one `Authorization: Bearer KEY`, not {found}"
                 if fields
                 else "a request must have `Authorization: Bearer KEY`, and has no Authorization"
@@ -60,11 +60,11 @@ def authorization(case: Case) -> None:
 
 def media_type(case: Case) -> None:
     """REQ-03."""
-    turn = case.play(TEXTS)
-    for seen in turn.requests:
+    talk = case.play(TEXTS)
+    for seen in talk.requests:
         found = seen.header("content-type")
         if [value.partition(";")[0].strip().lower() for value in found] != ["application/json"]:
-            raise turn.departs(f"Content-Type must be application/json, not {found}")
+            raise talk.departs(f"Content-Type must be application/json, not {found}")
 
 
 def body(case: Case) -> None:
@@ -73,20 +73,20 @@ def body(case: Case) -> None:
         _judge_body(case.play(texts, output_dtype=wanted), wanted)
 
 
-def _judge_body(turn: Turn, dtype: str | None) -> None:
+def _judge_body(talk: Conversation, dtype: str | None) -> None:
     known = {"model", "input", "output_dtype"}
-    for seen in turn.requests:
+    for seen in talk.requests:
         sent: Any = seen.json()
         error = next(contract.validator("EmbedRequest").iter_errors(sent), None)
         if error is not None:
             where = "/".join(map(str, error.instance_path)) or "the body"
-            raise turn.departs(f"the body must be as the contract says; {where}: {error.message}")
+            raise talk.departs(f"the body must be as the contract says; {where}: {error.message}")
         if unknown := sorted(sent.keys() - known):
-            raise turn.departs(f"the contract has no {', '.join(unknown)} in the body")
-        if sent["model"] != turn.call.model:
-            raise turn.departs(f"the model must be {turn.call.model!r}, not {sent['model']!r}")
+            raise talk.departs(f"the contract has no {', '.join(unknown)} in the body")
+        if sent["model"] != talk.call.model:
+            raise talk.departs(f"the model must be {talk.call.model!r}, not {sent['model']!r}")
         if dtype is None and sent.get("output_dtype", "float") != "float":
-            raise turn.departs("without a wish, output_dtype must be left out, or float")
+            raise talk.departs("without a wish, output_dtype must be left out, or float")
 
 
 def texts_unchanged(case: Case) -> None:
@@ -95,32 +95,32 @@ def texts_unchanged(case: Case) -> None:
     for_all(case, "texts", lambda texts: _judge_texts(case.play(texts)))
 
 
-def _judge_texts(turn: Turn) -> None:
-    found = [text for seen in turn.requests for text in seen.texts]
-    for place, text in enumerate(turn.call.input):
+def _judge_texts(talk: Conversation) -> None:
+    found = [text for seen in talk.requests for text in seen.texts]
+    for place, text in enumerate(talk.call.input):
         if text not in found:
             other = repr(found[place]) if place < len(found) else "nothing"
-            raise turn.departs(f"text {place}, {text!r}, must arrive as it is; {other} did")
+            raise talk.departs(f"text {place}, {text!r}, must arrive as it is; {other} did")
 
 
 def duplicates(case: Case) -> None:
     """REQ-06."""
     texts = ("a", "b", "a", "a")
-    turn = case.play(texts)
-    found = [text for seen in turn.requests for text in seen.texts]
+    talk = case.play(texts)
+    found = [text for seen in talk.requests for text in seen.texts]
     if sorted(found) != sorted(texts):
-        raise turn.departs(f"all 4 texts must be sent, though they be alike, not {found}")
-    turn.gives(case.true(texts)[0])
+        raise talk.departs(f"all 4 texts must be sent, though they be alike, not {found}")
+    talk.gives(case.true(texts)[0])
 
 
 def dtype(case: Case) -> None:
     """REQ-07."""
     case.needs("binary")
-    turn = case.play(TEXTS, output_dtype="binary")
-    for seen in turn.requests:
+    talk = case.play(TEXTS, output_dtype="binary")
+    for seen in talk.requests:
         if (sent := (seen.json() or {}).get("output_dtype")) != "binary":
-            raise turn.departs(f"output_dtype must be binary, as was asked for, not {sent!r}")
-    turn.gives(case.true(TEXTS, "binary")[0])
+            raise talk.departs(f"output_dtype must be binary, as was asked for, not {sent!r}")
+    talk.gives(case.true(TEXTS, "binary")[0])
 
 
 def key_hidden(case: Case) -> None:
@@ -128,38 +128,38 @@ def key_hidden(case: Case) -> None:
     for step in (status(401), status(404), status(500), status(429)):
         case.play(TEXTS, step)
     with Origin(answer(b"", status="500 Oops")) as origin:
-        turn = case.ask(TEXTS, origin)
-    if any(turn.call.api_key in seen.target for seen in turn.requests):
-        raise turn.departs("the API key must not be in the URL, where logs keep it")
+        talk = case.ask(TEXTS, origin)
+    if any(talk.call.api_key in seen.target for seen in talk.requests):
+        raise talk.departs("the API key must not be in the URL, where logs keep it")
 
 
 def framing(case: Case) -> None:
     """REQ-09."""
-    turn = _raw(case, (*TEXTS, "caf\u00e9 \N{PARTY POPPER}"))
-    for seen in turn.requests:
+    talk = _raw(case, (*TEXTS, "caf\u00e9 \N{PARTY POPPER}"))
+    for seen in talk.requests:
         if seen.problems:
-            raise turn.departs(f"a request must be valid HTTP/1.1, but {'; '.join(seen.problems)}")
-    found = [text for seen in turn.requests for text in seen.texts]
-    if found != list(turn.call.input):
-        raise turn.departs("the body must arrive whole, as its framing says, and did not")
+            raise talk.departs(f"a request must be valid HTTP/1.1, but {'; '.join(seen.problems)}")
+    found = [text for seen in talk.requests for text in seen.texts]
+    if found != list(talk.call.input):
+        raise talk.departs("the body must arrive whole, as its framing says, and did not")
 
 
 def manners(case: Case) -> None:
     """REQ-10."""
-    turn = case.play(TEXTS)
-    for seen in turn.requests:
+    talk = case.play(TEXTS)
+    for seen in talk.requests:
         accepted = ",".join(seen.header("accept")).lower()
         if accepted and not any(one in accepted for one in ("*/*", "application/*", "/json")):
-            raise turn.departs(f"Accept must allow application/json, not {accepted!r}")
+            raise talk.departs(f"Accept must allow application/json, not {accepted!r}")
         if not "".join(seen.header("user-agent")).strip():
-            raise turn.departs("a request must say in User-Agent who asks")
+            raise talk.departs("a request must say in User-Agent who asks")
 
 
-def _raw(case: Case, texts: tuple[str, ...] = TEXTS) -> Turn:
+def _raw(case: Case, texts: tuple[str, ...] = TEXTS) -> Conversation:
     """A call to a server that shows the bytes; a client may split it in as many as it likes."""
     vectors = [[0.5, -0.25]] * len(texts)
     with Origin(answer(json.dumps(content(*vectors)).encode())) as origin:
-        turn = case.ask(texts, origin, max_batch=len(texts))
-    if not turn.requests:
-        raise NotExercised("no request arrived", turn.evidence())
-    return turn
+        talk = case.ask(texts, origin, max_batch=len(texts))
+    if not talk.requests:
+        raise NotExercised("no request arrived", talk.evidence())
+    return talk

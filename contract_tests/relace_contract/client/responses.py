@@ -10,7 +10,7 @@ from relace_contract.client.answers import content, lie, text
 from relace_contract.client.case import Case
 from relace_contract.client.generated import answer_of, for_all, is_finite
 from relace_contract.client.origin import Origin, answer, chunked
-from relace_contract.finding import Departure, NotExercised
+from relace_contract.judgement import Departure, NotExercised
 
 #: More than ten, so that an order by the digits of the index shows.
 TEXTS = tuple(f"text {place}" for place in range(12))
@@ -24,8 +24,8 @@ def order(case: Case) -> None:
     """RSP-01."""
     for count in (2, 5, len(TEXTS)):
         texts = TEXTS[:count]
-        turn = case.play(texts, lie("shuffle_results"), max_batch=len(texts))
-        turn.gives(case.true(texts)[0])
+        talk = case.play(texts, lie("shuffle_results"), max_batch=len(texts))
+        talk.gives(case.true(texts)[0])
     rows = content(*_ROWS)
     rows["results"].reverse()
     _read(case, json.dumps(rows))
@@ -33,15 +33,15 @@ def order(case: Case) -> None:
 
 def unknown_fields(case: Case) -> None:
     """RSP-02."""
-    turn = case.play(TEXTS, lie("extra_fields"))
-    turn.gives(*case.true(TEXTS))
+    talk = case.play(TEXTS, lie("extra_fields"))
+    talk.gives(*case.true(TEXTS))
     _read(case, json.dumps({"error": None, "embedding": [9], **content(*_ROWS)}))
 
 
 def notation(case: Case) -> None:
     """RSP-03."""
-    turn = case.play(TEXTS, lie("reordered_keys"))
-    turn.gives(case.true(TEXTS)[0])
+    talk = case.play(TEXTS, lie("reordered_keys"))
+    talk.gives(case.true(TEXTS)[0])
     right = {"usage": {"total_tokens": 4}, "results": content(*_ROWS)["results"]}
     plain = json.dumps(right)
     _read(case, json.dumps(right, separators=("\n ,\t", "\r\n : ")).replace("[", "[ \n"))
@@ -87,14 +87,14 @@ def chunks(case: Case) -> None:
         [raw[:-1], raw[-1:]],
     ):
         with Origin(chunked(pieces)) as origin:
-            turn = case.ask(TEXTS[:3], origin, max_batch=3)
-        turn.gives(_ROWS, 4)
+            talk = case.ask(TEXTS[:3], origin, max_batch=3)
+        talk.gives(_ROWS, 4)
 
 
 def gzip(case: Case) -> None:
     """RSP-07: the mock compresses only for a client that accepts it."""
-    turn = case.play(TEXTS, lie("gzip"))
-    turn.gives(*case.true(TEXTS))
+    talk = case.play(TEXTS, lie("gzip"))
+    talk.gives(*case.true(TEXTS))
 
 
 def dimensions(case: Case) -> None:
@@ -104,17 +104,17 @@ def dimensions(case: Case) -> None:
         _read(case, json.dumps(content(*rows)), rows)
     if case.claims("binary"):
         signed = [[-128, -1, 0, 127], [1, 2, 3, -4], [0, 0, 0, 0]]
-        turn = case.play(
+        talk = case.play(
             TEXTS[:3], text(json.dumps(content(*signed))), output_dtype="binary", max_batch=3
         )
-        turn.gives(signed)
+        talk.gives(signed)
 
 
 def tokens(case: Case) -> None:
     """RSP-09."""
     for count in (0, 2**31, 2**53 - 1):
-        turn = case.play(TEXTS[:3], text(json.dumps(content(*_ROWS, tokens=count))), max_batch=3)
-        turn.gives(_ROWS, count)
+        talk = case.play(TEXTS[:3], text(json.dumps(content(*_ROWS, tokens=count))), max_batch=3)
+        talk.gives(_ROWS, count)
 
 
 def large(case: Case) -> None:
@@ -127,9 +127,9 @@ def large(case: Case) -> None:
     texts = [f"text {place}" for place in range(count)]
     wanted = {"timeout_ms": int(_LARGE_LIMIT * 1000), "max_batch": count}
     with Origin(answer(raw)) as origin:
-        turn = case.ask(texts, origin, limit=_LARGE_LIMIT, **wanted)
-    turn.asked(1)
-    turn.gives([row] * count)
+        talk = case.ask(texts, origin, limit=_LARGE_LIMIT, **wanted)
+    talk.asked(1)
+    talk.gives([row] * count)
 
 
 def by_schema(case: Case) -> None:
@@ -140,28 +140,27 @@ def by_schema(case: Case) -> None:
         if not is_finite(whole):
             return
         raw = json.dumps(whole, ensure_ascii=drawn[1], indent=1 if drawn[1] else None)
-        turn = case.play(TEXTS[:3], text(raw), max_batch=3)
-        turn.gives(vectors, used)
+        talk = case.play(TEXTS[:3], text(raw), max_batch=3)
+        talk.gives(vectors, used)
 
     for_all(case, "answers", judge)
 
 
 def no_usage(case: Case) -> None:
     """RSP-12."""
-    turn = case.play(TEXTS, lie("omit_usage"))
-    turn.gives(case.true(TEXTS)[0])
-    if turn.said.total_tokens not in {None, 0}:
-        raise turn.departs(f"the tokens are not known, and not {turn.said.total_tokens}")
+    talk = case.play(TEXTS, lie("omit_usage"))
+    talk.gives(case.true(TEXTS)[0])
+    if talk.said.total_tokens not in {None, 0}:
+        raise talk.departs(f"the tokens are not known, and not {talk.said.total_tokens}")
 
 
 def _read(
     case: Case, written: str, rows: Any = _ROWS, media_type: str = "application/json"
 ) -> None:
-    turn = case.play(TEXTS[:3], text(written, media_type), max_batch=3)
-    if not any(seen.answer.startswith("200") for seen in turn.requests):
-        raise NotExercised("the request was refused", turn.evidence())
+    talk = case.play(TEXTS[:3], text(written, media_type), max_batch=3)
+    if not any(seen.answer.startswith("200") for seen in talk.requests):
+        raise NotExercised("the request was refused", talk.evidence())
     try:
-        turn.gives(rows, 4)
+        talk.gives(rows, 4)
     except Departure as departure:
-        told = f"with Content-Type {media_type}: {departure.problem}"
-        raise Departure(told, *departure.evidence) from None
+        raise departure.said_of(f"with Content-Type {media_type}") from None

@@ -10,10 +10,10 @@ from typing import Any
 
 from relace_contract.client.answers import fault, status
 from relace_contract.client.case import Case
+from relace_contract.client.conversation import Conversation
 from relace_contract.client.generated import FAILURES, for_all
 from relace_contract.client.model import predict
-from relace_contract.client.turn import Turn
-from relace_contract.finding import Departure
+from relace_contract.judgement import Departure
 
 TEXTS = ("first", "second")
 #: A wait is kept if it is not shorter than asked for by more than this part and these seconds.
@@ -29,51 +29,51 @@ _BOUND = 15.0
 def not_retried(case: Case) -> None:
     """RET-01."""
     for code in (400, 401, 404):
-        turn = case.play(TEXTS, status(code), max_retries=2)
-        turn.fails()
-        turn.asked(1)
+        talk = case.play(TEXTS, status(code), max_retries=2)
+        talk.fails()
+        talk.asked(1)
 
 
 def rate_limit_retried(case: Case) -> None:
     """RET-02."""
     case.needs("retry")
-    turn = case.play(TEXTS, status(429, times=1, **SOON), max_retries=2)
-    turn.gives(case.true(TEXTS)[0])
-    turn.asked(2)
+    talk = case.play(TEXTS, status(429, times=1, **SOON), max_retries=2)
+    talk.gives(case.true(TEXTS)[0])
+    talk.asked(2)
 
 
 def server_error_retried(case: Case) -> None:
     """RET-03."""
     case.needs("retry")
     for code in (500, 503):
-        turn = case.play(TEXTS, status(code, times=1, **SOON), max_retries=2)
-        turn.gives(case.true(TEXTS)[0])
-        turn.asked(2)
+        talk = case.play(TEXTS, status(code, times=1, **SOON), max_retries=2)
+        talk.gives(case.true(TEXTS)[0])
+        talk.asked(2)
 
 
 def bounded(case: Case) -> None:
     """RET-04."""
     for retries, code in ((2, 500), (1, 429), (0, 500)):
-        turn = case.play(
+        talk = case.play(
             TEXTS,
             status(code, "first failure", times=1, **SOON),
             status(code, "later failure", **SOON),
             max_retries=retries,
         )
-        if len(turn.requests) > retries + 1:
-            raise turn.departs(f"{retries} retries are {retries + 1} requests at most")
+        if len(talk.requests) > retries + 1:
+            raise talk.departs(f"{retries} retries are {retries + 1} requests at most")
         again = case.claims("retry") and retries > 0
         if again:
-            turn.asked(retries + 1)
-        turn.fails(says="later failure" if again else "first failure")
+            talk.asked(retries + 1)
+        talk.fails(says="later failure" if again else "first failure")
 
 
 def seconds_kept(case: Case) -> None:
     """RET-05."""
     case.needs("retry_after")
-    turn = case.play(TEXTS, status(429, times=1, Retry_After="2"), max_retries=2)
-    turn.gives(case.true(TEXTS)[0])
-    _waited(turn, 2.0)
+    talk = case.play(TEXTS, status(429, times=1, Retry_After="2"), max_retries=2)
+    talk.gives(case.true(TEXTS)[0])
+    _waited(talk, 2.0)
 
 
 def date_kept(case: Case) -> None:
@@ -81,16 +81,16 @@ def date_kept(case: Case) -> None:
     case.needs("retry_after")
     moment = int(time.time()) + 4
     step = status(503, times=1, Retry_After=formatdate(moment, usegmt=True))
-    turn = case.play(TEXTS, step, max_retries=2)
-    turn.gives(case.true(TEXTS)[0])
-    _waited(turn, moment - turn.requests[0].at)
+    talk = case.play(TEXTS, step, max_retries=2)
+    talk.gives(case.true(TEXTS)[0])
+    _waited(talk, moment - talk.requests[0].at)
 
 
-def _waited(turn: Turn, seconds: float) -> None:
-    turn.asked(2)
-    if turn.gaps[0] < seconds * (1 - _SLACK) - _MOMENT:
-        raise turn.departs(
-            f"it was asked to wait {seconds:.2f} s, and came back after {turn.gaps[0]:.2f} s"
+def _waited(talk: Conversation, seconds: float) -> None:
+    talk.asked(2)
+    if talk.gaps[0] < seconds * (1 - _SLACK) - _MOMENT:
+        raise talk.departs(
+            f"it was asked to wait {seconds:.2f} s, and came back after {talk.gaps[0]:.2f} s"
         )
 
 
@@ -98,11 +98,11 @@ def odd_waits(case: Case) -> None:
     """RET-07."""
     case.needs("retry")
     for value in ("soon", "-1", "0", "1e999", "nan", "Thu, 01 Jan 1970 00:00:00 GMT", "Mon, 99 X"):
-        turn = case.play(TEXTS, status(429, times=1, Retry_After=value), max_retries=1)
-        if turn.said.outcome.value == "error":
-            turn.fails("rate_limit", status=429)
-        elif len(turn.requests) > 1:
-            turn.gives(case.true(TEXTS)[0])
+        talk = case.play(TEXTS, status(429, times=1, Retry_After=value), max_retries=1)
+        if talk.said.ending.value == "error":
+            talk.fails("rate_limit", status=429)
+        elif len(talk.requests) > 1:
+            talk.gives(case.true(TEXTS)[0])
 
 
 def huge_wait(case: Case) -> None:
@@ -110,39 +110,39 @@ def huge_wait(case: Case) -> None:
     case.needs("retry")
     for value in ("86400", formatdate(time.time() + 86400, usegmt=True)):
         step = status(429, times=1, Retry_After=value)
-        turn = case.play(TEXTS, step, max_retries=1, timeout_ms=3000, limit=_BOUND)
-        if turn.said.outcome.value == "error":
-            turn.fails("rate_limit", "timeout")
+        talk = case.play(TEXTS, step, max_retries=1, timeout_ms=3000, limit=_BOUND)
+        if talk.said.ending.value == "error":
+            talk.fails("rate_limit", "timeout")
 
 
 def same_body(case: Case) -> None:
     """RET-09."""
     case.needs("retry")
     texts = ("caf\u00e9", "second", "third")
-    turn = case.play(texts, status(500, times=2, **SOON), max_retries=2, max_batch=len(texts))
-    turn.asked(3)
-    for seen in turn.requests[1:]:
-        if seen.digest != turn.requests[0].digest:
-            raise turn.departs("a retried request must have the same body as the first")
-        if seen.header("content-type") != turn.requests[0].header("content-type"):
-            raise turn.departs("a retried request must have the same Content-Type as the first")
+    talk = case.play(texts, status(500, times=2, **SOON), max_retries=2, max_batch=len(texts))
+    talk.asked(3)
+    for seen in talk.requests[1:]:
+        if seen.digest != talk.requests[0].digest:
+            raise talk.departs("a retried request must have the same body as the first")
+        if seen.header("content-type") != talk.requests[0].header("content-type"):
+            raise talk.departs("a retried request must have the same Content-Type as the first")
 
 
 def backoff(case: Case) -> None:
     """RET-10."""
     case.needs("retry")
-    turns = [case.play(TEXTS, status(500), max_retries=2) for _ in range(_CALLS)]
-    for turn in turns:
-        turn.asked(3)
-    first, second = ([turn.gaps[place] for turn in turns] for place in (0, 1))
+    talks = [case.play(TEXTS, status(500), max_retries=2) for _ in range(_CALLS)]
+    for talk in talks:
+        talk.asked(3)
+    first, second = ([talk.gaps[place] for talk in talks] for place in (0, 1))
     if statistics.median(second) < _GROWTH * statistics.median(first):
-        raise turns[-1].departs(
+        raise talks[-1].departs(
             f"waits must grow: half a second, a second; not {_spoken(first)}, then {_spoken(second)}"
         )
     # A busy machine makes some waits longer and none shorter: so the shorter half is looked at.
     related = sorted(gap / statistics.median(gaps) for gaps in (first, second) for gap in gaps)
     if related[_CALLS] - related[0] < _SPREAD:
-        raise turns[-1].departs(
+        raise talks[-1].departs(
             "waits must be spread, so that clients do not return all at once; these are "
             f"{_spoken([*first, *second])}"
         )
@@ -158,8 +158,8 @@ def any_script(case: Case) -> None:
 
     def judge(drawn: Any) -> None:
         retries, script = drawn
-        turn = case.play(TEXTS, *_steps(script), max_retries=retries, max_batch=len(TEXTS))
-        _as_predicted(case, turn, retries, script)
+        talk = case.play(TEXTS, *_steps(script), max_retries=retries, max_batch=len(TEXTS))
+        _as_predicted(case, talk, retries, script)
 
     # Which scripts Hypothesis chooses depends on its version, so these are always among them.
     for kind in FAILURES:
@@ -174,14 +174,13 @@ def _steps(script: list[Any]) -> list[dict[str, Any]]:
     ]
 
 
-def _as_predicted(case: Case, turn: Turn, retries: int, script: list[Any]) -> None:
+def _as_predicted(case: Case, talk: Conversation, retries: int, script: list[Any]) -> None:
     wanted = predict(script, retries)
     try:
-        turn.asked(wanted.requests)
+        talk.asked(wanted.requests)
         if wanted.kind is None:
-            turn.gives(case.true(TEXTS)[0])
+            talk.gives(case.true(TEXTS)[0])
         else:
-            turn.fails(wanted.kind, status=wanted.status)
+            talk.fails(wanted.kind, status=wanted.status)
     except Departure as departure:
-        told = f"max_retries {retries}, {' '.join(map(str, script))}: {departure.problem}"
-        raise Departure(told, *departure.evidence) from None
+        raise departure.said_of(f"max_retries {retries}, {' '.join(map(str, script))}") from None

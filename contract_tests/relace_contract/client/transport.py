@@ -6,9 +6,9 @@ import json
 
 from relace_contract.client.answers import content, fault
 from relace_contract.client.case import Case
+from relace_contract.client.conversation import Conversation
 from relace_contract.client.origin import Bytes, Origin, chunked
-from relace_contract.client.turn import Turn
-from relace_contract.finding import NotExercised
+from relace_contract.judgement import NotExercised
 
 TEXTS = ("first", "second")
 #: Milliseconds that a client is given, and seconds by which it may be late.
@@ -18,35 +18,35 @@ _LIMIT = 6.0  # seconds until a client that did not end is given up
 
 def reset(case: Case) -> None:
     """NET-01."""
-    turn = case.play(TEXTS, fault("reset"), max_retries=1)
-    turn.fails("connection")
+    talk = case.play(TEXTS, fault("reset"), max_retries=1)
+    talk.fails("connection")
     if case.claims("retry"):
-        turn.asked(2)
-        turn = case.play(TEXTS, fault("reset", times=1), max_retries=1)
-        turn.gives(case.true(TEXTS)[0])
+        talk.asked(2)
+        talk = case.play(TEXTS, fault("reset", times=1), max_retries=1)
+        talk.gives(case.true(TEXTS)[0])
 
 
 def reset_mid_body(case: Case) -> None:
     """NET-02."""
     for at in (0.1, 0.5, 0.95, 0.99):  # in the last of them, all vectors have come
-        turn = case.play(TEXTS, fault("reset_mid_body", at=at))
-        turn.fails()
+        talk = case.play(TEXTS, fault("reset_mid_body", at=at))
+        talk.fails()
 
 
 def short(case: Case) -> None:
     """NET-03."""
     for step in (fault("truncate", at=0.5), fault("truncate", at=0.99), fault("malformed_chunk")):
-        turn = case.play(TEXTS, step)
-        turn.fails()
+        talk = case.play(TEXTS, step)
+        talk.fails()
     # All of the JSON has come, but not the chunk that ends it: more could have followed.
     raw = json.dumps(content([0.5, 0.25], [0.125, 1.0])).encode()
     with Origin(chunked([raw[:20], raw[20:]], end=b"")) as origin:
-        turn = case.ask(TEXTS, origin, max_batch=2)
-    turn.fails()
+        talk = case.ask(TEXTS, origin, max_batch=2)
+    talk.fails()
     head = f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {len(raw) + 9}"
     with Origin(Bytes((head.encode() + b"\r\n\r\n" + raw,), closes=True)) as origin:
-        turn = case.ask(TEXTS, origin, max_batch=2)
-    turn.fails()
+        talk = case.ask(TEXTS, origin, max_batch=2)
+    talk.fails()
 
 
 def silence(case: Case) -> None:
@@ -62,23 +62,23 @@ def drip(case: Case) -> None:
     _in_time(case.play(TEXTS, step, timeout_ms=_TIMEOUT, limit=_LIMIT))
 
 
-def _in_time(turn: Turn) -> None:
+def _in_time(talk: Conversation) -> None:
     limit = _TIMEOUT / 1000 + _LATE
-    if turn.said.seconds > limit:
-        raise turn.departs(
+    if talk.said.seconds > limit:
+        raise talk.departs(
             f"with a timeout of {_TIMEOUT} ms it must end within {limit:g} s, not after "
-            f"{turn.said.seconds:.2f} s"
+            f"{talk.said.seconds:.2f} s"
         )
-    turn.fails("timeout")
-    if turn.said.seconds < _TIMEOUT / 2000:
-        raise turn.departs(f"a timeout of {_TIMEOUT} ms must leave it so much time")
+    talk.fails("timeout")
+    if talk.said.seconds < _TIMEOUT / 2000:
+        raise talk.departs(f"a timeout of {_TIMEOUT} ms must leave it so much time")
 
 
 def not_http(case: Case) -> None:
     """NET-06."""
     for name in ("garbage", "empty"):
-        turn = case.play(TEXTS, fault(name))
-        turn.fails("connection", "invalid_response")
+        talk = case.play(TEXTS, fault(name))
+        talk.fails("connection", "invalid_response")
 
 
 def stale(case: Case) -> None:

@@ -4,89 +4,47 @@ from __future__ import annotations
 
 import contextlib
 import queue
-import shlex
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import Literal, Self
+from dataclasses import replace
+from typing import Self
 
 import relace_mock
 from relace_contract import requirements
-from relace_contract.adapters.command import Command
-from relace_contract.adapters.in_process import InProcess, load
-from relace_contract.adapters.protocol import Adapter, AdapterError, Identity
-from relace_contract.adapters.stdio import Stdio
+from relace_contract.adapters.protocol import FEATURES, Adapter, AdapterError, Identity
 from relace_contract.client import trust
-from relace_contract.client.case import DIMENSIONS, Case, Settings
-from relace_contract.client.catalogue import Check, chosen
-from relace_contract.finding import CannotRun, Finding, Report, Result, not_run
-from relace_contract.policy import Policy
-from relace_contract.reports.text import Progress
+from relace_contract.client.case import DIMENSIONS, UNCLAIMED, Case, Setup
+from relace_contract.client.catalogue import CHECKS
+from relace_contract.client.options import ClientOptions
+from relace_contract.judgement import Breach, CannotRun, Report, Result, not_run
+from relace_contract.reports.progress import Progress
 from relace_contract.requirements import Requirement, select
-from relace_contract.runner import STOPPED, Run, Terms
+from relace_contract.runner import STOPPED, Check, Run
 
 #: Checks in a row whose client hung, after which the rest is not tried.
 _SILENCE = 4
 _FINDINGS = 2  # of one requirement
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
-    """What the command was asked for. ``way`` is how ``client`` is driven."""
-
-    way: Literal["stdio", "command", "python"]
-    client: str
-    features: tuple[str, ...] = ()
-    only: tuple[str, ...] = ()
-    known: frozenset[str] = frozenset()
-    policy: Policy | None = None
-    strict: bool = False
-    seed: int = 0
-    examples: int = 20
-    timeout: float = 30.0
-    jobs: int = 6
-    #: Certificates that the environment of the client names, so that it trusts them.
-    cacert: Path | None = None
-    #: The other options of the command that checks this client again, as they are typed.
-    options: str = ""
-
-    @property
-    def again(self) -> str:
-        """The command, without which checks and which seed."""
-        features = "".join(f" --feature {one}" for one in self.features)
-        client = f"--{self.way} {shlex.quote(self.client)}{features}"
-        return f"relace-mock verify-client {client} {self.options}".rstrip()
-
-    def adapter(self) -> Adapter:
-        """A driver of the client. Raises ``AdapterError``."""
-        match self.way:
-            case "stdio":
-                return Stdio(self.client)
-            case "command":
-                return Command(self.client, self.features)
-            case "python":
-                return InProcess(load(self.client))
+_NAMED = 5  # processes that a client left behind
 
 
 def verify(
-    wanted: Wanted,
+    options: ClientOptions,
     say: Callable[[str], None],
     adapter: Callable[[], Adapter] | None = None,
 ) -> Report:
-    """Run the checks that are wanted. ``say`` prints a line while it runs.
+    """Run the checks that are options. ``say`` prints a line while it runs.
 
-    ``adapter`` makes a driver, if not the one that ``wanted`` names. Raises ``CannotRun``
+    ``adapter`` makes a driver, if not the one that ``options`` name. Raises ``CannotRun``
     where there is no client to check, and ``ValueError`` for a check that does not exist.
     """
-    checks = chosen(wanted.only)
+    checks = requirements.among(CHECKS, "client", options.only)
     started = time.monotonic()
     with contextlib.ExitStack() as stack:
-        stack.enter_context(trust.told(wanted.cacert))
-        clients = stack.enter_context(_Clients(adapter or wanted.adapter))
-        say(f"{clients.identity}: {len(checks)} checks, {wanted.jobs} at a time")
+        stack.enter_context(trust.told(options.cacert))
+        clients = stack.enter_context(_Clients(adapter or options.adapter))
+        say(f"{clients.identity}: {len(checks)} checks, {options.jobs} at a time")
         server = stack.enter_context(
             relace_mock.running(
                 thread=True,  # starts faster
@@ -96,24 +54,33 @@ def verify(
                 max_namespaces=100_000,
             )
         )
-        settings = Settings(
-            server=server, command=wanted.again, seed=wanted.seed, examples=wanted.examples
+        setup = Setup(
+            server=server, command=options.again, seed=options.seed, examples=options.examples
         )
         progress = Progress(len(checks))
         stack.callback(progress.end)
-        runs = _Runs(clients, settings, wanted, progress)
+        runs = _Runs(clients, setup, options, progress)
         complete = runs.all(checks)
     results = runs.results()
     if not complete:
         asked = requirements.requirements("client")
-        named = [asked[one] for one in select("client", wanted.only)]
-        return not_run(wanted.client, wanted.seed, named, STOPPED, results)
-    facts = (f"client: {clients.identity}; claims {_spoken(clients.identity.features)}",)
-    return Report(wanted.client, wanted.seed, results, time.monotonic() - started, facts)
+        named = [asked[one] for one in select("client", options.only)]
+        return not_run(str(clients.identity), options.seed, named, STOPPED, results)
+    who = clients.identity
+    claims = ", ".join(sorted(who.features)) or "nothing"
+    facts = (f"client: {options.way} {options.client}; claims {claims}", *clients.survivors())
+    seconds = time.monotonic() - started
+    return Report(str(who), options.seed, results, seconds, facts, _advice(options, who, results))
 
 
-def _spoken(features: frozenset[str]) -> str:
-    return ", ".join(sorted(features)) or "nothing"
+def _advice(options: ClientOptions, client: Identity, results: Iterable[Result]) -> tuple[str, ...]:
+    """What to do about checks that the client does not claim."""
+    missing = [one for one in FEATURES if one not in client.features]
+    count = sum(one.note.startswith(UNCLAIMED) for one in results)
+    if not count:
+        return ()
+    how = "with --feature WORD" if options.way == "command" else 'to its "features"'
+    return (f"{count} checks are not claimed: add {', '.join(missing)} {how}, as far as it can",)
 
 
 class _Clients:
@@ -149,6 +116,14 @@ class _Clients:
         if client is not None:
             self._idle.put(client)
 
+    def survivors(self) -> tuple[str, ...]:
+        """A line that names the processes that clients left behind, if they did."""
+        left = sorted({name for client in self._all for name in client.left})
+        if not left:
+            return ()
+        more = f" and {len(left) - _NAMED} more" if len(left) > _NAMED else ""
+        return (f"still running, left behind by the client: {', '.join(left[:_NAMED])}{more}",)
+
     def _made(self) -> Adapter:
         client = self._make()
         self._all.append(client)
@@ -159,18 +134,13 @@ class _Runs:
     """Every check is a run of its own; their results become one list."""
 
     def __init__(
-        self, clients: _Clients, settings: Settings, wanted: Wanted, progress: Progress
+        self, clients: _Clients, setup: Setup, options: ClientOptions, progress: Progress
     ) -> None:
         self._clients = clients
-        self._settings = settings
-        self._wanted = wanted
+        self._setup = setup
+        self._options = options
         self._progress = progress
-        self._terms = Terms(
-            policy=wanted.policy or Policy(),
-            known=wanted.known,
-            strict=wanted.strict,
-            deadline=wanted.timeout,
-        )
+        self._terms = options.terms
         self._asked = requirements.requirements("client")
         self._lock = threading.Lock()
         self._silence = 0
@@ -178,9 +148,9 @@ class _Runs:
         self._found: list[Result] = []
         self._stopped = False
 
-    def all(self, checks: dict[str, Check]) -> bool:
+    def all(self, checks: Mapping[str, Check]) -> bool:
         """Run them, ``jobs`` at a time. False if Ctrl-C ended that before its end."""
-        with ThreadPoolExecutor(max_workers=self._wanted.jobs) as pool:
+        with ThreadPoolExecutor(max_workers=self._options.jobs) as pool:
             try:
                 list(pool.map(lambda item: self._one(*item), checks.items()))
             except BaseException as error:  # what runs would run on
@@ -197,7 +167,7 @@ class _Runs:
         return tuple(self._joined(self._found))
 
     def _one(self, identity: str, check: Check) -> None:
-        case = Case(identity, self._settings, self._clients.identity, self._clients.take)
+        case = Case(identity, self._setup, self._clients.identity, self._clients.take)
         self._running.add(case)
         run = Run(case, self._asked, self._terms)
         given_up = self._silence >= _SILENCE
@@ -222,11 +192,11 @@ class _Runs:
                 yield self._merged(requirement, own)
 
     def _merged(self, requirement: Requirement, own: list[Result]) -> Result:
-        findings: tuple[Finding, ...] = tuple(
-            finding for result in own for finding in result.findings
+        breaches: tuple[Breach, ...] = tuple(
+            breach for result in own for breach in result.breaches
         )[:_FINDINGS]
         best = max(own, key=lambda result: (result.seconds, result.note))
-        if not findings:
+        if not breaches:
             return best
-        outcome = self._terms.judge(requirement, findings)
-        return replace(best, outcome=outcome, findings=findings)
+        judgement = self._terms.judge(requirement, breaches)
+        return replace(best, judgement=judgement, breaches=breaches)

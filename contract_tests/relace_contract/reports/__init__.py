@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from relace_contract.finding import Report
+from relace_contract.judgement import Report
 from relace_contract.reports import as_json, html, junit
 
 FORMATS: dict[str, Callable[[Report], str]] = {

@@ -6,14 +6,15 @@ import json
 from dataclasses import asdict
 from typing import Any
 
-from relace_contract.finding import Outcome, Report, Result
-from relace_contract.reports.characters import encodable
+from relace_contract.foreign_text import encodable
+from relace_contract.judgement import Judgement, Report, Result
+from relace_contract.reports.causes import causes
 
 
 def render(report: Report) -> str:
-    """One object: the run, counts by outcome, and a list of checks."""
+    """One object: the run, counts by judgement, and a list of checks."""
     return json.dumps(
-        _encodable(
+        encodable(
             {
                 "format": 1,
                 "complete": not report.incomplete,
@@ -23,24 +24,22 @@ def render(report: Report) -> str:
                 "seconds": round(report.seconds, 3),
                 "facts": list(report.facts),
                 "exit_code": report.exit_code,
-                "counts": {outcome.value: report.count(outcome) for outcome in Outcome},
+                "counts": {judgement.value: report.count(judgement) for judgement in Judgement},
+                "causes": [
+                    {
+                        "cause": cause.text,
+                        "outcome": cause.judgement.value,
+                        "checks": cause.ids,
+                        "remedies": cause.remedies,
+                    }
+                    for cause in causes(report)
+                ],
+                "advice": list(report.advice),
                 "checks": [_check(result) for result in report.results],
             }
         ),
         indent=2,
     )
-
-
-def _encodable(value: Any) -> Any:
-    """The value, with every text in it escaped where UTF-8 cannot hold it."""
-    match value:
-        case str():
-            return encodable(value)
-        case dict():
-            return {name: _encodable(content) for name, content in value.items()}
-        case list() | tuple():
-            return [_encodable(one) for one in value]
-    return value
 
 
 def _check(result: Result) -> dict[str, Any]:
@@ -51,8 +50,8 @@ def _check(result: Result) -> dict[str, Any]:
         "contract": asked.sentence,
         "label": asked.label,
         "level": asked.level,
-        "outcome": result.outcome.value,
+        "outcome": result.judgement.value,
         "note": result.note,
         "seconds": round(result.seconds, 3),
-        "findings": [asdict(finding) for finding in result.findings],
+        "findings": [asdict(breach) for breach in result.breaches],
     }

@@ -5,11 +5,11 @@ from __future__ import annotations
 import xml.etree.ElementTree as ET
 from itertools import groupby
 
-from relace_contract.finding import Outcome, Report, Result
-from relace_contract.reports.characters import printable
-from relace_contract.reports.text import finding_lines
+from relace_contract.foreign_text import visible
+from relace_contract.judgement import Judgement, Report, Result
+from relace_contract.reports.text import breach_lines
 
-_SKIPPED = {Outcome.NOT_CLAIMED, Outcome.KNOWN}
+_SKIPPED = {Judgement.NOT_CLAIMED, Judgement.KNOWN}
 
 
 def render(report: Report) -> str:
@@ -17,7 +17,7 @@ def render(report: Report) -> str:
 
     ``error`` for what an incomplete run did not reach.
     """
-    root = ET.Element("testsuites", {"name": printable(report.subject), **_counts(report.results)})
+    root = ET.Element("testsuites", {"name": visible(report.subject), **_counts(report.results)})
     for family, group in groupby(report.results, key=lambda one: one.requirement.family):
         results = list(group)
         suite = ET.SubElement(root, "testsuite", {"name": family, **_counts(results)})
@@ -28,12 +28,12 @@ def render(report: Report) -> str:
 
 
 def _counts(results: list[Result] | tuple[Result, ...]) -> dict[str, str]:
-    unseen = sum(result.outcome is Outcome.NOT_RUN for result in results)
+    unseen = sum(result.judgement is Judgement.NOT_RUN for result in results)
     return {
         "tests": str(len(results)),
-        "failures": str(sum(result.outcome.red for result in results) - unseen),
+        "failures": str(sum(result.judgement.red for result in results) - unseen),
         "errors": str(unseen),
-        "skipped": str(sum(result.outcome in _SKIPPED for result in results)),
+        "skipped": str(sum(result.judgement in _SKIPPED for result in results)),
         "time": f"{sum(result.seconds for result in results):.3f}",
     }
 
@@ -47,15 +47,15 @@ def _case(suite: ET.Element, result: Result) -> None:
         name=asked.id,
         time=f"{result.seconds:.3f}",
     )
-    details = "\n".join(finding_lines(result))
-    if result.outcome is Outcome.NOT_RUN:
-        ET.SubElement(case, "error", message=printable(result.note))
-    elif result.outcome.red:
-        message = result.findings[0].problem if result.findings else result.outcome.value
-        ET.SubElement(case, "failure", message=printable(message)).text = details
-    elif result.outcome in _SKIPPED:
-        ET.SubElement(case, "skipped", message=printable(result.note or result.outcome.value))
-    elif result.findings:
+    details = visible("\n".join(breach_lines(result)))
+    if result.judgement is Judgement.NOT_RUN:
+        ET.SubElement(case, "error", message=visible(result.note))
+    elif result.judgement.red:
+        message = result.breaches[0].problem if result.breaches else result.judgement.value
+        ET.SubElement(case, "failure", message=visible(message)).text = details
+    elif result.judgement in _SKIPPED:
+        ET.SubElement(case, "skipped", message=visible(result.note or result.judgement.value))
+    elif result.breaches:
         ET.SubElement(case, "system-out").text = details
     elif result.note:
-        ET.SubElement(case, "system-out").text = printable(result.note)
+        ET.SubElement(case, "system-out").text = visible(result.note)

@@ -1,4 +1,7 @@
-"""Output that cannot end a run: a reader that is gone loses its lines and nothing else."""
+"""The only code that prints to a terminal. It escapes what a terminal would obey.
+
+Output cannot end a run: a reader that is gone loses its lines and nothing else.
+"""
 
 from __future__ import annotations
 
@@ -9,9 +12,29 @@ from typing import IO
 
 import click
 
+from relace_contract.foreign_text import on_one_line
 
-def write(text: str, *, err: bool = False, nl: bool = True) -> None:
-    """Print to standard output, or standard error, if it is there and someone reads it."""
+#: Text, or text and its colour.
+Part = str | tuple[str, str]
+_WIDTH = 40  # columns of the moving line
+
+
+def write(*parts: Part, err: bool = False, bold: bool = False) -> None:
+    """Print one line to standard output, or standard error, if it is there and someone reads it."""
+    _echo("".join(_painted(part, bold=bold) for part in parts), err=err, nl=True)
+
+
+def move(text: str) -> None:
+    """Show a short text in the place of the last one, on the last line of standard error."""
+    _echo(f"\r{on_one_line(text)[:_WIDTH]:<{_WIDTH}}" if text else f"\r{'':<{_WIDTH}}\r", err=True)
+
+
+def _painted(part: Part, *, bold: bool) -> str:
+    text, colour = part if isinstance(part, tuple) else (part, None)
+    return click.style(on_one_line(text), fg=colour, bold=bold or None)
+
+
+def _echo(text: str, *, err: bool, nl: bool = False) -> None:
     stream = sys.stderr if err else sys.stdout
     if stream is None:  # it was closed when the process started
         return

@@ -12,9 +12,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from relace_contract.finding import Departure, NotExercised
-from relace_contract.server.exchange import Exchange
+from relace_contract.judgement import Departure, NotExercised
+from relace_contract.server.remedies import remedy
+from relace_contract.server.round_trip import RoundTrip
 from relace_contract.server.subject import Server
+from relace_contract.server.watch import wrong_status
 
 Vectors = npt.NDArray[np.float64]
 #: How far apart two components may be that should be the same, as some servers compute in
@@ -22,56 +24,57 @@ Vectors = npt.NDArray[np.float64]
 TOLERANCE = 1e-5
 
 
-def depart(problem: str, *exchanges: Exchange) -> Departure:
-    """A departure whose evidence is exchanges."""
-    return Departure(problem, *(exchange.evidence() for exchange in exchanges))
+def depart(problem: str, *trips: RoundTrip, cause: str = "") -> Departure:
+    """A departure whose evidence is round trips."""
+    evidence = (trip.evidence() for trip in trips)
+    return Departure(problem, *evidence, cause=cause, remedy=remedy(*trips))
 
 
-def unclear(problem: str, *exchanges: Exchange) -> NotExercised:
+def unclear(problem: str, *trips: RoundTrip) -> NotExercised:
     """What is raised where a check cannot see what it is about."""
-    return NotExercised(problem, *(exchange.evidence() for exchange in exchanges))
+    return NotExercised(problem, *(trip.evidence() for trip in trips))
 
 
-def expect(exchange: Exchange, *statuses: int, what: str) -> Exchange:
-    """The exchange, if it ended in one of these statuses. Raises ``Departure``."""
-    if exchange.status in statuses:
-        return exchange
+def expect(trip: RoundTrip, *statuses: int, what: str) -> RoundTrip:
+    """The round trip, if it ended in one of these statuses. Raises ``Departure``."""
+    if trip.status in statuses:
+        return trip
     wanted = " or ".join(map(str, statuses))
-    raise depart(f"{what}: {wanted} expected, not {exchange.summary()}", exchange)
+    # What is accepted is a gap of its own each time; a wrong status is mostly one habit.
+    asked = 400 if 400 in statuses else statuses[0]
+    cause = wrong_status(trip.status, asked) if trip.status >= 400 else ""
+    raise depart(f"{what}: {wanted} expected, not {trip.summary()}", trip, cause=cause)
 
 
-def results(exchange: Exchange) -> list[Any]:
+def results(trip: RoundTrip) -> list[Any]:
     """``results`` of a 200. Raises ``NotExercised`` where there is none."""
-    body = exchange.json()
-    found = body.get("results") if isinstance(body, dict) else None
-    if exchange.status == 200 and isinstance(found, list):
-        # The documented example nests them once more, which is for SCHEMA-body to say.
-        nested = len(found) == 1 and isinstance(found[0], list)
-        return found[0] if nested else found
-    raise unclear(f"a 200 with `results` is needed, not {exchange.summary()}", exchange)
+    found = trip.results
+    if trip.status == 200 and found is not None:
+        return found
+    raise unclear(f"a 200 with `results` is needed, not {trip.summary()}", trip)
 
 
-def vectors(exchange: Exchange, count: int) -> Vectors:
+def vectors(trip: RoundTrip, count: int) -> Vectors:
     """The ``count`` vectors of an answer, a row each, in the order of the inputs."""
-    found = [one for one in results(exchange) if isinstance(one, dict)]
+    found = [one for one in results(trip) if isinstance(one, dict)]
     if len(found) != count:
-        raise unclear(f"{len(found)} results for {count} texts", exchange)
+        raise unclear(f"{len(found)} results for {count} texts", trip)
     indexes = [one.get("index") for one in found]
     if sorted(map(str, indexes)) == sorted(map(str, range(count))):
         found.sort(key=lambda one: int(one["index"]))
     try:
         rows = np.array([one.get("embedding") for one in found], dtype=np.float64)
     except (TypeError, ValueError):
-        raise unclear("the vectors are not rows of numbers of one length", exchange) from None
+        raise unclear("the vectors are not rows of numbers of one length", trip) from None
     if rows.ndim != 2:
-        raise unclear("the vectors are not rows of numbers", exchange)
+        raise unclear("the vectors are not rows of numbers", trip)
     return rows
 
 
-def embedded(server: Server, texts: Sequence[str], **fields: Any) -> tuple[Vectors, Exchange]:
-    """Ask for vectors: these, and the exchange that brought them."""
-    exchange = server.embed(texts, **fields)
-    return vectors(exchange, len(texts)), exchange
+def embedded(server: Server, texts: Sequence[str], **fields: Any) -> tuple[Vectors, RoundTrip]:
+    """Ask for vectors: these, and the round trip that brought them."""
+    trip = server.embed(texts, **fields)
+    return vectors(trip, len(texts)), trip
 
 
 def alike(one: Vectors, other: Vectors) -> bool:
@@ -79,9 +82,9 @@ def alike(one: Vectors, other: Vectors) -> bool:
     return one.shape == other.shape and bool(np.allclose(one, other, rtol=0, atol=TOLERANCE))
 
 
-def tokens(exchange: Exchange) -> int:
+def tokens(trip: RoundTrip) -> int:
     """``total_tokens``. Raises ``NotExercised`` where there is no such count."""
-    count = exchange.tokens
+    count = trip.tokens
     if type(count) is int:
         return count
-    raise unclear("there is no usage.total_tokens (see TOK)", exchange)
+    raise unclear("there is no usage.total_tokens (see TOK)", trip)

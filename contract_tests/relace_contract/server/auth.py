@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from relace_contract.finding import NotClaimed
-from relace_contract.server.answers import depart, expect
-from relace_contract.server.exchange import Exchange, Headers
+import base64
+
+from relace_contract.judgement import NotClaimed
+from relace_contract.server.answers import depart, expect, unclear
 from relace_contract.server.reach import DOCUMENTED
-from relace_contract.server.subject import Server
+from relace_contract.server.round_trip import Headers, RoundTrip
+from relace_contract.server.subject import JSON, Server
 
 
 def none(server: Server) -> None:
@@ -39,19 +41,19 @@ def no_key(server: Server) -> None:
 def scheme_case(server: Server) -> None:
     """AUTH-scheme-case."""
     for scheme in ("bearer", "BEARER"):
-        exchange = _ask(server, _header(f"{scheme} {server.api_key}"))
-        expect(exchange, 200, what=f"the scheme spelt {scheme}")
+        trip = _ask(server, _header(f"{scheme} {server.api_key}"))
+        expect(trip, 200, what=f"the scheme spelt {scheme}")
 
 
 def unknown_key(server: Server) -> None:
     """AUTH-unknown-key."""
-    exchange = _ask(server, _header(f"Bearer {server.bad_key}"))
-    if exchange.status == 200 and server.settings.bad_key is None:
+    trip = _ask(server, _header(f"Bearer {server.bad_key}"))
+    if trip.status == 200 and server.options.bad_key is None:
         raise NotClaimed(
             "a made-up key is accepted: this server seems to know every key (name one that it "
             "does not know with --bad-key)"
         )
-    expect(exchange, 401, 404, what="a key that the server does not know")
+    expect(trip, 401, 404, what="a key that the server does not know")
 
 
 def key_first(server: Server) -> None:
@@ -75,7 +77,47 @@ def key_first(server: Server) -> None:
         )
 
 
-def _ask(server: Server, authorization: Headers) -> Exchange:
+def key_not_repeated(server: Server) -> None:
+    """ENV-key: errors about a key, wherever the key stood; ``watch`` reads them.
+
+    Only the header Authorization gets the key of the user: what stands elsewhere ends in logs.
+    """
+    stray = server.stray_key
+    basic = base64.b64encode(f"user:{stray}".encode()).decode()
+    trips = [
+        _ask(server, _header(value))
+        for value in (
+            f"Bearer {server.bad_key}",
+            f"Bearer {stray} {stray}",
+            f"Token {server.api_key}",
+            server.api_key,
+            f"Basic {basic}",
+            f"Basic {stray}",
+        )
+    ]
+    trips += [
+        server.ask(DOCUMENTED, authorization=(), headers=(*JSON, (name, value)))
+        for name, value in (
+            ("X-Api-Key", stray),
+            ("X-Relace-Api-Key", stray),
+            ("Proxy-Authorization", f"Bearer {stray}"),
+            ("Cookie", f"api_key={stray}"),
+        )
+    ]
+    trips += [
+        server.ask(b'{"model": 1, "api_key": "%s"}' % stray.encode()),
+        server.ask(b'{"api_key": "%s", ' % stray.encode()),
+        server.ask(DOCUMENTED, path=f"/code/embed?api_key={stray}", authorization=()),
+        server.ask(DOCUMENTED, path=f"/code/embed/{stray}"),
+        server.ask(method="GET", path=f"/code/embed?api_key={stray}"),
+    ]
+    for trip in trips:
+        server.look_at(trip, "ENV-key")
+    if not any(trip.status >= 400 for trip in trips):
+        raise unclear("there was no error", trips[0])
+
+
+def _ask(server: Server, authorization: Headers) -> RoundTrip:
     return server.ask(DOCUMENTED, authorization=authorization)
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
-from relace_contract.requirements import select
 from relace_contract.server import (
     auth,
     limits,
+    media_types,
     negative,
     reach,
     results,
@@ -20,6 +20,7 @@ from relace_contract.server.subject import Server
 
 CHECKS: dict[str, Callable[[Server], None]] = {
     "REACH-200": reach.reached,
+    **media_types.CHECKS,
     "AUTH-none": auth.none,
     "AUTH-empty": auth.empty,
     "AUTH-no-scheme": auth.no_scheme,
@@ -30,6 +31,7 @@ CHECKS: dict[str, Callable[[Server], None]] = {
     "PREC-key-first": auth.key_first,
     **negative.CHECKS,
     "BIJ-indexes": results.bijection,
+    "BIJ-count": results.every_size,
     "DUP-copies": results.duplicates,
     **texts.CHECKS,
     "DTYPE-default": results.default_dtype,
@@ -73,12 +75,7 @@ CHECKS: dict[str, Callable[[Server], None]] = {
     "SCHEMA-strict": schema.an_embedding,
     "ENV-shape": schema.an_error,
     "ENV-clean": schema.an_error,
+    "ENV-key": auth.key_not_repeated,
     "RL-headers": limits.headers,
     "RL-window": limits.window,
 }
-
-
-def chosen(wanted: Iterable[str]) -> dict[str, Callable[[Server], None]]:
-    """The checks that families and ids name, all if none does, in the order of running."""
-    selected = set(select("server", wanted))
-    return {identity: check for identity, check in CHECKS.items() if identity in selected}

@@ -9,15 +9,18 @@ import pytest
 
 from relace_contract import known_failures, policy, requirements
 from relace_contract.address import base_url
-from relace_contract.finding import CannotRun
+from relace_contract.foreign_text import on_one_line
+from relace_contract.judgement import CannotRun
+from relace_contract.known_failures import KnownFailures
 from relace_contract.runner import Run
+from relace_contract.server.options import ServerOptions
 from relace_contract.server.reach import probe
 from relace_contract.server.subject import Server
-from relace_contract.server.verify import FIRST, Wanted
+from relace_contract.server.verify import FIRST
 
 
 @pytest.fixture(scope="session")
-def wanted(pytestconfig: pytest.Config) -> Wanted:
+def options(pytestconfig: pytest.Config) -> ServerOptions:
     """What the options ask for."""
     if not pytestconfig.pluginmanager.has_plugin("relace_contract.pytest_options"):
         raise pytest.UsageError(
@@ -36,12 +39,12 @@ def wanted(pytestconfig: pytest.Config) -> Wanted:
         url = base_url(url)
     except ValueError as error:
         raise pytest.UsageError(f"--relace-base-url: {error}") from None
-    return Wanted(
+    return ServerOptions(
         url=url,
         api_key=pytestconfig.getoption("relace_api_key"),
         bad_key=pytestconfig.getoption("relace_bad_key"),
         policy=policy.read(claimed, "server") if claimed else None,
-        known=known_failures.read(known, "server") if known else frozenset(),
+        known=known_failures.read(known, "server") if known else KnownFailures(),
         strict=pytestconfig.getoption("relace_strict"),
         seed=pytestconfig.getoption("relace_seed"),
         examples=pytestconfig.getoption("relace_examples"),
@@ -51,14 +54,14 @@ def wanted(pytestconfig: pytest.Config) -> Wanted:
 
 
 @pytest.fixture(scope="session")
-def run(wanted: Wanted) -> Iterator[Run]:
+def run(options: ServerOptions) -> Iterator[Run]:
     """The run that all checks of a process share."""
     with contextlib.ExitStack() as stack:
         try:
-            server = stack.enter_context(Server(wanted.settings))
+            server = stack.enter_context(Server(options))
             answers = probe(server, FIRST)
         except CannotRun as error:
-            pytest.fail(str(error), pytrace=False)
+            pytest.fail(on_one_line(options.secrets.hide(str(error))), pytrace=False)
         if not answers:
-            pytest.fail(f"{wanted.url} answers, but not as an embed endpoint", pytrace=False)
-        yield Run(server, requirements.requirements("server"), wanted.terms)
+            pytest.fail(f"{options.url} answers, but not as an embed endpoint", pytrace=False)
+        yield Run(server, requirements.requirements("server"), options.terms)

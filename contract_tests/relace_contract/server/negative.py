@@ -7,16 +7,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from relace_contract.finding import Remark
+from relace_contract.judgement import Remark
 from relace_contract.server.answers import depart, expect, results
-from relace_contract.server.exchange import Headers
+from relace_contract.server.round_trip import Headers
 from relace_contract.server.subject import JSON, MODEL, Server
 
 _GOOD: dict[str, Any] = {"model": MODEL, "input": ["a", "b"]}
 
 
 @dataclass(frozen=True, slots=True)
-class Fault:
+class BadBody:
     """A body with one fault, and the statuses that are right answers to it."""
 
     body: bytes
@@ -26,14 +26,14 @@ class Fault:
     recipe: str = ""
 
 
-def _with(what: str, **fields: Any) -> Fault:
+def _with(what: str, **fields: Any) -> BadBody:
     """The good body, but for these fields."""
-    return Fault(json.dumps({**_GOOD, **fields}).encode(), what)
+    return BadBody(json.dumps({**_GOOD, **fields}).encode(), what)
 
 
-def _without(name: str) -> Fault:
+def _without(name: str) -> BadBody:
     fields = {key: value for key, value in _GOOD.items() if key != name}
-    return Fault(json.dumps(fields).encode(), f"a body without `{name}`")
+    return BadBody(json.dumps(fields).encode(), f"a body without `{name}`")
 
 
 _TEXT = json.dumps(_GOOD).encode()
@@ -42,7 +42,7 @@ _DEEP = 10_000
 _OPEN = (200, 400)
 _UNTYPED: Headers = (("Accept", "*/*"),)
 
-FAULTS: dict[str, Fault] = {
+BAD_BODIES: dict[str, BadBody] = {
     "NEG-no-model": _without("model"),
     "NEG-no-input": _without("input"),
     "NEG-model-null": _with("`model` is null", model=None),
@@ -63,83 +63,83 @@ FAULTS: dict[str, Fault] = {
     "NEG-dtype-unknown": _with("`output_dtype` is `int8`", output_dtype="int8"),
     "NEG-dtype-case": _with("`output_dtype` is `Float`", output_dtype="Float"),
     "NEG-dtype-empty": _with("`output_dtype` is an empty string", output_dtype=""),
-    "NEG-body-array": Fault(b"[" + _TEXT + b"]", "the body is an array"),
-    "NEG-body-string": Fault(b'"a"', "the body is a string"),
-    "NEG-body-null": Fault(b"null", "the body is null"),
-    "NEG-not-json": Fault(b"model=relace-embed-v1&input=a", "the body is not JSON"),
-    "NEG-empty-body": Fault(b"", "the body is empty"),
-    "NEG-truncated": Fault(_TEXT[:-1], "the body ends too early"),
-    "NEG-trailing-text": Fault(_TEXT + b" x", "something follows the body"),
-    "NEG-nan": Fault(_TEXT[:-1] + b', "x": NaN}', "the body has a NaN literal"),
-    "NEG-trailing-comma": Fault(_TEXT[:-1] + b",}", "the body has a trailing comma"),
-    "NEG-lone-surrogate": Fault(
+    "NEG-body-array": BadBody(b"[" + _TEXT + b"]", "the body is an array"),
+    "NEG-body-string": BadBody(b'"a"', "the body is a string"),
+    "NEG-body-null": BadBody(b"null", "the body is null"),
+    "NEG-not-json": BadBody(b"model=relace-embed-v1&input=a", "the body is not JSON"),
+    "NEG-empty-body": BadBody(b"", "the body is empty"),
+    "NEG-truncated": BadBody(_TEXT[:-1], "the body ends too early"),
+    "NEG-trailing-text": BadBody(_TEXT + b" x", "something follows the body"),
+    "NEG-nan": BadBody(_TEXT[:-1] + b', "x": NaN}', "the body has a NaN literal"),
+    "NEG-trailing-comma": BadBody(_TEXT[:-1] + b",}", "the body has a trailing comma"),
+    "NEG-lone-surrogate": BadBody(
         rb'{"model": "relace-embed-v1", "input": ["\ud800"]}', "a text is half a surrogate pair"
     ),
-    "NEG-invalid-utf8": Fault(
+    "NEG-invalid-utf8": BadBody(
         b'{"model": "relace-embed-v1", "input": ["\xff"]}', "the body is not UTF-8"
     ),
-    "NEG-deep": Fault(
+    "NEG-deep": BadBody(
         b"[" * _DEEP + b"]" * _DEEP,
         "the body is an array, 10,000 deep",
         recipe=f"'[' * {_DEEP} + ']' * {_DEEP}",
     ),
-    "NEG-deep-unknown": Fault(
+    "NEG-deep-unknown": BadBody(
         _TEXT[:-1] + b', "x": ' + b"[" * _DEEP + b"]" * _DEEP + b"}",
         "an unknown field is 10,000 deep",
         _OPEN,
         recipe=f"{_TEXT[:-1].decode()!r} + ', \"x\": ' + '[' * {_DEEP} + ']' * {_DEEP} + '}}'",
     ),
-    "NEG-bom": Fault(b"\xef\xbb\xbf" + _TEXT, "a byte-order mark before the body", _OPEN),
-    "NEG-duplicate-keys": Fault(
+    "NEG-bom": BadBody(b"\xef\xbb\xbf" + _TEXT, "a byte-order mark before the body", _OPEN),
+    "NEG-duplicate-keys": BadBody(
         _TEXT[:-1] + b', "input": ["c"]}', "`input` stands there twice", _OPEN
     ),
-    "NEG-content-type": Fault(
+    "NEG-content-type": BadBody(
         _TEXT, "the content type is text/plain", (400, 415), (("Content-Type", "text/plain"),)
     ),
-    "NEG-no-content-type": Fault(_TEXT, "no content type", (200, 400, 415), _UNTYPED),
+    "NEG-no-content-type": BadBody(_TEXT, "no content type", (200, 400, 415), _UNTYPED),
 }
 
 
-def _check(fault: Fault) -> Callable[[Server], None]:
+def _check(fault: BadBody) -> Callable[[Server], None]:
     def check(server: Server) -> None:
-        exchange = server.ask(fault.body, headers=fault.headers, recipe=fault.recipe)
-        expect(exchange, *fault.statuses, what=fault.what)
+        trip = server.ask(fault.body, headers=fault.headers, recipe=fault.recipe)
+        expect(trip, *fault.statuses, what=fault.what)
 
     return check
 
 
 def lone_string(server: Server) -> None:
     """NEG-input-string: refused, as documented, or answered like a list of one, as observed."""
-    exchange = server.ask(json.dumps({**_GOOD, "input": "a lone string"}).encode())
-    expect(exchange, 200, 400, what="`input` is a lone string")
-    if exchange.status == 400:
+    trip = server.ask(json.dumps({**_GOOD, "input": "a lone string"}).encode())
+    expect(trip, 200, 400, what="`input` is a lone string")
+    if trip.status == 400:
         raise Remark("a lone string as `input` is refused, as the documentation has it")
-    count = len(results(exchange))
+    count = len(results(trip))
     if count != 1:
-        raise depart(f"a lone string as `input` is one text, and got {count} results", exchange)
+        raise depart(f"a lone string as `input` is one text, and got {count} results", trip)
     raise Remark("a lone string as `input` is answered like a list of one, as observed")
 
 
 def too_large(server: Server) -> None:
     """NEG-too-large: one byte more than the server says it takes, in one text."""
-    limit = server.settings.policy.max_body
+    limit = server.options.claimed.max_body
     opening, closing = b'{"model": "relace-embed-v1", "input": ["', b'"]}'
     length = limit + 1 - len(opening) - len(closing)
-    exchange = server.ask(
+    trip = server.ask(
         opening + b"a" * length + closing,
         recipe=f"{opening.decode()!r} + 'a' * {length} + {closing.decode()!r}",
     )
-    if not exchange.status:
+    if not trip.status:
         raise depart(
-            f"a body of {limit + 1:,} bytes: no answer, but {exchange.failure}; it should be "
+            f"a body of {limit + 1:,} bytes: no answer, but {trip.failure}; it should be "
             "refused with 413, not cut off",
-            exchange,
+            trip,
         )
-    expect(exchange, 413, what=f"a body of {limit + 1:,} bytes")
+    expect(trip, 413, what=f"a body of {limit + 1:,} bytes")
 
 
 CHECKS: dict[str, Callable[[Server], None]] = {
-    **{identity: _check(fault) for identity, fault in FAULTS.items()},
+    **{identity: _check(fault) for identity, fault in BAD_BODIES.items()},
     "NEG-input-string": lone_string,
     "NEG-too-large": too_large,
 }

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
-from relace_contract.finding import CannotRun
-from relace_contract.server.exchange import Exchange
+from relace_contract.judgement import CannotRun
+from relace_contract.server.round_trip import RoundTrip
 
 #: A reset that is further off than this, read as seconds from now, is an epoch.
 _EPOCH = 1_000_000_000
@@ -53,9 +53,9 @@ class Pace:
             self._wait(left)
         self._last = self.now()
 
-    def after_429(self, exchange: Exchange) -> bool:
+    def after_429(self, trip: RoundTrip) -> bool:
         """Wait as a 429 asks for; False if that is more than there is patience for."""
-        seconds = wait_asked_for(exchange, self.now())
+        seconds = wait_asked_for(trip, self.now())
         if seconds is None:
             seconds = min(self.patience, 1.0 if self.budget is None else 20.0)
         if seconds > self.patience or self.waited + seconds > self.endurance:
@@ -68,15 +68,15 @@ class Pace:
         self.sleep(seconds)
 
 
-def wait_asked_for(exchange: Exchange, now: float) -> float | None:
+def wait_asked_for(trip: RoundTrip, now: float) -> float | None:
     """Seconds that ``Retry-After`` or ``X-RateLimit-Reset`` ask for, None if neither says."""
-    after = exchange.header("retry-after")
+    after = trip.header("retry-after")
     if after is not None:
         with contextlib.suppress(ValueError):
             return max(float(after), 0.0)
         with contextlib.suppress(ValueError, TypeError):
             return max(parsedate_to_datetime(after).timestamp() - now, 0.0)
-    reset = window_end(exchange.header("x-ratelimit-reset"), now)
+    reset = window_end(trip.header("x-ratelimit-reset"), now)
     # A moment more, as the reset may be rounded down.
     return None if reset is None else max(reset - now, 0.0) + 0.05
 

@@ -6,28 +6,28 @@ import json
 import threading
 
 from relace_contract import contract
-from relace_contract.finding import CannotRun
+from relace_contract.judgement import CannotRun
 from relace_contract.server import tls
 from relace_contract.server.answers import depart
-from relace_contract.server.exchange import Exchange
+from relace_contract.server.round_trip import RoundTrip
 from relace_contract.server.subject import Server
 
 DOCUMENTED = json.dumps(contract.example()).encode()
 
 
-def documented_example(server: Server) -> Exchange:
+def documented_example(server: Server) -> RoundTrip:
     """The answer to the documented request."""
     return server.ask(DOCUMENTED)
 
 
 def reached(server: Server) -> None:
     """REACH-200: the documented request gets a 200 with results."""
-    exchange = documented_example(server)
-    body = exchange.json()
-    if exchange.status != 200:
-        raise depart(f"200 expected, not {exchange.summary()}", exchange)
+    trip = documented_example(server)
+    body = trip.json()
+    if trip.status != 200:
+        raise depart(f"200 expected, not {trip.summary()}", trip)
     if not isinstance(body, dict) or "results" not in body:
-        raise depart("a 200 without `results`", exchange)
+        raise depart("a 200 without `results`", trip)
 
 
 def probe(server: Server, deadline: float) -> bool:
@@ -35,30 +35,30 @@ def probe(server: Server, deadline: float) -> bool:
 
     Raises ``CannotRun`` where nothing answers, or the key is refused.
     """
-    exchange = _within(server, deadline)
-    url = exchange.request.url
-    if not exchange.status:
-        advice = tls.hint(exchange.failure, server.settings.cacert) or "is a server running there?"
-        raise CannotRun(f"{url} does not answer: {exchange.failure}; {advice}")
-    body = exchange.json()
+    trip = _within(server, deadline)
+    url = trip.request.url
+    if not trip.status:
+        advice = tls.hint(trip.failure, server.options.cacert) or "is a server running there?"
+        raise CannotRun(f"{url} does not answer: {trip.failure}; {advice}")
+    body = trip.json()
     named = isinstance(body, dict) and isinstance(body.get("error"), str)
-    if exchange.status in {401, 403, 404} and named and _about_the_key(server, exchange):
-        hint = "is it right?" if server.settings.api_key else "give one with --api-key"
-        raise CannotRun(f"{url} does not know the API key: {exchange.summary()}; {hint}")
-    if exchange.status == 200:
+    if trip.status in {401, 403, 404} and named and _about_the_key(server, trip):
+        hint = "is it right?" if server.options.api_key else "give one with --api-key"
+        raise CannotRun(f"{url} does not know the API key: {trip.summary()}; {hint}")
+    if trip.status == 200:
         return isinstance(body, dict) and "results" in body
-    return named and exchange.status != 404  # it speaks our language, though it fails
+    return named and trip.status != 404  # it speaks our language, though it fails
 
 
-def _about_the_key(server: Server, exchange: Exchange) -> bool:
+def _about_the_key(server: Server, trip: RoundTrip) -> bool:
     """Whether a refusal is for the key, so that another might do: a 404 may mean the route."""
-    if exchange.status == 404:
-        return "key" in exchange.summary().lower()
-    return server.settings.api_key is None or exchange.status != 404
+    if trip.status == 404:
+        return "key" in trip.summary().lower()
+    return server.options.api_key is None or trip.status != 404
 
 
-def _within(server: Server, deadline: float) -> Exchange:
-    answered: list[Exchange | BaseException] = []
+def _within(server: Server, deadline: float) -> RoundTrip:
+    answered: list[RoundTrip | BaseException] = []
 
     def ask() -> None:
         try:
@@ -73,12 +73,12 @@ def _within(server: Server, deadline: float) -> Exchange:
         thread.join(0.1)
         waited += 0.1
     match answered:
-        case [Exchange() as exchange]:
-            return exchange
+        case [RoundTrip() as trip]:
+            return trip
         case [BaseException() as error]:
             raise CannotRun(str(error)) from None
         case _:
             server.abandon(thread)
             raise CannotRun(
-                f"{server.settings.base_url} did not finish an answer within {deadline:g} seconds"
+                f"{server.options.url} did not finish an answer within {deadline:g} seconds"
             )

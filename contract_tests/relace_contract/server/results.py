@@ -15,15 +15,18 @@ from relace_contract.server.answers import (
     unclear,
 )
 from relace_contract.server.reach import documented_example
+from relace_contract.server.round_trip import RoundTrip
 from relace_contract.server.subject import Server
 
 _SIZES = (1, 2, 3, 11, 33)
+#: Around what servers and their models take at a time.
+_LARGE_SIZES = (64, 65, 100, 128, 129, 256, 257, 512, 513, 1000, 1024, 1025, 2048, 2049)
 _MANY = [str(number) for number in range(40)]
 
 
 def bijection(server: Server) -> None:
     """BIJ-indexes."""
-    if server.settings.live:
+    if server.options.live:
         _indexes(server, contract.example()["input"])
         return
     for size in _SIZES:
@@ -31,25 +34,42 @@ def bijection(server: Server) -> None:
 
 
 def _indexes(server: Server, texts: list[str]) -> None:
-    exchange = server.embed(texts, output_dtype="float")
-    found: list[Any] = [one.get("index") for one in results(exchange) if isinstance(one, dict)]
+    trip = server.embed(texts, output_dtype="float")
+    found: list[Any] = [one.get("index") for one in results(trip) if isinstance(one, dict)]
     strange = [index for index in found if type(index) is not int]
     if strange:
-        raise depart(f"an index is {strange[0]!r}, not an integer", exchange)
+        raise depart(f"an index is {strange[0]!r}, not an integer", trip)
     if sorted(found) != list(range(len(texts))):
         raise depart(
             f"indexes {found[:12]} for {len(texts)} texts; they should be 0 to {len(texts) - 1}",
-            exchange,
+            trip,
         )
+
+
+def every_size(server: Server) -> None:
+    """BIJ-count: ``watch`` counts the results of every 200; here there are some of each size."""
+    if server.options.live:
+        documented_example(server)
+        return
+    trips = [documented_example(server), *(_of_size(server, size) for size in _LARGE_SIZES)]
+    if not any(trip.status == 200 for trip in trips):
+        raise unclear("no batch was answered with 200", trips[-1])
+
+
+def _of_size(server: Server, size: int) -> RoundTrip:
+    """A batch of short texts; ``binary``, where the server has it, keeps the answer small."""
+    texts = [f"text {number}" for number in range(size)]
+    trip = server.embed(texts, output_dtype="binary")
+    return trip if trip.status == 200 else server.embed(texts, output_dtype="float")
 
 
 def duplicates(server: Server) -> None:
     """DUP-copies."""
     for texts in (["a", "a"], ["a", "b", "a", "a", "b"]):
-        exchange = server.embed(texts)
-        found = results(exchange)
+        trip = server.embed(texts)
+        found = results(trip)
         if len(found) != len(texts):
-            raise depart(f"{len(found)} results for {len(texts)} texts, some alike", exchange)
+            raise depart(f"{len(found)} results for {len(texts)} texts, some alike", trip)
 
 
 def default_dtype(server: Server) -> None:
@@ -63,23 +83,23 @@ def default_dtype(server: Server) -> None:
 
 def binary(server: Server) -> None:
     """DTYPE-binary."""
-    exchange = server.embed(["a", "b"], output_dtype="binary")
-    expect(exchange, 200, what="`binary`")
-    for one in results(exchange):
+    trip = server.embed(["a", "b"], output_dtype="binary")
+    expect(trip, 200, what="`binary`")
+    for one in results(trip):
         vector = one.get("embedding") if isinstance(one, dict) else None
         if not isinstance(vector, list) or not vector:
-            raise unclear("an embedding is no list of numbers", exchange)
+            raise unclear("an embedding is no list of numbers", trip)
         strange = [number for number in vector if type(number) is not int]
         if strange:
-            raise depart(f"a `binary` vector holds {strange[0]!r}, not an integer", exchange)
+            raise depart(f"a `binary` vector holds {strange[0]!r}, not an integer", trip)
 
 
 def one_dimension(server: Server) -> None:
     """DIM-one: texts, batches and models of several kinds; ``Dimensions`` compares them."""
-    exchange = documented_example(server)
-    batches = [] if server.settings.live else [["", "def f(): pass\n" * 50, "é"], _MANY]
-    if not all(isinstance(one, dict) and one.get("embedding") for one in results(exchange)):
-        raise unclear("there are no vectors", exchange)
+    trip = documented_example(server)
+    batches = [] if server.options.live else [["", "def f(): pass\n" * 50, "é"], _MANY]
+    if not all(isinstance(one, dict) and one.get("embedding") for one in results(trip)):
+        raise unclear("there are no vectors", trip)
     for texts in batches:
         for dtype in ("float", "binary"):
             server.embed(texts, output_dtype=dtype)
@@ -87,42 +107,42 @@ def one_dimension(server: Server) -> None:
 
 def tokens_present(server: Server) -> None:
     """TOK-present."""
-    exchange = documented_example(server)
-    body = exchange.json()
-    results(exchange)
+    trip = documented_example(server)
+    body = trip.json()
+    results(trip)
     usage = body.get("usage")
     if not isinstance(usage, dict) or "total_tokens" not in usage:
-        raise depart("a 200 without usage.total_tokens", exchange)
+        raise depart("a 200 without usage.total_tokens", trip)
 
 
 def tokens_counted(server: Server) -> None:
     """TOK-integer."""
-    exchanges = [documented_example(server)]
-    if not server.settings.live:
-        exchanges += [server.embed([""]), server.embed(["a"] * 40)]
-    for exchange in exchanges:
-        results(exchange)
-        count = exchange.tokens
+    trips = [documented_example(server)]
+    if not server.options.live:
+        trips += [server.embed([""]), server.embed(["a"] * 40)]
+    for trip in trips:
+        results(trip)
+        count = trip.tokens
         if count is not None and (type(count) is not int or count < 0):
-            raise depart(f"usage.total_tokens is {count!r}, not a count", exchange)
+            raise depart(f"usage.total_tokens is {count!r}, not a count", trip)
 
 
 def tokens_grow(server: Server) -> None:
     """TOK-grows."""
     previous = server.embed(["def f(): pass"])
     for texts in (["def f(): pass\n" * 40], ["def f(): pass\n" * 40] * 3):
-        exchange = server.embed(texts)
-        if tokens(exchange) <= tokens(previous):
+        trip = server.embed(texts)
+        if tokens(trip) <= tokens(previous):
             raise depart(
-                f"{tokens(previous)} tokens, and {tokens(exchange)} for more text",
+                f"{tokens(previous)} tokens, and {tokens(trip)} for more text",
                 previous,
-                exchange,
+                trip,
             )
-        previous = exchange
+        previous = trip
 
 
 def tokens_documented(server: Server) -> None:
     """TOK-example."""
-    exchange = documented_example(server)
-    if exchange.tokens != 8:
-        raise depart(f"{exchange.tokens} tokens for the documented example, not 8", exchange)
+    trip = documented_example(server)
+    if trip.tokens != 8:
+        raise depart(f"{trip.tokens} tokens for the documented example, not 8", trip)

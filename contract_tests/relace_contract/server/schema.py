@@ -16,27 +16,27 @@ import jsonschema_rs
 import orjson
 
 from relace_contract import contract
-from relace_contract.finding import NotExercised
+from relace_contract.judgement import NotExercised
 from relace_contract.properties import holds_for, leave_no_files
 from relace_contract.server.answers import depart, results, unclear
-from relace_contract.server.exchange import Exchange
 from relace_contract.server.reach import documented_example
+from relace_contract.server.round_trip import RoundTrip
 from relace_contract.server.subject import JSON, Server
 
 
-def sample(server: Server) -> list[Exchange]:
+def sample(server: Server) -> list[RoundTrip]:
     """A request for every status that a request can bring about, for ``watch`` to judge."""
     example = json.dumps(contract.example()).encode()
-    exchanges = [
+    trips = [
         documented_example(server),
         server.ask(b"{"),
         server.ask(example, authorization=()),
     ]
-    if server.settings.live:
-        return exchanges
+    if server.options.live:
+        return trips
     unknown = (("Authorization", f"Bearer {server.bad_key}"),)
     return [
-        *exchanges,
+        *trips,
         server.embed(["a", "bb", ""], output_dtype="binary"),
         server.ask(b'{"model": 5, "input": "a"}'),
         server.ask(b'{"model": "m", "input": null}'),
@@ -62,14 +62,14 @@ def an_error(server: Server) -> None:
 
 def declared_headers(server: Server) -> None:
     """SCHEMA-headers: a 405 is the one status with headers that can always be had."""
-    exchange = server.ask(method="GET")
-    _seen([exchange], lambda status: status == 405, "405")
-    server.look_at(exchange, "SCHEMA-headers")
+    trip = server.ask(method="GET")
+    _seen([trip], lambda status: status == 405, "405")
+    server.look_at(trip, "SCHEMA-headers")
 
 
-def _seen(exchanges: list[Exchange], fits: Callable[[int], bool], what: str) -> None:
-    if not any(fits(exchange.status) for exchange in exchanges):
-        raise unclear(f"there was no {what}", exchanges[0])
+def _seen(trips: list[RoundTrip], fits: Callable[[int], bool], what: str) -> None:
+    if not any(fits(trip.status) for trip in trips):
+        raise unclear(f"there was no {what}", trips[0])
 
 
 def examples(server: Server) -> None:
@@ -136,9 +136,9 @@ def _coverage() -> Iterator[Any]:
 def _judge_cases(server: Server, cases: Iterator[Any]) -> None:
     answered = 0
     for case in cases:
-        if problem := _judged(exchange := _sent(server, case)):
-            raise depart(problem, exchange)
-        answered += exchange.status == 200
+        if problem := _judged(trip := _sent(server, case)):
+            raise depart(problem, trip)
+        answered += trip.status == 200
     if not answered:
         raise NotExercised("no request that Schemathesis made up was answered with 200")
 
@@ -147,23 +147,23 @@ def _fuzz(server: Server, mode: str) -> None:
     from schemathesis.generation.modes import GenerationMode  # noqa: PLC0415
 
     def judge(case: Any) -> None:
-        if problem := _judged(exchange := _sent(server, case)):
-            raise depart(problem, exchange)
+        if problem := _judged(trip := _sent(server, case)):
+            raise depart(problem, trip)
 
     strategy = _operation().as_strategy(generation_mode=GenerationMode(mode))
     # Cases are cheap and few of them are telling: three for each of a property's.
-    holds_for(server.settings, strategy, judge, size=_size, factor=3)
+    holds_for(server.options, strategy, judge, size=_size, factor=3)
 
 
 def _size(case: Any) -> int:
     return len(repr(case.body))
 
 
-def _sent(server: Server, case: Any) -> Exchange:
+def _sent(server: Server, case: Any) -> RoundTrip:
     """Send what Schemathesis made up: its body, method and content type, with our key."""
     from schemathesis.transport.requests import REQUESTS_TRANSPORT  # noqa: PLC0415
 
-    made = REQUESTS_TRANSPORT.serialize_case(case, base_url=server.settings.base_url, headers={})
+    made = REQUESTS_TRANSPORT.serialize_case(case, base_url=server.options.url, headers={})
     body = made.get("data") or b""
     if made.get("json") is not None:
         # A lone surrogate has no UTF-8: it is sent as its escape, as `json` spells it.
@@ -177,30 +177,30 @@ def _sent(server: Server, case: Any) -> Exchange:
     return server.ask(body, method=case.method, headers=(*headers, ("Accept", "*/*")))
 
 
-def _judged(exchange: Exchange) -> str | None:
+def _judged(trip: RoundTrip) -> str | None:
     """What is wrong with an answer, given what was asked."""
-    request = exchange.request
-    if not exchange.status:
-        return f"no answer: {exchange.failure}"
-    if exchange.status >= 500:
-        return f"a {exchange.status}: whatever is sent, the server must not fail"
+    request = trip.request
+    if not trip.status:
+        return f"no answer: {trip.failure}"
+    if trip.status >= 500:
+        return f"a {trip.status}: whatever is sent, the server must not fail"
     media_type = dict(request.headers)["Content-Type"]
     if request.method == "POST" and media_type == "application/json":
-        return _judged_by_body(exchange)
-    if exchange.status < 400 and request.method not in {"OPTIONS", "HEAD"}:
-        return f"{request.method} with {media_type} is answered with {exchange.summary()}"
+        return _judged_by_body(trip)
+    if trip.status < 400 and request.method not in {"OPTIONS", "HEAD"}:
+        return f"{request.method} with {media_type} is answered with {trip.summary()}"
     return None
 
 
-def _judged_by_body(exchange: Exchange) -> str | None:
-    fault = _fault(exchange.request.body)
-    if exchange.status == 200 and _is_lone_string(exchange.request.body):
-        count = len(results(exchange))
+def _judged_by_body(trip: RoundTrip) -> str | None:
+    fault = _fault(trip.request.body)
+    if trip.status == 200 and _is_lone_string(trip.request.body):
+        count = len(results(trip))
         if count != 1:
             return f"a lone string as `input` is one text, and got {count} results"
-    if fault is None and exchange.status != 200:
-        return f"a valid body is refused: {exchange.summary()}"
-    if fault and exchange.status < 400:
+    if fault is None and trip.status != 200:
+        return f"a valid body is refused: {trip.summary()}"
+    if fault and trip.status < 400:
         return f"an invalid body is accepted: {fault}"
     return None
 

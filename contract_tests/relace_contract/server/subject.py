@@ -5,24 +5,23 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-import shlex
 import threading
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import urlsplit
 
 import httpx
 
-from relace_contract.finding import CannotRun, Departure, NotExercised
-from relace_contract.policy import Policy
-from relace_contract.server.exchange import Exchange, Headers, Request
+from relace_contract.judgement import CannotRun, Departure, NotExercised
+from relace_contract.server.keys import API_KEY, Key, Keys
+from relace_contract.server.options import ServerOptions
 from relace_contract.server.pace import Pace
+from relace_contract.server.remedies import remedy
+from relace_contract.server.round_trip import Headers, Request, RoundTrip
 from relace_contract.server.tls import context
-from relace_contract.server.watch import WATCHES, Dimensions
+from relace_contract.server.watch import WATCHES, Dimensions, cause
 
 MODEL = "relace-embed-v1"
 JSON: Headers = (("Content-Type", "application/json"),)
@@ -30,67 +29,35 @@ JSON: Headers = (("Content-Type", "application/json"),)
 _CONNECT, _READ = 3.0, 10.0
 #: Bytes of an answer, after which it is none.
 _MOST = 256_000_000
-#: Characters of a key from which on it is looked for in answers: a shorter one is a word like any
-#: other, and no key of Relace's.
-_SECRET = 8
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
-    """How a server is reached, and how it is looked at. ``base_url`` ends in ``/v1``."""
-
-    base_url: str
-    #: Secret if it was given; else one is made up, which is not.
-    api_key: str | None = field(default=None, repr=False)
-    bad_key: str | None = field(default=None, repr=False)
-    seed: int = 0
-    #: Examples that Hypothesis tries for each property.
-    examples: int = 20
-    policy: Policy = field(default_factory=Policy)
-    live: bool = False
-    #: A file of certificates to trust instead of those of this machine.
-    cacert: Path | None = None
-    #: The other options of the command that checks this server again, as they are typed.
-    options: str = ""
-
-    @property
-    def words(self) -> str:
-        """The command that checks this server again, but for ``--only``."""
-        live = "--live" if self.live else ""
-        words = ["relace-mock", "verify-server", shlex.quote(self.base_url), live, self.options]
-        return " ".join(word for word in words if word)
 
 
 class Server:
     """Asks, and looks at every answer. Safe to use from several threads."""
 
-    def __init__(self, settings: Settings, pace: Pace | None = None) -> None:
-        self.settings = settings
+    def __init__(self, options: ServerOptions, pace: Pace | None = None) -> None:
+        self.options = options
         self.pace = pace or Pace()
         self.silent = False
-        made_up = hashlib.sha256(b"%d" % settings.seed).hexdigest()[:32]
-        self.api_key = settings.api_key or f"rlc-kit{made_up[3:]}"
-        self.bad_key = settings.bad_key or f"rlc-bad{made_up[3:]}"
-        self._secrets = [
-            (secret.encode(), name)
-            for secret, name in (
-                (settings.api_key, b"$RELACE_API_KEY"),
-                (settings.bad_key, b"$RELACE_BAD_KEY"),
-            )
-            if secret and len(secret) >= _SECRET
-        ]
-        self._tls = context(settings.base_url, settings.cacert)
+        made_up = hashlib.sha256(b"%d" % options.seed).hexdigest()[:32]
+        self.api_key = options.api_key or f"rlc-kit{made_up[3:]}"
+        self.bad_key = options.bad_key or f"rlc-bad{made_up[3:]}"
+        #: A key that is sent where no key belongs; it is never a real one.
+        self.stray_key = f"rlc-odd{made_up[3:]}"
+        self._secrets = options.secrets
+        sent = (self.api_key, self.bad_key, self.stray_key)
+        self._sent_keys = Keys(*(Key(key, "") for key in sent))
+        self._tls = context(options.url, options.cacert)
         self._client = self._connect()
         self._noticed: list[tuple[str, Departure]] = []
         self._said: set[tuple[str, str]] = set()
         self._dimensions = Dimensions()
         self._abandoned: set[threading.Thread] = set()
-        self._answers: dict[Request, Exchange] = {}
+        self._answers: dict[Request, RoundTrip] = {}
         #: What ``limits`` saw while it spent the quota, which is done once.
-        self.counted: list[Exchange] = []
+        self.counted: list[RoundTrip] = []
 
     def _connect(self) -> httpx.Client:
-        host = urlsplit(self.settings.base_url).hostname or ""
+        host = urlsplit(self.options.url).hostname or ""
         return httpx.Client(
             timeout=httpx.Timeout(_READ, connect=_CONNECT),
             # A proxy is for the world, not for this machine.
@@ -114,9 +81,10 @@ class Server:
         noticed, self._noticed = self._noticed, []
         return noticed
 
-    def command(self, identity: str) -> str:
-        """The command that runs one check again."""
-        return f"{self.settings.words} --only {identity} --seed {self.settings.seed}"
+    def command(self, *identities: str) -> str:
+        """The command that runs these checks again."""
+        only = " ".join(f"--only {one}" for one in identities)
+        return f"{self.options.command} {only} --seed {self.options.seed}"
 
     def abandon(self, thread: threading.Thread) -> None:
         """Let a check that takes too long end at its next request."""
@@ -125,7 +93,7 @@ class Server:
         self._client.close()
         self._client = self._connect()
 
-    def embed(self, texts: Sequence[str], *, fresh: bool = False, **fields: Any) -> Exchange:
+    def embed(self, texts: Sequence[str], *, fresh: bool = False, **fields: Any) -> RoundTrip:
         """Ask for vectors as a well-behaved client does."""
         body = {"model": MODEL, "input": list(texts), **fields}
         return self.ask(json.dumps(body, ensure_ascii=False).encode(), fresh=fresh)
@@ -140,49 +108,49 @@ class Server:
         headers: Headers = (*JSON, ("Accept", "*/*")),
         recipe: str = "",
         fresh: bool = False,
-    ) -> Exchange:
+    ) -> RoundTrip:
         """Send a request and return what came of it; nothing is raised for a bad answer.
 
         ``fresh`` asks again what was asked before; otherwise the live service is asked
         everything but once.
         """
         sent = self.authorization if authorization is None else authorization
-        url = self.settings.base_url + path
+        url = self.options.url + path
         request = Request(method, url, (*sent, *headers), body, recipe)
-        if self.settings.live and not fresh and request in self._answers:
+        if self.options.live and not fresh and request in self._answers:
             return self._answers[request]
-        exchange = self._answered(request)
-        if self.settings.live:
-            self._answers[request] = exchange
-        self.silent = not exchange.status
-        if method == "POST" and path == "/code/embed" and exchange.status:
-            self.look_at(exchange)
-        return exchange
+        trip = self._answered(request)
+        if self.options.live:
+            self._answers[request] = trip
+        self.silent = not trip.status
+        if method == "POST" and path == "/code/embed" and trip.status:
+            self.look_at(trip)
+        return trip
 
-    def _answered(self, request: Request) -> Exchange:
+    def _answered(self, request: Request) -> RoundTrip:
         """The answer to a request; a 429 is waited out, and the request repeated."""
         self.pace.before()
         for _ in range(self.pace.attempts):
-            exchange = self._send(request)
-            if exchange.status != 429:
-                return exchange
-            self.look_at(exchange)
-            if not self.pace.after_429(exchange):
+            trip = self._send(request)
+            if trip.status != 429:
+                return trip
+            self.look_at(trip)
+            if not self.pace.after_429(trip):
                 raise NotExercised(
                     "the server asks for a longer wait than this run has time for: verify it "
                     "with a larger quota, or with --live",
-                    exchange.evidence(),
+                    trip.evidence(),
                 )
-        return exchange
+        return trip
 
-    def once(self, request: Request) -> Exchange:
+    def once(self, request: Request) -> RoundTrip:
         """Send a request, whatever the quota says of it."""
-        exchange = self._send(request)
-        if exchange.status:
-            self.look_at(exchange)
-        return exchange
+        trip = self._send(request)
+        if trip.status:
+            self.look_at(trip)
+        return trip
 
-    def _send(self, request: Request) -> Exchange:
+    def _send(self, request: Request) -> RoundTrip:
         if threading.current_thread() in self._abandoned:
             raise CannotRun("this check ran out of time")
         failure = ""
@@ -220,46 +188,47 @@ class Server:
                 )
         return self._redacted(request, failure=failure)
 
-    def _redacted(self, request: Request, **answer: Any) -> Exchange:
-        """An exchange in which no secret is left, wherever a server may have repeated it."""
-        headers = tuple((name, self._hide_key(name, value)) for name, value in request.headers)
-        cacert = str(self.settings.cacert or "")
+    def _redacted(self, request: Request, **answer: Any) -> RoundTrip:
+        """A round trip without any secret, wherever the server may have repeated it."""
+        given = self.options.api_key or ""
+        headers = tuple(  # where even a short key does not stay
+            (name, value.replace(given, API_KEY) if given and name == "Authorization" else value)
+            for name, value in request.headers
+        )
+        cacert = str(self.options.cacert or "")
         shown = dataclasses.replace(request, headers=headers, cacert=cacert)
-        if "headers" in answer:
-            answer["headers"] = tuple((name, self._hide(text)) for name, text in answer["headers"])
-            for secret, name in self._secrets:
-                answer["body"] = answer["body"].replace(secret, name)
-        elif "failure" in answer:
-            answer["failure"] = self._hide(answer["failure"])
-        return Exchange(shown, at=time.time(), **answer)
+        trip = RoundTrip(shown, at=time.time(), repeats_key=self._place_of_key(answer), **answer)
+        return self._secrets.hide(trip)
 
-    def _hide_key(self, name: str, value: str) -> str:
-        """A header of a request, where even a short key does not stay."""
-        given = self.settings.api_key
-        if name == "Authorization" and given:
-            value = value.replace(given, "$RELACE_API_KEY")
-        return self._hide(value)
+    def _place_of_key(self, answer: Mapping[str, Any]) -> str:
+        """Where an error repeats a key that was sent; empty where it does not."""
+        if answer.get("status", 0) < 400:
+            return ""
+        if self._sent_keys.found_in(answer["body"].decode("latin-1")):
+            return "its body"
+        found = (name for name, value in answer["headers"] if self._sent_keys.found_in(value))
+        return next((f"its header {name}" for name in found), "")
 
-    def _hide(self, text: str) -> str:
-        for secret, name in self._secrets:
-            text = text.replace(secret.decode(), name.decode())
-        return text
-
-    def look_at(self, exchange: Exchange, *only: str) -> None:
+    def look_at(self, trip: RoundTrip, *only: str) -> None:
         """Hold an answer to what every answer is held to; ``only`` names some of it."""
         for identity, watch in WATCHES.items():
-            if (not only or identity in only) and (problem := watch(exchange)):
-                self._notice(identity, problem, exchange)
-        if exchange.status == 200 and not only and (found := self._dimensions.look(exchange)):
+            if (not only or identity in only) and (problem := watch(trip)):
+                self._notice(identity, problem, trip)
+        if trip.status == 200 and not only and (found := self._dimensions.look(trip)):
             problem, earlier = found
-            self._notice("DIM-one", problem, earlier, exchange)
+            self._notice("DIM-one", problem, earlier, trip)
 
-    def _notice(self, identity: str, problem: str, *exchanges: Exchange) -> None:
+    def _notice(self, identity: str, problem: str, *trips: RoundTrip) -> None:
         """Keep what is wrong, unless it has been said."""
         if (identity, problem) not in self._said:
             self._said.add((identity, problem))
-            evidence = (exchange.evidence() for exchange in exchanges)
-            self._noticed.append((identity, Departure(problem, *evidence)))
+            departure = Departure(
+                problem,
+                *(trip.evidence() for trip in trips),
+                cause=cause(identity, trips[-1]),
+                remedy=remedy(*trips),
+            )
+            self._noticed.append((identity, departure))
 
     def close(self) -> None:
         """Close every connection."""

@@ -6,8 +6,8 @@ import warnings
 
 import pytest
 
-from relace_contract.finding import Outcome
-from relace_contract.reports.text import finding_lines
+from relace_contract.judgement import Judgement
+from relace_contract.reports.text import breach_lines
 from relace_contract.requirements import requirements
 from relace_contract.runner import Run
 from relace_contract.server.catalogue import CHECKS
@@ -22,20 +22,18 @@ def test_server(identity: str, run: Run) -> None:
     """The server keeps the requirement, and all that is noticed on the way."""
     before = set(run.red)
     result = run.check(requirements("server")[identity], CHECKS[identity])
-    lines = "\n".join(finding_lines(result))
-    if result.outcome is Outcome.NOT_CLAIMED:
+    lines = "\n".join(breach_lines(result))
+    if result.judgement is Judgement.NOT_CLAIMED:
         pytest.skip(result.note)
-    if result.outcome is Outcome.KNOWN:
+    if result.judgement is Judgement.KNOWN:
         pytest.xfail(lines)
-    if result.outcome is Outcome.INFORMS:
+    if result.judgement is Judgement.INFORMS:
         print(f"{identity}\n{lines}\n{result.note}")  # noqa: T201 - shown by -rP, fails nothing
-    if result.outcome is Outcome.WARNS:
+    if result.judgement is Judgement.WARNS:
         warnings.warn(f"{identity}\n{lines}", DepartureWarning, stacklevel=1)
     # What was noticed belongs to another check, which may run in another process.
     noticed = [one for one in run.red if one not in before and one != identity]
     for other in noticed:
-        lines += f"\n{other}\n" + "\n".join(
-            finding_lines(run.result(requirements("server")[other]))
-        )
-    if result.outcome.red or noticed:
+        lines += f"\n{other}\n" + "\n".join(breach_lines(run.result(requirements("server")[other])))
+    if result.judgement.red or noticed:
         pytest.fail(f"{identity}\n{lines}", pytrace=False)

@@ -34,9 +34,9 @@ def _check(identity: str) -> Callable[[Server], None]:
 def long_tail(server: Server) -> None:
     """UNI-long: what differs only at the end of 20,000 characters differs."""
     start = "value = compute(value)\n" * 900
-    rows, exchange = embedded(server, [start + "a", start + "b"])
+    rows, trip = embedded(server, [start + "a", start + "b"])
     if alike(rows[:1], rows[1:]):
-        raise depart("texts that differ at their end get the same vector", exchange)
+        raise depart("texts that differ at their end get the same vector", trip)
 
 
 #: What a text is changed into, each of which is another text.
@@ -63,15 +63,15 @@ def distinct(server: Server) -> None:
             if change(text) != text:
                 _differ(server, text, change(text))
 
-    holds_for(server.settings, text, judge, size=len)
+    holds_for(server.options, text, judge, size=len)
 
 
 def _differ(server: Server, one: str, other: str) -> None:
-    exchange = server.embed([one, other])
-    expect(exchange, 200, what=f"the texts {one!a} and {other!a}")
-    rows = vectors(exchange, 2)
+    trip = server.embed([one, other])
+    expect(trip, 200, what=f"the texts {one!a} and {other!a}")
+    rows = vectors(trip, 2)
     if alike(rows[:1], rows[1:]):
-        raise depart(f"{one!a} and {other!a} get the same vector", exchange)
+        raise depart(f"{one!a} and {other!a} get the same vector", trip)
 
 
 CHECKS: dict[str, Callable[[Server], None]] = {

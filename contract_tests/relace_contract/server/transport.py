@@ -9,35 +9,35 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 
 from relace_contract.server.answers import depart, embedded, expect, results, unclear, vectors
-from relace_contract.server.exchange import Exchange, Headers
 from relace_contract.server.reach import DOCUMENTED, documented_example
+from relace_contract.server.round_trip import Headers, RoundTrip
 from relace_contract.server.subject import JSON, MODEL, Server
-from relace_contract.server.watch import envelope_fault
+from relace_contract.server.watch import ENVELOPE, envelope_fault
 
 _METHODS = ("GET", "PUT", "DELETE", "PATCH")
 _REFUSALS = (400, 413, 429)
 
 
-def _other_methods(server: Server) -> list[Exchange]:
-    methods = _METHODS[:1] if server.settings.live else _METHODS
+def _other_methods(server: Server) -> list[RoundTrip]:
+    methods = _METHODS[:1] if server.options.live else _METHODS
     return [server.ask(method=method, headers=(("Accept", "*/*"),)) for method in methods]
 
 
 def method_refused(server: Server) -> None:
     """METH-405."""
-    for exchange in _other_methods(server):
-        expect(exchange, 405, what=f"the method {exchange.request.method}")
+    for trip in _other_methods(server):
+        expect(trip, 405, what=f"the method {trip.request.method}")
 
 
 def allow(server: Server) -> None:
     """METH-allow."""
-    for exchange in _other_methods(server):
-        if exchange.status != 405:
+    for trip in _other_methods(server):
+        if trip.status != 405:
             # No `unclear`, which would fail the run for what METH-405 only warns of.
-            raise depart("no 405, and so no Allow header (see METH-405)", exchange)
-        allowed = [word.strip() for word in (exchange.header("allow") or "").split(",")]
+            raise depart("no 405, and so no Allow header (see METH-405)", trip)
+        allowed = [word.strip() for word in (trip.header("allow") or "").split(",")]
         if "POST" not in allowed:
-            raise depart("a 405 whose Allow header does not name POST", exchange)
+            raise depart("a 405 whose Allow header does not name POST", trip)
 
 
 def unknown_path(server: Server) -> None:
@@ -47,14 +47,14 @@ def unknown_path(server: Server) -> None:
 
 def envelope(server: Server) -> None:
     """METH-envelope."""
-    for exchange in [*_other_methods(server), _elsewhere(server)]:
-        if exchange.status < 400:
-            raise depart("no error (see METH-405 and METH-404)", exchange)
-        if problem := envelope_fault(exchange):
-            raise depart(problem, exchange)
+    for trip in [*_other_methods(server), _elsewhere(server)]:
+        if trip.status < 400:
+            raise depart("no error (see METH-405 and METH-404)", trip)
+        if problem := envelope_fault(trip):
+            raise depart(problem, trip, cause=ENVELOPE)
 
 
-def _elsewhere(server: Server) -> Exchange:
+def _elsewhere(server: Server) -> RoundTrip:
     return server.ask(DOCUMENTED, path="/code/embed-this-is-no-path")
 
 
@@ -65,37 +65,37 @@ def parallel(server: Server) -> None:
     ]
     with ThreadPoolExecutor(len(batches)) as pool:
         together = list(pool.map(server.embed, batches))
-    for batch, exchange in zip(batches, together, strict=True):
-        expect(exchange, 200, what="one of 20 requests at a time")
-        found = results(exchange)
+    for batch, trip in zip(batches, together, strict=True):
+        expect(trip, 200, what="one of 20 requests at a time")
+        found = results(trip)
         if len(found) != len(batch):
-            raise depart(f"{len(found)} results for {len(batch)} texts, in parallel", exchange)
+            raise depart(f"{len(found)} results for {len(batch)} texts, in parallel", trip)
         alone, other = embedded(server, batch)
-        rows = vectors(exchange, len(batch))
+        rows = vectors(trip, len(batch))
         if rows.shape != alone.shape or not np.allclose(rows, alone, rtol=0, atol=1e-3):
-            raise depart("in parallel a request got other vectors than alone", exchange, other)
+            raise depart("in parallel a request got other vectors than alone", trip, other)
 
 
 def unknown_fields(server: Server) -> None:
     """UNK-alike."""
     good = {"model": MODEL, "input": ["a"]}
-    exchanges = [
+    trips = [
         server.ask(json.dumps({**good, name: value}).encode())
         for name, value in (("user", "me"), ("dimensions", 8), ("x-y", None), ("user", "me"))
     ]
-    for exchange in exchanges:
-        expect(exchange, 200, 400, what="an unknown field")
-        if exchange.status != exchanges[0].status:
-            raise depart("unknown fields are now accepted, now refused", exchanges[0], exchange)
+    for trip in trips:
+        expect(trip, 200, 400, what="an unknown field")
+        if trip.status != trips[0].status:
+            raise depart("unknown fields are now accepted, now refused", trips[0], trip)
 
 
 def _accepting(headers: Headers) -> Callable[[Server], None]:
     def check(server: Server) -> None:
-        exchange = server.ask(DOCUMENTED, headers=(*JSON, *headers))
+        trip = server.ask(DOCUMENTED, headers=(*JSON, *headers))
         what = f"Accept: {headers[0][1]}" if headers else "no Accept header"
-        expect(exchange, 200, what=what)
-        if exchange.json() is None or exchange.media_type != "application/json":
-            raise depart(f"{what}: the answer is not JSON", exchange)
+        expect(trip, 200, what=what)
+        if trip.json() is None or trip.media_type != "application/json":
+            raise depart(f"{what}: the answer is not JSON", trip)
 
     return check
 
@@ -107,28 +107,26 @@ accept_nothing = _accepting(())
 
 def many(server: Server) -> None:
     """SIZE-many."""
-    exchange = server.embed([f"text {number}" for number in range(1000)])
-    if not exchange.status:
-        raise depart(f"1,000 texts: no answer, but {exchange.failure}", exchange)
-    expect(exchange, 200, *_REFUSALS, what="1,000 texts")
-    if exchange.status == 200 and len(results(exchange)) != 1000:
-        raise depart(f"{len(results(exchange))} results for 1,000 texts", exchange)
+    trip = server.embed([f"text {number}" for number in range(1000)])
+    if not trip.status:
+        raise depart(f"1,000 texts: no answer, but {trip.failure}", trip)
+    expect(trip, 200, *_REFUSALS, what="1,000 texts")
 
 
 def long(server: Server) -> None:
     """SIZE-long."""
-    exchange = server.embed(["x = 1\n" * 170_000])
-    if not exchange.status:
-        raise depart(f"a text of 1 MB: no answer, but {exchange.failure}", exchange)
-    expect(exchange, 200, *_REFUSALS, what="a text of 1 MB")
+    trip = server.embed(["x = 1\n" * 170_000])
+    if not trip.status:
+        raise depart(f"a text of 1 MB: no answer, but {trip.failure}", trip)
+    expect(trip, 200, *_REFUSALS, what="a text of 1 MB")
 
 
 def kept(server: Server) -> None:
     """KEEP-100."""
-    exchanges = [server.embed(["a"]) for _ in range(100)]
-    for exchange in exchanges:
-        expect(exchange, 200, what="one of 100 requests on one connection")
-    _one_connection(exchanges, "100 requests that succeed")
+    trips = [server.embed(["a"]) for _ in range(100)]
+    for trip in trips:
+        expect(trip, 200, what="one of 100 requests on one connection")
+    _one_connection(trips, "100 requests that succeed")
 
 
 def kept_after_refusal(server: Server) -> None:
@@ -141,10 +139,10 @@ def kept_after_refusal(server: Server) -> None:
         _one_connection([before, refused, after], "a refusal between two requests")
 
 
-def _one_connection(exchanges: list[Exchange], what: str) -> None:
-    used = {exchange.connection for exchange in exchanges}
+def _one_connection(trips: list[RoundTrip], what: str) -> None:
+    used = {trip.connection for trip in trips}
     if 0 in used:
-        raise unclear("it cannot be seen which connection was used", exchanges[-1])
+        raise unclear("it cannot be seen which connection was used", trips[-1])
     # One more may be: the first may have found an idle one just as it was closed.
-    if len({exchange.connection for exchange in exchanges[1:]}) > 1:
-        raise depart(f"{what} took {len(used)} connections instead of one", exchanges[-1])
+    if len({trip.connection for trip in trips[1:]}) > 1:
+        raise depart(f"{what} took {len(used)} connections instead of one", trips[-1])

@@ -31,7 +31,7 @@ def signs(server: Server) -> None:
         raise unclear("eight dimensions do not fit into a byte (see BIN-length)", first, second)
     with np.errstate(invalid="ignore"):
         whole = packed.astype(np.int64).astype(np.uint8)  # the same bits, signed or not
-    order = server.settings.policy.bit_order
+    order = server.options.claimed.bit_order
     bits = np.unpackbits(whole, axis=1, bitorder=order)[:, :width].astype(bool)
     clear = np.abs(floats) > _NEAR_ZERO
     wrong = clear & (bits != (floats > 0))
@@ -59,51 +59,51 @@ def packed_length(server: Server) -> None:
 
 def packed_range(server: Server) -> None:
     """BIN-range."""
-    dtype = server.settings.policy.binary_dtype
+    dtype = server.options.claimed.binary_dtype
     low, high = (-128, 127) if dtype == "int8" else (0, 255)
     texts = [*_TEXTS, *map(str, range(12))]
-    packed, exchange = embedded(server, texts, output_dtype="binary")
+    packed, trip = embedded(server, texts, output_dtype="binary")
     outside = packed[(packed < low) | (packed > high)]
     if outside.size:
-        raise depart(f"a byte is {outside[0]:g}, outside {low} to {high} ({dtype})", exchange)
+        raise depart(f"a byte is {outside[0]:g}, outside {low} to {high} ({dtype})", trip)
     # Bytes of few values, all of which fit either way, say nothing of the sign.
     if dtype == "int8" and packed.size >= 64 and (packed >= 0).all():
-        raise depart("no byte is below 0: they are unsigned", exchange)
+        raise depart("no byte is below 0: they are unsigned", trip)
 
 
 def finite(server: Server) -> None:
     """NORM-finite."""
-    rows, exchange = embedded(server, _TEXTS)
+    rows, trip = embedded(server, _TEXTS)
     if not np.isfinite(rows).all():
-        raise depart("a component is not a finite number", exchange)
+        raise depart("a component is not a finite number", trip)
 
 
 def unit(server: Server) -> None:
     """NORM-unit."""
-    rows, exchange = embedded(server, _TEXTS)
+    rows, trip = embedded(server, _TEXTS)
     lengths = np.linalg.norm(rows, axis=1)
     worst = int(np.argmax(np.abs(lengths - 1)))
     if not abs(lengths[worst] - 1) <= 1e-3:  # so that NaN is caught, too
-        raise depart(f"the vector of text {worst} has length {lengths[worst]:.6f}", exchange)
+        raise depart(f"the vector of text {worst} has length {lengths[worst]:.6f}", trip)
 
 
 def same_again(server: Server) -> None:
     """DET-same."""
     first, one = embedded(server, _TEXTS)
-    for _ in range(1 if server.settings.live else 3):
+    for _ in range(1 if server.options.live else 3):
         again, other = embedded(server, _TEXTS, fresh=True)
-        if server.settings.live:
+        if server.options.live:
             _close_enough(first, again, one, other)
         elif not np.array_equal(first, again):
             raise depart("the same body got other vectors the next time", one, other)
 
 
-def _close_enough(first: Vectors, again: Vectors, *exchanges: Any) -> None:
+def _close_enough(first: Vectors, again: Vectors, *trips: Any) -> None:
     """Hardware that runs many models at once does not repeat every last bit."""
     norms = np.linalg.norm(first, axis=1) * np.linalg.norm(again, axis=1)
     cosines = np.sum(first * again, axis=1) / norms
     if not (cosines > 1 - 1e-5).all():
-        raise depart(f"the same body, and a cosine of {cosines.min():.7f}", *exchanges)
+        raise depart(f"the same body, and a cosine of {cosines.min():.7f}", *trips)
 
 
 def permuted(server: Server) -> None:
@@ -116,7 +116,7 @@ def permuted(server: Server) -> None:
         if not alike(rows[order], moved):
             raise depart(f"texts in the order {order} got other vectors", one, other)
 
-    holds_for(server.settings, _permutations(), judge)
+    holds_for(server.options, _permutations(), judge)
 
 
 def permuted_tokens(server: Server) -> None:
@@ -129,7 +129,7 @@ def permuted_tokens(server: Server) -> None:
         if tokens(one) != tokens(other):
             raise depart(f"{tokens(one)} tokens, and {tokens(other)} in another order", one, other)
 
-    holds_for(server.settings, _permutations(), judge)
+    holds_for(server.options, _permutations(), judge)
 
 
 def _permutations() -> Any:
@@ -156,7 +156,7 @@ def split(server: Server) -> None:
         if not alike(whole, np.concatenate([left, right])):
             raise depart(f"split after {cut}, the texts got other vectors", one, two, three)
 
-    holds_for(server.settings, _cuts(), judge)
+    holds_for(server.options, _cuts(), judge)
 
 
 def split_tokens(server: Server) -> None:
@@ -170,7 +170,7 @@ def split_tokens(server: Server) -> None:
         if total != tokens(one):
             raise depart(f"{tokens(one)} tokens, and {total} in two parts", one, *parts)
 
-    holds_for(server.settings, _cuts(), judge)
+    holds_for(server.options, _cuts(), judge)
 
 
 def _cuts() -> Any:

@@ -1,6 +1,6 @@
 """What every answer of a run is held to, whichever check asked for it.
 
-Each function is one requirement: it takes an exchange and says what is wrong with it, or
+Each function is one requirement: it takes an trip and says what is wrong with it, or
 nothing. Only answers of the endpoint are judged; other paths and methods have ``METH``.
 """
 
@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from typing import Any
 
 import jsonschema_rs
 import orjson
 
 from relace_contract import contract
-from relace_contract.server.exchange import Exchange
+from relace_contract.foreign_text import brief
+from relace_contract.server.round_trip import RoundTrip
 
 # What a server's insides look like when they leak into a message.
 _TRACE = re.compile(
@@ -23,94 +25,122 @@ _TRACE = re.compile(
 )
 
 
-def status(exchange: Exchange) -> str | None:
+def status(trip: RoundTrip) -> str | None:
     """SCHEMA-status."""
-    if str(exchange.status) in contract.responses():
+    if str(trip.status) in contract.responses():
         return None
     declared = ", ".join(contract.responses())
-    return f"status {exchange.status} is not one of {declared}"
+    return f"status {trip.status} is not one of {declared}"
 
 
-def media_type(exchange: Exchange) -> str | None:
+def media_type(trip: RoundTrip) -> str | None:
     """SCHEMA-type."""
-    if exchange.media_type == "application/json":
+    if trip.media_type == "application/json":
         return None
-    return f"content type {exchange.header('content-type')!r} is not application/json"
+    return f"content type {trip.header('content-type')!r} is not application/json"
 
 
-def headers(exchange: Exchange) -> str | None:
+def headers(trip: RoundTrip) -> str | None:
     """SCHEMA-headers."""
-    declared = contract.responses().get(str(exchange.status), {}).get("headers", {})
-    missing = [name for name in declared if exchange.header(name) is None]
-    return f"a {exchange.status} without {', '.join(missing)}" if missing else None
+    declared = contract.responses().get(str(trip.status), {}).get("headers", {})
+    missing = [name for name in declared if trip.header(name) is None]
+    return f"a {trip.status} without {', '.join(missing)}" if missing else None
 
 
-def documented_body(exchange: Exchange) -> str | None:
+def documented_body(trip: RoundTrip) -> str | None:
     """SCHEMA-body."""
-    return _body_fault(exchange, documented=True)
+    return _body_fault(trip, documented=True)
 
 
-def whole_body(exchange: Exchange) -> str | None:
+def whole_body(trip: RoundTrip) -> str | None:
     """SCHEMA-strict."""
-    if exchange.status != 200 or documented_body(exchange):
+    if trip.status != 200 or documented_body(trip):
         return None
-    return _body_fault(exchange, documented=False)
+    return _body_fault(trip, documented=False)
 
 
-def _body_fault(exchange: Exchange, *, documented: bool) -> str | None:
-    response = contract.responses().get(str(exchange.status))
-    if response is None or exchange.status >= 400:
+def _body_fault(trip: RoundTrip, *, documented: bool) -> str | None:
+    response = contract.responses().get(str(trip.status))
+    if response is None or trip.status >= 400:
         return None  # SCHEMA-status and ENV-shape say so
-    body = exchange.json()
-    if body is None and exchange.body.strip() != b"null":
-        return f"the body of a {exchange.status} is not JSON"
+    body = trip.json()
+    if body is None and trip.body.strip() != b"null":
+        return f"the body of a {trip.status} is not JSON"
     schema = response["content"]["application/json"]["schema"]["$ref"].rpartition("/")[2]
     try:
         contract.validator(schema, documented=documented).validate(body)
     except jsonschema_rs.ValidationError as error:
         where = "/".join(map(str, error.instance_path)) or "the body"
-        return f"{where}: {_cut(error.message)}"
+        return f"{where}: {brief(error.message, 160)}"
     return None
 
 
-def envelope(exchange: Exchange) -> str | None:
+def envelope(trip: RoundTrip) -> str | None:
     """ENV-shape."""
-    return envelope_fault(exchange) if exchange.status >= 400 else None
+    return envelope_fault(trip) if trip.status >= 400 else None
 
 
-def envelope_fault(exchange: Exchange) -> str | None:
+def envelope_fault(trip: RoundTrip) -> str | None:
     """What keeps an answer from being ``{"error": "<message>"}``."""
-    body = exchange.json()
+    body = trip.json()
     if not isinstance(body, dict):
-        return f"the body of a {exchange.status} is not a JSON object"
+        return f"the body of a {trip.status} is not a JSON object"
     message = body.get("error")
     if not isinstance(message, str):
-        return f"`error` of a {exchange.status} is {'missing' if message is None else 'no string'}"
-    return None if message.strip() else f"`error` of a {exchange.status} is empty"
+        return f"`error` of a {trip.status} is {'missing' if message is None else 'no string'}"
+    return None if message.strip() else f"`error` of a {trip.status} is empty"
 
 
-def no_insides(exchange: Exchange) -> str | None:
+def no_insides(trip: RoundTrip) -> str | None:
     """ENV-clean."""
-    if exchange.status < 400:
+    if trip.status < 400:
         return None
-    found = _TRACE.search(exchange.body.decode(errors="replace"))
+    found = _TRACE.search(trip.body.decode(errors="replace"))
     return f"the error shows the server's insides: {found[0].strip()!r}" if found else None
 
 
-def rate_limit_headers(exchange: Exchange) -> str | None:
+def hidden_key(trip: RoundTrip) -> str | None:
+    """ENV-key."""
+    if not trip.repeats_key:
+        return None
+    return f"the error repeats the API key that it was sent, in {trip.repeats_key}"
+
+
+def one_result_each(trip: RoundTrip) -> str | None:
+    """BIJ-count."""
+    found, texts = trip.results, _texts(trip.request.body) if trip.status == 200 else None
+    if found is None or texts is None or len(found) == len(texts):
+        return None
+    return f"{len(found)} results for {len(texts)} texts"
+
+
+def _texts(body: bytes) -> list[str] | None:
+    """The texts of a valid body; None where it is open what is asked."""
+    asked = _parsed(body)
+    texts = asked.get("input") if isinstance(asked, dict) else None
+    twice = body.count(b'"input"') > 1  # a server may take either
+    if twice or not isinstance(texts, list) or not all(isinstance(one, str) for one in texts):
+        return None
+    return texts
+
+
+def _parsed(body: bytes) -> Any:
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return None
+
+
+def rate_limit_headers(trip: RoundTrip) -> str | None:
     """RL-headers."""
-    if exchange.status != 429:
+    if trip.status != 429:
         return None
     names = ("X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset")
-    missing = [name for name in names if not exchange.header(name)]
+    missing = [name for name in names if not trip.header(name)]
     return f"a 429 without {', '.join(missing)}" if missing else None
 
 
-def _cut(text: str) -> str:
-    return text if len(text) <= 160 else text[:80] + " … " + text[-70:]
-
-
-WATCHES: dict[str, Callable[[Exchange], str | None]] = {
+WATCHES: dict[str, Callable[[RoundTrip], str | None]] = {
     "SCHEMA-status": status,
     "SCHEMA-type": media_type,
     "SCHEMA-headers": headers,
@@ -118,15 +148,31 @@ WATCHES: dict[str, Callable[[Exchange], str | None]] = {
     "SCHEMA-strict": whole_body,
     "ENV-shape": envelope,
     "ENV-clean": no_insides,
+    "ENV-key": hidden_key,
+    "BIJ-count": one_result_each,
     "RL-headers": rate_limit_headers,
 }
 
 
+#: One fault in how a server words errors shows in many requirements.
+ENVELOPE = 'errors are not {"error": "<message>"}'
+_CAUSES = {"ENV-shape": ENVELOPE}
+
+
+def cause(identity: str, trip: RoundTrip) -> str:
+    """What to report a departure under, where that is not what it says itself."""
+    if identity == "SCHEMA-status" and trip.status == 422:  # only a bad body gets it
+        return wrong_status(422, 400)
+    return _CAUSES.get(identity, "")
+
+
+def wrong_status(found: int, asked: int) -> str:
+    """The cause of all checks that get one status where they should get another."""
+    return f"{found} where the contract says {asked}"
+
+
 def _dtype(body: bytes) -> str:
-    try:
-        asked = orjson.loads(body)
-    except orjson.JSONDecodeError:
-        return "?"  # which should not have been answered, but that is for NEG to say
+    asked = _parsed(body)  # None should not have been answered, but that is for NEG to say
     return str(asked.get("output_dtype", "float")) if isinstance(asked, dict) else "?"
 
 
@@ -134,17 +180,17 @@ class Dimensions:
     """DIM-one: remembers the lengths of all vectors, by dtype."""
 
     def __init__(self) -> None:
-        self._seen: dict[str, tuple[int, Exchange]] = {}
+        self._seen: dict[str, tuple[int, RoundTrip]] = {}
 
-    def look(self, exchange: Exchange) -> tuple[str, Exchange] | None:
-        """What is wrong with a 200, and the earlier exchange that it contradicts."""
-        body = exchange.json()
-        dtype = _dtype(exchange.request.body)
+    def look(self, trip: RoundTrip) -> tuple[str, RoundTrip] | None:
+        """What is wrong with a 200, and the earlier round trip that it contradicts."""
+        body = trip.json()
+        dtype = _dtype(trip.request.body)
         results = body.get("results") if isinstance(body, dict) else None
         for result in results if isinstance(results, list) else ():
             vector = result.get("embedding") if isinstance(result, dict) else None
             if isinstance(vector, list):
-                length, earlier = self._seen.setdefault(dtype, (len(vector), exchange))
+                length, earlier = self._seen.setdefault(dtype, (len(vector), trip))
                 if len(vector) != length:
                     return f"{dtype} vectors of {length} and of {len(vector)} numbers", earlier
         return None

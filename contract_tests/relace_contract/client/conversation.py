@@ -6,14 +6,18 @@ import itertools
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Any
 
-from relace_contract.adapters.protocol import Call, Outcome, Said, cut
-from relace_contract.finding import Departure, Evidence
+from relace_contract.adapters.protocol import Call, Ending, Said
+from relace_contract.foreign_text import brief, cut
+from relace_contract.judgement import Departure, Evidence
 
 #: Requests that a finding shows, and characters of an answer.
 _REQUESTS = 12
 _SHOWN = 600
+#: Characters of a scenario that a finding shows in its place.
+_PLAYED = 4000
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,22 +56,26 @@ class Seen:
 
 
 @dataclass(frozen=True, slots=True)
-class Turn:
-    """A call and its consequences. ``played`` says what the server was to answer.
+class Conversation:
+    """A call and its consequences. ``answers`` says how the server was to answer.
 
-    ``began`` is the Unix time of the call.
+    ``scenario`` is what the mock played, as its users write it; empty if it played none. ``began``
+    and ``ended`` are the Unix times of the call and of the client's answer, on the clock on which
+    requests are seen.
     """
 
     call: Call
-    played: str
+    answers: str
+    scenario: str
     began: float
+    ended: float
     said: Said
     requests: tuple[Seen, ...]
 
     @property
     def embeddings(self) -> list[list[Any]]:
         """The vectors that the client gave; fails if it gave none."""
-        if self.said.outcome is not Outcome.OK:
+        if self.said.ending is not Ending.OK:
             raise self.departs(f"it must succeed, and said {self.said}")
         return self.said.embeddings
 
@@ -93,8 +101,8 @@ class Turn:
         """Fail unless the client said an error of one of these kinds, or of any."""
         said = self.said
         wanted = " or ".join(kinds) or "any"
-        if said.outcome is not Outcome.ERROR:
-            raise self.departs(f"it must say an error ({wanted}), and said {said.outcome.value}")
+        if said.ending is not Ending.ERROR:
+            raise self.departs(f"it must say an error ({wanted}), and said {said.ending.value}")
         if kinds and said.kind not in kinds:
             raise self.departs(f"the kind of the error must be {wanted}, not {said.kind}")
         if status is not None and said.status != status:
@@ -118,21 +126,39 @@ class Turn:
             for name, value in self.call.message().items()
             if name not in {"api_key", "cmd", "base_url"}
         }
-        shown = cut(json.dumps(message, ensure_ascii=True))
-        lines = [self._line(seen) for seen in self.requests[:_REQUESTS]]
+        shown = brief(json.dumps(message, ensure_ascii=True))
+        # Clocks round, and may be set: what is shown never runs backwards.
+        times = list(
+            accumulate([self.began, *(seen.at for seen in self.requests), self.ended], max)
+        )
+        lines = [self._line(seen, at) for seen, at in zip(self.requests, times[1:-1], strict=True)][
+            :_REQUESTS
+        ]
         if len(self.requests) > _REQUESTS:
             lines.append(f"… {len(self.requests) - _REQUESTS} more requests")
-        end = f"{self.said.seconds:7.3f} s  the client said: {self.said}"
+        end = f"{times[-1] - self.began:7.3f} s  the client said: {self.said}"
         return Evidence(
-            f"embed {shown}\nthe server plays {_cut(self.played)}",
+            f"embed {shown}\n{self._server()}",
             "\n".join([*lines, *([] if lines else ["        no request arrived"]), end]),
+            scenario=self.scenario,
         )
 
-    def _line(self, seen: Seen) -> str:
+    def _server(self) -> str:
+        """What the server does; a scenario stands there whole, as `serve --scenario` takes it."""
+        if not self.scenario:
+            return f"the server answers {cut(self.answers, _SHOWN)}"
+        if len(self.scenario) <= _PLAYED:
+            return f"the server plays {self.scenario}"
+        return (
+            f"the server plays a scenario of {len(self.scenario):,} characters, which "
+            "--report FILE.json and FILE.html have whole"
+        )
+
+    def _line(self, seen: Seen, at: float) -> str:
         texts = f", {len(seen.texts)} texts" if seen.texts else ""
         return (
-            f"{seen.at - self.began:7.3f} s  {seen.method} {seen.target}{texts} → "
-            f"{_cut(seen.answer)}{''.join(f'; {problem}' for problem in seen.problems)}"
+            f"{at - self.began:7.3f} s  {seen.method} {seen.target}{texts} → "
+            f"{cut(seen.answer, _SHOWN)}{''.join(f'; {problem}' for problem in seen.problems)}"
         )
 
 
@@ -148,8 +174,4 @@ def _same(found: Sequence[Any], true: Sequence[Any]) -> bool:
 
 
 def _brief(vector: Sequence[Any]) -> str:
-    return _cut(json.dumps(list(vector[:4]))[:-1]) + (", …]" if len(vector) > 4 else "]")
-
-
-def _cut(text: str) -> str:
-    return text if len(text) <= _SHOWN else text[:_SHOWN] + "…"
+    return cut(json.dumps(list(vector[:4]))[:-1], _SHOWN) + (", …]" if len(vector) > 4 else "]")

@@ -10,7 +10,9 @@ from typing import Any
 
 import orjson
 
-from relace_contract.finding import Evidence
+from relace_contract.foreign_text import cut, on_one_line, visible
+from relace_contract.judgement import Evidence
+from relace_contract.server.keys import API_KEY, BAD_KEY
 
 Headers = tuple[tuple[str, str], ...]
 #: Characters of a body that a finding shows, and bytes that a shell command takes.
@@ -69,11 +71,11 @@ class Request:
     def _target(self) -> list[str]:
         method = [] if self.method == "POST" else ["-X", self.method]
         trusted = ["--cacert", shlex.quote(self.cacert)] if self.cacert else []
-        return [*method, *trusted, shlex.quote(self.url)]
+        return [*method, *trusted, _quoted(self.url)]
 
 
 @dataclass(frozen=True, slots=True)
-class Exchange:
+class RoundTrip:
     """A request and what came of it.
 
     ``status`` is 0 if no answer came; ``failure`` says why. ``connection`` is the local port
@@ -88,6 +90,8 @@ class Exchange:
     connection: int = 0
     #: Unix time of the answer.
     at: float = 0.0
+    #: Where an error repeats a key that was sent, empty where it does not.
+    repeats_key: str = ""
 
     def header(self, name: str) -> str | None:
         """The value of a header of the answer."""
@@ -109,17 +113,29 @@ class Exchange:
         usage = body.get("usage") if isinstance(body, dict) else None
         return usage.get("total_tokens") if isinstance(usage, dict) else None
 
+    @property
+    def results(self) -> list[Any] | None:
+        """``results`` of the answer, None where there is no such list.
+
+        The documented example nests them once more, which is for SCHEMA-body to say.
+        """
+        body = self.json()
+        found = body.get("results") if isinstance(body, dict) else None
+        if not isinstance(found, list):
+            return None
+        return found[0] if len(found) == 1 and isinstance(found[0], list) else found
+
     def summary(self) -> str:
         """The answer in a few words."""
         if not self.status:
             return self.failure
         body = self.json()
         if isinstance(body, dict) and isinstance(body.get("error"), str):
-            return f"{self.status} ({_cut(body['error'], 80)})"
+            return f"{self.status} ({cut(body['error'], 80)})"
         return str(self.status)
 
     def evidence(self) -> Evidence:
-        """The exchange as a finding shows it."""
+        """The round trip as a finding shows it."""
         received = (
             _message(str(self.status), self.headers, self.body)
             if self.status
@@ -137,25 +153,20 @@ def _parsed(body: bytes) -> Any:
 
 
 def _message(first: str, headers: Headers, body: bytes) -> str:
-    lines = [first, *(f"{name}: {value}" for name, value in headers)]
+    lines = [first, *(on_one_line(f"{name}: {value}") for name, value in headers)]
     text = body[:_READ].decode(errors="backslashreplace")
     text = _NUMBERS.sub(r"\1…", text)
     if len(text) > _SHOWN:
-        text = f"{text[:_SHOWN]}… ({len(body):,} bytes)"
-    shown = "".join(
-        char if char.isprintable() or char == "\n" else repr(char)[1:-1] for char in text
-    )
+        text = f"{cut(text, _SHOWN)} ({len(body):,} bytes)"
+    shown = visible(text)
     return "\n".join([*lines, "", shown] if body else lines)
 
 
-def _cut(text: str, limit: int) -> str:
-    return text if len(text) <= limit else text[:limit] + "…"
-
-
-def _quoted(header: str) -> str:
-    if "$RELACE_" in header:
-        return f'"{header}"'
-    return shlex.quote(header)
+def _quoted(word: str) -> str:
+    """A word of a shell command, in which the variable of a key counts."""
+    if API_KEY not in word and BAD_KEY not in word:
+        return shlex.quote(word)
+    return '"' + re.sub(r'([`"\\])', r"\\\1", word) + '"'
 
 
 def _octal(body: bytes) -> str:

@@ -1,0 +1,164 @@
+"""One run from the command line: read the files, run, write the reports, print."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import re
+import signal
+from collections.abc import Callable, Iterator
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import click
+
+#: What `pip install relace-mock` alone does not bring.
+_EXTRA = ("httpx", "hypothesis", "jinja2", "schemathesis")
+
+#: What a key of Relace's looks like.
+_KEY = re.compile(r"rlc-[0-9A-Za-z]{32}")
+
+
+def usable(module: str) -> Any:
+    """A module of the kit. Raises ``click.UsageError`` if what the extra brings is missing."""
+    missing = [name for name in _EXTRA if find_spec(name) is None]
+    if missing:
+        raise click.UsageError(
+            f"the contract kit needs {', '.join(missing)}: pip install 'relace-mock[kit]'"
+        )
+    return import_module(module)
+
+
+def refused(reason: object) -> click.UsageError:
+    """The error that ends a command with one line and exit code 2; whatever is a key is not in it."""
+    from relace_contract.foreign_text import on_one_line  # noqa: PLC0415
+
+    return click.UsageError(_KEY.sub("rlc-…", on_one_line(str(reason))))
+
+
+def listed(subject: str, only: tuple[str, ...]) -> int:
+    """Print the checks of ``server`` or ``client``."""
+    from relace_contract.reports.terminal import write  # noqa: PLC0415
+    from relace_contract.requirements import families, select  # noqa: PLC0415
+
+    try:
+        chosen = set(select(subject, _names(only)))
+    except ValueError as error:
+        raise refused(error) from None
+    for family in families(subject):
+        asked = [one for one in family.requirements if one.id in chosen]
+        if asked:
+            write(f"{family.id}  {family.title}", bold=True)
+        for one in asked:
+            write(f"  {one.id:<20} {one.level:<7} {one.label:<11} {one.sentence}")
+    return 0
+
+
+def reported(
+    subject: str,
+    name: str,
+    verify: Callable[[dict[str, Any], Callable[[str], None]], Any],
+    *,
+    reports: tuple[Path, ...],
+    known_failures: Path | None,
+    write_known_failures: Path | None,
+    policy: Path | None,
+    only: tuple[str, ...],
+    verbose: bool,
+    hide: Callable[[Any], Any] = lambda value: value,
+    **options: Any,
+) -> int:
+    """Run, write the reports, then show. Gives the exit code; raises ``click.UsageError``.
+
+    ``name`` is what an incomplete report calls the ``subject``, a ``server`` or a ``client``. The
+    files of the reports are written before the run, too: one that cannot be written is known at
+    once, and a run that is killed leaves reports that say so, not those of an earlier run.
+    ``hide`` takes keys out of a text or a report.
+    """
+    from relace_contract import known_failures as failures  # noqa: PLC0415
+    from relace_contract import policy as policies  # noqa: PLC0415
+    from relace_contract import reports as written  # noqa: PLC0415
+    from relace_contract.judgement import CannotRun, not_run  # noqa: PLC0415
+    from relace_contract.reports import terminal  # noqa: PLC0415
+    from relace_contract.requirements import requirements, select  # noqa: PLC0415
+
+    names, seed = _names(only), options["seed"]
+    save = functools.partial(written.save, reports)
+    name = hide(name)
+    try:
+        for path in reports:
+            written.check_suffix(path)
+        asked = [requirements(subject)[one] for one in select(subject, names)]
+        known = (
+            failures.read(known_failures, subject) if known_failures else failures.KnownFailures()
+        )
+        options |= {
+            "only": names,
+            "known": known,
+            "policy": policies.read(policy, subject) if policy else None,
+        }
+        if write_known_failures is not None:
+            failures.check_writable(write_known_failures)
+        save(not_run(name, seed, asked, "the run did not come to its end"))
+        with _stoppable():
+            report = verify(options, lambda line: terminal.write(hide(line), err=True))
+    except CannotRun as error:
+        with contextlib.suppress(written.CannotWrite):
+            save(not_run(name, seed, asked, hide(str(error))))
+        raise refused(hide(str(error))) from None
+    except (ValueError, written.CannotWrite) as error:
+        raise refused(hide(str(error))) from None
+    except OSError as error:
+        raise refused(f"{error.filename}: {error.strerror}" if error.filename else error) from None
+    return _finished(report, reports, write_known_failures, known, verbose=verbose)
+
+
+def _finished(
+    report: Any, reports: tuple[Path, ...], list_path: Path | None, known: Any, *, verbose: bool
+) -> int:
+    """Write and show what a run has found. Gives the exit code."""
+    from relace_contract import reports as written  # noqa: PLC0415
+    from relace_contract.judgement import Judgement  # noqa: PLC0415
+    from relace_contract.reports import known as known_list  # noqa: PLC0415
+    from relace_contract.reports import text  # noqa: PLC0415
+
+    lines = [f"written: {path}" for path in reports]
+    try:
+        written.save(reports, report)
+        if list_path is not None and not report.incomplete:
+            count = known_list.write(list_path, report, known)
+            lines.append(f"written: {list_path}, {count} known failures")
+    except (written.CannotWrite, OSError) as error:
+        text.show(report, verbose=verbose)
+        raise refused(error) from None
+    if report.exit_code == 1 and list_path is None:
+        lines.append("next: --write-known-failures FILE notes what fails, so that only news fails")
+    text.show(report, verbose=verbose, ending=lines)
+    if all(result.judgement is Judgement.NOT_CLAIMED for result in report.results):
+        raise refused("nothing was checked: the subject claims none of these checks")
+    code: int = report.exit_code
+    return code
+
+
+def _names(only: tuple[str, ...]) -> tuple[str, ...]:
+    """The names that ``--only`` has. Raises ``click.UsageError`` if it is given and has none."""
+    names = tuple(name for words in only for name in words.replace(",", " ").split())
+    if only and not names:
+        raise click.UsageError("--only names no check: write --only NEG, or --only NEG-nan,BIJ")
+    return names
+
+
+@contextlib.contextmanager
+def _stoppable() -> Iterator[None]:
+    """Let SIGTERM, which is what CI systems send, stop a run as Ctrl-C does."""
+    try:
+        before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    except ValueError:  # not the main thread: then signals are not ours
+        yield
+        return
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

@@ -1,0 +1,106 @@
+"""One cause is said once, with what to do about it; all that it breaks is counted and named."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from relace_contract.judgement import Judgement
+from relace_contract.reports.causes import causes
+from relace_contract.server.remedies import remedy
+from relace_contract.server.round_trip import Request, RoundTrip
+from tests.kit.judging_clients import judged_client
+from tests.kit.plain_fastapi import app
+from tests.kit.running import running
+from tests.kit.test_command import verify
+
+
+@pytest.fixture(scope="module")
+def fastapi() -> Iterator[str]:
+    with running(app) as url:
+        yield url
+
+
+def test_forty_findings_of_a_plain_fastapi_server_are_a_few_blocks(
+    fastapi: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "r.json"
+    done = verify(fastapi, "--only", "NEG,ENV,METH,SCHEMA-status", "--report", str(path))
+    assert done.returncode == 1
+    assert "FAILS  30 checks: 422 where the contract says 400" in done.stdout
+    assert done.stdout.count("sent:") < 15
+    assert "NEG-no-model, NEG-no-input, NEG-model-null, NEG-model-number, " in done.stdout
+    assert "RequestValidationError" in done.stdout
+    assert "starlette.exceptions.HTTPException" in done.stdout
+    report = json.loads(path.read_text(encoding="utf-8"))
+    (cause,) = (one for one in report["causes"] if one["cause"].startswith("422 where"))
+    assert len(cause["checks"]) == 30 and "FastAPI" in cause["remedies"][0]
+    # The reports have each finding, as CI shows them one by one.
+    findings = {one["id"]: one["findings"] for one in report["checks"] if one["findings"]}
+    assert set(cause["checks"]) <= set(findings)
+
+
+def test_verbose_shows_every_finding(fastapi: str) -> None:
+    done = verify(fastapi, "--only", "NEG-no-model,NEG-no-input,NEG-model-null", "--verbose")
+    for name in ("NEG-no-model", "NEG-no-input", "NEG-model-null"):
+        assert f"FAILS  {name}  (MUST, " in done.stdout
+        assert f"--only {name} --seed 0" in done.stdout
+
+
+def test_what_is_accepted_is_a_cause_of_its_own_each_time(fastapi: str) -> None:
+    done = verify(fastapi, "--only", "NEG-empty-model,NEG-empty-input,NEG-nan")
+    for name in ("NEG-empty-model", "NEG-empty-input", "NEG-nan"):
+        assert f"FAILS  {name}  (MUST, " in done.stdout
+
+
+def test_a_finding_runs_its_own_check_again_though_another_saw_it(fastapi: str) -> None:
+    done = verify(fastapi, "--only", "METH-405,NEG-nan,PREC", "--verbose")
+    (block,) = re.findall(r"FAILS  SCHEMA-status .*?again: +(.*?)\n", done.stdout, re.DOTALL)
+    assert "--only SCHEMA-status --only PREC-key-first --seed 0" in block
+    again = verify(*block.removeprefix("relace-mock verify-server ").split())
+    assert "FAILS  SCHEMA-status" in again.stdout
+
+
+def test_a_client_without_a_key_has_one_cause_and_checks_that_could_not_be_exercised() -> None:
+    report = judged_client("key-without-scheme", "REQ", "ERR", "BAT", examples=2)
+    unseen = report.count(Judgement.UNSEEN)
+    assert unseen + report.count(Judgement.FAILS) == report.red
+    for cause in causes(report):
+        if cause.judgement is Judgement.UNSEEN:
+            assert not any("could not be exercised" in word for word in cause.text.splitlines())
+    assert report.exit_code == 1
+
+
+HABITS = {
+    "RequestValidationError": (422, "application/json", b'{"detail": [{"msg": "no"}]}'),
+    "starlette.exceptions.HTTPException": (404, "application/json", b'{"detail": "Not Found"}'),
+    "Starlette answers": (405, "text/plain; charset=utf-8", b"Method Not Allowed"),
+    "Express answers": (
+        404,
+        "text/html; charset=utf-8",
+        b"<!DOCTYPE html>\n<title>Error</title>\n</head><body>\n<pre>Cannot POST /v1/x</pre>\n",
+    ),
+    "Flask answers": (
+        405,
+        "text/html; charset=utf-8",
+        b"<!doctype html>\n<html lang=en>\n<title>405 Method Not Allowed</title>\n<h1>no</h1>",
+    ),
+}
+
+
+@pytest.mark.parametrize("words", HABITS)
+def test_the_habits_of_frameworks_have_a_remedy(words: str) -> None:
+    status, media_type, body = HABITS[words]
+    request = Request("POST", "http://h/v1", (), b"")
+    trip = RoundTrip(request, status, (("content-type", media_type),), body)
+    assert words in remedy(trip)
+
+
+def test_other_errors_have_none() -> None:
+    request = Request("POST", "http://h/v1", (), b"")
+    for body in (b'{"error": "no"}', b"<h1>no</h1>", b"no", b"", b"[]", b"null"):
+        assert remedy(RoundTrip(request, 400, (("content-type", "text/html"),), body)) == ""
