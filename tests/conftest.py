@@ -12,6 +12,7 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import httpcore  # noqa: F401 - as pytester drops it after a test, but httpx remembers it
 import httpx
 import pytest
 from hypothesis import HealthCheck, settings

@@ -22,7 +22,7 @@ def ask(mock):
 
 def collect(pytester: pytest.Pytester, code: str, *options: str) -> pytest.RunResult:
     pytester.makepyfile(test_it=ASK + code)
-    return pytester.runpytest_subprocess(*QUICKLY, *options)
+    return pytester.runpytest_inprocess(*QUICKLY, *options)
 
 
 def test_every_marker_without_effect_is_told_with_its_line(pytester: pytest.Pytester) -> None:

@@ -28,8 +28,9 @@ def run(pytester: pytest.Pytester) -> pytest.Pytester:
 
 
 def outcomes(pytester: pytest.Pytester, code: str, *options: str) -> pytest.RunResult:
+    """A session in this process, which need not load pytest and the plugins again."""
     pytester.makepyfile(ASK + code)
-    return pytester.runpytest_subprocess(*QUICKLY, *options)
+    return pytester.runpytest_inprocess(*QUICKLY, *options)
 
 
 def test_a_test_plays_a_scenario_by_name_by_dict_and_by_file(run: pytest.Pytester) -> None:
@@ -320,9 +321,9 @@ def test_chance(relace_mock):
     relace_mock.play({"rules": [{"when": {}, "chance": 0.5, "steps": [{"status": 500}]}]})
     print("drawn:", [ask(relace_mock, str(number)) for number in range(24)])
 """
-    drawn = {
-        line for _ in range(2) for line in outcomes(run, code, "-s").outlines if "drawn:" in line
-    }
+    run.makepyfile(ASK + code)
+    sessions = [run.runpytest_subprocess(*QUICKLY, "-s") for _ in range(2)]
+    drawn = {line for session in sessions for line in session.outlines if "drawn:" in line}
     assert len(drawn) == 1 and "500" in str(drawn) and "200" in str(drawn)
 
 
@@ -423,7 +424,7 @@ def test_none(relace_mock):
     assert str(Path(__file__).parent) in str(caught.value)
 """
     )
-    result = run.runpytest_subprocess(*QUICKLY)
+    result = run.runpytest_inprocess(*QUICKLY)
     result.assert_outcomes(passed=10)
 
 
