@@ -49,6 +49,8 @@ def run_tests(session: nox.Session, *command: str) -> None:
         there.exists() and there.stat().st_mtime >= locked.stat().st_mtime
     ):
         session.run("npm", "ci", "--prefix", "tests/javascript", "--silent", external=True)
+    # The tests start hundreds of processes, which would each compile our modules.
+    session.env["PYTHONDONTWRITEBYTECODE"] = ""
     workers = ("-n", "auto", "--maxprocesses", "4", "--dist", "worksteal")
     session.run(*command, *workers, *session.posargs)
 
