@@ -85,6 +85,7 @@ def test_the_verify_example_of_the_readme_finds_nothing_in_the_mock(
             check=False,
         )
     assert done.returncode == 0, done.stdout + done.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["report.html"]
     assert (tmp_path / "report.html").read_text(encoding="utf-8").startswith("<!doctype html>")
 
 

@@ -26,10 +26,11 @@ def test_the_folder_of_a_run_stays_empty(
     monkeypatch.delitem(ENVIRONMENT, "HYPOTHESIS_STORAGE_DIRECTORY")
     with relace_mock.running(dimensions=64) as server:
         if kind == "server":
-            done = verify(server.base_url, "--only", "SCHEMA,UNI,PERM", cwd=tmp_path)
+            options = ("--only", "SCHEMA-fuzz-invalid,UNI,PERM", "--examples", "3")
+            done = verify(server.base_url, *options, cwd=tmp_path)
         elif kind == "suite":
-            options = ("-k", "SCHEMA or PERM", "-p", "no:cacheprovider")
-            done = suite(server.base_url, tmp_path, *options)
+            options = ("-k", "fuzz or PERM", "--relace-examples", "3")
+            done = suite(server.base_url, tmp_path, *options, "-p", "no:cacheprovider")
         else:
             words = ["verify-client", "--stdio", REFERENCE, "--only", "REQ-05,RSP-11,RET-11"]
             done = subprocess.run(
@@ -47,7 +48,8 @@ def test_the_folder_of_a_run_stays_empty(
 def test_a_configuration_of_schemathesis_in_the_folder_changes_nothing(tmp_path: Path) -> None:
     (tmp_path / "schemathesis.toml").write_text('[generation]\nmodes = ["nonsense"]\n')
     with relace_mock.running(dimensions=64) as server:
-        done = verify(server.base_url, "--only", "SCHEMA", "--examples", "3", cwd=tmp_path)
+        only = ("--only", "SCHEMA-fuzz-valid", "--examples", "3")
+        done = verify(server.base_url, *only, cwd=tmp_path)
     assert done.returncode == 0, done.stdout
 
 

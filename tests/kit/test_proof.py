@@ -36,7 +36,7 @@ def test_nothing_is_found_in_the_reference(seed: int) -> None:
 
 
 def test_nothing_is_found_in_the_reference_with_a_quota() -> None:
-    report = judged(change(quota=40, per=0.5)())
+    report = judged(change(quota=40, per=0.5)(), examples=5)
     assert found(report) == {}
     assert {"RL-headers", "RL-window"} <= held(report)
 
@@ -62,7 +62,8 @@ def test_nothing_is_found_in_the_mock_with_a_quota() -> None:
 def test_nothing_is_found_in_the_mock(settings: dict[str, object]) -> None:
     with relace_mock.running(**settings) as server:  # type: ignore[arg-type]
         known = "rlc-known" if "api_keys" in settings else None
-        report = verify(Wanted(url=server.base_url, api_key=known), lambda _: None)
+        wanted = Wanted(url=server.base_url, api_key=known, examples=5)
+        report = verify(wanted, lambda _: None)
     assert found(report) == {}
 
 
