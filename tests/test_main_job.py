@@ -51,12 +51,6 @@ def functions() -> Iterator[tuple[str, str]]:
 # CPython 3.11; the corpus, and so the ranks, move with Python's version.
 NEAR_THE_TOP = 20
 
-CORPUS = list(functions())
-BATCHES = [
-    [code for _, code in batch]
-    for batch in (CORPUS[at : at + 32] for at in range(0, len(CORPUS), 32))
-]
-
 
 def vectors(answers: Sequence[Any]) -> npt.NDArray[np.float64]:
     """The embeddings of several answers, each put in the order of its indexes."""
@@ -87,12 +81,14 @@ def body(batch: list[str]) -> dict[str, Any]:
 def test_code_search_built_on_the_mock_finds_the_right_functions(
     embed: Any, serve: Serve, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    corpus = list(functions())
+    batches = [[code for _, code in corpus[at : at + 32]] for at in range(0, len(corpus), 32)]
     with serve() as process:
         monkeypatch.setenv("RELACE_BASE_URL", process.base_url)
         monkeypatch.setenv("RELACE_API_KEY", "rlc-anything")
-        documents = embed(BATCHES)
+        documents = embed(batches)
         questions = embed([list(QUESTIONS)])
-    assert documents.shape == (len(CORPUS), 2560)
+    assert documents.shape == (len(corpus), 2560)
     for question, scores in zip(QUESTIONS, questions @ documents.T, strict=True):
-        best = [CORPUS[position][0] for position in np.argsort(-scores)[:NEAR_THE_TOP]]
+        best = [corpus[position][0] for position in np.argsort(-scores)[:NEAR_THE_TOP]]
         assert QUESTIONS[question] & set(best), f"{question!r} found {best}"
