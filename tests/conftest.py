@@ -41,6 +41,8 @@ QUICKLY = tuple(
 )
 KEY = {"Authorization": "Bearer rlc-test"}
 
+#: Environment variables that make a Python process measure coverage.
+COVERAGE = {name: value for name, value in os.environ.items() if name.startswith("COVERAGE_")}
 Serve = Callable[..., contextlib.AbstractContextManager["Process"]]
 
 
@@ -61,6 +63,26 @@ class Process:
             _, errors = self.popen.communicate()
             raise AssertionError(f"exit {self.popen.returncode}: {errors}")
         self.base_url = self.line.removeprefix("relace-mock ready: ").strip()
+
+
+def pytest_collection_finish() -> None:
+    """Stop measuring coverage in the processes that tests start, as that doubles their start.
+
+    Other tests run the same code, but for some that only processes run: the fixture ``measured``
+    measures these. Where a module copies ``os.environ`` at import, as those of the kit's commands
+    do, its processes are measured, too.
+    """
+    for name in COVERAGE:
+        os.environ.pop(name, None)
+
+
+@pytest.fixture(scope="module")
+def measured() -> Iterator[None]:
+    """Measure coverage in the processes that the tests of a module start."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in COVERAGE.items():
+            patch.setenv(name, value)
+        yield
 
 
 @pytest.fixture(scope="session")

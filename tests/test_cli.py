@@ -16,6 +16,8 @@ import pytest
 
 import relace_mock
 
+pytestmark = pytest.mark.usefixtures("measured")
+
 FULL = pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full")
 COMMAND = [sys.executable, "-m", "relace_mock"]
 

@@ -20,6 +20,8 @@ from relace_mock.control.api import document
 from tests.conftest import KEY, Process, Serve
 from tests.steering import Steering
 
+pytestmark = pytest.mark.usefixtures("measured")
+
 
 @pytest.fixture(scope="module")
 def running() -> Iterator[RunningServer]:

@@ -12,6 +12,8 @@ from relace_mock.cli.environment import is_of_a_service, warnings
 from tests.conftest import Serve
 from tests.test_cli import run
 
+pytestmark = pytest.mark.usefixtures("measured")
+
 KUBERNETES = {
     "RELACE_MOCK_PORT": "tcp://10.96.0.7:8080",
     "RELACE_MOCK_SERVICE_HOST": "10.96.0.7",

@@ -10,6 +10,8 @@ import pytest
 
 from relace_mock.scenario.library import Library
 
+pytestmark = pytest.mark.usefixtures("measured")
+
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(

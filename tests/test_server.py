@@ -21,6 +21,8 @@ from cryptography.hazmat.primitives import serialization
 import relace_mock
 from tests.conftest import Serve
 
+pytestmark = pytest.mark.usefixtures("measured")
+
 BODY = {"model": "relace-embed-v1", "input": ["a"]}
 KEY = {"Authorization": "Bearer k"}
 

@@ -22,6 +22,8 @@ from relace_mock import Settings
 from relace_mock.keywords import SettingsKeywords
 from tests.steering import until
 
+pytestmark = pytest.mark.usefixtures("measured")
+
 BODY = {"model": "m", "input": ["a"]}
 KEY = {"Authorization": "Bearer rlc-a-key-of-the-test"}
 

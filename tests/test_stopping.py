@@ -9,6 +9,8 @@ import sys
 
 import pytest
 
+pytestmark = pytest.mark.usefixtures("measured")
+
 SIGNALS = pytest.mark.parametrize("number", ["SIGTERM", "SIGINT"])
 # Starts the command as its script does; before, lets it send itself a signal at some moment.
 START = """
