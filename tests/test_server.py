@@ -27,6 +27,8 @@ from tests.steering import entries, until
 
 pytestmark = pytest.mark.usefixtures("measured")
 
+pytestmark = pytest.mark.usefixtures("measured")
+
 BODY = {"model": "relace-embed-v1", "input": ["a"]}
 KEY = {"Authorization": "Bearer k"}
 

@@ -122,7 +122,7 @@ def test_only_takes_families_and_ids_in_any_case(mock: str) -> None:
     done = verify(mock, "--only", "neg-nan,DUP", "--only", "BIJ")
     assert done.stdout.splitlines()[:3] == [
         "NEG     ·  Bodies with exactly one fault",
-        "BIJ     ·  One result for each text",
+        "BIJ     ··  One result for each text",
         "DUP     ·  Texts that come twice",
     ]
 
