@@ -376,7 +376,7 @@ def test_same_site_requests_of_a_browser_may_steer(control: httpx.Client, site: 
 def test_the_installed_scenarios_have_a_largest_size_in_all(
     running: RunningServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(api, "_INSTALLED_LIMIT", 3_000)
+    monkeypatch.setattr(api, "KEPT_LIMIT", 3_000)
     scenario = {"description": "x" * 1_000, "steps": [{"status": 500}]}
     for key in ("rlc-one", "rlc-two"):
         running.control(key).play(scenario)

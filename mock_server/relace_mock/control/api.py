@@ -25,6 +25,7 @@ from relace_mock.messages import Headers, Received, Reply
 from relace_mock.pipeline import Pipeline
 from relace_mock.refusals import out_of_room
 from relace_mock.scenario import engine
+from relace_mock.scenario.library import KEPT_LIMIT
 from relace_mock.scenario.mistakes import ScenarioError
 from relace_mock.scenario.selection import Wish, named_by
 from relace_mock.scenario.source import SIZE_LIMIT, Node, parse
@@ -47,8 +48,6 @@ BODY_LIMIT = SIZE_LIMIT
 # What is answered on the event loop: requests with so many bytes, journals with so many entries.
 _SHORT_BODY = 4096
 _SHORT_JOURNAL = 50
-#: Bytes of all installed scenarios, those of the library apart.
-_INSTALLED_LIMIT = 64_000_000
 _JSON = (b"content-type", b"application/json")
 
 
@@ -197,9 +196,9 @@ class Control:
             )
         installed = self._installed(received.body)
         size = installed.scenario.size if installed.scenario else 0
-        if size and self._store.installed_size() + size > _INSTALLED_LIMIT:
+        if size and self._store.installed_size() + size > KEPT_LIMIT:
             raise _BadRequestError(
-                f"the installed scenarios would have more than {_INSTALLED_LIMIT} bytes in all: "
+                f"the installed scenarios would have more than {KEPT_LIMIT} bytes in all: "
                 "remove some with DELETE /_mock/scenario, or install one by its name",
                 413,
             )

@@ -66,13 +66,13 @@ def _answer(**fields: str) -> None:
 
 
 def _end_with_parent() -> None:
-    """Stop when standard input closes, even in the middle of a long regular expression."""
+    """Stop when standard input closes, even while the main thread is busy."""
     threading.Thread(target=_wait_for_the_end, name="relace-mock parent", daemon=True).start()
     if sys.platform == "win32":
         return
     import fcntl  # noqa: PLC0415 - not on Windows
 
-    # A regular expression holds the GIL, so the thread above cannot run. The kernel sends SIGIO
+    # A long computation holds the GIL, so the thread above cannot run. The kernel sends SIGIO
     # when the pipe closes, and `re` lets signal handlers run.
     signal.signal(signal.SIGIO, lambda *_: _stop())
     fcntl.fcntl(0, fcntl.F_SETOWN, os.getpid())

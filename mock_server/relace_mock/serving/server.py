@@ -212,7 +212,8 @@ class _Server(uvicorn.Server):
 def _exit_in(seconds: float) -> Callable[[], object]:
     """End the process then, whatever it does; gives what calls that off."""
     if hasattr(signal, "setitimer"):
-        # Its handler runs on this thread in the midst of what a timer's thread would wait for: `re`.
+        # A signal handler runs in the main thread, which may hold the GIL for long: a timer thread
+        # would wait for it.
         signal.signal(signal.SIGALRM, lambda *_: os._exit(0))
         signal.setitimer(signal.ITIMER_REAL, seconds)
         return lambda: signal.setitimer(signal.ITIMER_REAL, 0)
