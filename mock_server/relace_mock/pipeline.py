@@ -12,6 +12,8 @@ The script sees the outcome so far, refusals included, and may replace it. A she
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import orjson
 from xxhash import xxh3_128_digest
 
@@ -121,6 +123,7 @@ class Exchange:
         self._ruling = _UNDECIDED
         self._answer = Answer(NEVER_SENT)
         self._decided = Decided()
+        self._deserved = _Deserved()
         time, moved = pipeline.store.time_of(self._namespace)
         self._history = pipeline.journal.begin(
             Arrived(
@@ -173,7 +176,7 @@ class Exchange:
         except FullError:
             ruling = Ruling(out_of_room(pipeline.settings.max_namespaces))
         self._ruling = ruling
-        self._decided = _deserved(outcome, received)
+        self._deserved = _deserved_by(outcome, received)
         if not isinstance(ruling.outcome, EmbedRequest):
             return 0
         return len(ruling.outcome.input) * (
@@ -189,16 +192,22 @@ class Exchange:
         for name, value in answer.reply.headers:
             if name == b"retry-after":
                 retry_after = value.decode("latin-1")
+        refusal, broken, notes, texts_hash, inputs = self._deserved
         self._decide(
-            self._decided._replace(
-                status=answer.reply.status if not fault or fault.sends_head else None,
-                natural=isinstance(ruling.outcome, Refusal) and not (step and step.replaces),
-                retry_after=retry_after,
-                chosen_by=ruling.chosen_by,
-                scenario=ruling.scenario,
-                decision=ruling.decision,
-                attempt=ruling.attempt,
-                tokens=answer.tokens,
+            Decided(
+                answer.reply.status if not fault or fault.sends_head else None,
+                isinstance(ruling.outcome, Refusal) and not (step and step.replaces),
+                refusal,
+                retry_after,
+                ruling.chosen_by,
+                ruling.scenario,
+                ruling.decision,
+                ruling.attempt,
+                broken,
+                notes,
+                texts_hash,
+                inputs,
+                answer.tokens,
             )
         )
         return answer
@@ -243,14 +252,23 @@ class Exchange:
         self._pipeline.journal.append(self._history, event)
 
 
-def _deserved(outcome: EmbedRequest | Refusal, received: Received) -> Decided:
-    """What a request is in itself, before quota and script."""
+class _Deserved(NamedTuple):
+    """What a request is in itself, before quota and script: see ``Decided``."""
+
+    refusal: int | None = None
+    broken: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    texts_hash: bytes | None = None
+    inputs: int | None = None
+
+
+def _deserved_by(outcome: EmbedRequest | Refusal, received: Received) -> _Deserved:
     if isinstance(outcome, Refusal):
-        return Decided(refusal=outcome.status, broken=(message(outcome),))
+        return _Deserved(outcome.status, (message(outcome),))
     texts_hash = None
     if received.length > BODY_LIMIT:
         texts_hash = xxh3_128_digest(orjson.dumps([outcome.model, *outcome.input]))
-    return Decided(notes=tuple(outcome.notes), texts_hash=texts_hash, inputs=len(outcome.input))
+    return _Deserved(None, (), tuple(outcome.notes), texts_hash, len(outcome.input))
 
 
 _UNDECIDED = Ruling(Refusal(500, "no answer was decided on", scriptable=False))

@@ -6,7 +6,7 @@ The only place where events are appended. Whoever wants to follow them subscribe
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
 from relace_mock.journal.entry import Entry, folded
 from relace_mock.journal.events import Arrived, Event, Finished
@@ -24,11 +24,6 @@ class History:
         self.size = arrived.size
         self.kept = True
         self.events: list[Event] = [arrived]
-
-    @property
-    def is_over(self) -> bool:
-        """Whether nothing more will happen to the request."""
-        return isinstance(self.events[-1], Finished)
 
     def entry(self) -> Entry:
         """The request as far as it has come."""
@@ -50,7 +45,7 @@ class Journal:
         self._number = 0
         self._lock = threading.Lock()
         self._readers: tuple[Reader, ...] = ()
-        self._pending: dict[str, set[History]] = {}
+        self._pending: dict[int, History] = {}
 
     def subscribe(self, reader: Reader) -> None:
         """Tell a reader of every event from now on."""
@@ -62,18 +57,19 @@ class Journal:
             self._number += 1
             history = History(self._number, arrived)
             self._shelf.add(history)
-            self._pending.setdefault(history.namespace, set()).add(history)
+            self._pending[history.number] = history
         for reader in self._readers:
             reader(history, arrived)
         return history
 
     def append(self, history: History, event: Event) -> None:
         """Enter what happened next to a request."""
-        with self._lock:
-            history.events.append(event)
-            if history.is_over:
-                self._discard(history)
-            if size := event.size:
+        history.events.append(event)
+        if isinstance(event, Finished):
+            with self._lock:
+                self._pending.pop(history.number, None)
+        elif size := event.size:
+            with self._lock:
                 self._shelf.grow(history, size)
         for reader in self._readers:
             reader(history, event)
@@ -87,16 +83,10 @@ class Journal:
     def is_pending(self, namespace: str | None = None) -> bool:
         """Whether an exchange of a namespace, or any, is not over."""
         with self._lock:
-            if namespace is None:
-                return any(map(_any_kept, self._pending.values()))
-            return _any_kept(self._pending.get(namespace, ()))
-
-    def _discard(self, history: History) -> None:
-        pending = self._pending.get(history.namespace)
-        if pending is not None:
-            pending.discard(history)
-            if not pending:
-                del self._pending[history.namespace]
+            return any(
+                history.kept and namespace in (None, history.namespace)
+                for history in self._pending.values()
+            )
 
     def clear(self, namespace: str | None = None) -> None:
         """Drop the histories of a namespace, or all."""
@@ -119,8 +109,3 @@ class Journal:
     def dropped_since_start(self) -> int:
         """How many histories were dropped to make room since the start, of all namespaces."""
         return self._shelf.dropped
-
-
-def _any_kept(histories: Iterable[History]) -> bool:
-    """Whether the journal still has one of these."""
-    return any(history.kept for history in histories)

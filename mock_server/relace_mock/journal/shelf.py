@@ -29,33 +29,43 @@ _Record = TypeVar("_Record", bound=Shelved)
 
 
 class _Holdings:
-    """How much each namespace holds, and which holds most, in logarithmic time.
+    """How much each namespace holds, and which holds most, in logarithmic time at worst.
 
-    The heap has a pair for each amount that a namespace came to hold. Pairs that are no
-    longer true are passed over, and cleared away when they are many.
+    The heap has an upper bound for each namespace, which is corrected when it comes to the top.
+    So a namespace whose amount goes up and down below its bound costs nothing.
     """
 
     def __init__(self) -> None:
         self._held: dict[str, int] = {}
+        self._bounds: dict[str, int] = {}
         self._heap: list[tuple[int, str]] = []
 
     def add(self, namespace: str, amount: int) -> None:
         held = self._held.get(namespace, 0) + amount
         if held <= 0:
             self._held.pop(namespace, None)
+            self._bounds.pop(namespace, None)
             return
         self._held[namespace] = held
-        heapq.heappush(self._heap, (-held, namespace))
-        if len(self._heap) > 64 + 4 * len(self._held):
-            self._heap = [(-amount, name) for name, amount in self._held.items()]
-            heapq.heapify(self._heap)
+        if held > self._bounds.get(namespace, 0):
+            self._set_bound(namespace, held)
 
     def most(self) -> str:
         while True:
             amount, namespace = self._heap[0]
-            if self._held.get(namespace) == -amount:
+            held = self._held.get(namespace)
+            if held == -amount:
                 return namespace
             heapq.heappop(self._heap)
+            if held is not None and self._bounds[namespace] == -amount:
+                self._set_bound(namespace, held)
+
+    def _set_bound(self, namespace: str, bound: int) -> None:
+        self._bounds[namespace] = bound
+        heapq.heappush(self._heap, (-bound, namespace))
+        if len(self._heap) > 64 + 4 * len(self._held):
+            self._heap = [(-bound, name) for name, bound in self._bounds.items()]
+            heapq.heapify(self._heap)
 
 
 class Shelf(Generic[_Record]):

@@ -58,6 +58,7 @@ class MemoryStore:
         self._clock = clock
         self._monotonic = monotonic
         self._lock = threading.Lock()
+        self._cells: dict[str, _Cell] = {}  # by name: looked up without the lock
         # Least recently used first. A namespace is in one of the two.
         self._loose: OrderedDict[str, _Cell] = OrderedDict()
         self._protected: OrderedDict[str, _Cell] = OrderedDict()
@@ -94,7 +95,7 @@ class MemoryStore:
 
     def revise(self, name: str, body: bytes, change: Callable[[Counter], Counter]) -> None:
         """See ``Store``."""
-        cell = self._find(name)
+        cell = self._cells.get(name)
         if cell is not None:
             with cell.lock:
                 counter = cell.bodies.get(body)
@@ -104,14 +105,14 @@ class MemoryStore:
     def time_of(self, name: str) -> tuple[float, float]:
         """See ``Store``."""
         default = self._default
-        cell = self._find(name)
+        cell = self._cells.get(name)
         moved = default.advanced + (cell.state.caught_up(default).advanced if cell else 0.0)
         return self._clock() + moved, moved
 
     def look(self, name: str) -> Glimpse:
         """See ``Store``."""
         default = self._default
-        cell = self._find(name)
+        cell = self._cells.get(name)
         state = cell.state.caught_up(default) if cell else State(seen=default.marks)
         same_story = cell is not None and cell.state.story == state.story
         return Glimpse(
@@ -125,6 +126,7 @@ class MemoryStore:
         """See ``Store``."""
         with self._lock:
             cell = self._loose.pop(name, None) or self._protected.pop(name, None)
+            self._cells.pop(name, None)
             self._lost.pop(name, None)
         if cell is not None:
             self._empty(cell)
@@ -157,11 +159,6 @@ class MemoryStore:
             lost = len(self._lost) + sum(cell.lost for cell in cells)
             return Counts(len(cells), self._evicted, lost)
 
-    def _find(self, name: str) -> _Cell | None:
-        """The cell of a namespace, if it is kept."""
-        with self._lock:  # a cell that is being moved is in neither place for a moment
-            return self._loose.get(name) or self._protected.get(name)
-
     def _cell(self, name: str) -> _Cell:
         """The cell of a namespace, as the most recently used one."""
         dropped = None
@@ -172,7 +169,7 @@ class MemoryStore:
                 if len(self._loose) + len(self._protected) >= self._limit:
                     dropped = self._make_room()
                 cell = _Cell(State(seen=self._default.marks), lost=name in self._lost)
-                self._loose[name] = cell
+                self._loose[name] = self._cells[name] = cell
                 self._lost.pop(name, None)
             else:
                 held.move_to_end(name)
@@ -188,7 +185,7 @@ class MemoryStore:
             name, cell = next(iter(self._protected.items()))
             if self._monotonic() - cell.used < self._ttl:
                 raise FullError(f"all {self._limit} namespaces are in use")
-            del self._protected[name]
+            del self._protected[name], self._cells[name]
             self._lost[name] = None
             if len(self._lost) > _LOST_NAMES:
                 self._lost.popitem(last=False)
@@ -200,6 +197,7 @@ class MemoryStore:
         while self._loose:
             name, cell = self._loose.popitem(last=False)
             if not self._is_protected(cell):
+                del self._cells[name]
                 return cell
             cell.protected = True  # it has become so this moment, and is not filed yet
             self._protected[name] = cell

@@ -106,7 +106,7 @@ class State(NamedTuple):
 
     def caught_up(self, default: Default) -> State:
         """The state after the changes of the default that it did not see yet."""
-        if self.seen == default.marks:
+        if self.seen is default.marks or self.seen == default.marks:
             return self
         state, seen, marks = self, self.seen, default.marks
         follows = self.follows_default
@@ -146,7 +146,7 @@ class Counter(NamedTuple):
 
     def succeeded(self) -> Counter:
         """The counter after a delivered 2xx: the next request is a new call."""
-        return self._replace(attempts=0)
+        return Counter(0, self.arrivals, self.story, self.call)
 
 
 def with_default_installed(default: Default, installed: Installed | None) -> Default:

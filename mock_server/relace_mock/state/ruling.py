@@ -97,30 +97,32 @@ class Rules:
             if scenario and scenario.dimensions and isinstance(asked, EmbedRequest):
                 asked = asked._replace(dimensions=scenario.dimensions)
             state, so_far, fields = self._charge(state, scenario, asked, now.time)
-            ruling = Ruling(so_far, NOTHING, None, fields, now.time, by, scenario)
             if isinstance(so_far, Refusal) and not so_far.scriptable:
-                return state, counter, ruling
+                return state, counter, Ruling(so_far, NOTHING, None, fields, now.time, by, scenario)
             if wish and wish.status:  # RFC 7240: it asks for this one answer and leaves no trace
                 preferred = wish.status if isinstance(so_far, EmbedRequest) else None
-                return state, counter, ruling._replace(preferred=preferred)
-            counter = counter.counted(state)
-            ruling = ruling._replace(attempt=counter.attempts)
-            if scenario is None:
+                ruling = Ruling(so_far, NOTHING, preferred, fields, now.time, by, scenario)
                 return state, counter, ruling
-            occasion = Occasion(
-                received,
-                outcome if isinstance(outcome, EmbedRequest) else None,
-                so_far.status if isinstance(so_far, Refusal) else 200,
-                counter.attempts,
-                counter.arrivals,
-                body_hash,
-                inputs,
+            counter = counter.counted(state)
+            decision = NOTHING
+            if scenario is not None:
+                occasion = Occasion(
+                    received,
+                    outcome if isinstance(outcome, EmbedRequest) else None,
+                    so_far.status if isinstance(so_far, Refusal) else 200,
+                    counter.attempts,
+                    counter.arrivals,
+                    body_hash,
+                    inputs,
+                )
+                before = state.position(scenario.digest) or engine.start(scenario)
+                position, decision = engine.decide(scenario, before, occasion, self._seed)
+                if position is not before:
+                    state = state.moved(scenario.digest, position)
+            ruling = Ruling(
+                so_far, decision, None, fields, now.time, by, scenario, counter.attempts
             )
-            before = state.position(scenario.digest) or engine.start(scenario)
-            position, decision = engine.decide(scenario, before, occasion, self._seed)
-            if position is not before:
-                state = state.moved(scenario.digest, position)
-            return state, counter, ruling._replace(decision=decision)
+            return state, counter, ruling
 
         return change
 
