@@ -17,25 +17,25 @@ _LONGEST_CACHED = 1024  # characters of the Authorization header; longer ones ar
 
 def bearer_key(received: Received) -> str | None:
     """Return the key of a request, accepted or not; None if the request has no usable key."""
-    key = _key(received)
+    key = read_key(received)
     return key if isinstance(key, str) else None
 
 
 def authenticate(
-    received: Received, known: Container[str], unknown_key_status: int
+    key: str | Refusal, known: Container[str], unknown_key_status: int
 ) -> str | Refusal:
-    """Return the key of a request, or the refusal of the request.
+    """Return the key that ``read_key`` found in a request, or the refusal of the request.
 
     An empty ``known`` accepts every key. A key that names its scenario, ``mock.NAME.anything``,
     is always accepted.
     """
-    key = _key(received)
     if isinstance(key, str) and known and key not in known and not named_by(key):
         return unknown_key(unknown_key_status)
     return key
 
 
-def _key(received: Received) -> str | Refusal:
+def read_key(received: Received) -> str | Refusal:
+    """Return the key in the Authorization header field, or why there is none."""
     fields = received.header(b"authorization")
     return (_read if sum(map(len, fields)) <= _LONGEST_CACHED else _read.__wrapped__)(*fields)
 

@@ -19,7 +19,7 @@ from xxhash import xxh3_128_digest
 
 from relace_mock import contract
 from relace_mock.answers import NEVER_SENT, Answer, Answers, failed
-from relace_mock.auth import authenticate, bearer_key
+from relace_mock.auth import authenticate, read_key
 from relace_mock.clock import MONOTONIC, REAL, Clock
 from relace_mock.journal.connections import EVENTS, Connections
 from relace_mock.journal.entry import packed
@@ -87,18 +87,18 @@ class Pipeline:
         exchange = self.handle(Received("", "", (), b"", 0), client)
         exchange.refuse(problem, status)
 
-    def outcome_of(self, received: Received) -> EmbedRequest | Refusal:
+    def outcome_of(self, received: Received, credential: str | Refusal) -> EmbedRequest | Refusal:
         """What a request would get without quota and script."""
         if refusal := self.refusal_of_target(received):
             return refusal
-        key = self.key_of(received)
+        key = self.accepted(credential)
         if isinstance(key, Refusal):
             return key
         return validate(received, self.settings.max_inputs, self.settings.contract)
 
-    def key_of(self, received: Received) -> str | Refusal:
-        """The key of a request, if it is good."""
-        return authenticate(received, self._known_keys, self.settings.unknown_key_status)
+    def accepted(self, credential: str | Refusal) -> str | Refusal:
+        """The key that was read from a request, if it is accepted."""
+        return authenticate(credential, self._known_keys, self.settings.unknown_key_status)
 
     def refusal_of_target(self, received: Received) -> Refusal | None:
         """Why a request is not one for the endpoint, if it is not."""
@@ -117,7 +117,8 @@ class Exchange:
     def __init__(self, pipeline: Pipeline, head: Received, client: str) -> None:
         self._pipeline = pipeline
         self._received = head
-        self._key = bearer_key(head)
+        self._credential = read_key(head)
+        self._key = self._credential if isinstance(self._credential, str) else None
         self._namespace = namespace_of(self._key)
         self._body_hash = b""
         self._ruling = _UNDECIDED
@@ -145,7 +146,7 @@ class Exchange:
         """Whether the head alone is reason to refuse the request, whatever body would follow."""
         head = self._received.with_body(b"", declared_length)
         refused = self._pipeline.refusal_of_target(head) or media_type_refusal(head)
-        return bool(refused) or isinstance(self._pipeline.key_of(head), Refusal)
+        return bool(refused) or isinstance(self._pipeline.accepted(self._credential), Refusal)
 
     def searches(self, length: int) -> bool:
         """Whether ``read`` takes long for a body of this length, as a scenario searches it."""
@@ -165,7 +166,7 @@ class Exchange:
         received = self._received = self._received.with_body(body, length)
         self._body_hash = xxh3_128_digest(body)
         self._append(BodyRead(body[: BODY_LIMIT + BEYOND], length, self._body_hash))
-        outcome = pipeline.outcome_of(received)
+        outcome = pipeline.outcome_of(received, self._credential)
         inputs = None
         if may_search(length):
             state, default = pipeline.store.look(self._namespace).state, pipeline.store.default()
@@ -189,9 +190,10 @@ class Exchange:
         answer = self._answer = self._pipeline.answers.to(ruling)
         step, fault = answer.step, answer.fault
         retry_after = None
-        for name, value in answer.reply.headers:
-            if name == b"retry-after":
-                retry_after = value.decode("latin-1")
+        if step is not None or answer.reply.status != 200:
+            for name, value in answer.reply.headers:
+                if name == b"retry-after":
+                    retry_after = value.decode("latin-1")
         refusal, broken, notes, texts_hash, inputs = self._deserved
         self._decide(
             Decided(

@@ -28,57 +28,36 @@ class Shelved(Protocol):
 _Record = TypeVar("_Record", bound=Shelved)
 
 
-class _Holdings:
-    """How much each namespace holds, and which holds most, in logarithmic time at worst.
+_NUMBER, _BYTES = 0, 1  # the two amounts that are bounded
 
-    The heap has an upper bound for each namespace, which is corrected when it comes to the top.
-    So a namespace whose amount goes up and down below its bound costs nothing.
-    """
 
-    def __init__(self) -> None:
-        self._held: dict[str, int] = {}
-        self._bounds: dict[str, int] = {}
-        self._heap: list[tuple[int, str]] = []
+class _Holder(Generic[_Record]):
+    """The records of one namespace, what it holds of each amount, and an upper bound of that."""
 
-    def add(self, namespace: str, amount: int) -> None:
-        held = self._held.get(namespace, 0) + amount
-        if held <= 0:
-            self._held.pop(namespace, None)
-            self._bounds.pop(namespace, None)
-            return
-        self._held[namespace] = held
-        if held > self._bounds.get(namespace, 0):
-            self._set_bound(namespace, held)
+    __slots__ = ("bounds", "held", "name", "records")
 
-    def most(self) -> str:
-        while True:
-            amount, namespace = self._heap[0]
-            held = self._held.get(namespace)
-            if held == -amount:
-                return namespace
-            heapq.heappop(self._heap)
-            if held is not None and self._bounds[namespace] == -amount:
-                self._set_bound(namespace, held)
-
-    def _set_bound(self, namespace: str, bound: int) -> None:
-        self._bounds[namespace] = bound
-        heapq.heappush(self._heap, (-bound, namespace))
-        if len(self._heap) > 64 + 4 * len(self._held):
-            self._heap = [(-bound, name) for name, bound in self._bounds.items()]
-            heapq.heapify(self._heap)
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.records: deque[_Record] = deque()
+        self.held = [0, 0]
+        self.bounds = [0, 0]
 
 
 class Shelf(Generic[_Record]):
-    """Records in the order they came. Not safe to use from several threads: its user locks."""
+    """Records in the order they came. Not safe to use from several threads: its user locks.
+
+    Which namespace holds most is known in logarithmic time at worst: a heap has the upper bound of
+    each, which is corrected when it comes to the top. So a namespace whose amount goes up and
+    down below its bound costs nothing.
+    """
 
     def __init__(self, size: int, byte_limit: int) -> None:
         self._size = size
         self._byte_limit = byte_limit
-        self._records: OrderedDict[int, _Record] = OrderedDict()
-        self._of: dict[str, deque[_Record]] = {}
-        self._numbers = _Holdings()
-        self._bytes = _Holdings()
-        self._bytes_in_all = 0
+        self._records: dict[int, _Record] = {}
+        self._holders: dict[str, _Holder[_Record]] = {}
+        self._heaps: tuple[list[tuple[int, str]], ...] = ([], [])
+        self._bytes = 0
         self._went: OrderedDict[str, int] = OrderedDict()
         self._went_of_forgotten = 0
         #: Records that went, of all namespaces, since the beginning.
@@ -90,22 +69,36 @@ class Shelf(Generic[_Record]):
 
     def add(self, record: _Record) -> None:
         """Keep a record, the newest."""
+        holder = self._holders.get(record.namespace)
+        if holder is None:
+            holder = self._holders[record.namespace] = _Holder(record.namespace)
         self._records[record.number] = record
-        self._of.setdefault(record.namespace, deque()).append(record)
-        self._numbers.add(record.namespace, 1)
-        self._count_bytes(record, record.size)
-        self._shrink()
+        holder.records.append(record)
+        holder.held[_NUMBER] += 1
+        self._hold(holder, record.size)
 
     def grow(self, record: _Record, size: int) -> None:
         """Count so many more bytes of a record."""
         if record.kept:
             record.size += size
-            self._count_bytes(record, size)
-            self._shrink()
+            self._hold(self._holders[record.namespace], size)
+
+    def _hold(self, holder: _Holder[_Record], size: int) -> None:
+        held, bounds = holder.held, holder.bounds
+        held[_BYTES] += size
+        self._bytes += size
+        if held[_NUMBER] > bounds[_NUMBER]:
+            self._raise_bound(holder, _NUMBER)
+        if held[_BYTES] > bounds[_BYTES]:
+            self._raise_bound(holder, _BYTES)
+        while len(self._records) > self._size:
+            self._drop_oldest(self._most(_NUMBER))
+        while self._bytes > self._byte_limit:
+            self._drop_oldest(self._most(_BYTES))
 
     def records(self, namespace: str | None = None) -> list[_Record]:
         """Those of a namespace, or all, oldest first."""
-        return list(self._records.values() if namespace is None else self._of.get(namespace, ()))
+        return list(self._records.values() if namespace is None else self._of(namespace))
 
     def went(self, namespace: str | None = None) -> int:
         """How many records of a namespace went, or of all, since the last ``clear``.
@@ -119,9 +112,10 @@ class Shelf(Generic[_Record]):
 
     def clear(self, namespace: str | None = None) -> None:
         """Drop those of a namespace, or all, and forget that any went."""
-        names: Iterable[str] = list(self._of) if namespace is None else (namespace,)
+        names: Iterable[str] = list(self._holders) if namespace is None else (namespace,)
         for name in names:
-            for record in self._of.pop(name, ()):
+            holder = self._holders.pop(name, None)
+            for record in holder.records if holder else ():
                 self._take(record)
         if namespace is None:
             self._went.clear()
@@ -129,28 +123,45 @@ class Shelf(Generic[_Record]):
         else:
             self._went.pop(namespace, None)
 
-    def _shrink(self) -> None:
-        while len(self._records) > self._size:
-            self._drop_oldest(self._numbers.most())
-        while self._bytes_in_all > self._byte_limit:
-            self._drop_oldest(self._bytes.most())
+    def _of(self, namespace: str) -> Iterable[_Record]:
+        holder = self._holders.get(namespace)
+        return holder.records if holder else ()
 
-    def _drop_oldest(self, namespace: str) -> None:
-        records = self._of[namespace]
-        self._take(records.popleft())
-        if not records:
-            del self._of[namespace]
+    def _raise_bound(self, holder: _Holder[_Record], amount: int) -> None:
+        holder.bounds[amount] = holder.held[amount]
+        heap = self._heaps[amount]
+        heapq.heappush(heap, (-holder.bounds[amount], holder.name))
+        if len(heap) > 64 + 4 * len(self._holders):  # most are of the past
+            heap[:] = [(-each.bounds[amount], each.name) for each in self._holders.values()]
+            heapq.heapify(heap)
+
+    def _most(self, amount: int) -> _Holder[_Record]:
+        """The namespace that holds most of an amount; of equals, the first by name."""
+        heap = self._heaps[amount]
+        while True:
+            bound, name = heap[0]
+            holder = self._holders.get(name)
+            if holder is not None and holder.held[amount] == -bound:
+                return holder
+            if holder is not None and holder.bounds[amount] == -bound:
+                holder.bounds[amount] = holder.held[amount]
+                heapq.heapreplace(heap, (-holder.bounds[amount], name))
+            else:
+                heapq.heappop(heap)
+
+    def _drop_oldest(self, holder: _Holder[_Record]) -> None:
+        record = holder.records.popleft()
+        holder.held[_NUMBER] -= 1
+        holder.held[_BYTES] -= record.size
+        self._take(record)
+        if not holder.records:
+            del self._holders[holder.name]
         self.dropped += 1
-        self._went[namespace] = self._went.get(namespace, 0) + 1
+        self._went[holder.name] = self._went.get(holder.name, 0) + 1
         if len(self._went) > _NAMES:
             self._went_of_forgotten += self._went.popitem(last=False)[1]
 
     def _take(self, record: _Record) -> None:
         record.kept = False
         del self._records[record.number]
-        self._numbers.add(record.namespace, -1)
-        self._count_bytes(record, -record.size)
-
-    def _count_bytes(self, record: _Record, size: int) -> None:
-        self._bytes_in_all += size
-        self._bytes.add(record.namespace, size)
+        self._bytes -= record.size
