@@ -85,9 +85,6 @@ KIT: dict[str, set[str]] = {
     "cli": {"reports", "server", "client"},
 }
 
-#: Where the command line of the mock looks for the commands of the kit.
-SHIMS = {"command", "client.command"}
-
 
 def kit_modules() -> dict[str, Path]:
     """Every module of the kit by its dotted name, without the package's."""
@@ -100,15 +97,14 @@ def kit_modules() -> dict[str, Path]:
 
 def test_folders_of_the_kit_import_only_what_they_may() -> None:
     """What the kit says of a subject is the same for servers and clients."""
-    for name, path in kit_modules().items():
+    for path in kit_modules().values():
         folder = path.relative_to(ROOT / "contract_tests/relace_contract").parts[0]
         folder = folder if folder in KIT else ""
         for imported in imports(path):
             package, _, rest = imported.partition(".")
             into = rest.partition(".")[0]
             if package == "relace_contract" and into in KIT.keys() - {"", folder}:
-                allowed = {"cli"} if name in SHIMS else KIT[folder]
-                assert into in allowed, f"{path} imports {imported}"
+                assert into in KIT[folder], f"{path} imports {imported}"
             assert package != "httpx" or folder in {"server", "adapters"}, path
 
 

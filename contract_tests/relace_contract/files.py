@@ -62,6 +62,14 @@ def read_text(path: Path) -> str:
         raise FileError(f"{path} is not UTF-8 at byte {error.start}") from None
 
 
+def check_writable(path: Path) -> None:
+    """Raise ``FileError`` if no file can be written there."""
+    if path.exists() and not path.is_file():
+        raise FileError(f"cannot write {path}: it is not a regular file")
+    if not path.parent.is_dir():
+        raise FileError(f"cannot write {path}: there is no folder {path.parent}")
+
+
 def parse_yaml(content: bytes) -> Any:
     """One YAML document. Raises ``yaml.YAMLError``."""
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the fast one needs libyaml

@@ -20,6 +20,11 @@ from dataclasses import dataclass
 
 from relace_contract.requirements import Requirement
 
+#: How the notes begin of checks that the subject could claim: a policy, a feature of a client.
+UNCLAIMED_POLICY = "a policy that this subject does not claim"
+UNCLAIMED_FEATURE = "the client does not claim"
+UNCLAIMED = (UNCLAIMED_POLICY, UNCLAIMED_FEATURE)
+
 
 @dataclass(frozen=True, slots=True)
 class Evidence:

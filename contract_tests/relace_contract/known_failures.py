@@ -54,11 +54,3 @@ def read(path: Path, subject: str) -> KnownFailures:
             ids.update(found)
             reasons |= dict.fromkeys(found, reason)
     return KnownFailures(frozenset(ids), frozenset(named), reasons)
-
-
-def check_writable(path: Path) -> None:
-    """Raise ``FileError`` if no file can be written there."""
-    if path.exists() and not path.is_file():
-        raise FileError(f"cannot write {path}: it is not a regular file")
-    if not path.parent.is_dir():
-        raise FileError(f"cannot write {path}: there is no folder {path.parent}")

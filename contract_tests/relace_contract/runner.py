@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from relace_contract.judgement import (
+    UNCLAIMED_POLICY,
     Breach,
     Departure,
     Judgement,
@@ -31,8 +32,6 @@ from relace_contract.requirements import Requirement
 Check = Callable[[Any], None]
 #: Findings of one requirement that are kept: what is wrong everywhere is said once or twice.
 _KEPT = 2
-#: The note of a policy that is not asked for.
-UNCLAIMED_POLICY = "a policy that this subject does not claim"
 #: Why the report of a run is incomplete that someone ended.
 STOPPED = "the run was stopped"
 #: Checks in a row that ran out of time or got no answer, after which the rest is not tried.

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from relace_contract.judgement import Judgement, Report, Result
+from relace_contract.reports.badge import reached
 from relace_contract.requirements import families
 from tests.kit.clients import CLIENTS, EXAMPLES, RealClient
 
@@ -26,11 +27,13 @@ Written by `python -m tests.kit.clients_page` on {today}, with Python {python}, 
 {held} holds · {failed} a MUST does not hold · {warned} a SHOULD does not hold · {informed} a MAY does not hold ·
 {unclaimed} the client does not claim it
 
+*Reached*: `documented`, every documented MUST holds; `robust`, every MUST; `production`, every SHOULD, too.
+
 An adapter only carries calls and answers. Neither SDK has a method for embeddings: the request goes
 through its `post`, and the vectors are read from `results` as they come, as a user would write it.
 
-| client | version | holds | does not | not claimed | seconds |
-|---|---|---|---|---|---|
+| client | version | reached | holds | does not | not claimed | seconds |
+|---|---|---|---|---|---|---|
 """
 
 
@@ -63,9 +66,9 @@ def _counts(reports: dict[RealClient, Report]) -> Iterator[str]:
     for client, report in reports.items():
         marks = [mark(result) for result in report.results]
         wrong = len(marks) - marks.count(HELD) - marks.count(UNCLAIMED)
-        identity = report.facts[0].partition(";")[0].removeprefix("client: ")
+        identity = report.subject.replace(f"{EXAMPLES}/", "")
         yield (
-            f"| {client.name} | {identity.replace(f'{EXAMPLES}/', '')} | {marks.count(HELD)} | {wrong} | "
+            f"| {client.name} | {identity} | {reached(report)} | {marks.count(HELD)} | {wrong} | "
             f"{marks.count(UNCLAIMED)} | {report.seconds:.0f} |"
         )
 

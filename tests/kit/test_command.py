@@ -55,10 +55,14 @@ def mock() -> Iterator[str]:
         yield server.base_url
 
 
-def test_a_clean_server_is_exit_code_0_with_a_summary(mock: str) -> None:
-    done = verify(mock, "--examples", "3")
+def test_a_clean_server_is_exit_code_0_with_a_summary(mock: str, tmp_path: Path) -> None:
+    badge = tmp_path / "badge.svg"
+    done = verify(mock, "--examples", "3", "--badge", str(badge))
     assert done.returncode == 0, done.stdout
-    *families, _, _, _, last = done.stdout.splitlines()
+    *families, _, _, _, level, written, last = done.stdout.splitlines()
+    assert level == "reached: production, every MUST and every SHOULD holds"
+    assert written == f"written: {badge}"
+    assert ">production</text>" in badge.read_text(encoding="utf-8")
     assert [line.split()[0] for line in families] == list(
         dict.fromkeys(one.family for one in requirements("server").values())
     )

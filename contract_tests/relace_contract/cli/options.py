@@ -51,6 +51,11 @@ def kit_options(command: _Command) -> _Command:
                 type=FILE,
                 help="File to write: the checks that fail now, for --known-failures.",
             ),
+            option(
+                "--badge",
+                type=FILE,
+                help="File to write: .svg, the level that the subject has reached.",
+            ),
             option("--policy", type=FILE, help="File of the policies that the subject claims."),
             option("--seed", type=int, default=0, help="Seed for generated test data."),
             option(

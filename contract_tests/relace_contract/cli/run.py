@@ -7,6 +7,7 @@ import functools
 import re
 import signal
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -56,6 +57,45 @@ def listed(subject: str, only: tuple[str, ...]) -> int:
     return 0
 
 
+@dataclass(frozen=True, slots=True)
+class _Files:
+    """What a run writes."""
+
+    reports: tuple[Path, ...]
+    known_failures: Path | None
+    badge: Path | None
+
+    def check(self, names: tuple[str, ...]) -> None:
+        """Raise ``ValueError`` for a file that cannot be written, before anything is run."""
+        from relace_contract.files import check_writable  # noqa: PLC0415
+        from relace_contract.reports import check_suffix  # noqa: PLC0415
+
+        for path in self.reports:
+            check_suffix(path)
+        if self.badge is not None and self.badge.suffix.lower() != ".svg":
+            raise ValueError(f"--badge {self.badge} must end in .svg")
+        if self.badge is not None and names:
+            raise ValueError("--badge needs the whole run: leave out --only")
+        for written in (self.known_failures, self.badge):
+            if written is not None:
+                check_writable(written)
+
+    def write(self, report: Any, known: Any) -> list[str]:
+        """Write every file, and say which in a line each. Raises ``CannotWrite``, ``OSError``."""
+        from relace_contract.reports import badge, save  # noqa: PLC0415
+        from relace_contract.reports import known as known_list  # noqa: PLC0415
+
+        save(self.reports, report)
+        lines = [f"written: {path}" for path in self.reports]
+        if self.known_failures is not None and not report.incomplete:
+            count = known_list.write(self.known_failures, report, known)
+            lines.append(f"written: {self.known_failures}, {count} known failures")
+        if self.badge is not None and not report.incomplete:
+            badge.write(self.badge, report)
+            lines.append(f"written: {self.badge}")
+        return lines
+
+
 def reported(
     subject: str,
     name: str,
@@ -64,6 +104,7 @@ def reported(
     reports: tuple[Path, ...],
     known_failures: Path | None,
     write_known_failures: Path | None,
+    badge: Path | None,
     policy: Path | None,
     only: tuple[str, ...],
     verbose: bool,
@@ -85,11 +126,11 @@ def reported(
     from relace_contract.requirements import requirements, select  # noqa: PLC0415
 
     names, seed = _names(only), options["seed"]
+    files = _Files(reports, write_known_failures, badge)
     save = functools.partial(written.save, reports)
     name = hide(name)
     try:
-        for path in reports:
-            written.check_suffix(path)
+        files.check(names)
         asked = [requirements(subject)[one] for one in select(subject, names)]
         known = (
             failures.read(known_failures, subject) if known_failures else failures.KnownFailures()
@@ -99,8 +140,6 @@ def reported(
             "known": known,
             "policy": policies.read(policy, subject) if policy else None,
         }
-        if write_known_failures is not None:
-            failures.check_writable(write_known_failures)
         save(not_run(name, seed, asked, "the run did not come to its end"))
         with _stoppable():
             report = verify(options, lambda line: terminal.write(hide(line), err=True))
@@ -111,29 +150,22 @@ def reported(
     except (ValueError, written.CannotWrite) as error:
         raise refused(hide(str(error))) from None
     except OSError as error:
-        raise refused(f"{error.filename}: {error.strerror}" if error.filename else error) from None
-    return _finished(report, reports, write_known_failures, known, verbose=verbose)
+        said = f"{error.filename}: {error.strerror}" if error.filename else str(error)
+        raise refused(hide(said)) from None
+    return _finished(report, files, known, verbose=verbose)
 
 
-def _finished(
-    report: Any, reports: tuple[Path, ...], list_path: Path | None, known: Any, *, verbose: bool
-) -> int:
+def _finished(report: Any, files: _Files, known: Any, *, verbose: bool) -> int:
     """Write and show what a run has found. Gives the exit code."""
-    from relace_contract import reports as written  # noqa: PLC0415
     from relace_contract.judgement import Judgement  # noqa: PLC0415
-    from relace_contract.reports import known as known_list  # noqa: PLC0415
-    from relace_contract.reports import text  # noqa: PLC0415
+    from relace_contract.reports import CannotWrite, text  # noqa: PLC0415
 
-    lines = [f"written: {path}" for path in reports]
     try:
-        written.save(reports, report)
-        if list_path is not None and not report.incomplete:
-            count = known_list.write(list_path, report, known)
-            lines.append(f"written: {list_path}, {count} known failures")
-    except (written.CannotWrite, OSError) as error:
+        lines = files.write(report, known)
+    except (CannotWrite, OSError) as error:
         text.show(report, verbose=verbose)
         raise refused(error) from None
-    if report.exit_code == 1 and list_path is None:
+    if report.exit_code == 1 and files.known_failures is None:
         lines.append("next: --write-known-failures FILE notes what fails, so that only news fails")
     text.show(report, verbose=verbose, ending=lines)
     if all(result.judgement is Judgement.NOT_CLAIMED for result in report.results):

@@ -16,13 +16,17 @@ from relace_contract.adapters.protocol import Adapter, Call, Ending, Identity, S
 from relace_contract.client.answers import StepJson, truth
 from relace_contract.client.conversation import Conversation, Seen
 from relace_contract.client.origin import Origin
-from relace_contract.judgement import CannotRun, Departure, NotClaimed, NotExercised
+from relace_contract.judgement import (
+    UNCLAIMED_FEATURE,
+    CannotRun,
+    Departure,
+    NotClaimed,
+    NotExercised,
+)
 from relace_mock import RecordedRequest, RunningServer
 
 #: Dimensions of the mock's vectors: few, as nothing here depends on their number.
 DIMENSIONS = 32
-#: How the note of a check begins that the client does not claim.
-UNCLAIMED = "the client does not claim"
 #: Seconds that a call may take, if the check does not say.
 _LIMIT = 10.0
 
@@ -91,7 +95,7 @@ class Case:
     def needs(self, feature: str) -> None:
         """End the check if the client does not claim a feature."""
         if not self.claims(feature):
-            raise NotClaimed(f"{UNCLAIMED} {feature!r}")
+            raise NotClaimed(f"{UNCLAIMED_FEATURE} {feature!r}")
 
     @property
     def called(self) -> bool:

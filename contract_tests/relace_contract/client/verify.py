@@ -15,10 +15,10 @@ import relace_mock
 from relace_contract import requirements
 from relace_contract.adapters.protocol import FEATURES, Adapter, AdapterError, Identity
 from relace_contract.client import trust
-from relace_contract.client.case import DIMENSIONS, UNCLAIMED, Case, Setup
+from relace_contract.client.case import DIMENSIONS, Case, Setup
 from relace_contract.client.catalogue import CHECKS
 from relace_contract.client.options import ClientOptions
-from relace_contract.judgement import Breach, CannotRun, Report, Result, not_run
+from relace_contract.judgement import UNCLAIMED_FEATURE, Breach, CannotRun, Report, Result, not_run
 from relace_contract.reports.progress import Progress
 from relace_contract.requirements import Requirement, select
 from relace_contract.runner import STOPPED, Check, Run
@@ -76,7 +76,7 @@ def verify(
 def _advice(options: ClientOptions, client: Identity, results: Iterable[Result]) -> tuple[str, ...]:
     """What to do about checks that the client does not claim."""
     missing = [one for one in FEATURES if one not in client.features]
-    count = sum(one.note.startswith(UNCLAIMED) for one in results)
+    count = sum(one.note.startswith(UNCLAIMED_FEATURE) for one in results)
     if not count:
         return ()
     how = "with --feature WORD" if options.way == "command" else 'to its "features"'

@@ -8,6 +8,7 @@ from typing import Any
 
 from relace_contract.foreign_text import encodable
 from relace_contract.judgement import Judgement, Report, Result
+from relace_contract.reports.badge import reached
 from relace_contract.reports.causes import causes
 
 
@@ -23,6 +24,7 @@ def render(report: Report) -> str:
                 "seed": report.seed,
                 "seconds": round(report.seconds, 3),
                 "facts": list(report.facts),
+                "reached": reached(report) or None,
                 "exit_code": report.exit_code,
                 "counts": {judgement.value: report.count(judgement) for judgement in Judgement},
                 "causes": [

@@ -15,6 +15,7 @@ from markupsafe import Markup, escape
 
 from relace_contract.foreign_text import visible
 from relace_contract.judgement import Judgement, Report
+from relace_contract.reports.badge import LEVELS, reached
 from relace_contract.reports.causes import causes
 from relace_contract.requirements import titles
 
@@ -38,6 +39,8 @@ def render(report: Report) -> str:
         subject=subject,
         unseen=report.count(Judgement.NOT_RUN),
         today=dt.datetime.now(tz=dt.UTC).date(),
+        reached=reached(report),
+        meaning=LEVELS.get(reached(report), ""),
         tone=_tone(report),
         style=Markup(style),  # noqa: S704 - our own files
         script=Markup(script),  # noqa: S704 - as above

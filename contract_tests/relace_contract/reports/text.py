@@ -7,6 +7,7 @@ from itertools import groupby
 
 from relace_contract.foreign_text import on_one_line, visible
 from relace_contract.judgement import Breach, Judgement, Report, Result
+from relace_contract.reports.badge import LEVELS, reached
 from relace_contract.reports.causes import Cause, causes
 from relace_contract.reports.progress import amount
 from relace_contract.reports.terminal import Part, write
@@ -132,6 +133,8 @@ def summary(report: Report) -> Iterator[tuple[Part, ...]]:
     if report.incomplete:
         yield ((f"INCOMPLETE: {report.incomplete}", "red"),)
     yield from ((f"next: {advice}",) for advice in report.advice)
+    if level := reached(report):
+        yield (f"reached: {level}, {LEVELS.get(level, 'as a documented MUST does not hold')}",)
     counted = [
         (amount(judgement, report.count(judgement)), _COLOURS[judgement])
         for judgement in Judgement

@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from relace_contract import requirements
-from relace_contract.judgement import CannotRun, Report
+from relace_contract.judgement import UNCLAIMED_POLICY, CannotRun, Report
 from relace_contract.reports.progress import Progress
-from relace_contract.runner import UNCLAIMED_POLICY, Check, run
+from relace_contract.runner import Check, run
 from relace_contract.server import reach
 from relace_contract.server.catalogue import CHECKS
 from relace_contract.server.options import ServerOptions

@@ -23,8 +23,8 @@ from relace_mock.version import __version__
 use_one_blas_thread()  # before NumPy is imported
 
 _KIT = {
-    "verify-client": ("relace_contract.client.command", "verify_client"),
-    "verify-server": ("relace_contract.command", "verify_server"),
+    "verify-client": ("relace_contract.cli.verify_client", "verify_client"),
+    "verify-server": ("relace_contract.cli.verify_server", "verify_server"),
 }
 _EXAMPLES = """
 \b
