@@ -114,6 +114,21 @@ class Pipeline:
 class Exchange:
     """One request and its answer: ``read`` the body, ``answer``, then ``finish``."""
 
+    __slots__ = (
+        "_answer",
+        "_body_hash",
+        "_credential",
+        "_decided",
+        "_deserved",
+        "_history",
+        "_journal",
+        "_key",
+        "_namespace",
+        "_pipeline",
+        "_received",
+        "_ruling",
+    )
+
     def __init__(self, pipeline: Pipeline, head: Received, client: str) -> None:
         self._pipeline = pipeline
         self._received = head
@@ -122,11 +137,12 @@ class Exchange:
         self._namespace = namespace_of(self._key)
         self._body_hash = b""
         self._ruling = _UNDECIDED
-        self._answer = Answer(NEVER_SENT)
-        self._decided = Decided()
-        self._deserved = _Deserved()
+        self._answer = _NOT_ANSWERED
+        self._decided = _NOT_DECIDED
+        self._deserved = _NOTHING_DESERVED
         time, moved = pipeline.store.time_of(self._namespace)
-        self._history = pipeline.journal.begin(
+        self._journal = pipeline.journal
+        self._history = self._journal.begin(
             Arrived(
                 self._namespace,
                 client,
@@ -195,63 +211,62 @@ class Exchange:
                 if name == b"retry-after":
                     retry_after = value.decode("latin-1")
         refusal, broken, notes, texts_hash, inputs = self._deserved
-        self._decide(
-            Decided(
-                answer.reply.status if not fault or fault.sends_head else None,
-                isinstance(ruling.outcome, Refusal) and not (step and step.replaces),
-                refusal,
-                retry_after,
-                ruling.chosen_by,
-                ruling.scenario,
-                ruling.decision,
-                ruling.attempt,
-                broken,
-                notes,
-                texts_hash,
-                inputs,
-                answer.tokens,
-            )
+        self._decided = Decided(
+            answer.reply.status if not fault or fault.sends_head else None,
+            isinstance(ruling.outcome, Refusal) and not (step and step.replaces),
+            refusal,
+            retry_after,
+            ruling.chosen_by,
+            ruling.scenario,
+            ruling.decision,
+            ruling.attempt,
+            broken,
+            notes,
+            texts_hash,
+            inputs,
+            answer.tokens,
         )
+        self._append(self._decided)
         return answer
 
     def fail(self) -> Answer:
         """The answer where this package itself failed."""
         self._answer = failed()
-        self._decide(self._decided._replace(status=500))
+        self._decided = self._decided._replace(status=500)
+        self._append(self._decided)
         return self._answer
 
     def refuse(self, problem: str, status: int) -> None:
         """Enter that the request was refused by the shell, and that this is over."""
-        self._decide(Decided(status=status, refusal=status, natural=True, broken=(problem,)))
-        self._end("refused")
+        self._append(Decided(status=status, refusal=status, natural=True, broken=(problem,)))
+        self._append(_finished("refused"))
 
     def cut_off(self, body: bytes, length: int) -> None:
         """Enter that the client left before it had sent the whole body."""
         self._append(BodyRead(body[: BODY_LIMIT + BEYOND], length))
-        self._end("client_aborted")
+        self._append(_finished("client_aborted"))
 
     def finish(self, *, left: bool) -> None:
         """Enter that the answer was sent, unless the client ``left`` before."""
         fault = self._answer.fault
+        outcome: Outcome = "answered"
         if left:
-            self._end("client_aborted")
+            outcome = "client_aborted"
         elif fault is not None:
-            self._end("faulted")
-        else:
-            self._end("refused" if self._decided.natural else "answered")
+            outcome = "faulted"
+        elif self._decided.natural:
+            outcome = "refused"
+        self._append(_finished(outcome))
         whole = not left and (fault is None or fault.raises is None)
         if whole and 200 <= self._answer.reply.status < 300 and self._decided.attempt is not None:
             self._pipeline.store.revise(self._namespace, self._body_hash, Counter.succeeded)
 
-    def _decide(self, decided: Decided) -> None:
-        self._decided = decided
-        self._append(decided)
-
-    def _end(self, outcome: Outcome) -> None:
-        self._append(Finished(outcome, MONOTONIC(), next(EVENTS)))
-
     def _append(self, event: Event) -> None:
-        self._pipeline.journal.append(self._history, event)
+        self._journal.append(self._history, event)
+
+
+def _finished(outcome: Outcome) -> Finished:
+    return Finished(outcome, MONOTONIC(), next(EVENTS))
 
 
 class _Deserved(NamedTuple):
@@ -273,4 +288,8 @@ def _deserved_by(outcome: EmbedRequest | Refusal, received: Received) -> _Deserv
     return _Deserved(None, (), tuple(outcome.notes), texts_hash, len(outcome.input))
 
 
+# What an exchange holds before there is more to say.
+_NOT_ANSWERED = Answer(NEVER_SENT)
+_NOT_DECIDED = Decided()
+_NOTHING_DESERVED = _Deserved()
 _UNDECIDED = Ruling(Refusal(500, "no answer was decided on", scriptable=False))

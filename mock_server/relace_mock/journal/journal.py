@@ -66,8 +66,7 @@ class Journal:
         """Enter what happened next to a request."""
         history.events.append(event)
         if isinstance(event, Finished):
-            with self._lock:
-                self._pending.pop(history.number, None)
+            self._pending.pop(history.number, None)
         elif size := event.size:
             with self._lock:
                 self._shelf.grow(history, size)
@@ -82,11 +81,10 @@ class Journal:
 
     def is_pending(self, namespace: str | None = None) -> bool:
         """Whether an exchange of a namespace, or any, is not over."""
-        with self._lock:
-            return any(
-                history.kept and namespace in (None, history.namespace)
-                for history in self._pending.values()
-            )
+        return any(
+            history.kept and namespace in (None, history.namespace)
+            for history in list(self._pending.values())
+        )
 
     def clear(self, namespace: str | None = None) -> None:
         """Drop the histories of a namespace, or all."""

@@ -17,6 +17,7 @@ DIFFERENCES = (
     r"patterns are RE2 syntax: \w, \d, \s and \b know ASCII only, $ is the very end of the text, "
     "and there is no look-around"
 )
+_LOADED = False  # whether RE2 is
 _MEMORY = 2 << 20  # bytes of a compiled pattern; the package `re2` caches 128 of them
 _LARGEST = 5000  # instructions of a compiled pattern: at worst each byte of a text runs all of them
 _PIECE = 1 << 20  # characters that are encoded at once, as encoding holds the GIL
@@ -74,7 +75,7 @@ def read_pattern(text: str) -> Pattern:
 
 def in_use() -> bool:
     """Whether this process has compiled a pattern, so that answering a request may take long."""
-    return _engine.cache_info().currsize > 0
+    return _LOADED
 
 
 def encoded(text: str) -> bytes:
@@ -93,6 +94,8 @@ def _engine() -> tuple[Any, Any]:
     options.log_errors = False
     options.never_capture = True
     options.max_mem = _MEMORY
+    global _LOADED  # noqa: PLW0603 - asked for each request, where `cache_info` is slow
+    _LOADED = True
     return re2, options
 
 

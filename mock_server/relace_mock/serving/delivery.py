@@ -41,9 +41,8 @@ class Endpoint:
         """Answer one request."""
         head, wire = received_head(scope), self._wire_of(receive)
         exchange = self._pipeline.handle(head, _client(scope))
-        declared = declared_length(head)
-        if asks_first(head, wire) and exchange.is_refused(declared):
-            body = Body(b"", declared, ended=False)
+        if asks_first(head, wire) and exchange.is_refused(declared_length(head)):
+            body = Body(b"", declared_length(head), ended=False)
         else:
             body = await read_body(head, receive, self._pipeline.settings.max_body)
         if body.cut_off:

@@ -77,7 +77,7 @@ class MemoryStore:
                     continue
                 default = self._default
                 before = cell.state
-                state = before.caught_up(default)
+                state = before if before.seen is default.marks else before.caught_up(default)
                 counter = _NEW if body is None else cell.bodies.get(body, _NEW)
                 now = Now(self._clock() + default.advanced + state.advanced, default)
                 changed, after, result = change(state, counter, now)

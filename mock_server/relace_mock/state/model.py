@@ -68,10 +68,6 @@ class State(NamedTuple):
         """Whether the server's default scenario is played."""
         return self.installed is None and not self.names_its_own
 
-    def chosen_by_key(self, *, by_key: bool) -> State:
-        """The state, knowing whether the key of the latest request named a scenario itself."""
-        return self if self.names_its_own is by_key else self._replace(names_its_own=by_key)
-
     def position(self, digest: str) -> Position | None:
         """Position in the script with this digest; None before its first answer."""
         for of, position in self.positions:

@@ -86,8 +86,12 @@ class Rules:
             not outcome.scriptable or outcome.status in (401, 404)
         )
 
+        # Whether the key names the scenario: then it does not follow the server's default.
+        by_key = wish is not None and wish.by == "key"
+
         def change(state: State, counter: Counter, now: Now) -> tuple[State, Counter, Ruling]:
-            state = state.chosen_by_key(by_key=wish is not None and wish.by == "key")
+            if state.names_its_own is not by_key:
+                state = state._replace(names_its_own=by_key)
             by, scenario, unknown = self.chosen(wish, state, now.default)
             if unknown is not None and not before_scripts:
                 refusal = unknown_scenario(self.library.unknown(unknown))
