@@ -18,7 +18,7 @@ import servers
 import startup
 import texts
 
-TRICKS = ("blas", "gc", "malloc", "accept")
+TRICKS = ("malloc", "accept")
 
 
 def main() -> None:

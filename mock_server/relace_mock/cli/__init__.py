@@ -16,11 +16,8 @@ from relace_mock.cli.scenario import scenario
 from relace_mock.cli.serve import serve
 from relace_mock.cli.streams import accept_any_text, complain, discard
 from relace_mock.cli.suggestions import hint
-from relace_mock.serving.tuning import use_one_blas_thread
 from relace_mock.settings import ServerError, SettingsError
 from relace_mock.version import __version__
-
-use_one_blas_thread()  # before NumPy is imported
 
 _KIT = {
     "verify-client": ("relace_contract.cli.verify_client", "verify_client"),

@@ -250,14 +250,12 @@ def serve(
 
     It answers POST /v1/code/embed until Ctrl-C or SIGTERM.
     """
-    tuning.pause_collector()
     from relace_mock.serving.running_server import RunningServer
     from relace_mock.serving.server import serve as run
 
     tuning.keep_freed_memory()
 
     def ready(server: RunningServer) -> None:
-        tuning.resume_collector()
         write(f"relace-mock ready: {server.base_url}\n".encode())
 
     if not settings["api_keys"] and os.environ.get("RELACE_MOCK_API_KEY"):

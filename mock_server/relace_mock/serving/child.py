@@ -23,8 +23,6 @@ from relace_mock.settings import Listening, ServerError, Settings, SettingsError
 
 def main() -> None:
     """Serve with the settings on standard input until it closes."""
-    tuning.pause_collector()
-    tuning.use_one_blas_thread()
     tuning.keep_freed_memory()
     line = sys.stdin.buffer.readline()
     if not line:
@@ -35,7 +33,6 @@ def main() -> None:
         from relace_mock.serving.server import serve  # noqa: PLC0415 - after the above
 
         def ready(server: RunningServer) -> None:
-            tuning.resume_collector()
             _answer(base_url=server.base_url)
 
         serve(Settings(**wanted["settings"]), Listening(**wanted["listening"]), ready)
