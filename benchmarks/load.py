@@ -48,8 +48,18 @@ end
 """
 
 
-def run(port: int, templates: list[texts.Template], connections: int, seconds: int) -> Load:
-    """Send requests made from the templates over all connections, for ``seconds`` seconds."""
+def run(
+    port: int,
+    templates: list[texts.Template],
+    connections: int,
+    seconds: int,
+    *,
+    keep_alive: bool = True,
+) -> Load:
+    """Send requests made from the templates over all connections, for ``seconds`` seconds.
+
+    Without ``keep_alive`` each request has a connection of its own.
+    """
     if shutil.which("wrk") is None:
         raise SystemExit("wrk is missing: install it (Debian: apt install wrk)")
     with TemporaryDirectory() as folder:
@@ -58,7 +68,8 @@ def run(port: int, templates: list[texts.Template], connections: int, seconds: i
         script = Path(folder) / "load.lua"
         first = next(texts.numbers) + (time.time_ns() // 1000) % 10**12 * 1000
         script.write_text(_WRK % (folder, first, len(templates)))
-        command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "-s", str(script)]
+        close = [] if keep_alive else ["-H", "Connection: close"]
+        command = ["wrk", *close, "-t1", f"-c{connections}", f"-d{seconds}s", "-s", str(script)]
         address = f"http://127.0.0.1:{port}"
         out = subprocess.run([*command, address], capture_output=True, text=True, check=True).stdout
     result = json.loads(out.splitlines()[-1])

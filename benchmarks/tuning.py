@@ -14,6 +14,7 @@ import functools
 import statistics
 
 import against
+import load
 import servers
 import startup
 import texts
@@ -48,10 +49,23 @@ def main() -> None:
             ]
             rates = against.in_rounds(measures, arguments.rounds)
         report(f"{title}, {connections} connections, requests/s", left_out, rates)
+    with contextlib.ExitStack() as stack:
+        ports = [stack.enter_context(servers.started(command))[0] for command in commands]
+        short = [[texts.body(["input 1", "input 2"])]]
+        measures = [
+            functools.partial(connections_a_second, port, short, arguments.seconds)
+            for port in ports
+        ]
+        rates = against.in_rounds(measures, arguments.rounds)
+    report("2 short inputs, 64 clients, a connection for each request", left_out, rates)
     starts = [functools.partial(startup.until_answered, command) for command in commands]
     report("start to first answer, ms", left_out, against.in_rounds(starts, 2 * arguments.rounds))
     memory = [functools.partial(against.idle_memory, command) for command in commands]
     report("memory, idle, MB", left_out, against.in_rounds(memory, 3))
+
+
+def connections_a_second(port: int, templates: list[texts.Template], seconds: int) -> float:
+    return load.run(port, templates, 64, seconds, keep_alive=False).rate
 
 
 def without(trick: str) -> list[str]:
