@@ -12,8 +12,6 @@ The script sees the outcome so far, refusals included, and may replace it. A she
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import orjson
 from xxhash import xxh3_128_digest
 
@@ -119,11 +117,11 @@ class Exchange:
         "_body_hash",
         "_credential",
         "_decided",
-        "_deserved",
         "_history",
         "_journal",
         "_key",
         "_namespace",
+        "_outcome",
         "_pipeline",
         "_received",
         "_ruling",
@@ -139,7 +137,7 @@ class Exchange:
         self._ruling = _UNDECIDED
         self._answer = _NOT_ANSWERED
         self._decided = _NOT_DECIDED
-        self._deserved = _NOTHING_DESERVED
+        self._outcome: EmbedRequest | Refusal = _UNDECIDED.outcome
         time, moved = pipeline.store.time_of(self._namespace)
         self._journal = pipeline.journal
         self._history = self._journal.begin(
@@ -182,7 +180,7 @@ class Exchange:
         received = self._received = self._received.with_body(body, length)
         self._body_hash = xxh3_128_digest(body)
         self._append(BodyRead(body[: BODY_LIMIT + BEYOND], length, self._body_hash))
-        outcome = pipeline.outcome_of(received, self._credential)
+        outcome = self._outcome = pipeline.outcome_of(received, self._credential)
         inputs = None
         if may_search(length):
             state, default = pipeline.store.look(self._namespace).state, pipeline.store.default()
@@ -193,7 +191,6 @@ class Exchange:
         except FullError:
             ruling = Ruling(out_of_room(pipeline.settings.max_namespaces))
         self._ruling = ruling
-        self._deserved = _deserved_by(outcome, received)
         if not isinstance(ruling.outcome, EmbedRequest):
             return 0
         return len(ruling.outcome.input) * (
@@ -210,20 +207,22 @@ class Exchange:
             for name, value in answer.reply.headers:
                 if name == b"retry-after":
                     retry_after = value.decode("latin-1")
-        refusal, broken, notes, texts_hash, inputs = self._deserved
+        asked = self._outcome  # before quota and script
+        refusal = asked if isinstance(asked, Refusal) else None
+        request = asked if isinstance(asked, EmbedRequest) else None
         self._decided = Decided(
             answer.reply.status if not fault or fault.sends_head else None,
             isinstance(ruling.outcome, Refusal) and not (step and step.replaces),
-            refusal,
+            refusal.status if refusal else None,
             retry_after,
             ruling.chosen_by,
             ruling.scenario,
             ruling.decision,
             ruling.attempt,
-            broken,
-            notes,
-            texts_hash,
-            inputs,
+            (message(refusal),) if refusal else (),
+            tuple(request.notes) if request else (),
+            _texts_hash(request, self._received.length) if request else None,
+            len(request.input) if request else None,
             answer.tokens,
         )
         self._append(self._decided)
@@ -269,27 +268,14 @@ def _finished(outcome: Outcome) -> Finished:
     return Finished(outcome, MONOTONIC(), next(EVENTS))
 
 
-class _Deserved(NamedTuple):
-    """What a request is in itself, before quota and script: see ``Decided``."""
-
-    refusal: int | None = None
-    broken: tuple[str, ...] = ()
-    notes: tuple[str, ...] = ()
-    texts_hash: bytes | None = None
-    inputs: int | None = None
-
-
-def _deserved_by(outcome: EmbedRequest | Refusal, received: Received) -> _Deserved:
-    if isinstance(outcome, Refusal):
-        return _Deserved(outcome.status, (message(outcome),))
-    texts_hash = None
-    if received.length > BODY_LIMIT:
-        texts_hash = xxh3_128_digest(orjson.dumps([outcome.model, *outcome.input]))
-    return _Deserved(None, (), tuple(outcome.notes), texts_hash, len(outcome.input))
+def _texts_hash(request: EmbedRequest, length: int) -> bytes | None:
+    """Hash of model and texts, where the body is too long for the journal to keep it whole."""
+    if length <= BODY_LIMIT:
+        return None
+    return xxh3_128_digest(orjson.dumps([request.model, *request.input]))
 
 
 # What an exchange holds before there is more to say.
 _NOT_ANSWERED = Answer(NEVER_SENT)
 _NOT_DECIDED = Decided()
-_NOTHING_DESERVED = _Deserved()
 _UNDECIDED = Ruling(Refusal(500, "no answer was decided on", scriptable=False))

@@ -20,7 +20,7 @@ class History:
 
     def __init__(self, number: int, arrived: Arrived) -> None:
         self.number = number
-        self.namespace = arrived.namespace
+        self.namespace = arrived[0]
         self.size = arrived.size
         self.kept = True
         self.events: list[Event] = [arrived]

@@ -54,7 +54,7 @@ class Shelf(Generic[_Record]):
     def __init__(self, size: int, byte_limit: int) -> None:
         self._size = size
         self._byte_limit = byte_limit
-        self._records: dict[int, _Record] = {}
+        self._count = 0
         self._holders: dict[str, _Holder[_Record]] = {}
         self._heaps: tuple[list[tuple[int, str]], ...] = ([], [])
         self._bytes = 0
@@ -65,40 +65,48 @@ class Shelf(Generic[_Record]):
 
     def __len__(self) -> int:
         """Records that are kept."""
-        return len(self._records)
+        return self._count
 
     def add(self, record: _Record) -> None:
         """Keep a record, the newest."""
         holder = self._holders.get(record.namespace)
         if holder is None:
             holder = self._holders[record.namespace] = _Holder(record.namespace)
-        self._records[record.number] = record
         holder.records.append(record)
+        self._count += 1
         holder.held[_NUMBER] += 1
+        if holder.held[_NUMBER] > holder.bounds[_NUMBER]:
+            self._raise_bound(holder, _NUMBER)
         self._hold(holder, record.size)
+        if self._count > self._size:
+            self._drop_oldest(self._most(_NUMBER))
+        self._shrink()
 
     def grow(self, record: _Record, size: int) -> None:
         """Count so many more bytes of a record."""
         if record.kept:
             record.size += size
             self._hold(self._holders[record.namespace], size)
+            self._shrink()
 
     def _hold(self, holder: _Holder[_Record], size: int) -> None:
-        held, bounds = holder.held, holder.bounds
+        held = holder.held
         held[_BYTES] += size
         self._bytes += size
-        if held[_NUMBER] > bounds[_NUMBER]:
-            self._raise_bound(holder, _NUMBER)
-        if held[_BYTES] > bounds[_BYTES]:
+        if held[_BYTES] > holder.bounds[_BYTES]:
             self._raise_bound(holder, _BYTES)
-        while len(self._records) > self._size:
-            self._drop_oldest(self._most(_NUMBER))
+
+    def _shrink(self) -> None:
         while self._bytes > self._byte_limit:
             self._drop_oldest(self._most(_BYTES))
 
     def records(self, namespace: str | None = None) -> list[_Record]:
         """Those of a namespace, or all, oldest first."""
-        return list(self._records.values() if namespace is None else self._of(namespace))
+        if namespace is not None:
+            holder = self._holders.get(namespace)
+            return list(holder.records) if holder else []
+        every = (holder.records for holder in self._holders.values())
+        return list(heapq.merge(*every, key=lambda record: record.number))
 
     def went(self, namespace: str | None = None) -> int:
         """How many records of a namespace went, or of all, since the last ``clear``.
@@ -122,10 +130,6 @@ class Shelf(Generic[_Record]):
             self._went_of_forgotten = 0
         else:
             self._went.pop(namespace, None)
-
-    def _of(self, namespace: str) -> Iterable[_Record]:
-        holder = self._holders.get(namespace)
-        return holder.records if holder else ()
 
     def _raise_bound(self, holder: _Holder[_Record], amount: int) -> None:
         holder.bounds[amount] = holder.held[amount]
@@ -163,5 +167,5 @@ class Shelf(Generic[_Record]):
 
     def _take(self, record: _Record) -> None:
         record.kept = False
-        del self._records[record.number]
+        self._count -= 1
         self._bytes -= record.size

@@ -81,11 +81,8 @@ class MemoryStore:
                 counter = _NEW if body is None else cell.bodies.get(body, _NEW)
                 now = Now(self._clock() + default.advanced + state.advanced, default)
                 changed, after, result = change(state, counter, now)
-                cell.state = changed
-                if changed.installed is not before.installed:
-                    self._weigh(_size(changed.installed) - _size(before.installed))
-                if changed.story != before.story:
-                    self._start_again(cell)
+                if changed is not before:
+                    self._replace(cell, changed)
                 if body is not None and after is not counter:
                     self._keep(cell, body, after)
                 protected = changed.is_protected(now.time)
@@ -228,6 +225,14 @@ class MemoryStore:
             if before.get(name) is cell:  # else it was dropped or moved meanwhile
                 cell.protected = protected
                 after[name] = before.pop(name)
+
+    def _replace(self, cell: _Cell, state: State) -> None:
+        """Give a namespace another state."""
+        before, cell.state = cell.state, state
+        if state.installed is not before.installed:
+            self._weigh(_size(state.installed) - _size(before.installed))
+        if state.story != before.story:
+            self._start_again(cell)
 
     def _keep(self, cell: _Cell, body: bytes, counter: Counter) -> None:
         """Keep a counter, at the expense of the namespace's oldest where there is no room."""

@@ -60,6 +60,9 @@ class Chosen(NamedTuple):
     unknown: str | None = None
 
 
+_NO_SCENARIO = Chosen()
+
+
 class Rules:
     """Makes the change of each request. ``library`` has the scenarios that have a name."""
 
@@ -170,7 +173,7 @@ class Rules:
             return Chosen(wish.by)
         installed = state.installed or default.installed
         if installed is None:
-            return Chosen()
+            return _NO_SCENARIO
         scenario = installed.scenario or self.library.get(installed.name)
         by = "installed" if state.installed else "default"
         return Chosen(by, scenario, None if scenario else installed.name)
