@@ -27,7 +27,6 @@ from relace_mock.journal.events import (
     Arrived,
     BodyRead,
     Decided,
-    Event,
     Finished,
     Outcome,
 )
@@ -179,7 +178,9 @@ class Exchange:
         pipeline = self._pipeline
         received = self._received = self._received.with_body(body, length)
         self._body_hash = xxh3_128_digest(body)
-        self._append(BodyRead(body[: BODY_LIMIT + BEYOND], length, self._body_hash))
+        self._journal.append(
+            self._history, BodyRead(body[: BODY_LIMIT + BEYOND], length, self._body_hash)
+        )
         outcome = self._outcome = pipeline.outcome_of(received, self._credential)
         inputs = None
         if may_search(length):
@@ -225,25 +226,27 @@ class Exchange:
             len(request.input) if request else None,
             answer.tokens,
         )
-        self._append(self._decided)
+        self._journal.append(self._history, self._decided)
         return answer
 
     def fail(self) -> Answer:
         """The answer where this package itself failed."""
         self._answer = failed()
         self._decided = self._decided._replace(status=500)
-        self._append(self._decided)
+        self._journal.append(self._history, self._decided)
         return self._answer
 
     def refuse(self, problem: str, status: int) -> None:
         """Enter that the request was refused by the shell, and that this is over."""
-        self._append(Decided(status=status, refusal=status, natural=True, broken=(problem,)))
-        self._append(_finished("refused"))
+        self._journal.append(
+            self._history, Decided(status=status, refusal=status, natural=True, broken=(problem,))
+        )
+        self._journal.append(self._history, _finished("refused"))
 
     def cut_off(self, body: bytes, length: int) -> None:
         """Enter that the client left before it had sent the whole body."""
-        self._append(BodyRead(body[: BODY_LIMIT + BEYOND], length))
-        self._append(_finished("client_aborted"))
+        self._journal.append(self._history, BodyRead(body[: BODY_LIMIT + BEYOND], length))
+        self._journal.append(self._history, _finished("client_aborted"))
 
     def finish(self, *, left: bool) -> None:
         """Enter that the answer was sent, unless the client ``left`` before."""
@@ -255,13 +258,10 @@ class Exchange:
             outcome = "faulted"
         elif self._decided.natural:
             outcome = "refused"
-        self._append(_finished(outcome))
+        self._journal.append(self._history, _finished(outcome))
         whole = not left and (fault is None or fault.raises is None)
         if whole and 200 <= self._answer.reply.status < 300 and self._decided.attempt is not None:
             self._pipeline.store.revise(self._namespace, self._body_hash, Counter.succeeded)
-
-    def _append(self, event: Event) -> None:
-        self._journal.append(self._history, event)
 
 
 def _finished(outcome: Outcome) -> Finished:

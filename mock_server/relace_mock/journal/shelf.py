@@ -132,7 +132,8 @@ class Shelf(Generic[_Record]):
             self._went.pop(namespace, None)
 
     def _raise_bound(self, holder: _Holder[_Record], amount: int) -> None:
-        holder.bounds[amount] = holder.held[amount]
+        # With some room above it, so that a namespace that grows is not entered each time.
+        holder.bounds[amount] = holder.held[amount] * 5 // 4
         heap = self._heaps[amount]
         heapq.heappush(heap, (-holder.bounds[amount], holder.name))
         if len(heap) > 64 + 4 * len(self._holders):  # most are of the past

@@ -56,6 +56,8 @@ def declared_length(head: Received) -> int:
 
 def length_of(digits: bytes) -> int:
     """The number that a header field writes, at most 2**53; zeros before it do not count."""
+    if len(digits) < 16:
+        return int(digits)
     significant = digits.strip().lstrip(b"0")
     return min(int(significant[:20] or b"0"), 2**53)
 
