@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import os
 import signal
 import socket
 import ssl
@@ -326,3 +327,26 @@ def test_running_refuses_a_port_in_use() -> None:
         relace_mock.running(port=taken.getsockname()[1]),
     ):
         pass
+
+
+@pytest.mark.parametrize("option", ["--ssl-certfile", "--ssl-keyfile"])
+@pytest.mark.parametrize("kind", ["device", "pipe", "folder"])
+def test_a_certificate_that_is_no_regular_file_is_one_line(
+    option: str, kind: str, certificate: tuple[Path, Path], tmp_path: Path
+) -> None:
+    file = Path("/dev/zero") if kind == "device" else tmp_path / "special"
+    if kind == "pipe":
+        os.mkfifo(file)
+    elif kind == "folder":
+        file.mkdir()
+    good = ["--ssl-certfile", str(certificate[0])] if option == "--ssl-keyfile" else []
+    done = subprocess.run(
+        [sys.executable, "-m", "relace_mock", "serve", "--port", "0", *good, option, str(file)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (2, "")
+    (line,) = done.stderr.splitlines()
+    assert line.startswith(f"relace-mock: cannot use the certificate {file}: ")

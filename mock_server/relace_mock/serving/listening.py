@@ -8,9 +8,11 @@ import socket
 import ssl
 from collections.abc import Callable
 
+from relace_mock import reading
 from relace_mock.settings import Listening, ServerError
 
 _BACKLOG = 2048
+_LARGEST_PEM = 1_000_000  # bytes
 #: How often another free port is tried, if the one that IPv4 chose is in use with IPv6.
 _TRIES = 20
 # How the system says that it has no such address family, or no such address.
@@ -98,6 +100,11 @@ def tls(listening: Listening) -> Callable[..., ssl.SSLContext]:
     """Give what makes the context of TLS, from the files of ``--ssl-certfile`` and ``--ssl-keyfile``."""
     assert listening.ssl_certfile is not None
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    for file in filter(None, (listening.ssl_certfile, listening.ssl_keyfile)):
+        try:
+            reading.contents(file, _LARGEST_PEM)  # OpenSSL would read a device without end
+        except reading.UnreadableError as error:
+            raise ServerError(f"cannot use the certificate {file}: {error}") from None
     try:
         context.load_cert_chain(listening.ssl_certfile, listening.ssl_keyfile, _no_password)
     except (OSError, ssl.SSLError) as error:
