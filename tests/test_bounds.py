@@ -214,6 +214,11 @@ def test_a_content_length_of_thousands_of_digits_is_a_number(digits: bytes, leng
     assert length_of(digits) == length
 
 
+@pytest.mark.parametrize("value", [b"", b" ", b"x", b"-5", b"+5", b"1_0", "²".encode("latin-1")])
+def test_a_content_length_that_is_not_a_number_promises_nothing(value: bytes) -> None:
+    assert length_of(value) == 0
+
+
 def test_a_content_length_with_thousands_of_zeros_is_no_failure_of_ours(http: Http) -> None:
     with relace_mock.running(http=http, dimensions=8) as server, connect(server) as connection:
         length = b"Content-Length: %b%d\r\n\r\n" % (b"0" * 5000, len(BODY))

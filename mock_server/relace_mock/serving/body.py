@@ -55,10 +55,16 @@ def declared_length(head: Received) -> int:
 
 
 def length_of(digits: bytes) -> int:
-    """The number that a header field writes, at most 2**53; zeros before it do not count."""
+    """The number in a Content-Length header, at most 2**53; 0 for a value that is not a number.
+
+    The servers of this package refuse such a value before; other ASGI servers may let it pass.
+    """
+    digits = digits.strip()
+    if not digits.isdigit():
+        return 0
     if len(digits) < 16:
         return int(digits)
-    significant = digits.strip().lstrip(b"0")
+    significant = digits.lstrip(b"0")
     return min(int(significant[:20] or b"0"), 2**53)
 
 
