@@ -283,7 +283,7 @@ def test_a_settle_value_that_is_not_a_duration_is_refused(
     control: RemoteControl, value: str
 ) -> None:
     with pytest.raises(ServerError, match="settle must be a duration such as 250ms or 2s, at most"):
-        control.journal(settle=value.replace(" ", "%20"))
+        control.journal(settle=value)
 
 
 def test_the_repr_of_a_request_or_control_is_readable_and_holds_no_key(
@@ -373,3 +373,14 @@ def test_another_server_than_a_mock_is_refused() -> None:
 
     with pytest.raises(ServerError, match="is no relace-mock"):
         RemoteControl("http://127.0.0.1:1/v1", "k", send=elsewhere).play("ok")
+
+
+@pytest.mark.parametrize("name", ["two words", "naïve", "a&limit=1", "100%", "a+b"])
+def test_the_value_of_a_filter_is_sent_as_it_is(
+    client: httpx.Client, control: RemoteControl, name: str
+) -> None:
+    control.play({"name": "a", "steps": [{"status": 500}]})
+    ask(client)
+    ask(client)
+    assert control.journal(scenario=name) == []
+    assert len(control.journal(scenario="a")) == 2

@@ -9,6 +9,7 @@ import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
 
 from relace_mock.control.connection import Send, over_a_socket
 from relace_mock.control.findings import Finding, Verdict
@@ -125,7 +126,7 @@ class RemoteControl:
 
     def journal(self, **filters: str | int) -> list[RecordedRequest]:
         """The requests of this key that pass the filters of ``GET /_mock/requests``."""
-        query = "&".join(f"{name}={value}" for name, value in filters.items())
+        query = urlencode(filters)
         entries = self._ask("GET", f"requests?{query}" if query else "requests")["requests"]
         return [recorded(entry) for entry in entries]
 
