@@ -13,6 +13,7 @@ import pytest
 
 import relace_mock
 from relace_mock import RunningServer
+from relace_mock.control.description import document
 from relace_mock.keys import namespace_of
 from tests.conftest import KEY
 from tests.sockets import connect, read_all, send
@@ -266,6 +267,12 @@ def test_state_that_was_idle_for_too_long_is_evicted_and_the_verdict_says_so() -
         verdict = first.verdict()
         assert [finding.rule for finding in verdict.findings] == ["state_forgotten"]
         assert not verdict.ok
+        with pytest.raises(AssertionError, match="relace-mock: not ok:\n  state_forgotten"):
+            verdict.assert_ok()
+        everything = httpx.get(f"{server.url}/_mock/verdict").json()
+        rules = document()["components"]["schemas"]["Verdict"]["properties"]["findings"]
+        known = rules["items"]["properties"]["rule"]["enum"]
+        assert {finding["rule"] for finding in everything["findings"]} <= set(known)
         first.forget()
         assert not first.verdict().findings
 
