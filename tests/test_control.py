@@ -44,7 +44,7 @@ def test_the_description_is_valid_openapi() -> None:
 
 def test_the_description_names_every_route_and_method(control: httpx.Client) -> None:
     listed = control.get("/openapi.json").json()["paths"]
-    known = control.get("/nothing").json()["error"].partition("there is ")[2].partition("is ")[2]
+    known = control.get("/nothing").json()["error"].partition("use one of ")[2]
     assert set(listed) == set(known.split(", "))
     for path, methods in listed.items():
         allow = control.request("PATCH", path.removeprefix("/_mock")).headers["allow"]
@@ -357,7 +357,7 @@ def test_since_accepts_a_time_in_another_time_zone(running: RunningServer, zone:
 def test_since_refuses_a_value_that_is_not_a_time(running: RunningServer, value: str) -> None:
     answer = Steering(running.url).control("GET", f"requests?since={value}")
     assert answer.status_code == 400
-    assert answer.json()["error"].startswith("since must be seconds since 1970, or a time as ")
+    assert answer.json()["error"].startswith("since must be seconds since 1970, or a time such as ")
 
 
 @pytest.mark.parametrize("site", ["cross-site", "Cross-Site"])

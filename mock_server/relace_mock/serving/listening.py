@@ -11,7 +11,7 @@ from collections.abc import Callable
 from relace_mock.settings import Listening, ServerError
 
 _BACKLOG = 2048
-#: Attempts to find a port that is free for IPv4 and IPv6.
+#: How often another free port is tried, if the one that IPv4 chose is in use with IPv6.
 _TRIES = 20
 # Errors of a system without this address family, or without this address.
 _ABSENT = frozenset({errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL})
