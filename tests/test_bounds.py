@@ -72,7 +72,8 @@ def test_a_request_that_does_not_come_whole_in_time_gets_a_408_and_is_closed(
         connection.sendall(beginning)
         status, body = answer_of(connection)
     assert status == 408
-    assert body == {"error": "The request did not come whole within 0.2 s (--read-timeout)"}
+    late = "The request was not complete within 0.2 s: send it faster, or raise --read-timeout"
+    assert body == {"error": late}
     (entry,) = until(lambda: [e for e in requests(hasty) if e["outcome"] != "pending"], "its entry")
     assert (entry["outcome"], entry["status"]) == ("refused", 408)
 
@@ -128,7 +129,7 @@ def test_a_connection_too_many_gets_a_503_and_is_closed(http: Http) -> None:
             third.sendall(REQUEST)
             status, body = answer_of(third)
         assert status == 503
-        assert body == {"error": "There are 2 connections already (--max-connections)"}
+        assert body == {"error": "All 2 connections are in use: raise --max-connections"}
         first.close()
 
         def fourth() -> bool:

@@ -145,8 +145,8 @@ def test_a_server_beyond_loopback_without_a_token_says_that_control_is_off(
         process.popen.terminate()
         _, errors = process.popen.communicate()
     assert errors == (
-        f"relace-mock: there is no control API (/_mock/) on {host} without a token, as other "
-        "machines could use it: add --control-token TOKEN\n"
+        f"relace-mock: the control API (/_mock/) is closed on {host}, because other machines "
+        "could use it: add --control-token TOKEN\n"
     )
 
 

@@ -80,7 +80,7 @@ def test_another_spelling_of_the_path_gets_404_in_process(target: str) -> None:
 def test_another_spelling_of_a_control_path_gets_404(server: RunningServer, target: str) -> None:
     status, body = ask(server, "GET", target)
     assert status == 404
-    assert body["error"].startswith("there is nothing here; there is /_mock/health")
+    assert body["error"].startswith("the control API has no such path: use one of /_mock/health")
 
 
 @pytest.mark.parametrize("target", ["/v1/code/embed", "/v1/code/embed?a=b%2F", "/v1/code/embed?"])

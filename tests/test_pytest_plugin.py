@@ -287,7 +287,7 @@ def test_it(relace_mock):
     result.assert_outcomes(passed=1, failed=1)
     result.stdout.fnmatch_lines(
         [
-            "*assert <Verdict NOT ok, 2 requests: retried_non_retryable: a 401 *(request 2, 3)*",
+            "*assert <Verdict NOT ok, 2 requests: retried_non_retryable: a request that got 401 *(request 2, 3)*",
             "#2 * → 401*",
             "#3 * → 401*",
         ]

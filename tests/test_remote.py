@@ -118,7 +118,7 @@ def test_the_error_names_a_mock_that_does_not_answer() -> None:
         (None, "a scenario is a name, .*, not None"),
         (b"flaky", "a scenario is a name, .*, not b'flaky'"),
         ([{"status": 429}], r"a scenario is a name, .* \(put steps into {'steps': \[...\]}\)"),
-        ({"steps": [{"status": {429}}]}, "the scenario holds what JSON cannot say: .*set"),
+        ({"steps": [{"status": {429}}]}, "the scenario has a value that JSON cannot hold: .*set"),
     ],
 )
 def test_a_value_that_is_not_a_scenario_raises_a_type_error_that_shows_the_right_form(
@@ -179,7 +179,7 @@ def test_forget_removes_everything_of_a_key(client: httpx.Client, control: Remot
 def test_forget_without_a_key_is_refused(client: httpx.Client, control: RemoteControl) -> None:
     del client.headers["Authorization"]
     response = client.delete(f"{control.base_url}/../_mock/namespace")
-    assert (response.status_code, response.json()["error"][:8]) == (400, "send the")
+    assert (response.status_code, response.json()["error"][:6]) == (400, "no key")
 
 
 JSON = {"model": "m", "input": ["ä"]}
@@ -319,7 +319,7 @@ def test_a_string_that_cannot_be_the_url_of_a_mock_is_refused(url: str) -> None:
 
 
 def test_a_port_that_is_not_a_number_is_refused() -> None:
-    with pytest.raises(ServerError, match="its port is no number"):
+    with pytest.raises(ServerError, match="its port is not a number"):
         RemoteControl("http://127.0.0.1:none/v1", "k")
 
 
@@ -371,7 +371,7 @@ def test_another_server_than_a_mock_is_refused() -> None:
     def elsewhere(*_: Any) -> tuple[int, bytes]:
         return 200, b"<html>"
 
-    with pytest.raises(ServerError, match="is no relace-mock"):
+    with pytest.raises(ServerError, match="is not a relace-mock"):
         RemoteControl("http://127.0.0.1:1/v1", "k", send=elsewhere).play("ok")
 
 

@@ -18,15 +18,15 @@ if TYPE_CHECKING:
     from relace_mock.scenario.step import Step
     from relace_mock.settings import Settings
 
-#: Stands for the reply where a fault sends none.
+#: The reply of a fault that sends none.
 NEVER_SENT = Reply(0, (), ())
 
 
 class Answer(NamedTuple):
-    """What a request gets: a reply, and how it arrives.
+    """A reply, and how it is delivered.
 
-    ``delay`` is in real seconds. A drip and a hang take ``time_scale`` times their time.
-    ``tokens`` is None where the reply has no vectors.
+    ``delay`` is in real seconds. A drip or a hang lasts ``time_scale`` times as long as without it.
+    ``tokens`` is None if the reply has no vectors.
     """
 
     reply: Reply
@@ -37,12 +37,12 @@ class Answer(NamedTuple):
 
     @property
     def fault(self) -> Fault | None:
-        """The fault that keeps the answer from arriving as it should."""
+        """The fault that disturbs the delivery, if there is one."""
         return FAULTS[self.step.fault] if self.step and self.step.fault else None
 
     @property
     def measure(self) -> Measure:
-        """How strong that fault is. By default: half of the body, 1,024 bytes a second."""
+        """The strength of the fault. Defaults: half of the body, 1,024 bytes a second."""
         step = self.step
         at = 0.5 if step is None or step.at is None else step.at
         bytes_per_second = (step.bytes_per_second if step else None) or 1024.0
@@ -52,7 +52,7 @@ class Answer(NamedTuple):
 class Answers:
     """Makes answers. Safe to use from several threads.
 
-    ``has_sockets``: whoever sends the answers can do to a connection what a fault asks for.
+    ``has_sockets`` says that faults which need a socket can be performed.
     """
 
     def __init__(self, settings: Settings, *, has_sockets: bool) -> None:
@@ -62,7 +62,7 @@ class Answers:
         self._reset_form = settings.rate_limit_reset
 
     def to(self, ruling: Ruling) -> Answer:
-        """The answer that was decided on, with its vectors."""
+        """Make the answer that the ruling asks for, with its vectors."""
         decision = ruling.decision
         if decision.step and (problem := self.problem_with([decision.step])):
             return Answer(error(500, problem))
@@ -76,12 +76,12 @@ class Answers:
         if self._has_sockets or not faults:
             return None
         return (
-            f"{', '.join(sorted(faults))}: relace_mock.app() has no socket to do that with; "
+            f"{', '.join(sorted(faults))}: relace_mock.app() has no socket, which this needs: "
             "use relace_mock.running() or `relace-mock serve`"
         )
 
     def _reply(self, ruling: Ruling) -> tuple[Reply, int | None]:
-        """The reply with the header fields of quota and step, and the tokens that it tells."""
+        """The reply with the header fields of quota and step, and its number of tokens."""
         step, tokens = ruling.decision.step, None
         if ruling.preferred is not None and ruling.preferred != 200:
             reply = scripted(ruling.preferred, None)
@@ -116,5 +116,5 @@ class Answers:
 
 
 def failed() -> Answer:
-    """The answer where this package itself failed."""
+    """The answer after a failure of this package itself."""
     return Answer(error(500, "relace-mock itself failed: its log has the traceback"))

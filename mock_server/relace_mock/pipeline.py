@@ -1,4 +1,4 @@
-"""The way a request takes, on one screen.
+"""The stages of a request, on one screen.
 
 ::
 
@@ -6,8 +6,9 @@
          │              │         │         ▲                   ▲
          └── Refusal ───┴─────────┴─────────┴───────────────────┘
 
-The script sees the outcome so far, refusals included, and may replace it. A shell calls
-``Pipeline.handle`` with the head of a request, and performs the ``Exchange`` that it gets.
+The script sees the outcome so far, refusals included, and may replace it. A shell (a server or a
+transport) calls ``Pipeline.handle`` with the head of a request, and runs the ``Exchange`` that it
+returns.
 """
 
 from __future__ import annotations
@@ -51,15 +52,15 @@ from relace_mock.validation import media_type_refusal, validate
 
 
 class Pipeline:
-    """Answers requests. Knows no socket; safe to use from several threads.
+    """Answers requests, without a socket. Safe to use from several threads.
 
-    ``has_sockets``: whether its shells can perform every fault.
+    ``has_sockets`` says that the shells can perform every fault, also those that need a socket.
     """
 
     def __init__(
         self, settings: Settings, clock: Clock = REAL, *, has_sockets: bool = True
     ) -> None:
-        contract.as_yaml()  # read now: later there may be no descriptor left
+        contract.as_yaml()  # read now: later the process may have no free file descriptor
         self.settings = settings
         self.answers = Answers(settings, has_sockets=has_sockets)
         library, name = open_library(settings.scenarios, settings.scenario)
@@ -73,14 +74,14 @@ class Pipeline:
         self._known_keys = frozenset(settings.api_keys)
 
     def handle(self, head: Received, client: str) -> Exchange:
-        """Enter a request into the journal and begin to answer it; its head is enough.
+        """Enter a request into the journal and begin its exchange. The head is enough.
 
-        ``client`` is an address.
+        ``client`` is the client's address.
         """
         return Exchange(self, head, client)
 
     def refused(self, status: int, problem: str, client: str) -> None:
-        """Enter what was refused before it became a request, as bytes that are not HTTP."""
+        """Enter a refusal that came before there was a request, such as for malformed HTTP."""
         exchange = self.handle(Received("", "", (), b"", 0), client)
         exchange.refuse(problem, status)
 
@@ -94,11 +95,11 @@ class Pipeline:
         return validate(received, self.settings.max_inputs, self.settings.contract)
 
     def accepted(self, credential: str | Refusal) -> str | Refusal:
-        """The key that was read from a request, if it is accepted."""
+        """The key that was read from a request, or the refusal of it."""
         return authenticate(credential, self._known_keys, self.settings.unknown_key_status)
 
     def refusal_of_target(self, received: Received) -> Refusal | None:
-        """Why a request is not one for the endpoint, if it is not."""
+        """The refusal of a wrong path, a wrong method or a body that is too large, if any."""
         if received.path != contract.EMBED_PATH:
             return route_not_found(f"the endpoint is {contract.EMBED_METHOD} {contract.EMBED_PATH}")
         if received.method != contract.EMBED_METHOD:
@@ -156,13 +157,13 @@ class Exchange:
         )
 
     def is_refused(self, declared_length: int) -> bool:
-        """Whether the head alone is reason to refuse the request, whatever body would follow."""
+        """Whether the head alone is reason to refuse the request, whatever its body."""
         head = self._received.with_body(b"", declared_length)
         refused = self._pipeline.refusal_of_target(head) or media_type_refusal(head)
         return bool(refused) or isinstance(self._pipeline.accepted(self._credential), Refusal)
 
     def searches(self, length: int) -> bool:
-        """Whether ``read`` takes long for a body of this length, as a scenario searches it."""
+        """Whether ``read`` takes long because a scenario searches a body of this length."""
         if not may_search(length):
             return False
         store, rules = self._pipeline.store, self._pipeline.rules
@@ -170,10 +171,10 @@ class Exchange:
         return rules.searches(self._received, length, self._key, state, default)
 
     def read(self, body: bytes, length: int) -> int:
-        """Decide what the request gets, now that its body has come.
+        """Decide on the answer, now that the body has arrived.
 
-        ``length`` is the length of the whole body, of which ``body`` may be nothing. Returns how
-        many numbers ``answer`` will compute.
+        ``length`` is the length of the whole body. ``body`` is empty if the body was too large to
+        be kept. Returns how many numbers ``answer`` will compute.
         """
         pipeline = self._pipeline
         received = self._received = self._received.with_body(body, length)
@@ -199,7 +200,7 @@ class Exchange:
         )
 
     def answer(self) -> Answer:
-        """The answer that was decided on, with its vectors."""
+        """Make the answer that ``read`` decided on, with its vectors."""
         ruling = self._ruling
         answer = self._answer = self._pipeline.answers.to(ruling)
         step, fault = answer.step, answer.fault
@@ -230,7 +231,7 @@ class Exchange:
         return answer
 
     def fail(self) -> Answer:
-        """The answer where this package itself failed."""
+        """The answer after a failure of this package itself."""
         self._answer = failed()
         self._decided = self._decided._replace(status=500)
         self._journal.append(self._history, self._decided)

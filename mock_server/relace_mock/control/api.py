@@ -1,7 +1,7 @@
 """The control API: scenarios, journal and clock, under ``/_mock/``.
 
-``control.yaml`` describes it and holds the schemas. A request acts on the namespace of its
-own key; without one, on the server's default.
+``control.yaml`` describes it and holds the schemas. A request with a key acts on the namespace of
+that key, and a request without a key on the server's default.
 """
 
 from __future__ import annotations
@@ -43,16 +43,16 @@ if TYPE_CHECKING:
     from relace_mock.scenario.model import Scenario
 
 PREFIX = "/_mock/"
-#: Bytes of a body.
+#: The most bytes of a request body.
 BODY_LIMIT = SIZE_LIMIT
-# What is answered on the event loop: requests with so many bytes, journals with so many entries.
+# The event loop itself answers requests of at most so many bytes, for at most so many entries.
 _SHORT_BODY = 4096
 _SHORT_JOURNAL = 50
 _JSON = (b"content-type", b"application/json")
 
 
 class _BadRequestError(Exception):
-    """A control request that cannot be honoured."""
+    """A control request that is refused."""
 
     def __init__(self, problem: str, status: int = 400, headers: Headers = ()) -> None:
         super().__init__(problem)
@@ -85,7 +85,7 @@ class Control:
         }
 
     def pauses(self, received: Received) -> Iterator[float]:
-        """Yield seconds to sleep before ``answer``, while the request waits for others."""
+        """Yield seconds to sleep before ``answer``, while ``settle`` waits for other requests."""
         try:
             if self._route(received) != self._requests:
                 return
@@ -118,7 +118,7 @@ class Control:
         return Reply(200, (_JSON, rendering.MARK), (orjson.dumps(answer),))
 
     def refuses(self, head: Received) -> bool:
-        """Whether a request is refused for its head, whatever body would follow."""
+        """Whether the head alone is reason to refuse a request, whatever its body."""
         try:
             self._route(head)
         except _BadRequestError:
@@ -129,7 +129,7 @@ class Control:
         methods = self._routes.get(received.path.removeprefix(PREFIX))
         if methods is None:
             known = ", ".join(PREFIX + name for name in self._routes)
-            raise _BadRequestError(f"there is nothing here; there is {known}", 404)
+            raise _BadRequestError(f"the control API has no such path: use one of {known}", 404)
         method = "GET" if received.method == "HEAD" else received.method
         if method not in methods:
             allowed = ", ".join([*methods, *(["HEAD"] if "GET" in methods else [])])
@@ -144,7 +144,7 @@ class Control:
                 raise _BadRequestError(problem, 403)
             if received.length > BODY_LIMIT:
                 raise _BadRequestError(
-                    f"the body has {received.length} bytes; {BODY_LIMIT} are taken here", 413
+                    f"the body has {received.length} bytes: send at most {BODY_LIMIT}", 413
                 )
         return methods[method]
 
@@ -192,7 +192,7 @@ class Control:
         key = _key(received)
         if named_by(key):
             raise _BadRequestError(
-                "this key names its scenario itself (mock.NAME.anything): use another key", 409
+                "a key mock.NAME.anything names its scenario itself: install with another key", 409
             )
         installed = self._installed(received.body)
         size = installed.scenario.size if installed.scenario else 0
@@ -216,7 +216,7 @@ class Control:
             self._change(key, lambda state: state.playing(installed))
 
     def _change(self, key: str | None, change: Callable[[State], State]) -> float:
-        """Change the state of a key's namespace; gives the time there."""
+        """Change the state of a key's namespace, and return the time there."""
         try:
             return self._store.update(
                 namespace_of(key),
@@ -267,7 +267,7 @@ class Control:
         name = namespace_of(key) if key else None
         journal = self._pipeline.journal
         entries = journal.entries(name)
-        dropped = journal.dropped(name)  # asked for last: what went meanwhile, too
+        dropped = journal.dropped(name)  # read last, so that it counts what was dropped meanwhile
         lost = self._store.look(name).lost if name else self._store.counts().lost > 0
         verdict = judge(entries, dropped, forgotten=lost)
         return {
@@ -314,7 +314,7 @@ class Control:
     def _forget(self, received: Received) -> None:
         key = _key(received)
         if key is None:
-            raise _BadRequestError("send the key of the namespace: Authorization: Bearer KEY")
+            raise _BadRequestError("no key: send that of the namespace, Authorization: Bearer KEY")
         self._store.forget(namespace_of(key))
         self._pipeline.journal.clear(namespace_of(key))
 
@@ -325,7 +325,7 @@ class Control:
 def _key(received: Received) -> str | None:
     key = bearer_key(received)
     if key is None and received.header(b"authorization"):
-        raise _BadRequestError("Authorization must be `Bearer KEY`, or not there")
+        raise _BadRequestError("Authorization is not `Bearer KEY`: write it so, or leave it out")
     return key
 
 

@@ -1,8 +1,8 @@
-"""Connections for control requests, which a test's patches of ``socket`` do not reach.
+"""Connections for control requests, which work even if a test patches ``socket``.
 
-A test may block sockets (pytest-socket) or record HTTP. Its own fixture must still work, so the
-classes are taken when this module is imported, and a guard that was put in front of the socket
-class by then is passed over. Under gevent, the sockets are gevent's, as for everyone else.
+A test may block sockets (pytest-socket) or record HTTP, but its mock must still work. So this
+module takes the socket classes when it is imported, and bypasses a guard that is in front of them
+by then. Under gevent, it uses gevent's sockets.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class _Secure(http.client.HTTPConnection):
 
 @functools.cache
 def _tls() -> Any:
-    """The certificates of the system, or of ``SSL_CERT_FILE``; it takes a while to read them."""
+    """A TLS context with the system's certificates, or ``SSL_CERT_FILE``; slow, so read once."""
     import ssl  # noqa: PLC0415 - few mocks speak TLS
 
     return ssl.create_default_context()
@@ -84,14 +84,16 @@ def _addresses(host: str, port: int) -> list[tuple[int, Any]]:
 
 
 def over_a_socket(base_url: str) -> Send:
-    """Return what sends requests to a server. Raises ``ServerError`` for a bad URL."""
+    """Return a function that sends requests to a server. Raises ``ServerError`` for a bad URL."""
     url = urlsplit(base_url)
     if url.scheme not in ("http", "https") or not url.hostname:
         raise ServerError(f"{base_url!r} is not the URL of a mock: write http://127.0.0.1:8080/v1")
     try:
         port = url.port
     except ValueError:
-        raise ServerError(f"{base_url} is no URL of a mock: its port is no number") from None
+        raise ServerError(
+            f"{base_url!r} is not the URL of a mock: its port is not a number from 0 to 65535"
+        ) from None
     host = url.hostname
     kind = _Secure if url.scheme == "https" else _Plain
 

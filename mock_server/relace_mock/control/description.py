@@ -1,4 +1,4 @@
-"""The description of the control API: ``control.yaml``, with the schemas of what it takes."""
+"""The OpenAPI description of the control API: ``control.yaml``, with its schemas."""
 
 from __future__ import annotations
 
@@ -30,5 +30,5 @@ def scenario_schema() -> dict[str, Any]:
 
 @functools.cache
 def validator(schema: str) -> jsonschema_rs.Draft202012Validator:
-    """Checks a value against one of the schemas of ``control.yaml``."""
+    """A validator for one of the schemas of ``control.yaml``."""
     return jsonschema_rs.Draft202012Validator(document()["components"]["schemas"][schema])

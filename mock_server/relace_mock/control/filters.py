@@ -1,4 +1,4 @@
-"""What a query of the journal asks for: ``?status=``, ``scenario``, ``since``, ``limit``, ``settle``."""
+"""Filters in a query of the journal: ``status``, ``scenario``, ``since``, ``limit``, ``settle``."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from relace_mock.journal.entry import Entry
 
 
 def read(query: bytes) -> dict[str, Any]:
-    """The filters of a query string by name. Raises ``ValueError`` for one that is none."""
+    """Read the filters of a query string. Raises ``ValueError`` for an unknown or bad one."""
     wanted: dict[str, Any] = {}
     for name, value in parse_qsl(query.decode("latin-1"), keep_blank_values=True):
         if name not in _KINDS:
-            raise ValueError(f"{name[:40]!r} is no filter; there is {', '.join(_KINDS)}")
+            raise ValueError(f"{name[:40]!r} is not a filter: use {', '.join(_KINDS)}")
         if name in wanted:
-            raise ValueError(f"{name} is there twice")
+            raise ValueError(f"the filter {name} is given twice: give it once")
         try:
             wanted[name] = _KINDS[name](value)
         except ValueError as error:
@@ -27,13 +27,13 @@ def read(query: bytes) -> dict[str, Any]:
 
 
 def chosen(entries: list[Entry], wanted: dict[str, Any]) -> list[Entry]:
-    """Those of ``entries`` that pass the filters; of too many, the newest."""
+    """The entries that pass the filters. ``limit`` keeps only the newest of them."""
     if "status" in wanted:
         entries = [entry for entry in entries if entry.status == wanted["status"]]
     if "scenario" in wanted:
         entries = [entry for entry in entries if _name(entry) == wanted["scenario"]]
     if "since" in wanted:
-        since = wanted["since"] - 1e-6  # times are shown in microseconds
+        since = wanted["since"] - 1e-6  # the journal shows times rounded to microseconds
         entries = [entry for entry in entries if entry.arrived.time >= since]
     return entries[-wanted["limit"] :] if "limit" in wanted else entries
 

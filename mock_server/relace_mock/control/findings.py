@@ -1,4 +1,4 @@
-"""What a verdict says: findings about a client, and whether they are ok."""
+"""The verdict on a client: its findings, and whether it is ok."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Level = Literal["fail", "warn"]
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """Something a client did. ``requests`` are numbers of entries of the journal."""
+    """Something that a client did wrong. ``requests`` are numbers of journal entries."""
 
     rule: str
     level: Level
@@ -20,7 +20,7 @@ class Finding:
     requests: Sequence[int]
 
     def __str__(self) -> str:
-        """On one line."""
+        """The finding on one line."""
         numbers = ", ".join(map(str, self.requests))
         return f"{self.rule}: {self.message}" + (f" (request {numbers})" if numbers else "")
 
@@ -31,10 +31,10 @@ class BehaviourWarning(UserWarning):
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What was found in so many ``requests``.
+    """The findings about a number of ``requests``.
 
-    ``complete`` is false if the journal had to drop requests; then a finding fails. A verdict is
-    true if it is ``ok``.
+    ``complete`` is false if the journal had to drop requests; then the verdict is not ok. As a
+    condition, a verdict is true if it is ``ok``.
     """
 
     requests: int
@@ -42,33 +42,33 @@ class Verdict:
     complete: bool = True
 
     def __bool__(self) -> bool:
-        """Whether it is ``ok``, so that ``assert mock.verdict()`` fails where it is not."""
+        """Whether it is ``ok``, so that ``assert mock.verdict()`` fails if it is not."""
         return self.ok
 
     def __repr__(self) -> str:
-        """On one line, as a failed ``assert`` shows it."""
+        """The verdict on one line, as a failed ``assert`` shows it."""
         found = "; ".join(map(str, self.findings)) or "no findings"
         return f"<Verdict {'ok' if self.ok else 'NOT ok'}, {self.requests} requests: {found}>"
 
     @property
     def ok(self) -> bool:
-        """Whether requests came, all of them were seen, and none did what is forbidden."""
+        """Whether requests arrived, the journal has all of them, and none broke a rule."""
         return self.requests > 0 and self.complete and not self.failures
 
     @property
     def failures(self) -> list[Finding]:
-        """What is forbidden."""
+        """Findings of forbidden behaviour."""
         return [finding for finding in self.findings if finding.level == "fail"]
 
     @property
     def warnings(self) -> list[Finding]:
-        """What is unwise."""
+        """Findings of unwise behaviour."""
         return [finding for finding in self.findings if finding.level == "warn"]
 
     def assert_ok(self) -> None:
-        """Warn of what is unwise. Raises ``AssertionError`` for what is forbidden.
+        """Raise ``AssertionError`` for forbidden behaviour, and warn of unwise behaviour.
 
-        Also if no request came: then nothing was tested.
+        It also raises if no request arrived, because then nothing was tested.
         """
         for finding in self.warnings:
             warnings.warn(str(finding), BehaviourWarning, stacklevel=2)

@@ -1,7 +1,8 @@
-"""Who may steer the mock.
+"""Decides who may use the control API.
 
-On loopback everyone on the machine, but no web page: a foreign ``Origin`` or ``Host`` is
-refused, and what a browser calls ``cross-site``. On any other address only who knows the token.
+On loopback, every program on the machine may use it, but no foreign web page: a foreign ``Origin``
+or ``Host`` is refused, and a request that a browser marks ``cross-site``. On any other address,
+only clients that send the token may use it.
 """
 
 from __future__ import annotations
@@ -16,9 +17,10 @@ from relace_mock.messages import Received
 
 @dataclass(frozen=True, slots=True)
 class Guard:
-    """``loopback``: the server listens there only. With a ``token``, it is always needed.
+    """Allows or refuses control requests.
 
-    ``open_to_all``: there is no network, so there is nothing to guard.
+    ``loopback`` says that the server listens nowhere else. If there is a ``token``, every request
+    needs it. ``open_to_all`` is for a mock without a network: there is nothing to guard.
     """
 
     loopback: bool = True
@@ -26,7 +28,7 @@ class Guard:
     open_to_all: bool = False
 
     def problem(self, received: Received) -> str | None:  # noqa: PLR0911 - one return for each way to be refused
-        """Why this request is not heard; None if it is."""
+        """Why this request is refused; None if it is allowed."""
         if self.open_to_all:
             return None
         given = received.header(b"x-mock-control-token")
@@ -35,20 +37,23 @@ class Guard:
                 return None
             return "send the server's token in X-Mock-Control-Token"
         if not self.loopback:
-            return "off loopback the control API needs a token: start with --control-token"
+            return (
+                "the server does not listen on loopback only, so its control API needs a token: "
+                "start it with --control-token TOKEN"
+            )
         if any(site.lower() == "cross-site" for site in received.header(b"sec-fetch-site")):
-            return "a web page of another site cannot steer the mock"
+            return "Sec-Fetch-Site is cross-site: web pages of other sites may not control the mock"
         for origin in received.header(b"origin"):
             if not is_loopback(_host_of(origin)):
-                return "a web page of another origin cannot steer the mock"
+                return "Origin is not this machine: other web pages may not control the mock"
         for host in received.header(b"host"):
             if not is_loopback(_host_of(f"//{host}")):
-                return "the Host must be this machine: use 127.0.0.1 or localhost"
+                return "Host is not this machine: use 127.0.0.1 or localhost"
         return None
 
 
 def _host_of(url: str) -> str:
-    """The host of a URL; empty if there is none, or none that can be read."""
+    """The host of a URL; empty if there is none or the URL is not valid."""
     try:
         return urlsplit(url).hostname or ""
     except ValueError:
@@ -56,7 +61,7 @@ def _host_of(url: str) -> str:
 
 
 def is_loopback(host: str) -> bool:
-    """Whether a host is this machine, as seen from itself."""
+    """Whether a host name or address is a loopback one."""
     host = host.lower().removesuffix(".")
     if host == "localhost" or host.endswith(".localhost"):
         return True

@@ -14,7 +14,7 @@ from relace_mock.settings import ServerError
 
 
 class MockServer:
-    """A server and the mocks that one test session has on it.
+    """A server, and the mocks of one test session on it.
 
     ``base_url`` is the value for ``RELACE_BASE_URL``. ``control_token`` is the server's, if it
     was started with one. Two sessions on one server never have the same key.
@@ -41,16 +41,16 @@ class MockServer:
     def mock(self, name: str) -> RemoteControl:
         """Return the mock of a name; the same one for the same name in this session.
 
-        It lives until the session ends: ``reset()`` takes it back to its beginning.
+        It lives until the session ends. ``reset()`` returns it to its beginning.
         """
         if not isinstance(name, str):
-            raise TypeError(f"a mock has a name, such as mock('module'), not {name!r:.80}")
+            raise TypeError(f"a mock has a name, a string such as mock('module'), not {name!r:.80}")
         if name not in self._mocks:
             self._mocks[name] = self.control(f"mock {name}", self._folders)
         return self._mocks[name]
 
     def control(self, purpose: str, folders: Sequence[Path]) -> RemoteControl:
-        """Return a mock whose key follows from the session and a purpose."""
+        """Return a mock whose key is derived from the session and a purpose."""
         digest = hashlib.sha256(f"{self._session} {purpose}".encode()).hexdigest()
         return RemoteControl(
             self.base_url,
@@ -60,7 +60,7 @@ class MockServer:
         )
 
     def close(self) -> None:
-        """Let the server forget the named mocks, unless this is a fork of their process."""
+        """Let the server forget the named mocks, unless this process is a fork of theirs."""
         if os.getpid() != self._owner:
             return
         for mock in self._mocks.values():

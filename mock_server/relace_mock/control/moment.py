@@ -10,9 +10,9 @@ _BLANK_FOR_PLUS = re.compile(r"(T[\d:.]+) (?=\d\d(:?\d\d)?$)")
 
 
 def since_1970(value: str) -> float:
-    """The seconds since 1970 of a number, or of an ISO 8601 time (UTC if it names no zone).
+    """Seconds since 1970, from a number or an ISO 8601 time (UTC if it names no zone).
 
-    Raises ``ValueError`` with what would be right.
+    Raises ``ValueError`` that names the valid forms.
     """
     try:
         if value.replace(".", "", 1).isdecimal():
@@ -20,4 +20,4 @@ def since_1970(value: str) -> float:
         moment = datetime.fromisoformat(_BLANK_FOR_PLUS.sub(r"\1+", value.upper()))
         return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
     except (ValueError, OverflowError):
-        raise ValueError("seconds since 1970, or a time as 2026-01-01T00:00:00Z") from None
+        raise ValueError("seconds since 1970, or a time such as 2026-01-01T00:00:00Z") from None

@@ -9,9 +9,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 _KEPT = 64 * 1024  # bytes of a body that the journal keeps
-# The window sizes of zlib: 47 reads gzip and zlib; -15 is deflate without a header, as some send.
+# Window sizes of zlib: 47 reads gzip and zlib; -15 is deflate without a header, as some clients
+# send it.
 _ZIPPED = {"gzip": (47,), "x-gzip": (47,), "deflate": (47, -15)}
-_MOST = 1 << 26  # bytes of a decoded body
+_MOST = 1 << 26  # the most bytes of a decoded body
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -45,10 +46,10 @@ class RecordedRequest:
     raw: dict[str, Any] = field(compare=False)
 
     def json(self) -> Any:
-        """Parse the body, decompressed if it was sent so.
+        """Parse the body as JSON, and decompress it first if it was sent compressed.
 
-        Raises ``ValueError`` if the journal kept only a part of the body, or if the body is not
-        what its ``Content-Encoding`` says, and ``json.JSONDecodeError`` if it is not JSON.
+        Raises ``ValueError`` if the journal kept only a part of the body, or if the body does not
+        match its ``Content-Encoding``. Raises ``json.JSONDecodeError`` if it is not JSON.
         """
         length = self.raw["request"]["length"]
         if length > _KEPT or (length and not self.content):
@@ -104,7 +105,7 @@ class RecordedRequest:
         return f"<RecordedRequest {self}>"
 
     def __str__(self) -> str:
-        """The exchange on a line."""
+        """The exchange on one line."""
         answer = "no answer" if self.status is None else str(self.status)
         played = f" by {self.scenario}" if self.scenario and self.step is not None else ""
         story = f" ({', '.join(filter(None, [self.fault, *self.mutations]))})"
@@ -118,7 +119,7 @@ class RecordedRequest:
 
 
 def recorded(entry: dict[str, Any]) -> RecordedRequest:
-    """Read an entry as the control API writes it."""
+    """Read an entry as the control API returns it."""
     request = entry["request"]
     content = (
         base64.b64decode(request["body_base64"])

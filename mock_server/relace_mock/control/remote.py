@@ -1,6 +1,6 @@
-"""Steers the mock from a test: one key's scenario, journal, clock.
+"""Controls the mock from a test: scenario, journal and clock of one key.
 
-Speaks the control API, over a socket or to a transport in this process.
+It sends control requests over a socket, or to a transport in this process.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ from relace_mock.settings import ServerError, SettingsError
 if TYPE_CHECKING:
     from relace_mock.scenario.model import Scenario
 
-_SETTLE = "2s"  # how long the server waits for exchanges that are pending
+_SETTLE = "2s"  # the longest time that the server waits for pending exchanges
 _TAKES = "a scenario is a name, a file, YAML text or a mapping such as {'steps': [{'status': 429}]}"
 
 
 def scenario_of(given: object, folders: Sequence[Path] = ()) -> str | Scenario | Mapping[str, Any]:
-    """Return a scenario as it was meant: a name, what a file or a text says, or a mapping.
+    """Read the argument of ``play``: a name, a file, YAML text, or a mapping.
 
-    A file that is named by a string is looked for in the ``folders``, then in the working
-    directory. Raises ``TypeError`` for what is no scenario, and ``SettingsError`` for a file or
-    text that cannot be honoured, with its line.
+    A string that names a file is looked up in the ``folders``, then in the working directory.
+    Raises ``TypeError`` for any other value. Raises ``SettingsError`` for a file or a text that is
+    not a valid scenario, and names the line.
     """
     if isinstance(given, Mapping):
         return given
@@ -52,7 +52,7 @@ def scenario_of(given: object, folders: Sequence[Path] = ()) -> str | Scenario |
 
 
 def _found(path: Path, folders: Sequence[Path]) -> Path:
-    """The first of the files of this name; ``path`` itself without folders."""
+    """The first file of this name in the folders; ``path`` itself if there are no folders."""
     places = dict.fromkeys([*folders, Path.cwd()])
     for folder in places:
         if (folder / path).is_file():
@@ -64,10 +64,10 @@ def _found(path: Path, folders: Sequence[Path]) -> Path:
 
 
 class RemoteControl:
-    """One key of a mock: what it plays, what it was asked, its clock.
+    """Control of one API key of a mock: its scenario, journal and clock.
 
-    ``base_url`` and ``api_key`` are what the client under test gets; ``control_token`` is what
-    the server was started with, if it was.
+    ``base_url`` and ``api_key`` are the values for the client under test. ``control_token`` is the
+    token that the server was started with, if any.
     """
 
     def __init__(
@@ -94,10 +94,11 @@ class RemoteControl:
         """Play a scenario from its beginning: a name, a file, YAML text, or a mapping.
 
         In a test, a file is looked for beside the test, then below pytest's root, then in the
-        working directory. Text is what has a line break or ``: `` in it, or begins with ``{``.
+        working directory. A string is YAML text if it has a line break or ``: `` in it, or begins
+        with ``{``.
 
-        Raises ``TypeError`` for anything else, ``SettingsError`` for a file or a text that cannot
-        be honoured, with its line, and ``ServerError`` for what the server refuses.
+        Raises ``TypeError`` for any other value. Raises ``SettingsError`` for a file or a text that
+        is not a valid scenario, and names the line. Raises ``ServerError`` if the server refuses.
         """
         meant = scenario_of(scenario, self._folders)
         if isinstance(meant, str):
@@ -109,18 +110,18 @@ class RemoteControl:
         try:
             json.dumps(body)
         except (TypeError, ValueError) as error:
-            raise TypeError(f"the scenario holds what JSON cannot say: {error}") from None
+            raise TypeError(f"the scenario has a value that JSON cannot hold: {error}") from None
         self._ask("PUT", "scenario", body)
 
     def stop(self) -> None:
-        """Play nothing of its own any more."""
+        """Remove the scenario of this key. The key then follows the server's default."""
         self._ask("DELETE", "scenario")
 
     @property
     def requests(self) -> list[RecordedRequest]:
         """The requests of this key, oldest first.
 
-        The server waits up to two seconds for exchanges that are not complete.
+        The server waits up to two seconds for pending exchanges.
         """
         return self.journal(settle=_SETTLE)
 
@@ -131,7 +132,7 @@ class RemoteControl:
         return [recorded(entry) for entry in entries]
 
     def verdict(self) -> Verdict:
-        """How the client behaved: contract, retries, waits."""
+        """Judge how the client behaved: contract, retries, waits."""
         self.journal(settle=_SETTLE, limit=1)
         answer = self._ask("GET", "verdict")
         findings = [Finding(**finding) for finding in answer["findings"]]
@@ -146,7 +147,7 @@ class RemoteControl:
         self._ask("POST", "clock", {"advance": seconds})
 
     def reset(self) -> None:
-        """Script, quota, clock and journal from the beginning."""
+        """Return script, quota, clock and journal to their beginning."""
         self._ask("POST", "reset")
 
     def forget(self) -> None:
@@ -154,12 +155,12 @@ class RemoteControl:
         self._ask("DELETE", "namespace")
 
     def position(self) -> dict[str, Any]:
-        """What is played, and how often each step has answered."""
+        """The scenario of this key, and how often each step has answered."""
         answer: dict[str, Any] = self._ask("GET", "scenario")
         return answer
 
     def unused(self) -> list[str]:
-        """The steps of the scenario that have not answered as often as they say."""
+        """The steps of the scenario that have not answered as often as their ``times``."""
         return [
             f"rule {rule['rule']}, step {number}: answered {step['given']} of {step['times']} times"
             for rule in self.position()["position"]
@@ -174,7 +175,9 @@ class RemoteControl:
             result: Any = json.loads(answer) if answer else None
             problem = result["error"] if status >= 400 else None
         except (ValueError, TypeError, KeyError):
-            raise ServerError(f"what answers at {self.base_url} is no relace-mock") from None
+            raise ServerError(
+                f"the server at {self.base_url} is not a relace-mock: check the URL"
+            ) from None
         if problem is not None:
             raise ServerError(f"the mock refused: {problem}")
         return result

@@ -1,7 +1,7 @@
-"""How long an answer asks to wait: the two forms of ``Retry-After`` (RFC 9110 section 10.2.3).
+"""Reads the two forms of ``Retry-After`` (RFC 9110 section 10.2.3).
 
-A number of digits, or a date in one of the three forms of section 5.6.7. Anything else asks for
-nothing: `inf`, `1e3`, `+5`, `-1` and `1_0` are no numbers there, though Python reads them.
+The value is a number of seconds in digits, or a date in one of the three forms of section 5.6.7.
+Any other value is not valid: not `inf`, `1e3`, `+5`, `-1` or `1_0` either, which Python would read.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import re
 from datetime import UTC, datetime
 
 _SECONDS = re.compile(r"[0-9]+")
-#: Seconds; a number of any length is at most this, some 30,000 years.
+#: The most seconds, some 30,000 years. A larger number counts as this one.
 _FURTHEST = 1e12
 _MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
 _DAY = "(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)"
@@ -28,9 +28,9 @@ _DATES = [
 
 
 def wait(field: str, now: float) -> float | None:
-    """Seconds that a field asks to wait from ``now`` (seconds since 1970); None for no valid form.
+    """Seconds that a field asks to wait from ``now`` (seconds since 1970); None if not valid.
 
-    A date in the past asks for no wait: 0.
+    A date in the past means 0 seconds.
     """
     if _SECONDS.fullmatch(field):
         return min(float(field), _FURTHEST)
@@ -38,7 +38,7 @@ def wait(field: str, now: float) -> float | None:
         if match := form.fullmatch(field):
             try:
                 return max(_timestamp(match, now) - now, 0.0)
-            except ValueError:  # 31 February
+            except ValueError:  # such as 31 February
                 return None
     return None
 

@@ -1,4 +1,4 @@
-"""Waiting for exchanges that are not complete: the filter ``settle`` of the journal."""
+"""Waits for pending exchanges: the filter ``settle`` of the journal."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 
 from relace_mock.durations import seconds_in
 
-_PAUSE = 0.005  # seconds between two looks at what is pending
+_PAUSE = 0.005  # seconds between two checks
 _LONGEST = 60.0  # seconds
 
 
@@ -21,10 +21,10 @@ def settle(value: str) -> float:
 
 
 def pauses(seconds: float, is_pending: Callable[[], bool]) -> Iterator[float]:
-    """Yield seconds to sleep, one pause after another, while something is pending.
+    """Yield the seconds of one pause after another while something is pending.
 
-    The caller sleeps, so that an event loop can do it too. Pauses are counted as well as timed:
-    where the mock runs in the process of a test, the clock may be frozen.
+    The caller sleeps, because an event loop sleeps in its own way. The number of pauses is limited
+    as well as the time, because a test in the same process may freeze the clock.
     """
     end = time.monotonic() + seconds
     for _ in range(math.ceil(seconds / _PAUSE)):

@@ -1,7 +1,7 @@
-"""How a client behaved, from the journal of any traffic.
+"""Judges how a client behaved, from the journal of any traffic.
 
-Attempts are grouped by body, not by headers that a client may forge. What the contract or
-the answer forbade fails; what is merely unwise warns.
+Attempts are grouped by body, not by headers, which a client may forge. Behaviour that the contract
+or an answer forbids fails. Behaviour that is merely unwise warns.
 """
 
 from __future__ import annotations
@@ -22,29 +22,29 @@ from relace_mock.keys import ANONYMOUS
 
 _Meaning = tuple[str, tuple[str, ...]]
 
-_FINAL = (400, 401, 404)  # to send the same again is no use
+_FINAL = (400, 401, 404)  # the same request fails again
 _NOT_OF_THE_CONTRACT = (408, 413, 429, 503)  # refusals for time, size and number
 _STORM = 10  # attempts
-_SLACK = 0.95, 0.05  # a part of Retry-After, and seconds: clocks and schedulers differ
+_SLACK = 0.95, 0.05  # a factor of Retry-After, and seconds: clocks and schedulers differ
 _AT_ONCE = 0.05  # seconds; a second retry that comes sooner did not back off
-_CONNECTIONS = 5  # needless connections that are no accident
-_LOOKED_AT = 1000  # requests of a key that are looked at for it
+_CONNECTIONS = 5  # so many needless connections are no accident
+_LOOKED_AT = 1000  # requests of a key that are checked for needless connections
 _INCOMPLETE = (
-    "{} requests are no longer in the journal, so what they did is not known: give the server a "
-    "larger --journal-size or --journal-bytes, or empty the journal between tests"
+    "{} requests are no longer in the journal, so the verdict does not cover them: give the server "
+    "a larger --journal-size or --journal-bytes, or empty the journal between tests"
 )
 _FORGOTTEN = (
     "the server forgot scenario, quota, clock or attempts of an idle key to make room for others: "
     "give it a larger --max-namespaces or --namespace-ttl, or reset keys that are no longer used"
 )
-_AGAIN = 3  # answers with the vector of one text that are a habit
+_AGAIN = 3  # so many answers with the vector of the same text are no accident
 
 
 def judge(entries: Iterable[Entry], dropped: int = 0, *, forgotten: bool = False) -> Verdict:
-    """The verdict on the completed entries of a journal, which has ``dropped`` others.
+    """Judge the completed entries of a journal, which has dropped ``dropped`` others.
 
-    ``forgotten``: the server dropped state on which they may have depended.
-    Requests that no client of Relace makes are passed over, as those of a health check.
+    ``forgotten`` says that the server dropped state on which the requests may have depended.
+    Requests that a client of Relace does not send, such as health checks, are ignored.
     """
     done = [entry for entry in entries if entry.outcome != "pending" and not _is_probe(entry)]
     by_key: dict[str, list[Entry]] = defaultdict(list)
@@ -61,9 +61,9 @@ def judge(entries: Iterable[Entry], dropped: int = 0, *, forgotten: bool = False
 
 
 def _is_probe(entry: Entry) -> bool:
-    """Whether this is no request for the endpoint: from a load balancer, a browser, a preflight.
+    """Whether a request comes from a load balancer or a browser, not from a client of Relace.
 
-    What sends a key, wherever it puts it, is a client of Relace, on any path.
+    A request with a key, wherever it is, comes from a client of Relace, whatever its path.
     """
     if entry.namespace != ANONYMOUS or not entry.arrived.method or entry.sends_secret:
         return False
@@ -95,13 +95,13 @@ def _of_one_key(entries: list[Entry]) -> Iterator[Finding]:
 
 
 def _of_one_body(attempts: list[Entry]) -> Iterator[Finding]:
-    """Every retry beside the attempt that it repeats."""
+    """Compare every retry with the attempt that it repeats."""
     retries = 0
     for before, after in zip(attempts, [*attempts[1:], None], strict=True):
         is_retry = after is not None and after.attempt != 1 and after.is_after(before)
         if after is None or not is_retry:  # the last, a new call, or one sent at the same time
             if retries == 0 and before.attempt == 1 and _is_passing(before):
-                message = f"a {before.status} was not retried"
+                message = f"a request that got {before.status} was not retried"
                 yield Finding("gave_up", "warn", message, [before.number])
             retries = 0
             continue
@@ -116,7 +116,7 @@ def _of_one_retry(before: Entry, after: Entry, retries: int) -> Iterator[Finding
     both = [before.number, after.number]
     gap = after.gap(before)
     if before.status in _FINAL:
-        message = f"a {before.status} was sent again as it was"
+        message = f"a request that got {before.status} was sent again unchanged"
         yield Finding("retried_non_retryable", "fail", message, both)
     wait = None
     if before.decided.retry_after is not None:
@@ -134,7 +134,7 @@ def _is_passing(entry: Entry) -> bool:
 
 
 def _changed_bodies(alike: list[Entry]) -> Iterator[Finding]:
-    """A failed request that comes again, but in another body."""
+    """Find failed requests that were sent again, but in another body."""
     for before, after in itertools.pairwise(alike):
         failed = _is_passing(before) or before.outcome == "faulted"
         changed = after.read.body_hash != before.read.body_hash
@@ -145,7 +145,7 @@ def _changed_bodies(alike: list[Entry]) -> Iterator[Finding]:
 
 
 def _connections(entries: list[Entry]) -> Iterator[Finding]:
-    """No keep-alive: new connections while others that the server kept open were idle."""
+    """Find new connections that were opened while others were open and idle: no keep-alive."""
     last: dict[TcpConnection, Entry] = {}
     wasted = []
     for entry in entries[:_LOOKED_AT]:
@@ -164,13 +164,13 @@ def _connections(entries: list[Entry]) -> Iterator[Finding]:
 
 
 def _was_idle(latest: Entry, event: int) -> bool:
-    """Whether a connection waited for a request, given the latest that it had before an event."""
+    """Whether a connection was idle at an event, given the latest request on it before."""
     finished = latest.outcome in ("answered", "refused")
     return finished and latest.finished.over is not None and latest.finished.over < event
 
 
 def _repeated_texts(by_meaning: dict[_Meaning, list[Entry]]) -> Iterator[Finding]:
-    """Texts whose vectors were given again and again."""
+    """Find texts that were embedded again and again."""
     given: Counter[str] = Counter()
     last: dict[str, Entry] = {}
     for (_, texts), alike in by_meaning.items():
@@ -181,7 +181,7 @@ def _repeated_texts(by_meaning: dict[_Meaning, list[Entry]]) -> Iterator[Finding
     again = [text for text, times in given.items() if times >= _AGAIN]
     if again:
         shown = last[again[0]].hidden(again[0])[:30]  # JSON has more than one way to write a key
-        message = f"{len(again)} texts were embedded {_AGAIN} times or more, as {shown!r}"
+        message = f"{len(again)} texts were embedded {_AGAIN} times or more, such as {shown!r}"
         numbers = sorted({last[text].number for text in again})
         yield Finding("duplicate_work", "warn", message, numbers)
 

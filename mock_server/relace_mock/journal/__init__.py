@@ -1,1 +1,1 @@
-"""What was asked and what was answered."""
+"""The record of requests and responses, and the access log."""

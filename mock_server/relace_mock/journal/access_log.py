@@ -13,7 +13,7 @@ from relace_mock.keys import ANONYMOUS
 
 
 class AccessLog:
-    """A reader of the journal. ``write`` gets each line, and must not wait."""
+    """A reader of the journal that gives each line to ``write``, which must not block."""
 
     def __init__(self, write: Callable[[str], None]) -> None:
         self._write = write
@@ -25,10 +25,11 @@ class AccessLog:
 
 
 def line(entry: Entry) -> str:
-    """One request on one line.
+    """Describe one request on one line.
 
-    Time and duration, a short hash of the key, the status, and then what else there is to say:
-    inputs and tokens, the scenario with the step that answered, the attempt, how it ended.
+    The line has the time, a short hash of the key, the status and the duration. Where they apply,
+    it also has the path, inputs and tokens, the scenario with the step that answered, the attempt,
+    and the outcome.
     """
     moment = datetime.fromtimestamp(entry.arrived.time).astimezone()
     key = entry.namespace if entry.namespace == ANONYMOUS else entry.namespace[:8]
@@ -61,5 +62,5 @@ def _counted(number: int, noun: str) -> str:
 
 
 def _printable(text: str) -> str:
-    """Foreign text, cut, with a mark for each character that could move the cursor."""
+    """At most 80 characters of a client's text; a mark replaces each unprintable character."""
     return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text[:80])

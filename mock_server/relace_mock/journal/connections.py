@@ -1,6 +1,6 @@
-"""Which TCP connections are open, and in which order things happened.
+"""The open TCP connections, and the counter that puts all events in order.
 
-Order comes from a counter, not from a clock: a clock can stand still or step back.
+Order comes from a counter, because a clock can stand still or step back.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ class TcpConnection:
         self.closed: int | None = None
 
     def was_open(self, event: int) -> bool:
-        """Whether it was open at an event after it was opened."""
+        """Whether the connection was still open at an event later than its opening."""
         return self.closed is None or self.closed > event
 
 
 class Connections:
-    """The open connections by the address of the client; as many as there are sockets."""
+    """The open connections by client address. The server's sockets bound their number."""
 
     def __init__(self) -> None:
         self._open: dict[str, TcpConnection] = {}
@@ -45,5 +45,5 @@ class Connections:
             connection.closed = next(EVENTS)
 
     def find(self, address: str) -> TcpConnection | None:
-        """The open connection from an address; None if no one reports connections."""
+        """The open connection from an address; None if the server reports no connections."""
         return self._open.get(address)

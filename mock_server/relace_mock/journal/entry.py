@@ -1,7 +1,7 @@
-"""An entry of the journal: what one gets by folding the events of a request.
+"""A journal entry: the events of one request, folded into one value.
 
-The events hold the request as it was sent, with its key. Everything that this module shows
-has the key hidden.
+The events hold the request as it was sent, with its key. This module hides the key in everything
+that it shows.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _NOT_READ, _UNDECIDED, _PENDING = BodyRead(), Decided(), Finished()
 
 @dataclass(frozen=True)
 class Entry:
-    """One request, as far as it has come."""
+    """One request, and what has happened to it so far."""
 
     number: int
     arrived: Arrived
@@ -50,7 +50,7 @@ class Entry:
 
     @property
     def outcome(self) -> Outcome:
-        """How it ended, or ``pending``."""
+        """How the exchange ended, or ``pending``."""
         return self.finished.outcome
 
     @property
@@ -81,27 +81,27 @@ class Entry:
         return self.arrived.time + (self.duration or 0.0)
 
     def is_after(self, other: Entry) -> bool:
-        """Whether this request came when the other exchange was over."""
+        """Whether this request arrived after the other exchange was over."""
         return other.finished.over is not None and self.arrived.came > other.finished.over
 
     def gap(self, other: Entry) -> float:
-        """Seconds from the end of an earlier exchange, with what the clock was moved between."""
+        """Seconds since the end of an earlier exchange, with those that the clock was moved."""
         passed = self.arrived.begun - other.arrived.begun - (other.duration or 0.0)
         return max(passed, 0.0) + max(self.arrived.moved - other.arrived.moved, 0.0)
 
     @cached_property
     def path(self) -> str:
-        """Path that was asked for."""
+        """Path of the request, with the key hidden."""
         return self._hiding.line(self.arrived.path)
 
     @cached_property
     def query(self) -> str:
-        """Query string of the request."""
+        """Query string of the request, with the key hidden."""
         return self._hiding.query(self.arrived.query)
 
     @cached_property
     def body(self) -> bytes:
-        """Beginning of the body, up to ``BODY_LIMIT`` bytes."""
+        """Beginning of the body, up to ``BODY_LIMIT`` bytes, with the key hidden."""
         return self._hiding.text(self.read.body)[:BODY_LIMIT]
 
     @cached_property
@@ -114,7 +114,7 @@ class Entry:
         return told + tuple(map(hiding.line, self.decided.broken))
 
     def hidden(self, text: str) -> str:
-        """Text of the request without its key."""
+        """Text from the request, with the key hidden."""
         return self._hiding.line(text)
 
     @property
@@ -134,7 +134,7 @@ class Entry:
         return Redaction(self._headers, self.arrived.query, self.namespace)
 
     def shown(self) -> dict[str, Any]:
-        """The entry as the control API writes it."""
+        """The entry as the control API returns it."""
         arrived, decided = self.arrived, self.decided
         decision, step = decided.decision, decided.decision.step
         return {
@@ -178,7 +178,7 @@ class Entry:
         return {**text, "length": self.read.length, "xxh3_128": self.read.body_hash.hex()}
 
     def _near_misses(self) -> list[dict[str, Any]]:
-        """Why no rule answered; empty where one did."""
+        """Why each rule did not answer; empty if one did."""
         if self.scenario is None or self.decided.decision.step is not None:
             return []
         rules = self.scenario.rules
@@ -189,7 +189,7 @@ class Entry:
 
 
 def folded(number: int, events: Iterable[Event]) -> Entry:
-    """The entry that the events of one request make, in their order."""
+    """Fold the events of one request, in their order, into an entry."""
     arrived, *later = events
     assert isinstance(arrived, Arrived)
     read, decided, finished = _NOT_READ, _UNDECIDED, _PENDING
@@ -205,15 +205,15 @@ def folded(number: int, events: Iterable[Event]) -> Entry:
 
 
 def packed(headers: Headers) -> bytes:
-    """Header fields in one piece: a journal holds thousands, and separate objects take 4 times the memory."""
+    """Join header fields into one value: separate objects would take 4 times the memory."""
     head = b"\n".join([part for pair in headers for part in pair])
-    if head.count(b"\n") >= 2 * len(headers):  # no socket lets a line break pass, but httpx does
+    if head.count(b"\n") >= 2 * len(headers):  # a server refuses line breaks, but httpx does not
         head = b"\n".join([part.replace(b"\n", b" ") for pair in headers for part in pair])
     return head
 
 
 def unpacked(head: bytes) -> Headers:
-    """The fields that ``packed`` put together."""
+    """Split what ``packed`` joined."""
     parts = head.split(b"\n") if head else []
     return list(zip(parts[::2], parts[1::2], strict=True))
 

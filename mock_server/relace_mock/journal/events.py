@@ -1,15 +1,15 @@
-"""What happens to a request, as frozen values in the order in which it happens.
+"""The events of a request: frozen values, in the order in which they happen.
 
 ::
 
     Arrived ─▶ BodyRead ─▶ Decided ─▶ Finished
 
-Every request begins with ``Arrived`` and ends with ``Finished``; what lies between may be
-missing, if the client left early or the request was not HTTP. A second ``Decided`` replaces
-the first. Journal, access log and every other reader learn of a request from these alone.
+Every request begins with ``Arrived`` and ends with ``Finished``. The events between them may be
+missing, if the client left early or the request was not HTTP. A second ``Decided`` replaces the
+first. The journal, the access log and every other reader learn of a request only from its events.
 
-``came`` and ``over`` are numbers from one sequence (``connections.EVENTS``) that also numbers
-the opening and closing of connections: order comes from there, not from a clock.
+``came`` and ``over`` are numbers from one sequence (``connections.EVENTS``), which also numbers
+the opening and closing of connections. So order does not depend on a clock.
 """
 
 from __future__ import annotations
@@ -24,22 +24,22 @@ if TYPE_CHECKING:
 
 Outcome = Literal["pending", "answered", "refused", "faulted", "client_aborted"]
 
-#: Bytes of a body that are shown.
+#: Bytes of a body that the journal shows.
 BODY_LIMIT = 64 * 1024
-#: Bytes that are kept beyond those, so that a key across the limit is found whole, however encoded.
+#: Bytes kept beyond ``BODY_LIMIT``, so that a key that crosses the limit is found and hidden.
 BEYOND = 8192
-# Bytes, about: of a request beside what it sent, of a decision, of each rule passed over.
+# Approximate bytes in memory of a request without its data, a decision, a rule that did not match.
 _REQUEST, _DECISION, _MISS = 800, 200, 65
 
 
 class Arrived(NamedTuple):
-    """The head of a request has come.
+    """The head of a request has arrived.
 
-    ``path``, ``query`` and ``head`` are as they were sent, with the key; ``head`` has the names
-    and values of the header fields, divided by line breaks. ``time`` is the namespace's, in
-    seconds since 1970, for people; gaps come from ``begun``, which is monotonic, and ``moved``,
-    the seconds that the namespace's clock was moved. ``connection`` is None where nothing
-    reports when it closes.
+    ``path``, ``query`` and ``head`` are as they were sent, with the key. ``head`` has the names and
+    values of the header fields, separated by line breaks. ``time`` is the namespace's time in
+    seconds since 1970, for people to read. Gaps between requests come from ``begun``, which is
+    monotonic, and from ``moved``, the seconds that the namespace's clock was moved.
+    ``connection`` is None if the server reports no connections.
     """
 
     namespace: str
@@ -55,19 +55,19 @@ class Arrived(NamedTuple):
     connection: TcpConnection | None = None
 
     def __repr__(self) -> str:
-        """Without what was sent: it may hold the key."""
+        """Leave out the client's data: it may hold the key."""
         return f"<Arrived {self.namespace} {self.came}>"
 
     @property
     def size(self) -> int:
-        """Bytes in memory, about."""
+        """Approximate bytes in memory."""
         return _REQUEST + len(self.path) + len(self.query) + len(self.head)
 
 
 class BodyRead(NamedTuple):
-    """The body has come, or what the client sent of it before it left.
+    """The body has arrived, or the part that the client sent before it left.
 
-    ``body`` is the beginning, as it was sent. ``length`` and ``body_hash`` are of the whole.
+    ``body`` is its beginning, as it was sent. ``length`` and ``body_hash`` are of the whole body.
     """
 
     body: bytes = b""
@@ -75,24 +75,24 @@ class BodyRead(NamedTuple):
     body_hash: bytes = b""
 
     def __repr__(self) -> str:
-        """Without what was sent: it may hold the key."""
+        """Leave out the client's data: it may hold the key."""
         return f"<BodyRead {self.length} bytes>"
 
     @property
     def size(self) -> int:
-        """Bytes in memory, about."""
+        """Approximate bytes in memory."""
         return len(self.body)
 
 
 class Decided(NamedTuple):
-    """It is known what the request gets; no byte of it has been sent.
+    """The answer is decided; no byte of it has been sent.
 
-    ``status`` is None where no status line will be sent. ``refusal`` is the status that the
-    request itself deserved, delivered or not, and ``natural`` says that it was delivered.
-    ``attempt`` is None where none was counted. ``broken`` says how the request broke the
-    contract, and ``notes`` what was accepted only because it is observed to work.
-    ``texts_hash`` stands for model and texts where the body is too long to be kept whole.
-    ``inputs`` and ``tokens`` count those of a valid request.
+    ``status`` is None if no status line will be sent. ``refusal`` is the status with which the
+    request itself is refused, even if a scenario sends another answer. ``natural`` says that a
+    refusal is sent and no scenario replaced it. ``attempt`` is None if none was counted.
+    ``broken`` says how the request broke the contract. ``notes`` says what was accepted only
+    because it is observed to work. ``texts_hash`` is a hash of model and texts, for a body that is
+    too long to be kept whole. ``inputs`` and ``tokens`` are the counts of a valid request.
     """
 
     status: int | None = None
@@ -110,12 +110,12 @@ class Decided(NamedTuple):
     tokens: int | None = None
 
     def __repr__(self) -> str:
-        """Without what was sent: it may hold the key."""
+        """Leave out the client's data: it may hold the key."""
         return f"<Decided {self.status}>"
 
     @property
     def size(self) -> int:
-        """Bytes in memory, about."""
+        """Approximate bytes in memory."""
         if self.decision is NOTHING:
             return 0
         return _DECISION + _MISS * len(self.decision.misses)
@@ -130,7 +130,7 @@ class Finished(NamedTuple):
 
     @property
     def size(self) -> int:
-        """Bytes in memory, about: they are counted with the request."""
+        """Zero: ``Arrived`` counts these bytes already."""
         return 0
 
 

@@ -1,6 +1,6 @@
-"""The events of every request, within bounds, in the order of arrival.
+"""The journal: the events of the latest requests, in order of arrival and within bounds.
 
-The only place where events are appended. Whoever wants to follow them subscribes.
+Events are appended nowhere else. Readers subscribe to follow them.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ class History:
         self.events: list[Event] = [arrived]
 
     def entry(self) -> Entry:
-        """The request as far as it has come."""
+        """The request, and what has happened to it so far."""
         return folded(self.number, tuple(self.events))
 
 
-#: Is told of each event, on the thread where it happened: it must neither wait nor fail.
+#: Called with each event, on the thread where it happened. It must neither block nor raise.
 Reader = Callable[[History, Event], None]
 
 
@@ -48,11 +48,11 @@ class Journal:
         self._pending: dict[int, History] = {}
 
     def subscribe(self, reader: Reader) -> None:
-        """Tell a reader of every event from now on."""
+        """Call a reader with every event from now on."""
         self._readers += (reader,)
 
     def begin(self, arrived: Arrived) -> History:
-        """Enter a request whose head has come."""
+        """Enter a request whose head has arrived."""
         with self._lock:
             self._number += 1
             history = History(self._number, arrived)
@@ -63,7 +63,7 @@ class Journal:
         return history
 
     def append(self, history: History, event: Event) -> None:
-        """Enter what happened next to a request."""
+        """Enter the next event of a request."""
         history.events.append(event)
         if isinstance(event, Finished):
             self._pending.pop(history.number, None)
@@ -80,7 +80,7 @@ class Journal:
         return [history.entry() for history in histories]
 
     def is_pending(self, namespace: str | None = None) -> bool:
-        """Whether an exchange of a namespace, or any, is not over."""
+        """Whether an exchange is still under way, in a namespace or in any."""
         return any(
             history.kept and namespace in (None, history.namespace)
             for history in list(self._pending.values())
@@ -92,18 +92,18 @@ class Journal:
             self._shelf.clear(namespace)
 
     def dropped(self, namespace: str | None = None) -> int:
-        """How many histories were dropped to make room, of a namespace or of all, since ``clear``.
+        """Number of histories dropped to make room since ``clear``, of a namespace or of all.
 
-        Where that is no longer known, this counts too many, never too few.
+        If the exact number is no longer known, this is too high, never too low.
         """
         with self._lock:
             return self._shelf.went(namespace)
 
     def __len__(self) -> int:
-        """Histories that are kept."""
+        """Number of histories in the journal."""
         return len(self._shelf)
 
     @property
     def dropped_since_start(self) -> int:
-        """How many histories were dropped to make room since the start, of all namespaces."""
+        """Number of histories dropped to make room since the start, of all namespaces."""
         return self._shelf.dropped

@@ -1,12 +1,12 @@
-"""Hides API keys in what the journal shows of a request; a short hash stands in their place.
+"""Hides API keys in what the journal shows of a request; a short hash replaces each.
 
-A key is whatever stands where a key may stand: in an authorization-like header field (the
-secret of ``Basic`` included), in a cookie, in a parameter that is named like one. Wherever
-else in the request such a key occurs, it is hidden too: as it was sent, as JSON escapes it,
-and percent-encoded up to three times. So is whatever looks like a key of Relace's. Keys of
-fewer than 8 characters are in many words, and are hidden in their own place only.
+These values count as keys: those of authorization-like header fields (with ``Basic`` decoded), of
+cookies, and of query parameters that are named like a key. Such a key is hidden everywhere in the
+request: as it was sent, as JSON escapes it, and percent-encoded up to three times. Text that looks
+like a Relace key is hidden too. A key of fewer than 8 characters may be part of ordinary words, so
+it is hidden only in its own place.
 
-Everything here takes time linear in what was sent.
+All of this takes time linear in the size of the request.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from collections.abc import Callable, Iterable, Iterator
 from relace_mock.messages import Headers, is_secret
 
 _SHORTEST = 8
-# More words than these are no credential. Then nothing is shown at all.
+# No credential has more words than this. With more, all text of the request is hidden.
 _MOST_KEYS = 32
 _SCHEMES = (b"bearer", b"basic", b"digest", b"token", b"negotiate")
 _PART = re.compile(rb"[^\s,;:=\"']+")  # a key in quotes, or with a comma after it
 _OF_RELACE = re.compile(rb"rlc-[0-9A-Za-z]{32}")
 _PERCENT = re.compile(rb"%([0-9A-Fa-f]{2})")
-# Of the escapes of JSON, those of characters that a key can have.
+# The JSON escapes of characters that a key can have.
 _ESCAPE = re.compile(rb'\\(?:u([Dd][89ABab]..)\\u([Dd][C-Fc-f]..)|u([0-9A-Fa-f]{4})|([/"\\]))')
 #: Header fields whose values are shown. Those of every other field may hold a key.
 _HARMLESS = frozenset(
@@ -34,27 +34,27 @@ _HARMLESS = frozenset(
     b"content-length content-type date expect host prefer transfer-encoding upgrade user-agent "
     b"x-mock-scenario".split()
 )
-_HARMLESS_PREFIX = b"x-stainless-"  # what generated SDKs say of themselves
+_HARMLESS_PREFIX = b"x-stainless-"  # fields in which generated SDKs describe themselves
 
 _Span = tuple[int, int]
 
 
 class Redaction:
-    """What to hide of one request, given its header fields and its query string."""
+    """Hides the keys of one request, which its header fields and its query string hold."""
 
     def __init__(self, headers: Headers, query: bytes, namespace: str) -> None:
         self._mark = b"<key %b>" % namespace[:8].encode()
         keys = {
             key
             for part in (*_in_headers(headers), *_in_query(query))
-            for key in (part, part.decode("latin-1").encode())  # as UTF-8, if it was not
+            for key in (part, part.decode("latin-1").encode())  # also as UTF-8
             if len(key) >= _SHORTEST and key.lower() not in _SCHEMES
         }
         self._hides_all = len(keys) > _MOST_KEYS
         self._keys = [] if self._hides_all else sorted(keys, key=len, reverse=True)
 
     def text(self, raw: bytes) -> bytes:
-        """Bytes without keys."""
+        """Bytes with the keys hidden."""
         if self._hides_all:
             return self._mark if raw else raw
         spans = [span for view in _views(raw) for span in self._found(view)]
@@ -68,13 +68,13 @@ class Redaction:
         return b"".join((*shown, raw[at:]))
 
     def line(self, text: str) -> str:
-        """Text without keys."""
+        """Text with the keys hidden."""
         raw = text.encode("utf-8", "replace")
         hidden = self.text(raw)
         return text if hidden is raw else hidden.decode("utf-8", "replace")
 
     def query(self, raw: bytes) -> str:
-        """A query string without keys, and without the values of parameters named like one."""
+        """A query string with keys hidden, and all values of parameters named like a key."""
         if not raw:
             return ""
         shown = []
@@ -85,7 +85,7 @@ class Redaction:
         return b"&".join(shown).decode("utf-8", "replace")
 
     def headers(self, fields: Headers) -> Headers:
-        """Header fields without keys; values of fields that are not known to be harmless."""
+        """Header fields with keys hidden, and all values of fields not known to be harmless."""
         return [(self.text(name), self._value(name, value)) for name, value in fields]
 
     def _value(self, name: bytes, value: bytes) -> bytes:
@@ -98,7 +98,7 @@ class Redaction:
         return scheme + b" " + self._mark if known else self._mark
 
     def _found(self, view: _View) -> Iterator[_Span]:
-        """Where keys are, as places in the raw text."""
+        """Yield where keys are, as spans of the raw text."""
         text = view.text
         for key in self._keys:
             at = text.find(key)
@@ -110,10 +110,10 @@ class Redaction:
 
 
 class _View:
-    """A text as it reads once escapes are undone, with the way back to the raw text.
+    """A text with one more level of escapes decoded, and the map back to the raw text.
 
-    ``starts`` has where each part of the decoded text begins, and ``raws`` where the same part
-    begins in the text before.
+    ``starts`` has the offset of each part in the decoded text. ``raws`` has the offset of the same
+    part in the view ``before`` this decoding.
     """
 
     def __init__(
@@ -125,13 +125,13 @@ class _View:
         self._before = before
 
     def raw_span(self, start: int, end: int) -> _Span:
-        """The place in the raw text of a place here."""
+        """The span of the raw text that a span of this view stands for."""
         if self._before is None:
             return start, end
         return self._before.raw_span(self._raw(start), self._raw(end - 1, after=True))
 
     def _raw(self, at: int, *, after: bool = False) -> int:
-        """Where a character begins in the text before, or where it is over."""
+        """Offset of a character in the view before; with ``after``, of its end."""
         part = bisect_right(self._starts, at) - 1
         if part % 2:  # an escape: every second part
             return self._raws[part + 1 if after else part]
@@ -157,7 +157,7 @@ def _decoded(
 
 
 def _views(raw: bytes) -> Iterator[_View]:
-    """The text as it was sent, JSON-unescaped, and percent-decoded up to three times."""
+    """Yield the text as sent, with JSON escapes decoded, and percent-decoded up to three times."""
     plain = view = _View(raw, [], [], None)
     yield plain
     if b"\\" in raw:
@@ -178,12 +178,12 @@ def _json_character(match: re.Match[bytes]) -> bytes:
         if high:
             code = 0x10000 + ((int(high, 16) - 0xD800) << 10) + int(low, 16) - 0xDC00
         return chr(code).encode()
-    except ValueError:  # half of a pair, or no hexadecimal digits
+    except ValueError:  # half of a surrogate pair, or not hexadecimal digits
         return b"?"
 
 
 def _merged(spans: Iterable[_Span]) -> Iterator[_Span]:
-    """The spans in order, those that overlap as one."""
+    """Yield the spans in order, with overlapping ones merged."""
     first, *others = sorted(spans)
     start, end = first
     for begins, ends in others:
@@ -195,7 +195,7 @@ def _merged(spans: Iterable[_Span]) -> Iterator[_Span]:
 
 
 def _in_headers(headers: Headers) -> Iterator[bytes]:
-    """What may be a key in the header fields that hold one."""
+    """Yield the possible keys in the header fields that may hold one."""
     for name, value in headers:
         if not is_secret(name):
             continue
@@ -212,7 +212,7 @@ def _in_headers(headers: Headers) -> Iterator[bytes]:
 
 
 def _basic(encoded: bytes) -> Iterator[bytes]:
-    """User and password of the scheme ``Basic`` (RFC 7617)."""
+    """Yield user and password of the scheme ``Basic`` (RFC 7617), together and apart."""
     try:
         pair = base64.b64decode(encoded.strip() + b"==")
     except (ValueError, binascii.Error):
@@ -222,7 +222,7 @@ def _basic(encoded: bytes) -> Iterator[bytes]:
 
 
 def _in_query(query: bytes) -> Iterator[bytes]:
-    """Values of parameters that are named like a key, as they were sent and decoded."""
+    """Yield values of parameters that are named like a key, as sent and percent-decoded."""
     for parameter in query.split(b"&") if b"=" in query else ():
         name, _, value = parameter.partition(b"=")
         if is_secret(_unquoted(name)):

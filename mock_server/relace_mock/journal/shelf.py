@@ -1,9 +1,9 @@
-"""Keeps records of requests within bounds, and fairly between the namespaces.
+"""Keeps records of requests within bounds, and shares the room fairly between namespaces.
 
-Two totals are bounded, the number of records and their bytes. When one is full, the oldest
-record of the namespace that holds most of it goes: a client that asks without end pushes out
-its own past, not that of others. What went is counted by namespace, as a verdict on the rest
-would not be a verdict on all.
+Two totals are bounded: the number of records and their bytes. When one is exceeded, the shelf drops
+the oldest record of the namespace that holds most of it. So a client that never stops pushes out
+its own records, not those of others. The shelf counts dropped records by namespace, because a
+verdict must say when it did not see every request.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from collections import OrderedDict, deque
 from collections.abc import Iterable
 from typing import Generic, Protocol, TypeVar
 
-_NAMES = 100_000  # namespaces of which it is remembered how many records went
+_NAMES = 100_000  # namespaces whose number of dropped records is remembered
 
 
 class Shelved(Protocol):
-    """What a shelf keeps. ``size`` is in bytes; ``kept`` is false once the record went."""
+    """A record. ``size`` is in bytes; ``kept`` is false once the record was dropped."""
 
     number: int
     namespace: str
@@ -32,7 +32,7 @@ _NUMBER, _BYTES = 0, 1  # the two amounts that are bounded
 
 
 class _Holder(Generic[_Record]):
-    """The records of one namespace, what it holds of each amount, and an upper bound of that."""
+    """The records of one namespace, its two amounts, and an upper bound of each."""
 
     __slots__ = ("bounds", "held", "name", "records")
 
@@ -44,11 +44,11 @@ class _Holder(Generic[_Record]):
 
 
 class Shelf(Generic[_Record]):
-    """Records in the order they came. Not safe to use from several threads: its user locks.
+    """Records in order of arrival. Not safe to use from several threads: the caller locks.
 
-    Which namespace holds most is known in logarithmic time at worst: a heap has the upper bound of
-    each, which is corrected when it comes to the top. So a namespace whose amount goes up and
-    down below its bound costs nothing.
+    To find the namespace that holds most takes logarithmic time at worst. A heap has an upper bound
+    for each namespace, and corrects the bound that comes to the top. So a namespace whose amount
+    goes up and down below its bound costs nothing.
     """
 
     def __init__(self, size: int, byte_limit: int) -> None:
@@ -60,7 +60,7 @@ class Shelf(Generic[_Record]):
         self._bytes = 0
         self._went: OrderedDict[str, int] = OrderedDict()
         self._went_of_forgotten = 0
-        #: Records that went, of all namespaces, since the beginning.
+        #: Records dropped to make room since the start, of all namespaces.
         self.dropped = 0
 
     def __len__(self) -> int:
@@ -109,9 +109,9 @@ class Shelf(Generic[_Record]):
         return list(heapq.merge(*every, key=lambda record: record.number))
 
     def went(self, namespace: str | None = None) -> int:
-        """How many records of a namespace went, or of all, since the last ``clear``.
+        """Number of records dropped to make room since ``clear``, of a namespace or of all.
 
-        Where that is no longer known, this counts too many, never too few.
+        If the exact number is no longer known, this is too high, never too low.
         """
         if namespace is not None and namespace in self._went:
             return self._went[namespace]
@@ -119,7 +119,7 @@ class Shelf(Generic[_Record]):
         return known + self._went_of_forgotten
 
     def clear(self, namespace: str | None = None) -> None:
-        """Drop those of a namespace, or all, and forget that any went."""
+        """Drop the records of a namespace, or all, and count dropped records from 0 again."""
         names: Iterable[str] = list(self._holders) if namespace is None else (namespace,)
         for name in names:
             holder = self._holders.pop(name, None)
@@ -136,7 +136,7 @@ class Shelf(Generic[_Record]):
         holder.bounds[amount] = holder.held[amount] * 5 // 4
         heap = self._heaps[amount]
         heapq.heappush(heap, (-holder.bounds[amount], holder.name))
-        if len(heap) > 64 + 4 * len(self._holders):  # most are of the past
+        if len(heap) > 64 + 4 * len(self._holders):  # most pairs are outdated
             heap[:] = [(-each.bounds[amount], each.name) for each in self._holders.values()]
             heapq.heapify(heap)
 

@@ -1,1 +1,1 @@
-"""From the pipeline to sockets, processes and HTTP clients without a socket."""
+"""Servers and transports: sockets, processes, ASGI, and HTTP clients without a socket."""

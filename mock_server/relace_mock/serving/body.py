@@ -1,4 +1,4 @@
-"""The body of a request: read within bounds, and discarded beyond them."""
+"""Reads the body of a request up to a limit, and discards a longer one."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from starlette.types import Receive
 from relace_mock.messages import Received
 from relace_mock.serving.plain import Wire
 
-#: Bytes of a body over the limit that are still read, and thrown away, so that a client
-#: that sends all before it listens gets its answer.
+#: Bytes over the limit that are still read and thrown away. A client that sends its whole body
+#: before it reads gets its answer in this way.
 DISCARD_LIMIT = 64_000_000
 
 
 class Body(NamedTuple):
-    """What came. ``content`` is empty if there was more than was wanted.
+    """The body that arrived. ``content`` is empty if the body was over the limit.
 
-    ``cut_off``: the client went away before the end. ``ended`` is false too where the rest
-    was not read, so that the connection cannot go on.
+    ``cut_off`` says that the client left before the end. ``ended`` is false if the body was not
+    read to its end, so that the connection cannot be used again.
     """
 
     content: bytes
@@ -28,7 +28,7 @@ class Body(NamedTuple):
 
 
 async def read_body(head: Received, receive: Receive, limit: int) -> Body:
-    """The body, if it has at most ``limit`` bytes; else its length, about."""
+    """Read a body of at most ``limit`` bytes; of a longer one, only the approximate length."""
     declared = declared_length(head)
     chunks: list[bytes] = []
     length = 0
@@ -48,7 +48,7 @@ async def read_body(head: Received, receive: Receive, limit: int) -> Body:
 
 
 def declared_length(head: Received) -> int:
-    """The length that the head promises, in bytes; 0 if it does not say."""
+    """The ``Content-Length`` of the head, in bytes; 0 if it has none."""
     for value in head.header(b"content-length"):
         return length_of(value.encode("latin-1"))
     return 0
@@ -69,13 +69,13 @@ def length_of(digits: bytes) -> int:
 
 
 def with_length(head: Received) -> Received:
-    """The head as a request whose body has the promised length and was not read."""
+    """The request with its declared length, and a body that was not read."""
     return head.with_body(b"", declared_length(head))
 
 
 def asks_first(head: Received, wire: Wire) -> bool:
-    """Whether the client waits for leave to send the body (RFC 9110 section 10.1.1).
+    """Whether the client waits for 100 Continue before its body (RFC 9110 section 10.1.1).
 
-    Other expectations than `100-continue` are ignored, as that section allows.
+    Expectations other than `100-continue` are ignored, as that section allows.
     """
     return bool(head.header(b"expect")) and wire.asks_first()

@@ -1,7 +1,8 @@
-"""The process of a server that ``running()`` starts: reads its settings, serves, ends with its parent.
+"""The server process that ``running()`` starts.
 
-The parent writes one line of JSON to standard input and keeps that pipe open. The first line
-on standard output answers it. When the pipe closes, the parent is gone, and the server stops.
+The parent writes its settings to standard input, as one line of JSON, and keeps that pipe open. The
+child answers with one line on standard output. When the pipe closes, the parent is gone, and the
+child stops.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ def main() -> None:
     tuning.keep_freed_memory()
     line = sys.stdin.buffer.readline()
     if not line:
-        return  # the parent ended before it asked for anything
+        return  # the parent ended before it wrote its settings
     wanted = json.loads(line, object_hook=_from_json)
     _end_with_parent()
     try:
@@ -43,7 +44,7 @@ def main() -> None:
 
 
 def written(settings: Settings, listening: Listening) -> bytes:
-    """Return the line that ``main`` reads."""
+    """Write settings as the line that ``main`` reads."""
     wanted = {"settings": asdict(settings), "listening": asdict(listening)}
     return json.dumps(wanted, default=_to_json).encode() + b"\n"
 
@@ -57,7 +58,7 @@ def _from_json(fields: dict[str, Any]) -> Any:
 
 
 def _answer(**fields: str) -> None:
-    with contextlib.suppress(BrokenPipeError):  # the parent is gone: so are we, soon
+    with contextlib.suppress(BrokenPipeError):  # the parent is gone, so this process ends soon
         sys.stdout.write(json.dumps(fields) + "\n")
         sys.stdout.flush()
 

@@ -1,35 +1,35 @@
 """Finds where a chunked body ends (RFC 9112 section 7.1), without a parser call for each line.
 
-The parser decides what the chunks mean. This only tells how much of what came belongs to one
-request, so that the head after it can be looked at before the parser sees it.
+The parser decides what the chunks mean. This module only finds how many of the received bytes
+belong to the request. So the head of the next request can be checked before the parser sees it.
 """
 
 from __future__ import annotations
 
-#: Bytes of a line with the size of a chunk, and of all trailer fields.
+#: The most bytes of a line with the size of a chunk, and of all trailer fields.
 LINE_LIMIT = 4096
 TRAILER_LIMIT = 1 << 16
-# Chunks that may be tiny; beyond these the mean size must be at least the next figure.
+# So many chunks may be tiny. With more, their mean size must be at least ``_MEAN_SIZE`` bytes.
 _TINY_CHUNKS = 10_000
 _MEAN_SIZE = 16
 
 
 class ChunkedBody:
-    """Where one body stands."""
+    """How much of one chunked body has arrived."""
 
     def __init__(self) -> None:
-        self._data_left = 0  # bytes of a chunk, with the line break after it
-        self._line = b""  # the beginning of a line whose end has not come
+        self._data_left = 0  # bytes of the chunk still to come, with the line break after it
+        self._line = b""  # the beginning of a line whose end has not arrived
         self._in_trailer = False
         self._trailer_size = 0
         self._chunks = 0
         self._length = 0
 
     def end_of(self, data: bytes, at: int) -> int:
-        """Return where the body ends in what came, or its length if it goes on.
+        """Return the offset in ``data`` where the body ends, or ``len(data)`` if it goes on.
 
         Raises:
-            ValueError: a line, the trailer, or the number of tiny chunks has no end.
+            ValueError: a line or the trailer is too long, or too many chunks are tiny.
         """
         length = len(data)
         while at < length:
@@ -61,7 +61,7 @@ class ChunkedBody:
         try:
             size = int(line.partition(b";")[0].strip()[:17], 16)
         except ValueError:
-            return  # the parser will say so
+            return  # the parser refuses the line
         self._in_trailer = size == 0
         self._data_left = size + 2 if size > 0 else 0
         self._chunks += 1
@@ -71,6 +71,6 @@ class ChunkedBody:
 
     def _check_line(self, size: int) -> None:
         if size > LINE_LIMIT and not self._in_trailer:
-            raise ValueError(f"the line of a chunk has more than {LINE_LIMIT} bytes")
+            raise ValueError(f"the size line of a chunk has more than {LINE_LIMIT} bytes")
         if size > TRAILER_LIMIT:
             raise ValueError(f"the trailer has more than {TRAILER_LIMIT} bytes")

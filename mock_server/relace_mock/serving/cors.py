@@ -1,7 +1,7 @@
 """Cross-origin requests: which web pages may read the answers (``--cors``).
 
-Browsers ask first, with a preflight request that no code of the client sent; so it is answered
-here and is not in the journal. The control API is never opened.
+A browser may send a preflight request first. It does not come from the client's code, so it is
+answered here and is not in the journal. The control API is never opened to web pages.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from collections.abc import Iterable
 from relace_mock.messages import Headers, Received, Reply
 from relace_mock.rendering import MARK, error
 
-#: Origins are compared with this one as the value of every page.
+#: The value of ``--cors`` that allows every origin.
 ANY = "*"
-#: Header fields of answers that a page may read, besides the few that every page may.
+#: Header fields of answers that a page may read, besides the few that are always readable.
 _EXPOSED = (
     b"x-relace-mock, x-ratelimit-limit, x-ratelimit-remaining, x-ratelimit-reset, retry-after"
 )
@@ -27,20 +27,20 @@ _REMEMBERED = b"600"  # seconds
 
 
 class Cors:
-    """Opens answers to the pages of some origins. Answers nothing for paths of the control API."""
+    """Lets web pages of some ``origins`` read answers, but not those of paths below ``closed``."""
 
     def __init__(self, origins: Iterable[str], closed: str) -> None:
         self._origins = frozenset(map(_as_browsers_write, origins))
         self._closed = closed
 
     def preflight(self, received: Received) -> Reply | None:
-        """The reply to a browser that asks whether a page may send a request; else None."""
+        """The reply to a preflight request; None for any other request."""
         asked = received.header(b"access-control-request-method")
         if received.method != "OPTIONS" or not asked or self._is_closed(received):
             return None
         allowed = self._allowed(received)
         if allowed is None:
-            refusal = "web pages of this Origin may not read answers: allow it with --cors"
+            refusal = "web pages of this Origin may not read answers: allow it with --cors ORIGIN"
             return error(403, refusal, (_VARY,)) if received.header(b"origin") else None
         headers = [
             allowed,
@@ -55,9 +55,9 @@ class Cors:
         return Reply(204, headers, ())
 
     def fields(self, received: Received, headers: Headers) -> Headers:
-        """The header fields that open an answer with these ``headers`` to the page that asked.
+        """Header fields that let the page read an answer, which has these ``headers`` already.
 
-        A field that the answer has already, as a scenario's step may set one, is left out.
+        A field that the answer has already, for example from a scenario's step, is left out.
         """
         if self._is_closed(received):
             return ()
@@ -84,7 +84,7 @@ class Cors:
 
 
 def _wanted(received: Received) -> list[str]:
-    """The header fields that a page wants to send, and those that all do."""
+    """The header fields that every page may send, and those that this one asks for."""
     asked = ",".join(received.header(b"access-control-request-headers")).lower().split(",")
     names = [name.strip() for name in asked]
     return list(dict.fromkeys([*_FIELDS, *filter(_NAME.fullmatch, names)]))

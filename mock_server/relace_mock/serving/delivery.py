@@ -1,4 +1,4 @@
-"""ASGI to the pipeline and back: the body in, within bounds, and the answer out."""
+"""The ASGI applications: they read a request, and send the answer of pipeline or control API."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from relace_mock.settings import Contract
 
 _LOG = logging.getLogger(__name__)
 
-# What is answered on the event loop, within some hundredths of a second: a body of so many
-# bytes, for so many numbers. More gets a thread, so that others are answered and signals
-# heard meanwhile.
+# The event loop itself answers a body of at most so many bytes, with at most so many numbers in the
+# answer: some hundredths of a second. Anything larger gets a thread, so that other requests and
+# signals need not wait.
 _BYTES_AT_ONCE = 1_000_000
 _NUMBERS_AT_ONCE = 500_000
 _CONTROL_THREADS = 2
@@ -31,7 +31,7 @@ _WITHOUT_BODY = (204, 304)
 
 
 class Endpoint:
-    """The ASGI application of all that is not ours: the endpoint, and every other path."""
+    """The ASGI application of the endpoint, and of every path that has no other."""
 
     def __init__(self, pipeline: Pipeline, wire_of: WireOf) -> None:
         self._pipeline = pipeline
@@ -53,7 +53,7 @@ class Endpoint:
             return
         try:
             answer = await _answer(exchange, body)
-        except Exception:  # noqa: BLE001 - whatever it is, the client is told in the envelope
+        except Exception:  # noqa: BLE001 - the client gets every failure as a JSON error
             _LOG.exception("relace-mock failed to answer a request")
             answer = exchange.fail()
         left = True
@@ -64,7 +64,7 @@ class Endpoint:
 
 
 async def _answer(exchange: Exchange, body: Body) -> Answer:
-    """The answer to a request; one that takes long is made in a thread."""
+    """Make the answer to a request, in a thread if that takes long."""
     long = body.length > _BYTES_AT_ONCE or exchange.searches(body.length)
     if long:
         numbers = await asyncio.to_thread(exchange.read, body.content, body.length)
@@ -81,7 +81,7 @@ class ControlEndpoint:
     def __init__(self, control: Control, wire_of: WireOf) -> None:
         self._control = control
         self._wire_of = wire_of
-        # Not those of large batches: they could all be busy, and then nobody could steer.
+        # Threads of its own: large batches could keep all others busy and block the control API.
         self._threads = ThreadPoolExecutor(_CONTROL_THREADS, "relace-mock control")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -103,7 +103,7 @@ class ControlEndpoint:
             await deliver(reply, send, wire, close=not body.ended)
 
     async def _reply(self, received: Received) -> Reply:
-        """The reply, made in a thread: a long journal or scenario must keep no one waiting."""
+        """Make the reply, in a thread if it may be long: it must not block the event loop."""
         if self._control.is_short(received):
             return self._control.answer(received)
         loop = asyncio.get_running_loop()
@@ -111,7 +111,7 @@ class ControlEndpoint:
 
 
 class DocumentEndpoint:
-    """The ASGI application of the documents."""
+    """The ASGI application of ``/openapi.json`` and ``/openapi.yaml``."""
 
     def __init__(self, mode: Contract, wire_of: WireOf) -> None:
         self._mode = mode
@@ -120,13 +120,13 @@ class DocumentEndpoint:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         head, wire = _described(scope), self._wire_of(receive)
-        close = asks_first(head, wire)  # no one reads its body
+        close = asks_first(head, wire)  # the body is not read
         reply = await asyncio.to_thread(documents.answer, head, self._mode)
         await deliver(reply, send, wire, close=close)
 
 
 class CorsEndpoint:
-    """The ASGI application that opens the answers of another to web pages."""
+    """An ASGI application around another one, which lets web pages read its answers."""
 
     def __init__(self, app: ASGIApp, cors: Cors, wire_of: WireOf) -> None:
         self._app = app
@@ -156,7 +156,7 @@ def received_head(scope: Scope) -> Received:
 
 
 def _described(scope: Scope) -> Received:
-    """The same, with the URL of the server."""
+    """A request without its body, with the URL of the server."""
     head = received_head(scope)
     url = documents.server_url(scope["scheme"], head.header(b"host"), scope["server"])
     return Received(head.method, head.path, head.headers, b"", 0, head.query, url)
@@ -176,7 +176,7 @@ async def deliver(reply: Reply, send: Send, wire: Wire, *, close: bool = False) 
 async def _perform(
     answer: Answer, receive: Receive, send: Send, wire: Wire, *, close: bool
 ) -> bool:
-    """Let the answer arrive, or not, as it should; tells whether the client left before."""
+    """Deliver an answer with its delay and fault; return whether the client left before."""
     if wire.is_gone() or (answer.delay and await _left(receive, answer.delay)):
         return True
     fault = answer.fault
@@ -188,7 +188,7 @@ async def _perform(
 
 
 async def _left(receive: Receive, seconds: float | None) -> bool:
-    """Wait until the client goes away, or for so long; tells whether it went."""
+    """Wait until the client leaves, but at most ``seconds``; return whether it left."""
     try:
         async with asyncio.timeout(seconds):
             while (await receive())["type"] != "http.disconnect":
@@ -199,7 +199,7 @@ async def _left(receive: Receive, seconds: float | None) -> bool:
 
 
 class _Connection:
-    """See ``Connection``: what can be said in ASGI is, for the rest there is the wire."""
+    """See ``Connection``. It uses ASGI messages where they suffice, else the wire."""
 
     def __init__(self, receive: Receive, send: Send, wire: Wire) -> None:
         self._receive = receive

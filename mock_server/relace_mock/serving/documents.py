@@ -1,6 +1,6 @@
-"""The contract where tools look for it: ``/openapi.json`` and ``/openapi.yaml``.
+"""Serves the contract where tools look for it: ``/openapi.json`` and ``/openapi.yaml``.
 
-In what is served, ``servers`` is the server that was asked.
+In the served documents, ``servers`` has the URL with which the client reached this server.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from relace_mock.refusals import method_not_allowed
 from relace_mock.rendering import MARK, render
 from relace_mock.settings import Contract
 
-# What stands for this server in the files.
+# The URL of the server in the files, which is replaced.
 _ON_FILE = b"http://127.0.0.1:8080"
 _HOST = re.compile(r"(?i)([a-z0-9._-]+|\[[0-9a-f:.]+\])(:\d{1,5})?")
 
-#: Each path, what is there, and its media type.
+#: For each path, the function that returns its content, and the media type.
 PATHS: MappingProxyType[str, tuple[Callable[[Contract], bytes], bytes]] = MappingProxyType(
     {
         "/openapi.json": (contract.served_json, b"application/json"),
@@ -38,13 +38,13 @@ def answer(received: Received, mode: Contract) -> Reply:
 
 
 def server_url(scheme: str, hosts: list[str], address: tuple[str, int | None] | None) -> str:
-    """The server as a client reached it.
+    """The URL of the server as a client reached it.
 
     Args:
         scheme: ``http`` or ``https``.
         hosts: the values of the ``Host`` header fields. Behind a port mapping or a proxy, only
-            they say where clients find the server.
-        address: where the connection was accepted, for a client that sends no usable ``Host``.
+            they tell where clients find the server.
+        address: the address that accepted the connection, used if there is no valid ``Host``.
     """
     if len(hosts) == 1 and _HOST.fullmatch(hosts[0]):
         return f"{scheme}://{hosts[0]}"

@@ -20,11 +20,11 @@ def app(**settings: Unpack[SettingsKeywords]) -> ASGIApp:
 
     Any ASGI server can run it, alone or mounted in another application. Faults that need the
     socket (``reset``, ``empty``, ``garbage``, ``truncate``, ``malformed_chunk``,
-    ``reset_mid_body``, ``close_keep_alive``) are refused by name: they need
-    ``relace_mock.running()``. ``httpx.ASGITransport`` knows no timeouts, so under it ``hang``
-    never ends: ``relace_mock.transport()`` is the better choice there.
+    ``reset_mid_body``, ``close_keep_alive``) are refused by name: use ``relace_mock.running()`` for
+    them. ``httpx.ASGITransport`` has no timeouts, so ``hang`` never ends there: use
+    ``relace_mock.transport()`` instead.
 
-    Clients on this machine may use the control API, others only with the ``control_token``.
+    Clients on this machine may use the control API. Others need the ``control_token``.
 
     Args:
         settings: fields of ``Settings``.
@@ -63,7 +63,7 @@ def _refuse_default_scenario(pipeline: Pipeline) -> None:
 
 
 def _with_raw_path(scope: Scope) -> Scope:
-    """The scope with the path as it was sent, below where the application is mounted."""
+    """The scope with the path as it was sent, relative to where the application is mounted."""
     raw = scope.get("raw_path") or quote(scope["path"]).encode()
     return {
         "server": None,
@@ -78,7 +78,7 @@ def _with_raw_path(scope: Scope) -> Scope:
 
 
 async def _live(receive: Receive, send: Send) -> None:
-    """Say that there is nothing to start or to stop."""
+    """Complete the lifespan events: there is nothing to start or to stop."""
     while True:
         message = await receive()
         await send({"type": f"{message['type']}.complete"})

@@ -7,10 +7,9 @@ import re
 # RFC 9110 section 9.1: a method is a token. Line breaks before it are ignored (RFC 9112 2.2).
 _METHOD = re.compile(rb"(?:\r?\n)*([!#$%&'*+.^_`|~0-9A-Za-z-]+) ")
 _BEGINNING = re.compile(rb"(?:\r?\n)*[!#$%&'*+.^_`|~0-9A-Za-z-]*\r?")
-#: Bytes of a method that are waited for, if it comes in pieces.
+#: The most bytes of a method that arrives in pieces.
 _LONGEST = 8192
-# Those that httptools knows, without a meaning of their own for the rest of the request, as
-# CONNECT has.
+# Methods that httptools knows, but not CONNECT, which changes how it reads the rest.
 _PLAIN = frozenset({b"GET", b"HEAD", b"POST", b"PUT", b"DELETE", b"OPTIONS", b"PATCH"})
 
 
@@ -20,10 +19,10 @@ def is_beginning_of_method(piece: bytes) -> bool:
 
 
 def with_known_method(head: bytes | memoryview) -> tuple[bytes | memoryview, str | None]:
-    """Give a head that httptools reads, and the method that the client sent.
+    """Return a head that httptools accepts, and the client's method if it was replaced.
 
-    The method is None if the head was not changed. Else POST stands in its place, as a request
-    of any method may have a body.
+    POST replaces the method, because a request of any method may have a body. The method is None
+    if the head was not changed.
     """
     if head[:5] == b"POST ":
         return head, None

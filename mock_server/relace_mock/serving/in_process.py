@@ -20,18 +20,18 @@ from relace_mock.pipeline import Exchange, Pipeline
 from relace_mock.serving import documents
 from relace_mock.serving.cors import Cors
 
-# What stands for an answer that does not come in time.
+# The exception for an answer that does not arrive in time.
 _TIMEOUT = "ReadTimeout"
 
 
 def transport(**settings: Unpack[SettingsKeywords]) -> Any:
-    """What ``httpx.Client(transport=…)``, ``AsyncClient`` and their ``httpx2`` twins take.
+    """Return a transport for ``httpx.Client(transport=…)``, ``AsyncClient`` and ``httpx2``.
 
-    It answers as the endpoint, the control API and every unknown path do, and raises what
-    those clients raise where a scenario breaks the connection. Its ``control(api_key)`` is a
-    ``RemoteControl``. ``settings`` are the fields of ``Settings``. One transport may serve
-    several clients, of both libraries, at once. The result has no common type, as the two
-    libraries' base classes are unrelated and neither is needed to install this package.
+    It answers every path as the server does: endpoint, documents, control API and unknown paths.
+    Where a scenario breaks the connection, it raises the exception that a client would raise then.
+    Its ``control(api_key)`` returns a ``RemoteControl``. ``settings`` are the fields of
+    ``Settings``. One transport may serve several clients, of both libraries, at once. It is typed
+    as ``Any``: the two libraries share no base class, and this package needs neither.
 
     Raises ``SettingsError`` for a bad setting.
     """
@@ -48,7 +48,7 @@ class _Transport:
         return f"relace_mock.transport({shown(self._pipeline.settings)})"
 
     def control(self, api_key: str) -> RemoteControl:
-        """Steers what this key gets: scenario, clock, journal."""
+        """Return the control of one key: its scenario, clock and journal."""
         return RemoteControl("http://in-process/v1", api_key, send=self._ask_control)
 
     def handle_request(self, request: Any) -> Any:
@@ -66,13 +66,13 @@ class _Transport:
         delivery = _Delivery(self, request, received)
         try:
             await anyio.sleep(delivery.seconds)
-        except BaseException:  # cancelled, of whatever event loop
+        except BaseException:  # a cancellation; its class depends on the event loop
             delivery.leave()
             raise
         return delivery.end()
 
     def answer(self, received: Received) -> tuple[Answer, Exchange | None]:
-        """The answer, and its exchange if it is for the journal."""
+        """The answer, and its exchange if the request belongs in the journal."""
         if self._cors is None:
             return self._closed_answer(received)
         if preflight := self._cors.preflight(received):
@@ -131,7 +131,7 @@ class _Transport:
 
 
 class _Delivery:
-    """How one answer arrives: how long its answer takes, in ``seconds``, and how it then ends."""
+    """The delivery of one answer: how many ``seconds`` it takes, and then how it ends."""
 
     def __init__(self, transport: _Transport, request: Any, received: Received) -> None:
         self._library = _library_of(request)
@@ -144,7 +144,10 @@ class _Delivery:
         if self._raises == _TIMEOUT:
             if patience is None:
                 self._end(left=False)
-                raise ValueError("a hang never ends without a read timeout: give the client one")
+                raise ValueError(
+                    "a hang never ends without a read timeout: give the client one, "
+                    "such as httpx.Client(timeout=5)"
+                )
             self.seconds = patience * min(1.0, self._answer.time_scale)
         elif patience is not None and self.seconds > patience:
             self.seconds, self._raises, self._left = patience, _TIMEOUT, True
@@ -156,7 +159,7 @@ class _Delivery:
         self._end(left=self._left)
         if self._raises is not None:
             fault = self._answer.fault
-            does = "answers later than that" if self._left or fault is None else fault.does
+            does = "answers after the read timeout" if self._left or fault is None else fault.does
             raise getattr(self._library, self._raises)(f"relace-mock: {does}")
         reply = self._answer.reply
         length = [(b"content-length", b"%d" % reply.length)] if reply.status != 204 else []
@@ -167,7 +170,7 @@ class _Delivery:
         )
 
     def leave(self) -> None:
-        """The client does not wait for the end."""
+        """Note that the client left before the end."""
         self._end(left=True)
 
     def _end(self, *, left: bool) -> None:
@@ -189,9 +192,11 @@ def _received(request: Any, body: bytes) -> Received:
 
 
 def _library_of(request: Any) -> Any:
-    """The library of a request, which may be of a class derived from the library's."""
+    """The module of a request's library; the request may be of a derived class."""
     for base in type(request).__mro__:
         package = base.__module__.partition(".")[0]
         if package in ("httpx", "httpx2"):
             return sys.modules[package]
-    raise TypeError(f"{type(request)} is no request of httpx or httpx2")
+    raise TypeError(
+        f"{type(request)} is not a request of httpx or httpx2: use one of their clients"
+    )

@@ -1,4 +1,4 @@
-"""The sockets and the certificate of a server. Raises ``ServerError`` for what cannot be used."""
+"""Opens the sockets of a server and loads its certificate. Raises ``ServerError``."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ _BACKLOG = 2048
 _LARGEST_PEM = 1_000_000  # bytes
 #: How often another free port is tried, if the one that IPv4 chose is in use with IPv6.
 _TRIES = 20
-# How the system says that it has no such address family, or no such address.
+# Errors of a system without this address family, or without this address.
 _ABSENT = frozenset({errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL})
 
 
 def bind(host: str, port: int) -> list[socket.socket]:
-    """Listen, on one port; ``localhost`` and ``::`` take IPv4 and IPv6."""
+    """Open the listening sockets on one port. ``localhost`` and ``::`` mean IPv4 and IPv6."""
     try:
         if _is_localhost(host):
             return _bind_both("127.0.0.1", "::1", port)
@@ -30,21 +30,21 @@ def bind(host: str, port: int) -> list[socket.socket]:
             return _bind_both("0.0.0.0", "::", port)  # noqa: S104 - what `::` asks for
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         return [socket.create_server(address[:2], family=family, backlog=_BACKLOG)]
-    except (socket.gaierror, UnicodeError):  # the latter for what IDNA cannot spell
+    except (socket.gaierror, UnicodeError):  # the latter for a name that IDNA cannot encode
         raise ServerError(f"host {host!r} is not known: use an address such as 127.0.0.1") from None
     except OSError as error:
         remedies = {
             errno.EADDRINUSE: f"port {port} is in use: choose another, or --port 0 for any free one",
             errno.EACCES: f"port {port} needs more rights: choose one above 1023",
             errno.EADDRNOTAVAIL: f"{host} is not an address of this machine: try 127.0.0.1",
-            errno.EAFNOSUPPORT: "this machine has no such addresses: try 127.0.0.1",
+            errno.EAFNOSUPPORT: "this machine does not support such addresses: try 127.0.0.1",
         }
         reason = remedies.get(error.errno or 0, error.strerror)
         raise ServerError(f"cannot listen on {host} port {port}: {reason}") from None
 
 
 def reachable(sockets: list[socket.socket]) -> str:
-    """Give an address of these sockets as a URL has it: ``127.0.0.1:8080``, ``[::1]:8080``."""
+    """Return an address of these sockets for a URL: ``127.0.0.1:8080``, ``[::1]:8080``."""
     host, port = sockets[0].getsockname()[:2]
     if ipaddress.ip_address(host.partition("%")[0]).is_unspecified:
         host = "127.0.0.1"
@@ -52,7 +52,7 @@ def reachable(sockets: list[socket.socket]) -> str:
 
 
 def _bind_both(host_4: str, host_6: str, port: int) -> list[socket.socket]:
-    """Listen on the same port with IPv4 and IPv6, or with the one that the machine has."""
+    """Listen on one port with IPv4 and IPv6, or with only one if the machine lacks the other."""
     for left in reversed(range(_TRIES)):
         first = _listen_if_there(host_4, port)
         chosen = first.getsockname()[1] if first else port
@@ -97,7 +97,7 @@ def _is_everywhere(host: str) -> bool:
 
 
 def tls(listening: Listening) -> Callable[..., ssl.SSLContext]:
-    """Give what makes the context of TLS, from the files of ``--ssl-certfile`` and ``--ssl-keyfile``."""
+    """Return a factory for the TLS context of ``--ssl-certfile`` and ``--ssl-keyfile``."""
     assert listening.ssl_certfile is not None
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     for file in filter(None, (listening.ssl_certfile, listening.ssl_keyfile)):
@@ -119,4 +119,4 @@ def tls(listening: Listening) -> Callable[..., ssl.SSLContext]:
 
 
 def _no_password() -> str:
-    raise ServerError("the key is encrypted: decrypt it first, with `openssl pkey`")
+    raise ServerError("the key of --ssl-keyfile is encrypted: decrypt it with `openssl pkey`")

@@ -1,8 +1,8 @@
-"""Lines for standard error, written by a thread, so that nobody waits for its reader.
+"""Writes lines to standard error from a thread, so that a slow reader does not block the server.
 
-A pipe that nobody reads takes 64 KB. What is written then would hold up the event loop, and
-with it every client. Here lines wait in a bounded queue; what does not fit is dropped, and
-counted in a line of its own once the reader goes on.
+A pipe that nobody reads is full after 64 KB. Another write would block the event loop, and every
+client with it. So lines wait in a bounded queue. The outlet drops lines that do not fit, and writes
+their number once the reader continues.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ import queue
 import threading
 
 _WAITING = 1000  # lines
-_FLUSH = 0.2  # seconds that the last lines have at the end
+_FLUSH = 0.2  # seconds to write the last lines at the end
 
 
 class Outlet:
-    """Writes lines to a file descriptor. ``write`` never waits; safe from several threads."""
+    """Writes lines to a file descriptor without blocking. Safe to use from several threads."""
 
     def __init__(self, descriptor: int = 2) -> None:
         self._descriptor = descriptor
@@ -27,7 +27,7 @@ class Outlet:
         self._dropped = 0
 
     def write(self, line: str) -> None:
-        """Write a line soon, or count it as dropped."""
+        """Queue a line, or count it as dropped if the queue is full."""
         if self._lines.qsize() >= _WAITING:
             with self._lock:
                 self._dropped += 1
@@ -42,13 +42,13 @@ class Outlet:
                     self._thread.start()
 
     def close(self) -> None:
-        """Write what still waits, as long as the reader does not keep it waiting."""
+        """Write the lines in the queue, but do not wait for a slow reader."""
         if self._thread is not None:
             self._lines.put(None)
             self._thread.join(_FLUSH)
 
     def _run(self) -> None:
-        with contextlib.suppress(OSError):  # it was closed: there is no one to tell
+        with contextlib.suppress(OSError):  # standard error is closed: nowhere to report that
             while (line := self._lines.get()) is not None:
                 with self._lock:
                     dropped, self._dropped = self._dropped, 0

@@ -1,7 +1,7 @@
-"""What lies under one exchange, and as much of it as any ASGI server offers.
+"""The connection under one exchange: its interface, and a plain form for any ASGI server.
 
-``wire`` has the full form, for the servers that this package starts. ``relace_mock.app()``
-uses the plain one: then nothing is known of the TCP connection.
+``wire`` has the full form, for the servers that this package starts. ``relace_mock.app()`` uses the
+plain form, which cannot reach the TCP connection.
 """
 
 from __future__ import annotations
@@ -27,16 +27,16 @@ class Wire(Protocol):
         """Whether the connection was lost before the answer was complete."""
 
     def late(self) -> str | None:
-        """Why the request was refused because it came too slowly, if it was."""
+        """The message of the refusal if the request arrived too slowly; else None."""
 
     def write(self, raw: bytes) -> None:
-        """Write bytes past all framing."""
+        """Write raw bytes to the connection, without HTTP framing."""
 
     def hold(self) -> None:
-        """Hold an incomplete segment back until the connection ends."""
+        """Hold back an incomplete TCP segment until the connection ends."""
 
     async def arrived(self) -> None:
-        """Wait until the other side has what was written."""
+        """Wait until the client has received what was written."""
 
     def close(self) -> None:
         """End the connection in order (FIN), after what was written."""
@@ -50,7 +50,7 @@ WireOf = Callable[[Receive], Wire]
 
 
 class PlainWire:
-    """A connection of which nothing is known. Faults that need more never get here."""
+    """A connection out of reach. Faults that need the socket are refused before they get here."""
 
     async def send(self, send: Send, head: Any, pieces: Sequence[Piece]) -> None:
         """See ``Wire``."""
@@ -59,7 +59,7 @@ class PlainWire:
 
     def asks_first(self) -> bool:
         """See ``Wire``."""
-        return False  # the server itself sends 100 Continue when the body is asked for
+        return False  # the ASGI server itself sends 100 Continue when the application reads
 
     def is_gone(self) -> bool:
         """See ``Wire``."""
@@ -94,5 +94,5 @@ _PLAIN = PlainWire()
 
 
 def plain_wire_of(_receive: Receive) -> Wire:
-    """The wire under a request to an application that any server runs."""
+    """Return the plain wire, whatever the request."""
     return _PLAIN

@@ -1,16 +1,16 @@
 """uvicorn protocol subclasses: everything about HTTP that uvicorn leaves to its user.
 
-uvicorn promises nothing about its protocols. These names of them are used:
+uvicorn does not document its protocol classes. These are the names that this module uses:
 
 - ``transport``, ``connection_made``, ``connection_lost``, ``eof_received``, ``connections``: to
   know which connections are open
 - ``send_400_response``: malformed requests get the same JSON error as every other refusal
 - ``cycle``, ``response_complete``, ``response_started``, ``disconnected``, ``message_event``: the
-  request that is being answered, to end one that comes too late
-- ``on_response_complete``: when the next request of a connection is answered
+  request that is being answered, to end one that arrives too slowly
+- ``on_response_complete``: when a response is complete
 - ``_unsupported_upgrade_warning``: not logged, because it may hold a key
 
-Of the one for h11, ``conn``: whether the request has come whole. And of the one for httptools:
+Of the h11 protocol it uses ``conn``: whether the request is complete. Of the httptools protocol:
 
 - ``data_received``, ``on_headers_complete``, ``on_message_complete``: where a head ends
 - ``scope``, ``url``, ``headers``: the head as it was parsed
@@ -37,15 +37,16 @@ from relace_mock.serving.chunks import ChunkedBody
 from relace_mock.serving.heads import is_beginning_of_method, with_known_method
 from relace_mock.settings import Http
 
-#: Is told of a status, its reason, and the address of the client.
+#: Called with a status, its reason, and the client's address.
 Refused = Callable[[int, str, str], None]
+#: Called with the client's address.
 Addressed = Callable[[str], None]
 
-#: Bytes of a request before its body. h11 has the same limit of its own.
+#: The most bytes of a request before its body. h11 has the same limit.
 HEAD_LIMIT = 1 << 16
 
-# Seconds that a client has to read a refusal before its connection is closed, and how many
-# connections may be closed so gently at once.
+# Seconds that a client has to read a refusal before the server closes the connection, and the
+# number of excess connections that get this time at once.
 _LINGER = 1.0
 _LINGERING = 8
 
@@ -54,10 +55,10 @@ _UPGRADE = re.compile(rb"(?i)\r\nupgrade(?=[ \t]*:)")
 
 
 class Limits(NamedTuple):
-    """What one connection may take, and how many there may be.
+    """The time that a request may take to arrive, and the number of connections.
 
-    ``read_timeout`` is in seconds, from the opening of a connection, or the first byte of a
-    further request on it, to the last byte of the request.
+    ``read_timeout`` is in seconds. It runs from the opening of the connection, or from the first
+    byte of a later request on it, to the last byte of the request.
     """
 
     read_timeout: float = 30.0
@@ -68,7 +69,7 @@ _NO_LIMITS = Limits()
 
 
 class _Guarded:
-    """Refuses malformed, late and supernumerary requests with the JSON error of every refusal."""
+    """Refuses malformed or late requests and excess connections with the usual JSON error."""
 
     transport: asyncio.Transport
     connections: set[Any]
@@ -78,7 +79,7 @@ class _Guarded:
     on_closed: Addressed
     limits: Limits
 
-    waiting_since: float | None = None  # when the request began that has not come whole
+    waiting_since: float | None = None  # when the incomplete request began
     _refused = False
 
     def connection_made(self, transport: Any) -> None:
@@ -88,7 +89,7 @@ class _Guarded:
         excess = len(self.connections) - self.limits.max_connections
         if excess > 0:
             text = (
-                f"There are {self.limits.max_connections} connections already (--max-connections)"
+                f"All {self.limits.max_connections} connections are in use: raise --max-connections"
             )
             self.refuse(503, text, in_order=excess < _LINGERING)
 
@@ -101,18 +102,19 @@ class _Guarded:
             self.transport.close()
 
     def on_response_complete(self) -> None:
-        """Tell of a connection that ends with this answer: over TLS it is lost much later."""
+        """Report a connection that ends with this answer: ``connection_lost`` is late with TLS."""
         if self.transport.is_closing():
             self.on_closed(_address(self.transport))
         super().on_response_complete()  # type: ignore[misc]  # as above
 
     def end_if_late(self, now: float) -> None:
-        """Refuse a request that did not come whole in time; the server calls this regularly."""
+        """Refuse a request that is not complete in time; the server calls this regularly."""
         since = self.waiting_since
         if since is None or now - since < self.limits.read_timeout or self._refused:
             return
         text = (
-            f"The request did not come whole within {self.limits.read_timeout:g} s (--read-timeout)"
+            f"The request was not complete within {self.limits.read_timeout:g} s: "
+            "send it faster, or raise --read-timeout"
         )
         cycle = self.cycle
         if cycle is None or cycle.response_complete:
@@ -125,7 +127,10 @@ class _Guarded:
         cycle.message_event.set()
 
     def refuse(self, status: int, text: str, *, in_order: bool) -> None:
-        """Refuse a request before there is one, and close: ``in_order`` lets the client read why."""
+        """Send a refusal before there is a request, and close the connection.
+
+        With ``in_order``, the client has time to read the refusal.
+        """
         self.on_refused(status, text, _address(self.transport))
         self._write_refusal(status, text, in_order=in_order)
 
@@ -141,7 +146,8 @@ class _Guarded:
         line = f"HTTP/1.1 {status} {HTTPStatus(status).phrase}".encode()
         self.transport.write(b"%b\r\n%b\r\n%b" % (line, head, reply.body))
         if in_order and self.transport.can_write_eof():
-            # A close with unread data would reset the connection, and the refusal with it.
+            # A close with unread data would reset the connection, and the client would lose the
+            # refusal.
             self.transport.write_eof()
             asyncio.get_running_loop().call_later(_LINGER, self.transport.close)
         else:
@@ -186,9 +192,9 @@ def _h11() -> type[asyncio.Protocol]:
 
 
 def _last_field(data: bytes) -> int:
-    """Where the last header field begins if it may be one to rename, else the end.
+    """Offset of the last header field if it may begin with ``Upgrade``, else of the end.
 
-    It begins with the line break before it.
+    A field begins with the line break before it.
     """
     start = data.rfind(b"\r\n")
     if start >= 0 and len(data) - start < len(b"\r\nupgrade:"):
@@ -206,14 +212,14 @@ def protocol_class(
     on_closed: Addressed = _unheard,
     limits: Limits = _NO_LIMITS,
 ) -> type[asyncio.Protocol]:
-    """Give the protocol of an implementation; ``auto`` prefers the faster one.
+    """Return the protocol class for a parser.
 
     Args:
-        http: the parser, or ``auto``.
-        on_refused: is told of requests that are refused before they are one.
-        on_opened: is told the address of each connection.
-        on_closed: likewise, of an end perhaps twice.
-        limits: bounds of time and number.
+        http: the parser. ``auto`` means httptools, the faster one, if it is installed.
+        on_refused: called for each refusal that is sent before there is a request.
+        on_opened: called with the client's address of each new connection.
+        on_closed: called with the address of a closed connection, perhaps twice.
+        limits: limits of time and number.
     """
     h11 = http == "h11" or (http == "auto" and not importlib.util.find_spec("httptools"))
     base = _h11() if h11 else _http_tools()
@@ -229,7 +235,7 @@ def _http_tools() -> type[asyncio.Protocol]:  # noqa: C901 - counts the methods 
     )
 
     class _HttpTools(_Guarded, HttpToolsProtocol):
-        """httptools, with six things that it leaves to its user.
+        """httptools, with six rules of HTTP that it leaves to its user.
 
         - Ignore ``Upgrade``, but keep the request body (RFC 9110 section 7.8). Java's client
           asks for an upgrade by default.
@@ -240,13 +246,13 @@ def _http_tools() -> type[asyncio.Protocol]:  # noqa: C901 - counts the methods 
         - Malformed requests are refused after the responses to the requests before them.
         """
 
-        _in_head = True  # and not in a body or its trailers
-        _head_size = 0  # of a head that has not ended
-        _held = b""  # the end of what came of it, if that may begin what is to be rewritten
-        _method: str | None = None  # that the client sent, if the parser sees another
-        _left = 0  # bytes of a body whose length is known
-        _chunks: ChunkedBody | None = None  # of a body whose length is not
-        _pending: tuple[int, str, bool] | None = None  # a refusal that waits for answers under way
+        _in_head = True  # else in a body or its trailers
+        _head_size = 0  # bytes so far of an incomplete head
+        _held = b""  # its last bytes, kept from the parser because they may need to be rewritten
+        _method: str | None = None  # the client's method, if the parser was given POST instead
+        _left = 0  # bytes still to come of a body with a known length
+        _chunks: ChunkedBody | None = None  # a body without a known length
+        _pending: tuple[int, str, bool] | None = None  # a refusal that waits for earlier answers
 
         def data_received(self, data: bytes) -> None:
             if self._refused:
@@ -262,7 +268,7 @@ def _http_tools() -> type[asyncio.Protocol]:  # noqa: C901 - counts the methods 
                 at = received(data, view, at)
 
         def _head_received(self, data: bytes, view: memoryview, at: int) -> int:
-            """Feed the parser what came of a head; gives where that ends."""
+            """Feed the parser the received part of a head; return the offset of its end."""
             begins = not self._head_size
             end = data.find(_END_OF_HEAD, at)
             if end >= 0:
@@ -284,7 +290,7 @@ def _http_tools() -> type[asyncio.Protocol]:  # noqa: C901 - counts the methods 
             return end
 
         def _body_received(self, data: bytes, view: memoryview, at: int) -> int:
-            """Feed the parser what came of a body, not beyond its end; gives where that is."""
+            """Feed the parser the received part of a body; return the offset of its end."""
             if self._chunks is not None:
                 try:
                     end = self._chunks.end_of(data, at)
@@ -298,10 +304,10 @@ def _http_tools() -> type[asyncio.Protocol]:  # noqa: C901 - counts the methods 
             return end
 
         def on_headers_complete(self) -> None:
-            super().on_headers_complete()  # or not: then it is still the head that is malformed
+            super().on_headers_complete()  # may raise: then the head is malformed, not the body
             self._in_head = False
             self._head_size = 0
-            if b"#" in self.url:  # no part of a target (RFC 9112 section 3.2), but of a path here
+            if b"#" in self.url:  # a target has no fragment (RFC 9112 section 3.2): keep all of it
                 self.scope["raw_path"] = self.url.partition(b"?")[0]
             if self._method is not None:
                 self.scope["method"] = self._method

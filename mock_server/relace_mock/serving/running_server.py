@@ -1,4 +1,4 @@
-"""A server that answers, as callers see it."""
+"""A running server, as the caller of ``running()`` sees it."""
 
 from __future__ import annotations
 

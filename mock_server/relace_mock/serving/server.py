@@ -1,4 +1,4 @@
-"""The server: a socket, uvicorn and its signals, in this process or in a thread."""
+"""The server: uvicorn with its sockets and signals, in the main thread or in another."""
 
 from __future__ import annotations
 
@@ -31,18 +31,18 @@ from relace_mock.serving.wire import wire_of
 from relace_mock.settings import Listening, ServerError, Settings
 
 _LOG = logging.getLogger(__name__)
-#: Seconds that answers under way have to finish when the server is told to stop.
+#: Seconds that answers under way have to finish when the server stops.
 _GRACE = 0.4
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
-#: Seconds from a signal to the end of the process, whatever is still under way.
+#: Seconds from a signal to the end of the process, even if work is still under way.
 _PATIENCE = 0.9
 #: Seconds that an idle connection is kept: longer than clients wait between retries.
 _KEEP_ALIVE = 75
-#: Seconds between two looks for requests that take too long to come, at most.
+#: The most seconds between two checks for late requests.
 _LOOKS_AT_LATE = 0.5
-#: Descriptors that are not for connections: files that are read, modules that are loaded late.
+#: File descriptors kept free of connections, for files and for modules that are loaded late.
 _RESERVED = 40
-#: Seconds between two looks at the scenario files, with ``reload``.
+#: Seconds between two checks of the scenario files, with ``reload``.
 _RELOAD = 0.2
 
 
@@ -53,16 +53,16 @@ def serve(
     server = _Server(settings, listening, on_ready)
     if not server.guard.loopback and settings.control_token is None:
         sys.stderr.write(
-            f"relace-mock: there is no control API (/_mock/) on {listening.host} without a token, "
-            "as other machines could use it: add --control-token TOKEN\n"
+            f"relace-mock: the control API (/_mock/) is closed on {listening.host}, because other "
+            "machines could use it: add --control-token TOKEN\n"
         )
-    # Warnings of uvicorn and asyncio: else a standard error that nobody reads stops the server.
+    # For warnings of uvicorn and asyncio: to write them directly would block on a full pipe.
     logging.lastResort = _Lines(server.lines.write)
     server.listen()
 
 
 class _Lines(logging.Handler):
-    """Writes log records without waiting for their reader."""
+    """Log handler that does not wait for the reader of standard error."""
 
     def __init__(self, write: Callable[[str], None]) -> None:
         super().__init__(logging.WARNING)
@@ -81,7 +81,7 @@ def in_thread(settings: Settings, listening: Listening) -> Iterator[RunningServe
     gevent = sys.modules.get("gevent.monkey")
     if gevent is not None and gevent.is_module_patched("threading"):
         raise ServerError(
-            "gevent has replaced threads, so the server cannot have one: leave out thread=True"
+            "gevent has replaced threads, so the server cannot run in one: leave out thread=True"
         )
     ready = threading.Event()
     started: list[RunningServer] = []
@@ -95,7 +95,7 @@ def in_thread(settings: Settings, listening: Listening) -> Iterator[RunningServe
     thread.start()
     while not ready.wait(0.05):
         if not thread.is_alive():  # pragma: no cover - its own traceback was printed
-            raise ServerError("the server thread ended before it was ready")
+            raise ServerError("the server thread ended before it was ready: see its traceback")
     try:
         yield started[0]
     finally:
@@ -104,7 +104,7 @@ def in_thread(settings: Settings, listening: Listening) -> Iterator[RunningServe
 
 
 class _Server(uvicorn.Server):
-    """uvicorn, with the port bound at once and with our own manners at the end."""
+    """uvicorn, but it binds the port when it is created, and stops within a second."""
 
     def __init__(
         self,
@@ -112,7 +112,7 @@ class _Server(uvicorn.Server):
         listening: Listening,
         on_ready: Callable[[RunningServer], None],
     ) -> None:
-        pipeline = Pipeline(settings)  # may refuse a scenario: before there is a socket to close
+        pipeline = Pipeline(settings)  # first: if it refuses a scenario, no socket is open yet
         self._sockets = bind(listening.host, listening.port)
         self._on_ready = on_ready
         self._call_off_exit: Callable[[], object] | None = None
@@ -145,7 +145,7 @@ class _Server(uvicorn.Server):
                 log_config=None,
                 access_log=False,
                 server_header=False,
-                proxy_headers=False,  # a client may send them, but it is no proxy
+                proxy_headers=False,  # a client can send these fields, too: do not trust them
                 timeout_keep_alive=_KEEP_ALIVE,
                 workers=1,  # else uvicorn reads WEB_CONCURRENCY
             )
@@ -160,7 +160,7 @@ class _Server(uvicorn.Server):
                 self._call_off_exit()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Let what is under way finish for a moment, then hang up."""
+        """Give answers under way a moment to finish, then abort all connections."""
         asyncio.get_running_loop().call_later(_GRACE, self._hang_up)
         for task in self._tasks:
             task.cancel()
@@ -179,9 +179,9 @@ class _Server(uvicorn.Server):
             connection.transport.abort()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """Stop on a signal, if need be in the middle of a computation.
+        """Stop on a signal within a second, even during a long computation.
 
-        It is over within a second, and another signal does not disturb that.
+        Further signals are ignored.
         """
         if not self.should_exit:
             self._call_off_exit = _exit_in(_PATIENCE)
@@ -196,7 +196,7 @@ class _Server(uvicorn.Server):
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Stop on a signal as on any other wish: uvicorn's own raises it again at the end."""
+        """Stop normally on a signal. uvicorn's method would raise the signal again at the end."""
         if threading.current_thread() is not threading.main_thread():
             yield
             return
@@ -210,10 +210,10 @@ class _Server(uvicorn.Server):
 
 
 def _exit_in(seconds: float) -> Callable[[], object]:
-    """End the process then, whatever it does; gives what calls that off."""
+    """End the process after ``seconds``, whatever it does; return a function that cancels this."""
     if hasattr(signal, "setitimer"):
-        # A signal handler runs in the main thread, which may hold the GIL for long: a timer thread
-        # would wait for it.
+        # The main thread may hold the GIL for long, for example in a regular expression. A timer
+        # thread would wait for the GIL; a signal handler runs in the main thread itself.
         signal.signal(signal.SIGALRM, lambda *_: os._exit(0))
         signal.setitimer(signal.ITIMER_REAL, seconds)
         return lambda: signal.setitimer(signal.ITIMER_REAL, 0)
@@ -224,7 +224,7 @@ def _exit_in(seconds: float) -> Callable[[], object]:
 
 
 def _room() -> int:
-    """How many connections the descriptors of this process allow."""
+    """How many connections the file descriptors of this process allow."""
     try:
         import resource  # noqa: PLC0415 - not on Windows
 
@@ -238,9 +238,9 @@ def _room() -> int:
 
 
 async def _reload(library: Library, write: Callable[[str], None]) -> None:
-    """Read scenario files again when they change, and say so on standard error.
+    """Read scenario files again when they change, and report that on standard error.
 
-    A folder that is slow to read is looked at less often, for a tenth of the time at most.
+    This takes at most a tenth of the time: a folder that is slow to read is checked less often.
     """
     while True:
         began = MONOTONIC()

@@ -1,8 +1,8 @@
-"""Starts a server for the time of a block: in a process of its own, or in a thread.
+"""Starts a server for the time of a ``with`` block: in a process of its own, or in a thread.
 
-Whatever a test does to its own process cannot reach a server in another one: a frozen clock,
-gevent, a fork, a debugger, a blocked socket module. So nothing here reads a clock, and what is
-waited for is the end of a pipe.
+A test may freeze the clock, use gevent, fork, stop in a debugger, or block the socket module. None
+of this reaches a server in another process. This module must work under all of it too: it reads no
+clock, and waits for a pipe to close.
 """
 
 from __future__ import annotations
@@ -24,11 +24,10 @@ from relace_mock.serving.running_server import RunningServer
 from relace_mock.settings import Http, Listening, ServerError, SettingsError
 
 _ROOT = str(Path(__file__).parent.parent.parent)
-# The folder goes to the end of the path: it is only needed where the caller has put it on its
-# own path by hand. With -P the working directory is not on it, so that no file there shadows
-# a module.
+# The folder goes to the end of the path: it is only needed if the caller put it on its own path by
+# hand. -P keeps the working directory off the path, so that no file there shadows a module.
 _PROGRAM = f"import sys; sys.path.append({_ROOT!r}); from relace_mock.serving.child import main; sys.exit(main())"
-# Arguments of `running` that are no settings.
+# Arguments of `running` that are not fields of `Settings`.
 _ARGUMENTS = ("host", "port", "http", "thread", "read_timeout", "max_connections")
 _PATIENCE = 5.0  # seconds to wait for the process after SIGTERM, before SIGKILL
 _REMEDY = "running(thread=True) starts the server in this process instead"
@@ -49,8 +48,9 @@ def running(
 
     ``settings`` are the fields of ``Settings``; no environment variable changes them. With
     ``thread``, the server runs in a thread of this process: it starts faster, but a frozen
-    clock, gevent or a fork disturbs it. A whole request must come within ``read_timeout``
-    seconds, and there may be ``max_connections`` at once. The process ends with this one, even if that is killed.
+    clock, gevent or a fork disturbs it. A whole request must arrive within ``read_timeout``
+    seconds. At most ``max_connections`` may be open at once. The server ends with this process,
+    even if this process is killed.
 
     Raises ``SettingsError`` for a bad setting and ``ServerError`` if the server cannot start.
     """
@@ -81,7 +81,7 @@ class _Child:
 
     def __init__(self, wanted: bytes, log: IO[bytes]) -> None:
         if not sys.executable:
-            raise ServerError(f"sys.executable does not name Python: {_REMEDY}")
+            raise ServerError(f"sys.executable is empty, so there is no Python to start: {_REMEDY}")
         self._owner = os.getpid()
         self._log = log
         asks, self._asks = os.pipe()
@@ -101,13 +101,13 @@ class _Child:
         finally:
             os.close(asks)
             os.close(answers)
-        with contextlib.suppress(BrokenPipeError):  # it ended already: `base_url` says why
+        with contextlib.suppress(BrokenPipeError):  # the child has ended: `base_url` tells why
             view = memoryview(wanted)
             while view:
                 view = view[os.write(self._asks, view) :]
 
     def base_url(self) -> str:
-        """The server's URL, as soon as it is ready."""
+        """Wait until the server is ready, and return its URL."""
         answer = b""
         while not answer.endswith(b"\n") and (piece := os.read(self._answers, 65536)):
             answer += piece
@@ -122,7 +122,7 @@ class _Child:
         return fields["base_url"]
 
     def stop(self) -> None:
-        """Stop the process, unless this is a fork of the one that started it."""
+        """Stop the server, unless this process is a fork of the one that started it."""
         if os.getpid() != self._owner:
             return
         self._process.terminate()
@@ -158,12 +158,12 @@ class _Child:
         os.close(self._answers)
 
 
-#: Our ends of the pipes whose closing ends a server.
+#: This process's ends of the pipes. A server ends when its pipe closes.
 _LIFELINES: set[int] = set()
 
 
 def _let_go() -> None:
-    """In a fork: close the pipes, so that the fork does not keep the servers alive."""
+    """Close the pipes in a fork, so that the fork does not keep the servers alive."""
     for descriptor in _LIFELINES:
         os.close(descriptor)
     _LIFELINES.clear()

@@ -1,9 +1,9 @@
 """Platform tricks: each with its reason, what it gained alone, and how to turn it off.
 
-``RELACE_MOCK_WITHOUT=malloc,accept`` turns off the tricks of these names, to measure or to
-rule them out. The gains are from ``benchmarks/tuning.py``, on 2 cores. A trick that gains less than 5 % goes: one
-thread for BLAS, and a collector that rests while modules load and freezes what they made, did not
-show beside the noise.
+``RELACE_MOCK_WITHOUT=malloc,accept`` turns off the tricks of these names, to measure them or to
+rule them out. The gains are from ``benchmarks/tuning.py``, on 2 cores. A trick that gains less than
+5 % is removed. The gains of two were lost in the noise: one thread for BLAS, and a garbage
+collector that pauses while modules load and then ignores their objects.
 """
 
 from __future__ import annotations
@@ -29,27 +29,27 @@ def _is_on(name: str) -> bool:
 def keep_freed_memory() -> None:
     """Let glibc keep freed memory up to 16 MB; ``malloc``.
 
-    The next texts need as much again. By default glibc gives it back to the system, which
-    costs several hundred page faults for each batch of texts. Alone it gained 31 % of the requests
-    a second with 32 inputs that were never seen before.
+    By default glibc returns freed memory to the system. The next batch of texts needs as much
+    again, and getting it back takes several hundred page faults. Measured alone, this gave 31 %
+    more requests a second, for requests with 32 inputs that the cache does not have.
     """
     if sys.platform != "linux" or not _is_on("malloc"):
         return
     import ctypes  # noqa: PLC0415 - needed by `serve` alone
 
-    with contextlib.suppress(OSError, AttributeError):  # another C library, or none to be found
+    with contextlib.suppress(OSError, AttributeError):  # another C library, or none was found
         mallopt = ctypes.CDLL(None).mallopt
         mallopt(-1, _GIVEN_BACK_ABOVE)  # M_TRIM_THRESHOLD
         mallopt(-3, _MAPPED_ABOVE)  # M_MMAP_THRESHOLD
 
 
 def accept_in_groups(sockets: list[socket.socket]) -> list[socket.socket]:
-    """The listening sockets, several times over where the event loop is uvloop; ``accept``.
+    """Duplicate the listening sockets if the event loop is uvloop; ``accept``.
 
-    uvloop accepts one connection by each socket in a turn of its loop, and a turn takes long
-    while vectors are computed for the connections that were accepted already. Other loops
-    accept all that wait. Alone it gained 7 % of the requests a second of 64 clients that open a
-    connection for each.
+    In each turn of its loop, uvloop accepts one connection per listening socket. A turn takes long
+    while vectors are computed for earlier connections. Other event loops accept all waiting
+    connections at once. Measured alone, this gave 7 % more requests a second, for 64 clients that
+    open a connection for each request.
     """
     if not importlib.util.find_spec("uvloop") or not _is_on("accept"):
         return sockets

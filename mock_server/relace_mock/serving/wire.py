@@ -1,12 +1,12 @@
-"""The TCP connection under one exchange, as uvicorn's protocols hold it.
+"""The TCP connection under one exchange, taken from uvicorn's protocols.
 
-uvicorn calls the exchange a cycle, and promises nothing about its attributes. These are used:
+uvicorn calls the exchange a cycle, and does not document its attributes. This module uses these:
 
-- ``transport``: to close, to reset, and to write past all framing
+- ``transport``: to close, to reset, and to write raw bytes without HTTP framing
 - ``scope``: whether a response to HEAD leaves its body out
-- ``disconnected``: to tell uvicorn that the response, as it is, is all
+- ``disconnected``: to tell uvicorn that nothing more of the response will be sent
 - ``response_complete``: whether a lost connection cut the response short
-- ``waiting_for_100_continue``: whether the client waits for leave to send its body
+- ``waiting_for_100_continue``: whether the client waits for 100 Continue before its body
 - ``expected_content_length``: of httptools alone, to send a body without a copy of it
 
 A test checks each name against the installed uvicorn (`tests/test_wire.py`), and
@@ -33,12 +33,12 @@ from relace_mock.messages import Piece
 
 Send = Callable[[Any], Awaitable[None]]
 
-# Seconds that the other side has to take what was written, before a reset.
+# Seconds that the client has to receive what was written, before a reset.
 _ARRIVAL = 1.0
 
 
 class _Kept:
-    """Stands for a transport while the head is written, and keeps it."""
+    """Stands in for a transport while uvicorn writes the head, and keeps the bytes."""
 
     def __init__(self) -> None:
         self.written: list[bytes] = []
@@ -53,15 +53,15 @@ class TcpWire:
         self._transport: asyncio.Transport = cycle.transport
 
     def write(self, raw: bytes) -> None:
-        """Write bytes past all framing."""
+        """Write raw bytes to the connection, without HTTP framing."""
         if not self._transport.is_closing():
             self._transport.write(raw)
 
     async def send(self, send: Send, head: Any, pieces: Sequence[Piece]) -> None:
         """Send a whole answer: its ASGI head, and the body that the head promises.
 
-        With httptools in one system call, with no copy of the body, and done when the client has
-        taken nearly all of it. h11 frames each byte.
+        With httptools, head and body take one system call and no copy of the body. This returns
+        when the client has received nearly all of it. With h11, the body must pass through h11.
         """
         cycle = self._cycle
         if self.is_gone():
@@ -79,7 +79,7 @@ class TcpWire:
         if not self.is_gone():
             body = () if cycle.scope["method"] == "HEAD" else pieces
             self._transport.writelines([*kept.written, *body])
-        cycle.expected_content_length = 0  # of the body nothing is left to send
+        cycle.expected_content_length = 0  # the body is already written
         await send({"type": "http.response.body", "body": b""})
 
     def close(self) -> None:
@@ -88,7 +88,7 @@ class TcpWire:
         self._transport.close()
 
     def reset(self) -> None:
-        """Tear the connection down (RST): linger for no time, then close."""
+        """Tear the connection down (RST): set the linger time to 0, then close."""
         self._leave_it()
         if self._transport.is_closing():
             return
@@ -97,13 +97,13 @@ class TcpWire:
         self._transport.abort()
 
     def hold(self) -> None:
-        """Hold an incomplete segment back until the connection ends (Linux can)."""
+        """Hold back an incomplete TCP segment until the connection ends, on Linux."""
         if hasattr(socket, "TCP_CORK") and not self._transport.is_closing():
             peer = self._transport.get_extra_info("socket")
             peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, 1)
 
     async def arrived(self) -> None:
-        """Wait until the other side has what was written, for a second at most."""
+        """Wait until the client has received what was written, for a second at most."""
         deadline = asyncio.get_running_loop().time() + _ARRIVAL
         while self._unsent() and asyncio.get_running_loop().time() < deadline:  # noqa: ASYNC110 - no event tells what the kernel sent
             await asyncio.sleep(0.001)
@@ -113,21 +113,21 @@ class TcpWire:
         return bool(self._cycle.waiting_for_100_continue)
 
     def late(self) -> str | None:
-        """Why the request was refused because it came too slowly, if it was."""
+        """The message of the refusal if the request arrived too slowly; else None."""
         reason: str | None = getattr(self._cycle, "refused_late", None)  # `protocols` sets it
         return reason
 
     def is_gone(self) -> bool:
         """Whether the connection was lost before the answer was complete.
 
-        uvicorn only tells the last of several requests that came at once.
+        Of several pipelined requests, uvicorn tells this only to the last.
         """
         if self._transport.is_closing() and not self._cycle.response_complete:
             self._leave_it()
         return bool(self._cycle.disconnected)
 
     def _unsent(self) -> int:
-        """Bytes that are here, or on their way (Linux tells; elsewhere only those here)."""
+        """Bytes that the client has not received; elsewhere than on Linux, only unsent ones."""
         if self._transport.is_closing():
             return 0
         size = self._transport.get_write_buffer_size()
@@ -139,7 +139,7 @@ class TcpWire:
         return int.from_bytes(count, sys.byteorder)
 
     def _leave_it(self) -> None:
-        """Tell uvicorn that the answer, as it is, is all."""
+        """Tell uvicorn that nothing more of the answer will be sent."""
         self._cycle.disconnected = True
 
 

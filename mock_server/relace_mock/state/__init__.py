@@ -1,1 +1,1 @@
-"""The state of every API key: what is installed, positions in scripts, quota, clock."""
+"""The state of each API key: installed scenario, positions in scripts, quota, clock."""

@@ -1,11 +1,12 @@
-"""States in the memory of this process, a bounded number of them.
+"""A store in the memory of this process, with a limit on the number of namespaces.
 
-Where room is needed, namespaces that no test can rely on go first, the least recently used
-before the others. A protected one may go once it was idle for longer than the time to live,
-and that is remembered. Otherwise there is no room, and that is an error.
+To make room, the store drops an unprotected namespace, the least recently used one first. If
+all are protected (``State.is_protected``), it drops the least recently used one, provided that it
+was idle for longer than the time to live, and remembers its name as lost. Otherwise the store is
+full and raises ``FullError``.
 
-The lock of the store guards which namespaces there are and is held for a moment. The lock of
-a namespace is held while a change runs: requests with other keys do not wait for it.
+The store's lock guards the set of namespaces and is held only briefly. Each namespace has its own
+lock, held while a change runs, so requests with other keys do not wait.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ _NEW = Counter()
 
 
 class _Cell:
-    """One namespace. ``used`` is monotonic; ``gone``: it was dropped, so look it up again."""
+    """One namespace. ``used`` is monotonic time; ``gone`` means dropped: look the name up again."""
 
     __slots__ = ("bodies", "forgotten", "gone", "lock", "lost", "protected", "state", "used")
 
@@ -42,7 +43,7 @@ class _Cell:
 
 
 class MemoryStore:
-    """See ``Store``. ``limit`` namespaces at most; ``ttl`` is in seconds."""
+    """See ``Store``. It keeps at most ``limit`` namespaces; ``ttl`` is in seconds."""
 
     def __init__(
         self,
@@ -59,7 +60,7 @@ class MemoryStore:
         self._monotonic = monotonic
         self._lock = threading.Lock()
         self._cells: dict[str, _Cell] = {}  # by name: looked up without the lock
-        # Least recently used first. A namespace is in one of the two.
+        # Least recently used first. Each namespace is in exactly one of the two.
         self._loose: OrderedDict[str, _Cell] = OrderedDict()
         self._protected: OrderedDict[str, _Cell] = OrderedDict()
         self._lost: OrderedDict[str, None] = OrderedDict()
@@ -157,7 +158,7 @@ class MemoryStore:
             return Counts(len(cells), self._evicted, lost)
 
     def _cell(self, name: str) -> _Cell:
-        """The cell of a namespace, as the most recently used one."""
+        """Return the cell of a namespace, created if need be, and mark it as just used."""
         dropped = None
         with self._lock:
             held = self._protected if name in self._protected else self._loose
@@ -176,7 +177,7 @@ class MemoryStore:
         return cell
 
     def _make_room(self) -> _Cell:
-        """Take out the namespace that is missed least. Raises ``FullError``."""
+        """Remove one namespace and return its cell. Raises ``FullError`` if none may go."""
         cell = self._unprotected() or (self._sweep() and self._unprotected()) or None
         if cell is None:
             name, cell = next(iter(self._protected.items()))
@@ -190,18 +191,18 @@ class MemoryStore:
         return cell
 
     def _unprotected(self) -> _Cell | None:
-        """Take out the least recently used namespace that no test can rely on."""
+        """Remove the least recently used unprotected namespace and return its cell, if any."""
         while self._loose:
             name, cell = self._loose.popitem(last=False)
             if not self._is_protected(cell):
                 del self._cells[name]
                 return cell
-            cell.protected = True  # it has become so this moment, and is not filed yet
+            cell.protected = True  # since a moment ago: its `update` has not moved it yet
             self._protected[name] = cell
         return None
 
     def _sweep(self) -> bool:
-        """Look for namespaces whose protection ended with a quota's window, now and then."""
+        """Unprotect namespaces whose quota window has closed; False if called again too soon."""
         moment = self._monotonic()
         if moment < self._swept + _SWEEP:
             return False
@@ -217,12 +218,12 @@ class MemoryStore:
         return state.is_protected(self._clock() + self._default.advanced + state.advanced)
 
     def _move(self, name: str, cell: _Cell, *, protected: bool) -> None:
-        """File a namespace under what it has become."""
+        """Move a namespace to the protected or to the unprotected ones."""
         before, after = self._protected, self._loose
         if protected:
             before, after = after, before
         with self._lock:
-            if before.get(name) is cell:  # else it was dropped or moved meanwhile
+            if before.get(name) is cell:  # else another thread has dropped or moved it
                 cell.protected = protected
                 after[name] = before.pop(name)
 
@@ -235,7 +236,7 @@ class MemoryStore:
             self._start_again(cell)
 
     def _keep(self, cell: _Cell, body: bytes, counter: Counter) -> None:
-        """Keep a counter, at the expense of the namespace's oldest where there is no room."""
+        """Keep a counter. If there is no room, drop the oldest counter of the namespace."""
         if body not in cell.bodies:
             if cell.bodies and (len(cell.bodies) >= _BODIES or self._bodies >= _BODIES_IN_ALL):
                 _, dropped = cell.bodies.popitem(last=False)
@@ -247,14 +248,14 @@ class MemoryStore:
         cell.bodies.move_to_end(body)
 
     def _start_again(self, cell: _Cell) -> None:
-        """Drop what belongs to an earlier story."""
+        """Drop the counters of an earlier story."""
         self._count(-len(cell.bodies))
         cell.bodies.clear()
         cell.forgotten = 0
         cell.lost = False
 
     def _empty(self, cell: _Cell) -> None:
-        """Make a cell that is no longer kept refuse further changes."""
+        """Mark a dropped cell as gone, so that no change is made to it any more."""
         with cell.lock:
             cell.gone = True
             self._weigh(-_size(cell.state.installed))
@@ -270,5 +271,5 @@ class MemoryStore:
 
 
 def _size(installed: Installed | None) -> int:
-    """Bytes of an installed scenario; those in the library are kept there."""
+    """Bytes of an installed scenario; 0 for one in the library, which keeps it anyway."""
     return installed.scenario.size if installed and installed.scenario else 0

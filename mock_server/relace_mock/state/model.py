@@ -1,7 +1,7 @@
 """The state of a namespace as frozen values, and the pure functions that change them.
 
-Nothing here is locked, timed or stored. A change may run more than once, if another was
-faster, and only the last run counts.
+Nothing here locks, reads a clock or stores anything. A store may run a change again if another
+change was faster; only the last run counts.
 """
 
 from __future__ import annotations
@@ -15,22 +15,22 @@ if TYPE_CHECKING:
     from relace_mock.scenario.model import Scenario
 
 _SCRIPTS = 64  # scenarios whose positions a namespace keeps
-#: Seconds that a clock can be moved in all, a thousand years: dates end with the year 9999.
+#: The most seconds that a clock can be moved in total, a thousand years: dates end in 9999.
 FURTHEST = 1000 * 365.25 * 86400
 
 
 class Installed(NamedTuple):
-    """An installed scenario: the name of one in the library, or the scenario itself."""
+    """An installed scenario. ``scenario`` is None if ``name`` stands for one in the library."""
 
     name: str
     scenario: Scenario | None
 
 
 class Marks(NamedTuple):
-    """How often the server's default was changed in a way that namespaces must follow.
+    """Counts of the changes to the server's default that namespaces must follow.
 
-    A namespace compares them with the marks that it saw last: so a reset of all namespaces
-    changes one value, however many there are.
+    Each namespace compares them with the counts that it saw last. So a reset of all namespaces
+    changes a single value, however many namespaces there are.
     """
 
     rewinds: int = 0
@@ -39,7 +39,11 @@ class Marks(NamedTuple):
 
 
 class Default(NamedTuple):
-    """What namespaces without a scenario of their own follow. ``advanced`` is in seconds."""
+    """The server's default scenario, and the common clock.
+
+    Namespaces without a scenario of their own play the default scenario. ``advanced`` is how many
+    seconds the common clock was moved.
+    """
 
     installed: Installed | None = None
     advanced: float = 0.0
@@ -47,11 +51,13 @@ class Default(NamedTuple):
 
 
 class State(NamedTuple):
-    """What the requests of one key depend on, except for the counters of their bodies.
+    """The state of one key's namespace, without the counters of request bodies.
 
-    ``positions`` has the digests of scenarios and where their scripts stand, last moved
-    last. ``story`` counts the rewinds, and ``call`` the calls declared new: a counter of an
-    earlier story, or attempts of an earlier call, are void. ``advanced`` is in seconds.
+    ``names_its_own`` says that the key of the latest request named a scenario itself.
+    ``positions`` has the digest of each scenario and the position in its script, the one that moved
+    last at the end. ``story`` counts rewinds: counters from an earlier story are void. ``call``
+    counts calls declared new: attempts from an earlier call are void. ``advanced`` is how many
+    seconds the namespace's own clock was moved.
     """
 
     installed: Installed | None = None
@@ -76,32 +82,32 @@ class State(NamedTuple):
         return None
 
     def moved(self, digest: str, position: Position) -> State:
-        """The state with another position in a script. Of many scripts the oldest is dropped."""
+        """The state with a new position in a script. Too many scripts drop the oldest position."""
         others = [each for each in self.positions if each[0] != digest]
         return self._replace(positions=(*others, (digest, position))[-_SCRIPTS:])
 
     def playing(self, installed: Installed | None) -> State:
-        """The state once a scenario was installed, at its beginning; None removes it."""
+        """The state with a scenario installed, at its beginning; None removes the scenario."""
         return self.rewound()._replace(installed=installed)
 
     def rewound(self) -> State:
-        """Scripts, attempts and quota at their beginning. The clock goes on."""
+        """The state with scripts, attempts and quota at their beginning. The clock is kept."""
         return self._replace(positions=(), spent=None, story=self.story + 1)
 
     def reset(self) -> State:
-        """Rewound, and the real time again."""
+        """The state rewound, with its clock back at the real time."""
         return self.rewound()._replace(advanced=0.0)
 
     def with_new_call(self) -> State:
-        """The attempts of every body start again."""
+        """The state in which the attempts of every body count from 1 again."""
         return self._replace(call=self.call + 1)
 
     def later(self, seconds: float) -> State:
-        """The clock moved. Raises ``OverflowError`` beyond a thousand years."""
+        """The state with its clock moved. Raises ``OverflowError`` beyond a thousand years."""
         return self._replace(advanced=_moved(self.advanced, seconds))
 
     def caught_up(self, default: Default) -> State:
-        """The state after the changes of the default that it did not see yet."""
+        """The state after the changes of the default that it has not followed yet."""
         if self.seen is default.marks or self.seen == default.marks:
             return self
         state, seen, marks = self, self.seen, default.marks
@@ -113,10 +119,10 @@ class State(NamedTuple):
         return state._replace(seen=marks)
 
     def is_protected(self, now: float) -> bool:
-        """Whether a test may rely on it: then it is not dropped to make room for another.
+        """Whether a test may rely on this state, so that it is not dropped to make room.
 
-        That is so with an installed scenario, a moved clock, a script that has answered, and
-        an open window of a quota.
+        A test may rely on an installed scenario, a moved clock, a script that has answered, and
+        an open quota window.
         """
         return (
             self.installed is not None
@@ -127,7 +133,10 @@ class State(NamedTuple):
 
 
 class Counter(NamedTuple):
-    """How often one body came: ``attempts`` since the last success, ``arrivals`` in all."""
+    """How often one body was sent: ``attempts`` since the last success, ``arrivals`` in total.
+
+    ``story`` and ``call`` are those of the state at the last count.
+    """
 
     attempts: int = 0
     arrivals: int = 0
@@ -146,13 +155,13 @@ class Counter(NamedTuple):
 
 
 def with_default_installed(default: Default, installed: Installed | None) -> Default:
-    """Install the server's default; those who follow it start from its beginning."""
+    """Install the server's default scenario. Namespaces that follow it start at its beginning."""
     marks = default.marks._replace(rewinds=default.marks.rewinds + 1)
     return default._replace(installed=installed, marks=marks)
 
 
 def with_default_reset(default: Default, *, everyone: bool = False) -> Default:
-    """Reset the common clock and those who follow the default, or ``everyone``."""
+    """Reset the common clock, and the namespaces that follow the default, or ``everyone``."""
     marks = default.marks
     if everyone:
         marks = marks._replace(resets_of_all=marks.resets_of_all + 1)
@@ -168,5 +177,8 @@ def with_default_later(default: Default, seconds: float) -> Default:
 
 def _moved(advanced: float, seconds: float) -> float:
     if advanced + seconds > FURTHEST:
-        raise OverflowError("a clock can be moved by a thousand years in all: reset it")
+        raise OverflowError(
+            f"advance: {seconds:g} s would put the clock more than a thousand years ahead: "
+            "reset it first"
+        )
     return advanced + seconds

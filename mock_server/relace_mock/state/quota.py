@@ -1,7 +1,7 @@
-"""Rate limits: so many requests in a fixed window, which the first counted one opens.
+"""Rate limits: a number of requests in a fixed window, which the first counted request opens.
 
-Pure: (spent, limit, now) to (spent, state). The three header fields are documented; the
-form of the reset is not, so it is a setting (policy: seconds since 1970).
+The functions are pure. Relace documents the three header fields, but not the form of the reset.
+So that form is a setting (policy: seconds since 1970).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from relace_mock.settings import ResetForm
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """``requests`` in ``per`` seconds; ``retry_after``: a 429 says how long to wait."""
+    """``requests`` in ``per`` seconds. With ``retry_after``, a 429 has a ``Retry-After`` field."""
 
     requests: int
     per: float
@@ -26,7 +26,7 @@ class Limit:
 
 @dataclass(frozen=True, slots=True)
 class Spent:
-    """What was used of a window, which is open from ``since`` to ``ends`` (seconds of the clock)."""
+    """Requests counted in a window, which is open from ``since`` to ``ends`` (since 1970)."""
 
     since: float
     ends: float
@@ -35,7 +35,7 @@ class Spent:
 
 @dataclass(frozen=True, slots=True)
 class Quota:
-    """How a limit stands after a request: ``exceeded`` if that one was too many."""
+    """A limit after a request. ``exceeded`` says that this request was one too many."""
 
     limit: Limit
     remaining: int
@@ -44,15 +44,15 @@ class Quota:
 
 
 def charge(spent: Spent | None, limit: Limit, now: float, cost: int) -> tuple[Spent | None, Quota]:
-    """Spend ``cost`` requests, 0 or 1, if that many are left."""
-    # A clock that was set back opens a new window, too.
+    """Count ``cost`` requests, 0 or 1, if that many are left."""
+    # A clock that was set back also opens a new window.
     if spent is not None and not spent.since <= now < spent.since + limit.per:
         spent = None
     if spent is None and cost == 0:
         return None, Quota(limit, limit.requests, now + limit.per, exceeded=False)
     spent = spent or Spent(now, now + limit.per, 0)
     left = limit.requests - spent.requests
-    exceeded = cost > max(left, 0)  # which is less than none if the limit was lowered
+    exceeded = cost > max(left, 0)  # `left` is negative if the limit was lowered
     if not exceeded:
         spent = Spent(spent.since, spent.since + limit.per, spent.requests + cost)
     remaining = max(limit.requests - spent.requests, 0)
@@ -60,7 +60,7 @@ def charge(spent: Spent | None, limit: Limit, now: float, cost: int) -> tuple[Sp
 
 
 def headers(quota: Quota, now: float) -> Headers:
-    """The documented fields, each a string; ``Retry-After`` too where it is asked for."""
+    """The documented header fields, with ``Retry-After`` on a 429 if the limit asks for it."""
     fields = [
         (b"x-ratelimit-limit", b"%d" % quota.limit.requests),
         (b"x-ratelimit-remaining", b"%d" % quota.remaining),
@@ -72,7 +72,7 @@ def headers(quota: Quota, now: float) -> Headers:
 
 
 def made_up(now: float, reset: ResetForm) -> Headers:
-    """The fields of a 429 that no quota stands behind: a minute to wait (policy)."""
+    """Header fields for a 429 without a quota: wait a minute (policy)."""
     return headers(Quota(Limit(3, 60.0, reset=reset), 0, now + 60, exceeded=True), now)
 
 

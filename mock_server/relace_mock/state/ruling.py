@@ -25,21 +25,21 @@ if TYPE_CHECKING:
     from relace_mock.scenario.model import Scenario
 
 
-# Bytes of a body in which a thousand texts are looked for within some hundredths of a second.
+# Bytes of a body that can be searched for a thousand texts within some hundredths of a second.
 _SEARCHED_AT_ONCE = 64 * 1024
 
 
 def may_search(length: int) -> bool:
-    """Whether any scenario may search the inputs of a body of this length for long."""
+    """Whether a scenario could take long to search the inputs of a body of this length."""
     return patterns.in_use() or length > _SEARCHED_AT_ONCE
 
 
 class Ruling(NamedTuple):
-    """What the state of a namespace decided about one request.
+    """The decision about one request, made from the state of its namespace.
 
-    ``outcome`` is the outcome so far, a refusal by the quota included. ``preferred`` is a status
-    that the request asked for itself, ``fields`` the header fields of the quota, and ``now`` the
-    namespace's time in seconds since 1970. ``attempt`` is None where none was counted.
+    ``outcome`` is the outcome before the script; it may be a refusal by the quota. ``preferred`` is
+    a status that the request itself asked for. ``fields`` are the header fields of the quota.
+    ``now`` is the namespace's time in seconds since 1970. ``attempt`` is None if none was counted.
     """
 
     outcome: EmbedRequest | Refusal
@@ -53,7 +53,7 @@ class Ruling(NamedTuple):
 
 
 class Chosen(NamedTuple):
-    """Which scenario answers: who chose it, the scenario, or the name that is not known."""
+    """The scenario that answers: who chose it, and the scenario or the unknown name."""
 
     by: str | None = None
     scenario: Scenario | None = None
@@ -64,7 +64,7 @@ _NO_SCENARIO = Chosen()
 
 
 class Rules:
-    """Makes the change of each request. ``library`` has the scenarios that have a name."""
+    """Makes the state change of each request. ``library`` has the scenarios known by name."""
 
     def __init__(self, settings: Settings, library: Library) -> None:
         self.library = library
@@ -83,13 +83,13 @@ class Rules:
         key: str | None,
         inputs: Inputs | None = None,
     ) -> Change[Ruling]:
-        """The change that a request makes, given what it would get without any state."""
+        """The change that a request makes; ``outcome`` is what it would get without any state."""
         wish = wish_of(received, key, contract.documented_statuses())
         before_scripts = isinstance(outcome, Refusal) and (
             not outcome.scriptable or outcome.status in (401, 404)
         )
 
-        # Whether the key names the scenario: then it does not follow the server's default.
+        # A key that names its scenario does not follow the server's default.
         by_key = wish is not None and wish.by == "key"
 
         def change(state: State, counter: Counter, now: Now) -> tuple[State, Counter, Ruling]:
@@ -106,7 +106,7 @@ class Rules:
             state, so_far, fields = self._charge(state, scenario, asked, now.time)
             if isinstance(so_far, Refusal) and not so_far.scriptable:
                 return state, counter, Ruling(so_far, NOTHING, None, fields, now.time, by, scenario)
-            if wish and wish.status:  # RFC 7240: it asks for this one answer and leaves no trace
+            if wish and wish.status:  # RFC 7240: for this one answer, so no attempt is counted
                 preferred = wish.status if isinstance(so_far, EmbedRequest) else None
                 ruling = Ruling(so_far, NOTHING, preferred, fields, now.time, by, scenario)
                 return state, counter, ruling
@@ -136,7 +136,7 @@ class Rules:
     def searches(
         self, received: Received, length: int, key: str | None, state: State, default: Default
     ) -> bool:
-        """Whether the scenario of a request searches its inputs for so long that others notice."""
+        """Whether the scenario searches the inputs for so long that other requests would wait."""
         wish = wish_of(received, key, contract.documented_statuses())
         scenario = self.chosen(wish, state, default).scenario
         if scenario is None:
@@ -151,9 +151,9 @@ class Rules:
         state: State,
         default: Default,
     ) -> Inputs | None:
-        """The inputs of a request, searched before a store holds anything for it.
+        """Search the inputs of a request before the store locks its namespace.
 
-        ``state`` may be outdated when the change is made: then the search is made there.
+        The state may change before the store runs the change. Then the change itself searches.
         """
         if isinstance(outcome, Refusal):
             return None
@@ -185,7 +185,7 @@ class Rules:
         outcome: EmbedRequest | Refusal,
         now: float,
     ) -> tuple[State, EmbedRequest | Refusal, Headers]:
-        """Spend of the quota, the scenario's or the server's; a refusal costs nothing."""
+        """Count a request against the scenario's quota or the server's; a refusal costs nothing."""
         limit = self._limit
         if scenario and (given := scenario.rate_limit):
             form = given.reset or self._reset_form

@@ -1,8 +1,8 @@
-"""The interface of a store of states, whatever keeps them.
+"""The interface of a store of states, whatever its medium.
 
-A store runs a change on the newest state of a namespace and keeps its result. If two are
-made at once, one of them may run again on what the other left. So a change is a pure
-function of what it is given: it must not write, draw, or look at a clock.
+A store runs a change on the newest state of a namespace and keeps the result. If two changes run
+at once, the store may run one of them again, on the result of the other. So a change must be a
+pure function of its arguments: it must not write, draw random numbers, or read a clock.
 """
 
 from __future__ import annotations
@@ -16,28 +16,28 @@ Result = TypeVar("Result")
 
 
 class Now(NamedTuple):
-    """The moment of a change, as the store has it.
+    """Time and server default at the moment of a change.
 
-    ``time`` is the namespace's own: seconds since 1970, with what its clock and the common
-    clock were moved.
+    ``time`` is the namespace's time in seconds since 1970: the real time, plus the seconds that its
+    own clock and the common clock were moved.
     """
 
     time: float
     default: Default
 
 
-#: From the newest values to those to keep, and what the caller of ``update`` gets.
+#: Takes the newest values. Returns the values to keep, and the result of ``update``.
 Change = Callable[[State, Counter, Now], tuple[State, Counter, Result]]
 
 
 class FullError(Exception):
-    """There is no room for another namespace: a test relies on every one that is kept."""
+    """No room for another namespace: all are protected, and none was idle for long enough."""
 
 
 class Counts(NamedTuple):
     """How many namespaces are kept, and how many were dropped to make room.
 
-    ``lost`` counts those that lost something that a test may have relied on.
+    ``lost`` counts the namespaces that lost something a test may have relied on.
     """
 
     kept: int
@@ -46,10 +46,10 @@ class Counts(NamedTuple):
 
 
 class Glimpse(NamedTuple):
-    """What a namespace holds, for those who only look.
+    """A read-only view of a namespace.
 
-    ``forgotten`` counts the bodies whose counters were dropped. ``lost``: something that a
-    test may have relied on was dropped since the last reset.
+    ``forgotten`` counts the bodies whose counters were dropped. ``lost`` says that something a test
+    may have relied on was dropped since the last reset.
     """
 
     state: State
@@ -64,33 +64,33 @@ class Store(Protocol):
     def update(self, name: str, body: bytes | None, change: Change[Result]) -> Result:
         """Change the state of a namespace, and the counter of a body, in one step.
 
-        ``body`` is the hash of one, or None for a change that is about no body. A namespace
-        that is not kept yet is created. Raises ``FullError`` where there is no room for it.
+        ``body`` is the hash of a request body, or None if the change concerns no body. A namespace
+        that does not exist yet is created. Raises ``FullError`` if there is no room for it.
         """
 
     def revise(self, name: str, body: bytes, change: Callable[[Counter], Counter]) -> None:
         """Change the counter of a body, if it is kept."""
 
     def time_of(self, name: str) -> tuple[float, float]:
-        """Time in a namespace, in seconds since 1970, and by how many its clocks were moved."""
+        """Time of a namespace in seconds since 1970, and how many seconds its clocks were moved."""
 
     def look(self, name: str) -> Glimpse:
-        """What a namespace holds now; a fresh state if it is not kept. Changes nothing."""
+        """View a namespace without a change; a fresh state if it does not exist."""
 
     def forget(self, name: str) -> None:
-        """Drop a namespace, and that anything of it was ever lost."""
+        """Drop a namespace, and the record that anything of it was lost."""
 
     def default(self) -> Default:
-        """What namespaces without a scenario of their own follow."""
+        """The server's default, which namespaces without a scenario of their own follow."""
 
     def update_default(self, change: Callable[[Default], Default]) -> Default:
-        """Change the default in one step; gives what it then is."""
+        """Change the default in one step, and return the new one."""
 
     def installed_size(self) -> int:
         """Bytes of all installed scenarios that are not in the library."""
 
     def names(self) -> list[str]:
-        """The namespaces that are kept."""
+        """The names of all namespaces in the store."""
 
     def counts(self) -> Counts:
         """How full the store is."""
