@@ -36,9 +36,11 @@ def test_write_never_waits_for_a_reader_and_dropped_lines_are_counted() -> None:
             got.append(lines.readline())
             assert got[-1], "the last line did not come"
     os.close(writer)
-    (told,) = [line for line in got if "dropped" in line]
-    dropped = int(told.split()[1])
-    assert len(got) - 2 + dropped == written
+    # The thread may have told of some before the pipe was full: then there is a second line.
+    told = [line for line in got if "dropped" in line]
+    dropped = sum(int(line.split()[1]) for line in told)
+    assert told
+    assert len(got) - len(told) - 1 + dropped == written
 
 
 def test_writing_to_a_closed_pipe_raises_no_error() -> None:

@@ -144,7 +144,7 @@ def test_requests_of_a_subclass_are_answered() -> None:
 
     client = httpx.Client(transport=relace_mock.transport())
     assert client.send(Request("POST", URL, headers=KEY, json=BODY)).status_code == 200
-    with pytest.raises(TypeError, match="no request of httpx"):
+    with pytest.raises(TypeError, match="is not a request of httpx or httpx2: use one"):
         relace_mock.transport().handle_request(Stranger())
 
 
