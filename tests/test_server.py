@@ -175,7 +175,9 @@ def test_an_encrypted_tls_key_is_refused_in_one_line_that_says_how_to_decrypt_it
         )
     )
     line = refused("--port", "0", "--ssl-certfile", str(chain), "--ssl-keyfile", str(locked))
-    assert line == "relace-mock: the key of --ssl-keyfile is encrypted: decrypt it with `openssl pkey`"
+    assert (
+        line == "relace-mock: the key of --ssl-keyfile is encrypted: decrypt it with `openssl pkey`"
+    )
 
 
 def test_the_tls_key_may_be_in_a_separate_file(
