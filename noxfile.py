@@ -99,15 +99,16 @@ def docs(session: nox.Session) -> None:
 
 @nox.session
 def proof(session: nox.Session) -> None:
-    """Run the slow tests: every check on every broken server and client, and 500 rounds of races.
+    """Run the slow tests: every check on every broken server and client, races, and attacks.
 
-    The results of the checks go into docs/proof.md and docs/proof-clients.md.
+    The results go into docs/proof.md, docs/proof-clients.md and docs/attacks.md.
     """
     install(session, "-e", ".[kit]", *groups("test"))
     session.run("python", "-m", "tests.kit.proof")
     session.run("python", "-m", "tests.kit.client_proof")
     rounds = {"TEST_ROUNDS": "500"}
     session.run("pytest", "tests/test_concurrency.py", env=rounds)
+    session.run("python", "-m", "tests.attacks")
 
 
 @nox.session

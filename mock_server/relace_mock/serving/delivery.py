@@ -116,12 +116,14 @@ class DocumentEndpoint:
     def __init__(self, mode: Contract, wire_of: WireOf) -> None:
         self._mode = mode
         self._wire_of = wire_of
+        self._threads = ThreadPoolExecutor(1, "relace-mock documents")  # as for the control API
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         head, wire = _described(scope), self._wire_of(receive)
         close = asks_first(head, wire)  # the body is not read
-        reply = await asyncio.to_thread(documents.answer, head, self._mode)
+        loop = asyncio.get_running_loop()
+        reply = await loop.run_in_executor(self._threads, documents.answer, head, self._mode)
         await deliver(reply, send, wire, close=close)
 
 

@@ -35,7 +35,7 @@ _LOG = logging.getLogger(__name__)
 _GRACE = 0.4
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 #: Seconds from a signal to the end of the process, even if work is still under way.
-_PATIENCE = 0.9
+_PATIENCE = 0.75
 #: Seconds that an idle connection is kept: longer than clients wait between retries.
 _KEEP_ALIVE = 75
 #: The most seconds between two checks for late requests.
