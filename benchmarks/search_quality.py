@@ -4,8 +4,8 @@
 
 The query is the first paragraph of a docstring, the documents are the functions without
 their docstrings, of Python's standard library. Mean reciprocal rank at 10, beside BM25
-over the same words. The word list of ``lexical`` was counted on other code
-(``mock_server/relace_mock/words.txt`` names it).
+over the same words. The table of ``semantic`` was learned on other code
+(``scripts/vectors/sources.txt`` names its packages).
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ import servers
 import texts
 from rank_bm25 import BM25Okapi
 
-from relace_mock.embedding import space, space_key
+from relace_mock.vectors.spaces import space, space_key
 from relace_mock.settings import SpaceName
 
 Scores = npt.NDArray[np.float64]
@@ -63,11 +63,11 @@ def main() -> None:
     print(f"{len(pairs)} pairs of the standard library")
     ranked = {"BM25": reciprocal_ranks(bm25(queries, documents))}
     for seed in range(3):
-        asked, stored = vectors("lexical", seed, queries), vectors("lexical", seed, documents)
-        ranked[f"lexical, seed {seed}"] = reciprocal_ranks(
+        asked, stored = vectors("semantic", seed, queries), vectors("semantic", seed, documents)
+        ranked[f"semantic, seed {seed}"] = reciprocal_ranks(
             asked.astype(float) @ stored.astype(float).T
         )
-        ranked[f"lexical, seed {seed}, binary"] = reciprocal_ranks(signs(asked) @ signs(stored).T)
+        ranked[f"semantic, seed {seed}, binary"] = reciprocal_ranks(signs(asked) @ signs(stored).T)
     asked, stored = vectors("hash", 0, queries), vectors("hash", 0, documents)
     ranked["hash"] = reciprocal_ranks(asked.astype(float) @ stored.astype(float).T)
     print(f"\n{'':28}{'to BM25':>10}{'MRR@10':>10}{'± (1 s.e.)':>12}")

@@ -19,9 +19,10 @@ import orjson
 import servers
 import texts
 
-from relace_mock import cli, decimals, embedding, words
-from relace_mock.embedding import LexicalSpace
-from relace_mock.tokens import count_tokens
+from relace_mock import cli
+from relace_mock.vectors import decimals, semantic as space_module, spaces, words
+from relace_mock.vectors.semantic import SemanticSpace
+from relace_mock.vectors.tokens import count_tokens
 
 BATCH = 32
 
@@ -35,16 +36,16 @@ def main() -> None:
     source = texts.pieces()
     batches = [[text.encode() for text in itertools.islice(source, BATCH)] for _ in range(rounds)]
     key = bytes(32)
-    lexical = LexicalSpace(key, 2560)
-    hashed = embedding.space("hash", key, 2560)
+    semantic = SemanticSpace(key, 2560)
+    hashed = spaces.space("hash", key, 2560)
     print(f"\n{BATCH} texts of {texts.LENGTH} characters, 2560 dimensions")
     whole = {
-        "lexical, JSON rows": timed(lexical.rows, batches),
-        "lexical, numbers": timed(lexical.components, batches),
+        "semantic, JSON rows": timed(semantic.rows, batches),
+        "semantic, numbers": timed(semantic.components, batches),
         "hash, JSON rows": timed(hashed.rows, batches),
         "token counts": timed(count_tokens, batches),
     }
-    values = [lexical.components(batch) for batch in batches]
+    values = [semantic.components(batch) for batch in batches]
     whole["the same numbers by orjson"] = timed(
         lambda array: orjson.dumps(array / decimals.SCALE, option=orjson.OPT_SERIALIZE_NUMPY),
         values,
@@ -53,7 +54,7 @@ def main() -> None:
         middle = statistics.median(times)
         spread = f"({min(times) * 1e3:.2f}-{max(times) * 1e3:.2f})"
         print(f"{name:30}{middle * 1e3:>8.2f} ms {spread:16}{BATCH / middle:>10,.0f} a second")
-    steps(lexical, batches)
+    steps(semantic, batches)
 
 
 def timed(function: Callable[[Any], Any], arguments: list[Any]) -> list[float]:
@@ -66,23 +67,23 @@ def timed(function: Callable[[Any], Any], arguments: list[Any]) -> list[float]:
     return times
 
 
-def steps(space: LexicalSpace, batches: list[list[bytes]]) -> None:
-    """Each step of a lexical row on half a batch, as they are computed; times two."""
+def steps(space: SemanticSpace, batches: list[list[bytes]]) -> None:
+    """Each step of a semantic row on half a batch, as they are computed; times two."""
     halves = [batch[: BATCH // 2] for batch in batches]
     rows = BATCH // 2
     counts = [words.count_words(half) for half in halves]
-    amounts = [embedding._amounts(count, rows) for count in counts]
+    amounts = [space_module._amounts(count, rows) for count in counts]
     places = [
-        space._scatter(count, amount, rows)
-        for count, (amount, _) in zip(counts, amounts, strict=True)
+        space._scatter(count, amount.words, rows)
+        for count, amount in zip(counts, amounts, strict=True)
     ]
     components = [space._components(half) for half in halves]
     cells = [decimals.cells(values) for values in components]
     measured = {
         "split and count words": timed(words.count_words, halves),
-        "weigh them": timed(lambda count: embedding._amounts(count, rows), counts),
+        "weigh them": timed(lambda count: space_module._amounts(count, rows), counts),
         "scatter them": timed(
-            lambda pair: space._scatter(pair[0], pair[1][0], rows),
+            lambda pair: space._scatter(pair[0], pair[1].words, rows),
             list(zip(counts, amounts, strict=True)),
         ),
         "rotate": timed(space._rotate, places),
@@ -91,7 +92,7 @@ def steps(space: LexicalSpace, batches: list[list[bytes]]) -> None:
         "write digits": timed(decimals.cells, components),
         "cut into rows": timed(decimals.arrays, cells),
     }
-    print(f"\nwhere the time of {BATCH} lexical rows goes")
+    print(f"\nwhere the time of {BATCH} semantic rows goes")
     for name, times in measured.items():
         print(f"  {name:28}{2e3 * statistics.median(times):>8.2f} ms")
 

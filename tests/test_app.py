@@ -21,7 +21,7 @@ def test_health_tells_how_the_stores_are_filled() -> None:
     assert health == {
         "status": "ok",
         "version": relace_mock.__version__,
-        "embedding": "lexical",
+        "embedding": "semantic",
         "dimensions": 64,
         "seed": 5,
         "journal": {"entries": 2, "dropped": 0},

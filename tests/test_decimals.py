@@ -8,7 +8,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relace_mock.decimals import SCALE, arrays, cells
+from relace_mock.vectors.decimals import SCALE, arrays, cells
 
 
 def written(*values: int) -> bytes:

@@ -7,10 +7,12 @@ from collections.abc import Sequence
 
 import pytest
 
-from relace_mock import Settings, rows
-from relace_mock.embedding import LexicalSpace
+from relace_mock import Settings
+
 from relace_mock.exchange import EmbedRequest, OutputDtype
-from relace_mock.rows import Embedder, Row, RowCache
+from relace_mock.vectors import embedder as module
+from relace_mock.vectors.embedder import Embedder, Row, RowCache
+from relace_mock.vectors.semantic import SemanticSpace
 
 
 def embed(
@@ -31,13 +33,13 @@ def test_a_text_seen_before_is_not_computed_again() -> None:
 def test_a_text_twice_in_a_request_is_computed_once(monkeypatch: pytest.MonkeyPatch) -> None:
     embedder = Embedder(Settings(dimensions=64))
     computed: list[bytes] = []
-    compute = LexicalSpace.rows
+    compute = SemanticSpace.rows
 
-    def note(self: LexicalSpace, texts: Sequence[bytes]) -> list[memoryview]:
+    def note(self: SemanticSpace, texts: Sequence[bytes]) -> list[memoryview]:
         computed.extend(texts)
         return compute(self, texts)
 
-    monkeypatch.setattr(LexicalSpace, "rows", note)
+    monkeypatch.setattr(SemanticSpace, "rows", note)
     one, other = embed(embedder, "a", "a")
     assert one == other
     assert computed == [b"a"]
@@ -63,7 +65,7 @@ def test_a_row_of_the_hash_space_is_kept_when_its_text_comes_again() -> None:
 
 
 def test_what_came_once_is_remembered_within_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rows, "_REMEMBERED", 1)
+    monkeypatch.setattr(module, "_REMEMBERED", 1)
     embedder = Embedder(Settings(dimensions=64, embedding="hash"))
     embed(embedder, "a", "b")
     embed(embedder, "c")  # makes it forget the others

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relace_mock.tokens import count_tokens
+from relace_mock.vectors.tokens import count_tokens
 
 
 def tokens(text: str) -> int:

@@ -18,7 +18,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 DATA = [
-    *["relace_mock/openapi.yaml", "relace_mock/words.txt", "relace_mock/control.yaml"],
+    *["relace_mock/openapi.yaml", "relace_mock/vectors/table.bin", "relace_mock/control.yaml"],
     "relace_mock/scenarios/scenario.schema.json",
     *[f"relace_mock/scenarios/{path.name}" for path in (ROOT / "scenarios").glob("*.yaml")],
     "relace_contract/openapi.yaml",
@@ -33,7 +33,7 @@ NEEDED = [
     "noxfile.py",
     "openapi.yaml",
     "scenarios/ok.yaml",
-    "scripts/count_words.py",
+    "scripts/vectors/train.py",
 ]
 
 

@@ -257,7 +257,7 @@ def embed(
     """Write the vectors of TEXTs, files or standard input, without a server."""
     from relace_mock.exchange import EmbedRequest
     from relace_mock.rendering import render
-    from relace_mock.rows import Embedder
+    from relace_mock.vectors.embedder import Embedder
 
     inputs = [*map(_argument, texts), *map(_contents, files)]
     if not inputs:

@@ -28,7 +28,7 @@ from relace_mock.refusals import (
     route_not_found,
 )
 from relace_mock.rendering import message, mutated, render, scripted, with_fields
-from relace_mock.rows import Embedder
+from relace_mock.vectors.embedder import Embedder
 from relace_mock.scenario.faults import FAULTS, Fault
 from relace_mock.scenario.faults.connection import Measure
 from relace_mock.script import Script, Turn

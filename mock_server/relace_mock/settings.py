@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
 
-SpaceName = Literal["lexical", "hash"]
+SpaceName = Literal["semantic", "hash"]
 UnknownKeyStatus = Literal[404, 401]
 BinaryDtype = Literal["int8", "uint8"]
 BitOrder = Literal["big", "little"]
@@ -41,7 +41,7 @@ class Settings:
     unknown_key_status: UnknownKeyStatus = 404
     #: Moves every vector.
     seed: int = 0
-    embedding: SpaceName = "lexical"
+    embedding: SpaceName = "semantic"
     #: Components of a vector (observed: 2560).
     dimensions: int = 2560
     #: How a byte of a ``binary`` vector is written (policy: signed).

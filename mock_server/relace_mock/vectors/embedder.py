@@ -15,10 +15,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from relace_mock.embedding import Space, space, space_key
 from relace_mock.exchange import Embedded, EmbedRequest, OutputDtype, Piece
 from relace_mock.settings import Settings
-from relace_mock.tokens import count_tokens
+from relace_mock.vectors.spaces import Space, space, space_key
+from relace_mock.vectors.tokens import count_tokens
 
 _SPACES = 16  # models whose spaces are kept
 _ENTRY = 420  # bytes of an entry beside its text and its row, about
