@@ -22,8 +22,8 @@ import servers
 import texts
 from rank_bm25 import BM25Okapi
 
-from relace_mock.vectors.spaces import space, space_key
 from relace_mock.settings import SpaceName
+from relace_mock.vectors.spaces import space, space_key
 
 Scores = npt.NDArray[np.float64]
 

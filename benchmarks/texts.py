@@ -85,8 +85,45 @@ def documented_functions() -> list[Pair]:
 
 #: Words that a short search query does without.
 SMALL_WORDS = frozenset(
-    "a an the this that these it its of for to in on at by with from as and or if is are be was"
-    " been will can may should which when into any all given whether".split()
+    [
+        "a",
+        "an",
+        "the",
+        "this",
+        "that",
+        "these",
+        "it",
+        "its",
+        "of",
+        "for",
+        "to",
+        "in",
+        "on",
+        "at",
+        "by",
+        "with",
+        "from",
+        "as",
+        "and",
+        "or",
+        "if",
+        "is",
+        "are",
+        "be",
+        "was",
+        "been",
+        "will",
+        "can",
+        "may",
+        "should",
+        "which",
+        "when",
+        "into",
+        "any",
+        "all",
+        "given",
+        "whether",
+    ]
 )
 
 
@@ -97,7 +134,7 @@ def short_form(description: str) -> str:
     """
     words = [
         word
-        for word in re.findall(r"[^\W_]+", description.split(". ")[0])
+        for word in re.findall(r"[^\W_]+", description.split(". ", maxsplit=1)[0])
         if word.lower() not in SMALL_WORDS
     ]
     most = 3 + sum(description.encode()) % 4

@@ -20,7 +20,8 @@ import servers
 import texts
 
 from relace_mock import cli
-from relace_mock.vectors import decimals, semantic as space_module, spaces, words
+from relace_mock.vectors import decimals, spaces, words
+from relace_mock.vectors import semantic as space_module
 from relace_mock.vectors.semantic import SemanticSpace
 from relace_mock.vectors.tokens import count_tokens
 

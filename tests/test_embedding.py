@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from relace_mock.settings import SpaceName
 from relace_mock.vectors import semantic
 from relace_mock.vectors.decimals import SCALE
 from relace_mock.vectors.spaces import Space, space, space_key
-from relace_mock.settings import SpaceName
 
 DIMENSIONS = [8, 24, 64, 2560, 4096, 8192]
 UNRELATED = [

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 import pytest
 
 from relace_mock import Settings
-
 from relace_mock.exchange import EmbedRequest, OutputDtype
 from relace_mock.vectors import embedder as module
 from relace_mock.vectors.embedder import Embedder, Row, RowCache

@@ -28,12 +28,12 @@ from relace_mock.refusals import (
     route_not_found,
 )
 from relace_mock.rendering import message, mutated, render, scripted, with_fields
-from relace_mock.vectors.embedder import Embedder
 from relace_mock.scenario.faults import FAULTS, Fault
 from relace_mock.scenario.faults.connection import Measure
 from relace_mock.script import Script, Turn
 from relace_mock.settings import Settings
 from relace_mock.validation import validate
+from relace_mock.vectors.embedder import Embedder
 
 if TYPE_CHECKING:
     from relace_mock.scenario.model import Step

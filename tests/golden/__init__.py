@@ -12,8 +12,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from relace_mock.vectors.spaces import Space, space, space_key
 from relace_mock.settings import SpaceName
+from relace_mock.vectors.spaces import Space, space, space_key
 
 PATH = Path(__file__).parent / "vectors.json"
 # This word and its complement have one identity, as polynomials modulo 2**64 with any odd

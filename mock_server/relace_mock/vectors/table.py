@@ -1,6 +1,6 @@
-"""The table of learned words: ``table.bin``, made by ``scripts/vectors``.
+r"""The table of learned words: ``table.bin``, made by ``scripts/vectors``.
 
-Little endian: ``RELACE2\\0``; as 16-bit numbers the count of words, the dimensions, the step
+Little endian: ``RELACE2\0``; as 16-bit numbers the count of words, the dimensions, the step
 and the weight of unlisted words; the words' 64-bit identities, ascending; their 16-bit
 weights; their vectors, two numbers of 4 bits a byte, the first in the low half, each 8 too
 high. The spellings are in ``scripts/vectors/words.txt``: nothing here needs them.
@@ -30,7 +30,7 @@ class Table(NamedTuple):
     @property
     def dimensions(self) -> int:
         """Numbers of a word's vector."""
-        return self.vectors.shape[1]
+        return int(self.vectors.shape[1])
 
     def rows(self, words: npt.NDArray[np.uint64]) -> npt.NDArray[np.int64]:
         """Where each identity stands; for one that does not, the number of words."""
