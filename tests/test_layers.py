@@ -17,7 +17,7 @@ ROOMS = [
     ["messages", "refusals", "clock", "keys"],
     ["contract"],
     ["scenario", "vectors", "auth", "validation", "rendering"],
-    ["journal", "state"],
+    ["journal", "state", "offline"],
     ["answers", "pipeline"],
     ["control"],
     ["serving"],
