@@ -12,6 +12,8 @@ import click
 
 from relace_mock.cli.embed import embed
 from relace_mock.cli.groups import Commands
+from relace_mock.cli.health import health
+from relace_mock.cli.requests import requests
 from relace_mock.cli.scenario import scenario
 from relace_mock.cli.search import search
 from relace_mock.cli.serve import serve
@@ -50,6 +52,8 @@ cli.add_command(serve)
 cli.add_command(embed)
 cli.add_command(search)
 cli.add_command(scenario)
+cli.add_command(health)
+cli.add_command(requests)
 
 
 def main() -> None:

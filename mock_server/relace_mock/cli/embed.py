@@ -18,6 +18,8 @@ from relace_mock.messages import OutputDtype
 from relace_mock.settings import Settings
 
 if TYPE_CHECKING:
+    from relace_mock.cli.progress import Progress
+    from relace_mock.cli.sources import Report
     from relace_mock.offline.files import Found
     from relace_mock.offline.output import Format
     from relace_mock.offline.pieces import Piece
@@ -186,18 +188,31 @@ def _to(output: Path | None, write: Callable[[IO[bytes]], None]) -> None:
             with output.open("wb") as file:
                 write(file)
         else:
-            target = output.resolve()
-            with tempfile.NamedTemporaryFile(dir=target.parent, delete=False) as file:
-                try:
-                    write(file)
-                except BaseException:
-                    os.unlink(file.name)
-                    raise
-            os.replace(file.name, target)
+            _replace(output.resolve(), write)
     except OSError as error:
         if output is None:
             discard(sys.stdout)
         raise click.ClickException(f"cannot write to {name}: {error.strerror or error}") from None
+
+
+def _replace(target: Path, write: Callable[[IO[bytes]], None]) -> None:
+    """Write a new file beside the target, which then takes its place."""
+    descriptor, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
+    written = Path(name)
+    try:
+        with open(descriptor, "wb") as file:
+            write(file)
+        written.chmod(target.stat().st_mode if target.exists() else 0o666 & ~_umask())
+        written.replace(target)
+    except BaseException:
+        written.unlink()
+        raise
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
 
 
 def _standard_input() -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
+from typing import Self
 
 _EVERY = 0.1  # seconds between two lines
 
@@ -18,7 +19,7 @@ class Progress:
         self._said = 0.0
         self._width = 0
 
-    def __enter__(self) -> Progress:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -19,7 +19,6 @@ UNNAMED_LIMIT = 2_000_000
 NAMED_LIMIT = 50_000_000
 
 _PYTHON = (".py", ".pyi", ".pyw")
-_NOT_TEXT = "it is not text"
 _HEAD = 8192  # bytes in which a NUL tells that a file is not text
 
 
@@ -38,16 +37,15 @@ def read(file: Found, *, whole: bool = False) -> Source:
         return Source(problem=Problem(path, why, failed=False))
     try:
         content = reading.contents(path, NAMED_LIMIT)
-        text = _decoded(path, content)
     except reading.UnreadableError as error:
         return Source(problem=Problem(path, str(error), failed=True, named=file.named))
+    if b"\0" in content[:_HEAD] and not whole:
+        return Source(problem=Problem(path, "it is not text", file.named, file.named))
+    try:
+        text = _decoded(path, content)
     except UnicodeDecodeError as error:
-        if b"\0" in content[:_HEAD]:
-            return Source(problem=Problem(path, _NOT_TEXT, failed=file.named, named=file.named))
         why = f"it is not UTF-8 at byte {error.start}"
         return Source(problem=Problem(path, why, failed=True, named=file.named))
-    if "\0" in text[:_HEAD] and not whole:
-        return Source(problem=Problem(path, _NOT_TEXT, failed=file.named, named=file.named))
     if whole:
         return Source([Piece(text, "text", shown(path), line=1, start=1, end=_last_line(text))])
     return split(path, text)
