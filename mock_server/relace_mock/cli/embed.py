@@ -200,7 +200,7 @@ def _replace(target: Path, write: Callable[[IO[bytes]], None]) -> None:
     descriptor, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
     written = Path(name)
     try:
-        with open(descriptor, "wb") as file:
+        with os.fdopen(descriptor, "wb") as file:
             write(file)
         written.chmod(target.stat().st_mode if target.exists() else 0o666 & ~_umask())
         written.replace(target)

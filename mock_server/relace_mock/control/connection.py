@@ -128,7 +128,7 @@ def answered(response: tuple[int, bytes], base_url: str) -> Any:
     """
     status, content = response
     try:
-        result = json.loads(content) if content else None
+        result: Any = json.loads(content) if content else None
         problem = result["error"] if status >= 400 else None
     except (ValueError, TypeError, KeyError):
         raise ServerError(f"the server at {base_url} is not a relace-mock: check the URL") from None
