@@ -13,11 +13,20 @@ import relace_mock
 ROOT = Path(__file__).parent.parent
 # A room is a module or a folder. It may import from the rooms before it.
 ROOMS = [
-    ["version", "durations", "excerpts", "yaml_loader", "reading", "settings", "keywords"],
+    [
+        "version",
+        "durations",
+        "excerpts",
+        "yaml_loader",
+        "reading",
+        "colour",
+        "settings",
+        "keywords",
+    ],
     ["messages", "refusals", "clock", "keys"],
     ["contract"],
     ["scenario", "vectors", "auth", "validation", "rendering"],
-    ["journal", "state"],
+    ["journal", "state", "offline"],
     ["answers", "pipeline"],
     ["control"],
     ["serving"],

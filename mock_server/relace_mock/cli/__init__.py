@@ -12,7 +12,10 @@ import click
 
 from relace_mock.cli.embed import embed
 from relace_mock.cli.groups import Commands
+from relace_mock.cli.health import health
+from relace_mock.cli.requests import requests
 from relace_mock.cli.scenario import scenario
+from relace_mock.cli.search import search
 from relace_mock.cli.serve import serve
 from relace_mock.cli.streams import accept_any_text, complain, discard
 from relace_mock.cli.suggestions import hint
@@ -28,6 +31,7 @@ _EXAMPLES = """
 Examples:
   relace-mock serve                                   start a server at http://127.0.0.1:8080/v1
   relace-mock embed "def f(): pass"                   print the same vectors, without a server
+  relace-mock search "parse a cookie header" src      find the functions that do this
   relace-mock scenario list                           list the failures that the server can play
   relace-mock verify-server http://127.0.0.1:8080/v1  check that a server keeps the contract
 """
@@ -46,7 +50,10 @@ def cli() -> None:
 
 cli.add_command(serve)
 cli.add_command(embed)
+cli.add_command(search)
 cli.add_command(scenario)
+cli.add_command(health)
+cli.add_command(requests)
 
 
 def main() -> None:

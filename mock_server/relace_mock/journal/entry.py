@@ -163,6 +163,8 @@ class Entry:
             "mutations": list(step.mutate) if step else [],
             "not_applicable": decision.not_applicable,
             "attempt": self.attempt,
+            "inputs": decided.inputs,
+            "tokens": decided.tokens,
             "duration": self.duration,
             "violations": self.violations,
             "notes": tuple(map(self.hidden, decided.notes)),
