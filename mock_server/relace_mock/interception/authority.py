@@ -1,9 +1,10 @@
-"""A certificate authority that lives in memory, for the time of one run."""
+"""A certificate authority that lives for the time of one run."""
 
 from __future__ import annotations
 
 import functools
 import ssl
+from collections.abc import Callable
 
 from relace_mock.interception.hosts import is_relace, normal
 from relace_mock.settings import ServerError
@@ -34,20 +35,28 @@ class Authority:
         """A TLS context that answers as one of Relace's hosts. Raises ``ValueError`` for a bad name."""
         name = normal(host)
         context = _plain_context()
-        self._authority.issue_cert(name).configure_cert(context)
+        # A client that was told `api.relace.run.` looks for just that in the certificate.
+        self._authority.issue_cert(name, f"{name}.").configure_cert(context)
         return context
 
-    def context_by_name(self) -> ssl.SSLContext:
-        """A TLS context that answers as the host that the client names (RFC 6066 section 3)."""
+    def context_by_name(self, on_name: Callable[[str], None]) -> ssl.SSLContext:
+        """A TLS context that answers as the host that the client names (RFC 6066 section 3).
+
+        ``on_name`` is called with that name. A client that names no host of Relace's is refused.
+        """
         context = _plain_context()
 
         def choose(
-            connection: ssl.SSLObject | ssl.SSLSocket, name: str | None, _context: ssl.SSLContext
+            connection: ssl.SSLObject, name: str | None, _context: ssl.SSLContext
         ) -> int | None:
+            if name is not None:
+                on_name(name)
             if name is None or not is_relace(name):
                 return ssl.ALERT_DESCRIPTION_UNRECOGNIZED_NAME
-            connection.context = self.context_for(normal(name))
-            connection.relace_host = normal(name)  # type: ignore[union-attr] # read by `proxy`
+            try:
+                connection.context = self.context_for(normal(name))
+            except ValueError:
+                return ssl.ALERT_DESCRIPTION_UNRECOGNIZED_NAME
             return None
 
         context.sni_callback = choose

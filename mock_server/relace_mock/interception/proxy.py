@@ -59,7 +59,6 @@ class Proxy:
         self._mock = url.hostname or "", url.port or 80
         self._mock_tls = unverified() if url.scheme == "https" else None
         self._authority = authority
-        self._by_name = authority.context_by_name()
         self._onward = onward
         self._tasks: set[asyncio.Task[None]] = set()
         self.tally = Tally()
@@ -100,7 +99,7 @@ class Proxy:
         with connection, contextlib.suppress(OSError, EOFError, ValueError):
             try:
                 if await first_byte(connection) == _TLS:
-                    await self._decrypt(connection, self._by_name, None)
+                    await self._decrypt(connection, None)
                 else:
                     await self._read(connection)
             except (_Refusal, BadHeadError) as refusal:
@@ -127,27 +126,29 @@ class Proxy:
             await asyncio.get_running_loop().sock_sendall(connection, _CONNECTED)
             await join(await stream_of(connection, received=rest), other)
             return
-        context = self._context_for(target.host)
+        self._context_for(target.host)  # refuse a bad name before the tunnel is open
         if rest:
             raise BadHeadError("bytes came before the tunnel was open")
         await asyncio.get_running_loop().sock_sendall(connection, _CONNECTED)
         if await first_byte(connection) == _TLS:
-            await self._decrypt(connection, context, target.host)
+            await self._decrypt(connection, target.host)
         else:
             count(self.tally.relace, hosts.shown(target.host, target.port))
             await join(await stream_of(connection), await self._open_mock())
 
-    async def _decrypt(
-        self, connection: socket.socket, context: ssl.SSLContext, host: str | None
-    ) -> None:
-        """Do the TLS handshake with a client, and join it with the mock."""
+    async def _decrypt(self, connection: socket.socket, host: str | None) -> None:
+        """Do the TLS handshake with a client, and join it with the mock.
+
+        ``host`` is the one that the client asked for; if it is None, TLS itself says that.
+        """
+        named = [host] if host else []
+        context = self._context_for(host) if host else self._authority.context_by_name(named.append)
         try:
             client = await stream_of(connection, tls=context)
         except OSError:
-            count(self.tally.distrusted, hosts.normal(host or "a host without a name"))
+            count(self.tally.distrusted, hosts.normal(named[0] if named else "a host without name"))
             raise
-        named = client.writer.get_extra_info("ssl_object")
-        count(self.tally.relace, hosts.normal(host or named.relace_host))
+        count(self.tally.relace, hosts.normal(named[0]))
         await join(client, await self._open_mock())
 
     def _context_for(self, host: str) -> ssl.SSLContext:

@@ -57,6 +57,7 @@ function lead(proxyPort, blocksOthers) {
     });
     report.end(`CONNECT ${name}:${wanted} HTTP/1.1\r\n\r\n`);
     report.resume();
+    socket.connecting = true; // so that a request waits for the error, and is not written
     return socket;
   }
 }
