@@ -30,6 +30,7 @@ ROOMS = [
     ["answers", "pipeline"],
     ["control"],
     ["serving"],
+    ["interception"],
     ["cli", "marker", "pytest_plugin"],
     ["__main__"],
 ]

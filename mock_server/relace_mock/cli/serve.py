@@ -234,18 +234,7 @@ _limit_options = declared(
 @vector_options
 @_scenario_options
 @_limit_options
-def serve(
-    host: str,
-    port: int,
-    http: Any,
-    ssl_certfile: Path | None,
-    ssl_keyfile: Path | None,
-    read_timeout: float,
-    max_connections: int | None,
-    access_log: bool | None,
-    unknown_key_status: str,
-    **settings: Any,
-) -> None:
+def serve(**options: Any) -> None:
     """Run the mock server.
 
     It answers POST /v1/code/embed until Ctrl-C or SIGTERM.
@@ -258,11 +247,28 @@ def serve(
     def ready(server: RunningServer) -> None:
         write(f"relace-mock ready: {server.base_url}\n".encode())
 
+    run(*configured(**options), ready)
+
+
+def configured(
+    *,
+    host: str,
+    port: int,
+    http: Any,
+    ssl_certfile: Path | None,
+    ssl_keyfile: Path | None,
+    read_timeout: float,
+    max_connections: int | None,
+    access_log: bool | None,
+    unknown_key_status: str,
+    **settings: Any,
+) -> tuple[Settings, Listening]:
+    """Read the values of all options of ``serve``. Raises ``SettingsError`` and click's errors."""
     if not settings["api_keys"] and os.environ.get("RELACE_MOCK_API_KEY"):
         raise click.UsageError("RELACE_MOCK_API_KEY holds no key: write a key, or unset it")
     if ssl_keyfile is not None and ssl_certfile is None:
         raise click.UsageError("--ssl-keyfile needs --ssl-certfile: give the certificate too")
-    run(
+    return (
         Settings(unknown_key_status=int(unknown_key_status), **settings),  # type: ignore[arg-type]
         Listening(
             host=host,
@@ -274,5 +280,4 @@ def serve(
             max_connections=max_connections,
             access_log=sys.stderr.isatty() if access_log is None else access_log,
         ),
-        ready,
     )
