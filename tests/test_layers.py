@@ -13,10 +13,20 @@ import relace_mock
 ROOT = Path(__file__).parent.parent
 # A room is a module or a folder. It may import from the rooms before it.
 ROOMS = [
-    ["version", "durations", "excerpts", "yaml_loader", "reading", "settings", "keywords"],
+    [
+        "version",
+        "durations",
+        "excerpts",
+        "yaml_loader",
+        "reading",
+        "settings",
+        "keywords",
+        "retry_after",
+    ],
     ["messages", "refusals", "clock", "keys"],
     ["contract"],
     ["scenario", "vectors", "auth", "validation", "rendering"],
+    ["recording"],
     ["journal", "state"],
     ["answers", "pipeline"],
     ["control"],
@@ -25,7 +35,7 @@ ROOMS = [
     ["__main__"],
 ]
 ORDER = [room for line in ROOMS for room in line]
-ONLY = {"starlette": {"serving", "control"}, "uvicorn": {"serving"}}
+ONLY = {"starlette": {"serving", "control"}, "uvicorn": {"serving"}, "httpx": {"recording"}}
 
 
 def imports(path: Path, *, for_types: bool = False) -> Iterator[str]:
