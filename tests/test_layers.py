@@ -22,10 +22,12 @@ ROOMS = [
         "colour",
         "settings",
         "keywords",
+        "retry_after",
     ],
     ["messages", "refusals", "clock", "keys"],
     ["contract"],
     ["scenario", "vectors", "auth", "validation", "rendering"],
+    ["recording"],
     ["journal", "state", "offline"],
     ["answers", "pipeline"],
     ["control"],
@@ -35,7 +37,7 @@ ROOMS = [
     ["__main__"],
 ]
 ORDER = [room for line in ROOMS for room in line]
-ONLY = {"starlette": {"serving", "control"}, "uvicorn": {"serving"}}
+ONLY = {"starlette": {"serving", "control"}, "uvicorn": {"serving"}, "httpx": {"recording"}}
 
 
 def imports(path: Path, *, for_types: bool = False) -> Iterator[str]:

@@ -22,7 +22,15 @@ from relace_mock.cli.options import (
 )
 from relace_mock.cli.writing import write
 from relace_mock.serving import tuning
-from relace_mock.settings import Contract, Http, Listening, ResetForm, Settings, UnknownKeyStatus
+from relace_mock.settings import (
+    Contract,
+    Http,
+    Listening,
+    OnMiss,
+    ResetForm,
+    Settings,
+    UnknownKeyStatus,
+)
 
 _DEFAULTS = Settings()
 _LISTENING = Listening()
@@ -37,6 +45,10 @@ Examples:
       accept one key, and answer every other key with 401
   relace-mock serve --host 0.0.0.0 --control-token secret
       accept requests from other machines; control requests need the token
+  relace-mock serve --upstream https://embeddings.endpoint.relace.run --record vectors.relace
+      forward requests to the real endpoint, and record the vector of each text
+  relace-mock serve --replay vectors.relace
+      answer with the recorded vectors, without network
 """
 
 _listening_options = declared(
@@ -169,6 +181,47 @@ _scenario_options = declared(
         help="Read scenario files again when they change.",
     ),
 )
+_recording_options = declared(
+    option(
+        "--upstream",
+        section="Recordings",
+        metavar="URL",
+        help="Real endpoint, with or without /v1, such as https://embeddings.endpoint.relace.run. It is asked for the vectors that are not recorded.",
+    ),
+    option(
+        "--upstream-key",
+        section="Recordings",
+        metavar="KEY",
+        help="API key for the upstream. Without one, the key of each request is sent.",
+    ),
+    option(
+        "--record",
+        section="Recordings",
+        type=click.Path(path_type=Path),
+        metavar="FILE",
+        help="Keep the vector of each text that the upstream answers in this recording, and answer what it already holds.",
+    ),
+    option(
+        "--keep-text",
+        section="Recordings",
+        is_flag=True,
+        default=False,
+        help="Record the texts too. By default a recording has only their hashes.",
+    ),
+    option(
+        "--replay",
+        section="Recordings",
+        type=click.Path(path_type=Path),
+        metavar="FILE",
+        help="Answer with the vectors of this recording.",
+    ),
+    option(
+        "--on-miss",
+        section="Recordings",
+        type=Choice(get_args(OnMiss)),
+        help="What to do with a text that is not recorded: answer 500, make a vector up, or ask the upstream. By default forward with --upstream, else error.",
+    ),
+)
 _limit_options = declared(
     option(
         "--journal-size",
@@ -233,6 +286,7 @@ _limit_options = declared(
 @_answer_options
 @vector_options
 @_scenario_options
+@_recording_options
 @_limit_options
 def serve(**options: Any) -> None:
     """Run the mock server.

@@ -12,9 +12,8 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from relace_mock import contract
+from relace_mock import contract, retry_after
 from relace_mock.control.findings import Finding, Verdict
-from relace_mock.journal import retry_after
 from relace_mock.journal.connections import TcpConnection
 from relace_mock.journal.entry import Entry
 from relace_mock.journal.events import BODY_LIMIT

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from relace_mock import contract
 from relace_mock.colour import painted
-from relace_mock.journal import retry_after
+from relace_mock import retry_after
 from relace_mock.journal.entry import Entry
 from relace_mock.keys import ANONYMOUS
 

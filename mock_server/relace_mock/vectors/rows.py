@@ -29,11 +29,26 @@ _ENTRY = 420  # bytes of an entry beside its text and its row, about
 _REMEMBERED = 1 << 14  # texts that came once
 
 
+class Batch(NamedTuple):
+    """The answer that a recorded row came in: its number, and how many texts it answered.
+
+    ``told`` says that the answer told its number of tokens.
+    """
+
+    number: int
+    texts: int
+    told: bool
+
+
 class Row(NamedTuple):
-    """A text's vector as a JSON array without its closing bracket, and its tokens."""
+    """A text's vector as a JSON array without its closing bracket, and its tokens.
+
+    ``batch`` is None unless the row was recorded.
+    """
 
     json: Piece
     tokens: int
+    batch: Batch | None = None
 
 
 class CacheState(NamedTuple):
@@ -135,6 +150,11 @@ class RowCache:
             self._hits += len(texts) - len(missing)
         return found, list(dict.fromkeys(missing))
 
+    def has_all(self, space: bytes, dtype: OutputDtype, texts: Sequence[str]) -> bool:
+        """Whether the rows of all these texts are kept."""
+        with self._lock:
+            return all((space, dtype, text) in self._rows for text in texts)
+
     def keep(self, space: bytes, dtype: OutputDtype, rows: dict[str, Row]) -> None:
         """Keep rows by their texts, and drop the longest unused ones for them."""
         with self._lock:
@@ -146,7 +166,7 @@ class RowCache:
                 if size > self._limit:
                     continue
                 # A copy, as a view would keep the batch that the row was computed in.
-                self._rows[key] = Row(bytes(row.json), row.tokens), size
+                self._rows[key] = row._replace(json=bytes(row.json)), size
                 self._bytes += size
             while self._bytes > self._limit:
                 _, (_, size) = self._rows.popitem(last=False)
