@@ -17,7 +17,6 @@ from relace_mock.state.ruling import Ruling
 from relace_mock.vectors.rows import Embedder
 
 if TYPE_CHECKING:
-    from relace_mock.scenario.model import Scenario
     from relace_mock.scenario.step import Step
     from relace_mock.settings import Settings
 

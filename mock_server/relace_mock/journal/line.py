@@ -12,9 +12,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from relace_mock import contract
+from relace_mock import contract, retry_after
 from relace_mock.colour import painted
-from relace_mock import retry_after
 from relace_mock.journal.entry import Entry
 from relace_mock.keys import ANONYMOUS
 
