@@ -12,6 +12,7 @@ import click
 
 from relace_mock.cli.embed import embed
 from relace_mock.cli.groups import Commands
+from relace_mock.cli.recording import recording
 from relace_mock.cli.scenario import scenario
 from relace_mock.cli.serve import serve
 from relace_mock.cli.streams import accept_any_text, complain, discard
@@ -47,6 +48,7 @@ def cli() -> None:
 cli.add_command(serve)
 cli.add_command(embed)
 cli.add_command(scenario)
+cli.add_command(recording)
 
 
 def main() -> None:

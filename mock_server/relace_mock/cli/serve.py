@@ -20,6 +20,7 @@ from relace_mock.cli.options import (
     scenarios_option,
     vector_options,
 )
+from relace_mock.cli.streams import complain
 from relace_mock.cli.writing import write
 from relace_mock.serving import tuning
 from relace_mock.settings import (
@@ -329,4 +330,5 @@ def serve(
             access_log=sys.stderr.isatty() if access_log is None else access_log,
         ),
         ready,
+        complain,
     )
