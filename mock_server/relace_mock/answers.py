@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from relace_mock.messages import Embedded, EmbedRequest, Piece, Reply, Source, Told
 from relace_mock.recording.sources import Sources
 from relace_mock.refusals import Refusal
-from relace_mock.rendering import error, mutated, render, scripted, with_fields
+from relace_mock.rendering import SOURCE, error, mutated, render, scripted, with_fields
 from relace_mock.scenario.faults import FAULTS, Fault
 from relace_mock.scenario.faults.connection import Measure
 from relace_mock.state import quota
@@ -145,8 +145,11 @@ class Answers:
             supplied = self.sources.supply(request, ruling.replaying, key)
             notes, told = supplied.notes, supplied.told
             if isinstance(supplied.outcome, Reply):
-                source: Source | None = "forwarded" if told else None
-                return _Made(supplied.outcome, None, source, notes, told, supplied.missed)
+                reply = supplied.outcome
+                source: Source | None = (
+                    "forwarded" if SOURCE["forwarded"] in reply.headers else None
+                )
+                return _Made(reply, None, source, notes, told, supplied.missed)
             embedded = supplied.outcome
         step = ruling.decision.step
         if step is None or not step.mutate:

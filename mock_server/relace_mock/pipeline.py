@@ -120,6 +120,7 @@ class Exchange:
         "_history",
         "_journal",
         "_key",
+        "_left",
         "_namespace",
         "_outcome",
         "_pipeline",
@@ -138,6 +139,7 @@ class Exchange:
         self._answer = _NOT_ANSWERED
         self._decided = _NOT_DECIDED
         self._outcome: EmbedRequest | Refusal = _UNDECIDED.outcome
+        self._left = False
         time, moved = pipeline.store.time_of(self._namespace)
         self._journal = pipeline.journal
         self._history = self._journal.begin(
@@ -217,7 +219,7 @@ class Exchange:
         refusal = asked if isinstance(asked, Refusal) else None
         request = asked if isinstance(asked, EmbedRequest) else None
         self._decided = Decided(
-            answer.reply.status if not fault or fault.sends_head else None,
+            answer.reply.status if not self._left and (not fault or fault.sends_head) else None,
             answer.missed or (isinstance(ruling.outcome, Refusal) and not (step and step.replaces)),
             refusal.status if refusal else None,
             retry_after,
@@ -256,7 +258,11 @@ class Exchange:
         self._journal.append(self._history, _finished("client_aborted"))
 
     def finish(self, *, left: bool) -> None:
-        """Enter that the answer was sent, unless the client ``left`` before."""
+        """Enter that the answer was sent, unless the client ``left`` before.
+
+        A client may leave while ``answer`` still waits for an upstream.
+        """
+        self._left = left
         fault = self._answer.fault
         outcome: Outcome = "answered"
         if left:

@@ -15,6 +15,7 @@ from relace_mock.cli.groups import Commands
 from relace_mock.cli.health import health
 from relace_mock.cli.requests import requests
 from relace_mock.cli.run import OWN_FAILURE, run
+from relace_mock.cli.recording import recording
 from relace_mock.cli.scenario import scenario
 from relace_mock.cli.search import search
 from relace_mock.cli.serve import serve
@@ -57,6 +58,7 @@ cli.add_command(search)
 cli.add_command(scenario)
 cli.add_command(health)
 cli.add_command(requests)
+cli.add_command(recording)
 
 
 def main() -> None:

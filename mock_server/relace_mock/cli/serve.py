@@ -20,6 +20,7 @@ from relace_mock.cli.options import (
     scenarios_option,
     vector_options,
 )
+from relace_mock.cli.streams import complain
 from relace_mock.cli.writing import write
 from relace_mock.serving import tuning
 from relace_mock.settings import (
@@ -301,7 +302,7 @@ def serve(**options: Any) -> None:
     def ready(server: RunningServer) -> None:
         write(f"relace-mock ready: {server.base_url}\n".encode())
 
-    run(*configured(**options), ready)
+    run(*configured(**options), ready, complain)
 
 
 def configured(

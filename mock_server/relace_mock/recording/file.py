@@ -32,6 +32,18 @@ _ADD = """
 INSERT OR IGNORE INTO vectors (space, hash, answer, tokens, form, vector) VALUES (?, ?, ?, ?, ?, ?)
 """
 _FIRST = "SELECT form, vector FROM vectors WHERE space = ? AND hash = ?"
+_PROBLEMS = (
+    ("SQLITE_FULL", "the disk is full: make room. What was recorded before is safe"),
+    (
+        "SQLITE_IOERR",
+        "the disk is full or broken: make room. What was recorded before is safe",
+    ),
+    ("SQLITE_BUSY", "another process is writing it: try again"),
+    ("SQLITE_CORRUPT", "it is damaged: restore it from a copy, or record into another file"),
+    ("SQLITE_NOTADB", "it is not a recording: choose another file"),
+    ("SQLITE_READONLY", "it cannot be written: check the permissions of the file and its folder"),
+    ("SQLITE_CANTOPEN", "it cannot be opened: check the permissions of the file and its folder"),
+)
 
 
 class RecordingError(Exception):
@@ -85,7 +97,7 @@ class Recording:
         self.number = next(_NUMBERS)
         self.flights = Flights()
         self._lock = threading.Lock()
-        self._used: set[int] = set()
+        self.used: set[int] = set()
         self._release = contextlib.ExitStack()
         if writes:
             self._release.enter_context(lock(path, setting))
@@ -113,12 +125,12 @@ class Recording:
     def find(self, model: str, dtype: OutputDtype, texts: Sequence[str]) -> dict[str, Kept]:
         """The vectors of those texts that are recorded. Raises ``RecordingError``."""
         found = {}
-        with self._using() as database:
+        with self.using() as database:
             for text in texts:
                 row = database.execute(_FIND, (model, dtype, hash_of(text))).fetchone()
                 if row is not None:
                     number, form, vector, length, tokens, answer, of, total = row
-                    self._used.add(number)
+                    self.used.add(number)
                     batch = Batch(answer, of, total is not None)
                     found[text] = Kept(Stored(form, vector, length), tokens, batch)
         return found
@@ -138,7 +150,7 @@ class Recording:
         Raises ``RecordingError``.
         """
         kept = {}
-        with self._using() as database:
+        with self.using() as database:
             database.execute("BEGIN IMMEDIATE")
             try:
                 database.execute(
@@ -176,7 +188,7 @@ class Recording:
 
     def spaces(self) -> list[Space]:
         """The models and data types of the recorded vectors. Raises ``RecordingError``."""
-        with self._using() as database:
+        with self.using() as database:
             rows = database.execute("SELECT model, output_dtype, length FROM spaces ORDER BY id")
             return [Space(*row) for row in rows]
 
@@ -187,7 +199,8 @@ class Recording:
             self._release.close()
 
     @contextlib.contextmanager
-    def _using(self) -> Iterator[sqlite3.Connection]:
+    def using(self) -> Iterator[sqlite3.Connection]:
+        """The database, for one thread at a time. Raises ``RecordingError``."""
         with self._lock:
             try:
                 yield self._database
@@ -197,11 +210,5 @@ class Recording:
     def _problem(self, error: sqlite3.Error) -> str:
         """What went wrong with the file, and what to do."""
         name = getattr(error, "sqlite_errorname", "")
-        told = {
-            "SQLITE_FULL": "the disk is full: make room. What was recorded before is safe",
-            "SQLITE_IOERR_WRITE": "the disk is full or broken. What was recorded before is safe",
-            "SQLITE_BUSY": "another process is writing it: try again",
-            "SQLITE_CORRUPT": "it is damaged: restore it from a copy, or record again into another file",
-            "SQLITE_READONLY": "it cannot be written: check its permissions",
-        }.get("_".join(name.split("_")[:3]), "") or f"SQLite says: {error}"
-        return f"{self.path}: {told}"
+        told = [text for beginning, text in _PROBLEMS if name.startswith(beginning)]
+        return f"{self.path}: {told[0] if told else error}"

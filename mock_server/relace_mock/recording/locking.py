@@ -31,8 +31,8 @@ def lock(path: Path, setting: str) -> Iterator[None]:
         yield
     except BlockingIOError:
         raise SettingsError(
-            f"{setting}: another process is recording into {path}: stop it, or record into "
-            "another file and merge both with `relace-mock recording merge`"
+            f"{setting}: another mock is recording into {path}: stop it, or record into another "
+            "file and merge both with `relace-mock recording merge`"
         ) from None
     finally:
         os.close(descriptor)

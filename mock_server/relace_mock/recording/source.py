@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-import sys
+import logging
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -17,6 +17,7 @@ from relace_mock.rendering import render
 from relace_mock.settings import OnMiss
 from relace_mock.vectors.rows import Batch, Embedder, Row, RowCache
 
+_LOG = logging.getLogger(__name__)
 _NUMBERS = itertools.count(1)  # of answers that are not recorded
 
 
@@ -102,7 +103,7 @@ class _Supply:
         except _FailedError as failed:
             return Supplied(failed.reply, self._notes, self._told, failed.missed)
         except RecordingError as error:
-            sys.stderr.write(f"relace-mock: {error}\n")
+            _LOG.error("relace-mock: %s", error)
             return Supplied(render(Refusal(500, str(error))), self._notes, self._told)
         return Supplied(outcome, self._notes, self._told)
 

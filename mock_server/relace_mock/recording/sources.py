@@ -46,8 +46,8 @@ class Sources:
             self._upstream = Upstream(settings.upstream, settings.upstream_key)
         self.default: RecordedSource | None = None
         path = settings.record or settings.replay
-        if path is not None or self._upstream is not None:
-            on_miss = settings.on_miss or ("forward" if self._upstream else "error")
+        on_miss = settings.on_miss or ("forward" if self._upstream else "error")
+        if path is not None or (self._upstream is not None and on_miss != "synthesize"):
             records = settings.record is not None
             file = str(path.absolute()) if path is not None else None
             self.default = self._open(Replaying(file, on_miss, records), path)
@@ -55,6 +55,27 @@ class Sources:
     def find(self, replaying: Replaying | None) -> RecordedSource | None:
         """The source of a key, if it is open; None if it is not, or if vectors are computed."""
         return self.default if replaying is None else self._sources.get(replaying)
+
+    def all(self) -> list[RecordedSource]:
+        """All sources that are open."""
+        with self._lock:
+            return list(self._sources.values())
+
+    def unused(self) -> str | None:
+        """A line that says how much of the settings' recording was never used."""
+        if self.default is None or self.default.origins.recording is None:
+            return None
+        from relace_mock.recording.usage import told  # noqa: PLC0415 - see above
+
+        return told(self.default.origins.recording)
+
+    def close(self) -> None:
+        """Close the recordings, so that others can record into them, and the upstream."""
+        with self._lock:
+            if self._upstream is not None:
+                self._upstream.close()
+            for recording, _ in self._recordings.values():
+                recording.close()
 
     def supply(
         self, request: EmbedRequest, replaying: Replaying | None, key: str | None

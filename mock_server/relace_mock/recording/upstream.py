@@ -82,6 +82,10 @@ class Upstream:
             time.sleep(wait)
             waits, waited = waits + 1, waited + wait
 
+    def close(self) -> None:
+        """Close the connections."""
+        self._client.close()
+
     def _send(self, content: bytes, key: str | None) -> UpstreamAnswer:
         fields = {"content-type": "application/json", "accept": "application/json"}
         if key is not None:

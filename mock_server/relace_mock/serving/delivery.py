@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -53,10 +54,13 @@ class Endpoint:
                 exchange.cut_off(body.content, body.length)
             return
         try:
-            answer = await _answer(exchange, body)
+            answer = await _answer(exchange, body, receive)
         except Exception:  # noqa: BLE001 - the client gets every failure as a JSON error
             _LOG.exception("relace-mock failed to answer a request")
             answer = exchange.fail()
+        if answer is None:
+            exchange.finish(left=True)
+            return
         left = True
         try:
             left = await _perform(answer, receive, send, wire, close=not body.ended)
@@ -64,18 +68,33 @@ class Endpoint:
             exchange.finish(left=left)
 
 
-async def _answer(exchange: Exchange, body: Body) -> Answer:
-    """Make the answer to a request, in a thread if that takes long."""
+async def _answer(exchange: Exchange, body: Body, receive: Receive) -> Answer | None:
+    """Make the answer to a request, in a thread if that takes long; None if the client left."""
     long = body.length > _BYTES_AT_ONCE or exchange.searches(body.length)
     if long:
         numbers = await asyncio.to_thread(exchange.read, body.content, body.length)
     else:
         numbers = exchange.read(body.content, body.length)
     if exchange.waits():
-        return await in_thread_of_its_own(exchange.answer)
+        return await _unless_left(exchange.answer, receive)
     if long or numbers > _NUMBERS_AT_ONCE:
         return await asyncio.to_thread(exchange.answer)
     return exchange.answer()
+
+
+async def _unless_left(make: Callable[[], Answer], receive: Receive) -> Answer | None:
+    """Wait for an answer that may take long; None if the client leaves before.
+
+    What an upstream answers then is still recorded.
+    """
+    work = asyncio.ensure_future(in_thread_of_its_own(make))
+    left = asyncio.ensure_future(_left(receive, None))
+    try:
+        await asyncio.wait((work, left), return_when=asyncio.FIRST_COMPLETED)
+        return work.result() if work.done() else None
+    finally:
+        work.cancel()
+        left.cancel()
 
 
 class ControlEndpoint:

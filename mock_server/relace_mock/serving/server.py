@@ -48,9 +48,15 @@ _RELOAD = 0.2
 
 
 def serve(
-    settings: Settings, listening: Listening, on_ready: Callable[[RunningServer], None]
+    settings: Settings,
+    listening: Listening,
+    on_ready: Callable[[RunningServer], None],
+    on_end: Callable[[str], None] | None = None,
 ) -> None:
-    """Serve until SIGTERM or SIGINT. Raises ``ServerError``."""
+    """Serve until SIGTERM or SIGINT. Raises ``ServerError``.
+
+    ``on_end`` is called with a line about the recording that was replayed, if there is one.
+    """
     server = _Server(settings, listening, on_ready)
     if not server.guard.loopback and settings.control_token is None:
         sys.stderr.write(
@@ -60,6 +66,9 @@ def serve(
     # For warnings of uvicorn and asyncio: to write them directly would block on a full pipe.
     logging.lastResort = _Lines(server.lines.write)
     server.listen()
+    if on_end is not None and settings.replay is not None and (line := server.recordings.unused()):
+        on_end(line)
+    server.recordings.close()
 
 
 class _Lines(logging.Handler):
@@ -102,6 +111,7 @@ def in_thread(settings: Settings, listening: Listening) -> Iterator[RunningServe
     finally:
         server.should_exit = True
         thread.join()
+        server.recordings.close()
 
 
 class _Server(uvicorn.Server):
@@ -114,6 +124,7 @@ class _Server(uvicorn.Server):
         on_ready: Callable[[RunningServer], None],
     ) -> None:
         pipeline = Pipeline(settings)  # first: if it refuses a scenario, no socket is open yet
+        self.recordings = pipeline.answers.sources
         self._sockets = bind(listening.host, listening.port)
         self._on_ready = on_ready
         self._call_off_exit: Callable[[], object] | None = None
