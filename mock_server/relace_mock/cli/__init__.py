@@ -13,9 +13,9 @@ import click
 from relace_mock.cli.embed import embed
 from relace_mock.cli.groups import Commands
 from relace_mock.cli.health import health
+from relace_mock.cli.recording import recording
 from relace_mock.cli.requests import requests
 from relace_mock.cli.run import OWN_FAILURE, run
-from relace_mock.cli.recording import recording
 from relace_mock.cli.scenario import scenario
 from relace_mock.cli.search import search
 from relace_mock.cli.serve import serve
