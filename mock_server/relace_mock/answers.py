@@ -1,17 +1,27 @@
-"""The last stages before delivery: vectors, and the reply that a ruling asks for."""
+"""The last stages before delivery: results, and the reply that a ruling asks for."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from relace_mock.messages import EmbedRequest, Reply
+from relace_mock.messages import EmbedRequest, RankRequest, Reply, Request
 from relace_mock.refusals import Refusal
-from relace_mock.rendering import error, mutated, render, scripted, with_fields
+from relace_mock.rendering import (
+    embed,
+    error,
+    mutated,
+    rank,
+    refused,
+    scripted,
+    success,
+    with_fields,
+)
 from relace_mock.scenario.faults import FAULTS, Fault
 from relace_mock.scenario.faults.connection import Measure
 from relace_mock.state import quota
 from relace_mock.state.ruling import Ruling
+from relace_mock.vectors.ranking import Ranker, most_numbers
 from relace_mock.vectors.rows import Embedder
 
 if TYPE_CHECKING:
@@ -26,7 +36,7 @@ class Answer(NamedTuple):
     """A reply, and how it is delivered.
 
     ``delay`` is in real seconds. A drip or a hang lasts ``time_scale`` times as long as without it.
-    ``tokens`` is None if the reply has no vectors.
+    ``tokens`` is None if the reply has no results.
     """
 
     reply: Reply
@@ -57,16 +67,27 @@ class Answers:
 
     def __init__(self, settings: Settings, *, has_sockets: bool) -> None:
         self.embedder = Embedder(settings)
+        self._ranker = Ranker(settings)
+        self._dimensions = settings.dimensions
         self._has_sockets = has_sockets
         self._time_scale = settings.time_scale
         self._reset_form = settings.rate_limit_reset
 
-    def to(self, ruling: Ruling) -> Answer:
-        """Make the answer that the ruling asks for, with its vectors."""
+    def numbers(self, request: Request) -> int:
+        """About how many numbers must be computed to answer a valid request, at most."""
+        if isinstance(request, RankRequest):
+            return most_numbers(request)
+        return len(request.input) * (request.dimensions or self._dimensions)
+
+    def to(self, ruling: Ruling, is_abandoned: Callable[[], bool]) -> Answer:
+        """Make the answer that the ruling asks for, with its results.
+
+        Once ``is_abandoned`` is true, nobody waits for the answer, and it may be wrong.
+        """
         decision = ruling.decision
         if decision.step and (problem := self.problem_with([decision.step])):
             return Answer(error(500, problem))
-        reply, tokens = self._reply(ruling)
+        reply, tokens = self._reply(ruling, is_abandoned)
         delay = decision.delay * self._time_scale
         return Answer(reply, decision.step, delay, self._time_scale, tokens)
 
@@ -80,7 +101,7 @@ class Answers:
             "use relace_mock.running() or `relace-mock serve`"
         )
 
-    def _reply(self, ruling: Ruling) -> tuple[Reply, int | None]:
+    def _reply(self, ruling: Ruling, is_abandoned: Callable[[], bool]) -> tuple[Reply, int | None]:
         """The reply with the header fields of quota and step, and its number of tokens."""
         step, tokens = ruling.decision.step, None
         if ruling.preferred is not None and ruling.preferred != 200:
@@ -90,9 +111,13 @@ class Answers:
         elif step is not None and step.fault and not FAULTS[step.fault].sends_head:
             reply = NEVER_SENT
         elif isinstance(ruling.outcome, Refusal):
-            reply = render(ruling.outcome)
+            reply = refused(ruling.outcome)
         else:
-            reply, tokens = self._embedded(ruling.outcome, step)
+            names = step.mutate if step else ()
+            if isinstance(ruling.outcome, RankRequest):
+                reply, tokens = self._ranked(ruling.outcome, names, is_abandoned)
+            else:
+                reply, tokens = self._embedded(ruling.outcome, names)
         fields = ruling.fields
         if reply.status == 429 and not fields:
             fields = quota.made_up(ruling.now, self._reset_form)
@@ -105,14 +130,27 @@ class Answers:
             reply = with_fields(reply, {"Retry-After": value})
         return reply, tokens
 
-    def _embedded(self, request: EmbedRequest, step: Step | None) -> tuple[Reply, int]:
+    def _embedded(self, request: EmbedRequest, mutations: Sequence[str]) -> tuple[Reply, int]:
         """The reply with vectors, mutated if the step asks for it."""
         embedded = self.embedder.embed(request)
-        if step is None or not step.mutate:
-            return render(embedded), embedded.total_tokens
+        if not mutations:
+            return success(embed.results(embedded)), embedded.total_tokens
+        from relace_mock.scenario.mutations.draft import of_vectors  # noqa: PLC0415 - loaded when a scenario is first played
+
         other = request._replace(model=f"{request.model}\ndrifted")
-        reply = mutated(step.mutate, request, embedded, lambda: self.embedder.embed(other).rows)
-        return reply, embedded.total_tokens
+        draft = of_vectors(request, embedded, lambda: self.embedder.embed(other).rows)
+        return mutated(mutations, draft), embedded.total_tokens
+
+    def _ranked(
+        self, request: RankRequest, mutations: Sequence[str], is_abandoned: Callable[[], bool]
+    ) -> tuple[Reply, int]:
+        """The reply with files, mutated if the step asks for it."""
+        ranked = self._ranker.rank(request, is_abandoned)
+        if not mutations:
+            return success((rank.results(ranked),)), ranked.total_tokens
+        from relace_mock.scenario.mutations.draft import Draft  # noqa: PLC0415 - as above
+
+        return mutated(mutations, Draft(request, rank.content(ranked))), ranked.total_tokens
 
 
 def failed() -> Answer:

@@ -73,7 +73,7 @@ def embed(
     The texts are the TEXTs, the files, or else standard input.
     """
     from relace_mock.messages import EmbedRequest
-    from relace_mock.rendering import render
+    from relace_mock.rendering.embed import results
     from relace_mock.vectors.rows import Embedder
 
     inputs = [*map(_argument, texts), *map(_contents, files)]
@@ -85,7 +85,7 @@ def embed(
         raise click.UsageError("--model must not be empty: give a name such as relace-embed-v1")
     request = EmbedRequest(_argument(model), inputs, output_dtype)
     embedded = Embedder(Settings(**settings)).embed(request)
-    answer = render(embedded).body
+    answer = b"".join(results(embedded))
     if file_format == "npy":
         import numpy as np
         import orjson

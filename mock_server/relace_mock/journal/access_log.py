@@ -40,10 +40,11 @@ def line(entry: Entry) -> str:
 
 def _details(entry: Entry) -> Iterator[str]:
     decided, decision = entry.decided, entry.decided.decision
-    if entry.arrived.path != contract.EMBED_PATH or entry.arrived.method != contract.EMBED_METHOD:
+    if entry.arrived.path != contract.EMBED_PATH or entry.arrived.method != contract.METHOD:
         yield _printable(f"{entry.hidden(entry.arrived.method)} {entry.path}")
     if decided.inputs is not None:
-        yield _counted(decided.inputs, "input")
+        embeds = contract.ENDPOINTS.get(entry.arrived.path) == "embed"
+        yield _counted(decided.inputs, "input" if embeds else "file")
     if decided.tokens is not None:
         yield _counted(decided.tokens, "token")
     if entry.scenario is not None:

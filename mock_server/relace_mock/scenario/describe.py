@@ -51,6 +51,7 @@ _CONDITIONS = {
     "header": "the request has {}",
     "attempt": "it is attempt {}",
     "would_be": "the answer would be {}",
+    "endpoint": "it is for {}",
 }
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from relace_mock import contract
-from relace_mock.messages import EmbedRequest, Headers, Received
+from relace_mock.messages import EmbedRequest, Headers, Received, Request
 from relace_mock.refusals import Refusal, rate_limited, unknown_scenario
 from relace_mock.scenario import engine, patterns
 from relace_mock.scenario.engine import NOTHING, Decision
@@ -42,7 +42,7 @@ class Ruling(NamedTuple):
     ``now`` is the namespace's time in seconds since 1970. ``attempt`` is None if none was counted.
     """
 
-    outcome: EmbedRequest | Refusal
+    outcome: Request | Refusal
     decision: Decision = NOTHING
     preferred: int | None = None
     fields: Headers = ()
@@ -78,7 +78,7 @@ class Rules:
     def change(
         self,
         received: Received,
-        outcome: EmbedRequest | Refusal,
+        outcome: Request | Refusal,
         body_hash: bytes,
         key: str | None,
         inputs: Inputs | None = None,
@@ -107,7 +107,7 @@ class Rules:
             if isinstance(so_far, Refusal) and not so_far.scriptable:
                 return state, counter, Ruling(so_far, NOTHING, None, fields, now.time, by, scenario)
             if wish and wish.status:  # RFC 7240: for this one answer, so no attempt is counted
-                preferred = wish.status if isinstance(so_far, EmbedRequest) else None
+                preferred = None if isinstance(so_far, Refusal) else wish.status
                 ruling = Ruling(so_far, NOTHING, preferred, fields, now.time, by, scenario)
                 return state, counter, ruling
             counter = counter.counted(state)
@@ -115,7 +115,7 @@ class Rules:
             if scenario is not None:
                 occasion = Occasion(
                     received,
-                    outcome if isinstance(outcome, EmbedRequest) else None,
+                    None if isinstance(outcome, Refusal) else outcome,
                     so_far.status if isinstance(so_far, Refusal) else 200,
                     counter.attempts,
                     counter.arrivals,
@@ -146,7 +146,7 @@ class Rules:
     def looked_through(
         self,
         received: Received,
-        outcome: EmbedRequest | Refusal,
+        outcome: Request | Refusal,
         key: str | None,
         state: State,
         default: Default,
@@ -157,7 +157,7 @@ class Rules:
         """
         if isinstance(outcome, Refusal):
             return None
-        inputs = Inputs(outcome.input)
+        inputs = Inputs(outcome.searched)
         wish = wish_of(received, key, contract.documented_statuses())
         scenario = self.chosen(wish, state, default).scenario
         if scenario is not None and scenario.looks_into_inputs:
@@ -182,9 +182,9 @@ class Rules:
         self,
         state: State,
         scenario: Scenario | None,
-        outcome: EmbedRequest | Refusal,
+        outcome: Request | Refusal,
         now: float,
-    ) -> tuple[State, EmbedRequest | Refusal, Headers]:
+    ) -> tuple[State, Request | Refusal, Headers]:
         """Count a request against the scenario's quota or the server's; a refusal costs nothing."""
         limit = self._limit
         if scenario and (given := scenario.rate_limit):

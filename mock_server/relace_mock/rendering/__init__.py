@@ -2,26 +2,32 @@
 
 from __future__ import annotations
 
-import functools
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
 
 from relace_mock import contract
-from relace_mock.messages import Embedded, EmbedRequest, Headers, Piece, Reply
+from relace_mock.messages import Headers, Piece, Reply
 from relace_mock.refusals import Refusal
 from relace_mock.version import __version__
+
+if TYPE_CHECKING:
+    from relace_mock.scenario.mutations.draft import Draft
 
 #: A header field of every response, so that nobody mistakes a fake vector for a real one.
 MARK = (b"x-relace-mock", __version__.encode())
 _JSON: Headers = ((b"content-type", b"application/json"), MARK)
 
 
-def render(outcome: Embedded | Refusal) -> Reply:
-    """Return the reply to a request with this outcome."""
-    if isinstance(outcome, Embedded):
-        return Reply(200, _JSON, _results(outcome))
-    return error(outcome.status, message(outcome), outcome.headers)
+def success(pieces: Sequence[Piece]) -> Reply:
+    """Return the 200 with this body."""
+    return Reply(200, _JSON, pieces)
+
+
+def refused(refusal: Refusal) -> Reply:
+    """Return the reply to a request that is refused."""
+    return error(refusal.status, message(refusal), refusal.headers)
 
 
 def scripted(status: int, body: tuple[bytes, bytes] | None) -> Reply:
@@ -58,21 +64,10 @@ def with_fields(reply: Reply, fields: Mapping[str, str | None]) -> Reply:
     return reply._replace(headers=(*kept, *added))
 
 
-def mutated(
-    names: Sequence[str],
-    request: EmbedRequest,
-    embedded: Embedded,
-    drifted: Callable[[], Sequence[Piece]],
-) -> Reply:
-    """Return a 200 that is wrong in each of these ways.
-
-    ``names`` are names of mutations. ``drifted`` returns the rows as another version of the model
-    would give them; only some mutations call it.
-    """
+def mutated(names: Sequence[str], draft: Draft[Any]) -> Reply:
+    """Return a 200 that is wrong in each of these ways. ``names`` are names of mutations."""
     from relace_mock.scenario.mutations import MUTATIONS  # noqa: PLC0415 - loaded when a scenario is first played
-    from relace_mock.scenario.mutations.draft import begin  # noqa: PLC0415 - as above
 
-    draft = begin(request, embedded, drifted)
     for name, mutation in MUTATIONS.items():
         if name in names:
             mutation.change(draft)
@@ -91,16 +86,3 @@ def message(refusal: Refusal) -> str:
         return refusal.detail
     documented = contract.message(refusal.status, refusal.example)
     return f"{documented}: {refusal.detail}" if refusal.detail else documented
-
-
-def _results(embedded: Embedded) -> list[Piece]:
-    pieces: list[Piece] = [b'{"results":[']
-    for index, row in enumerate(embedded.rows):
-        pieces += (_opening(index), row)
-    pieces.append(b']}],"usage":{"total_tokens":%d}}' % embedded.total_tokens)
-    return pieces
-
-
-@functools.lru_cache(4096)
-def _opening(index: int) -> bytes:
-    return b'%b{"index":%d,"embedding":' % (b"]}," if index else b"", index)
