@@ -49,9 +49,9 @@ def read(body: Any, max_files: int, mode: Contract, *, names_only: bool) -> Rank
         contract.validator("RankRequest").validate(known)
     except jsonschema_rs.ValidationError as error:
         field = place(error)
-        detail = schema_fault(error, _as_sent(field, outline))
-        remedy = _remedy(field, outline) if mode == "documented" else ""
-        return invalid_request(detail + remedy)
+        if mode == "observed":
+            return invalid_request(schema_fault(error, _as_sent(field, outline)))
+        return invalid_request(schema_fault(error, field) + _remedy(field, outline))
     if mode == "documented" and "relace-metadata" in outline:
         return invalid_request(
             f"relace-metadata is not documented: rename it to relace_metadata, {_OR_OBSERVED}"

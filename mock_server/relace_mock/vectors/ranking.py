@@ -22,12 +22,12 @@ DIMENSIONS = 2560
 _MODEL = "relace-embed-v1"
 # Characters of a part of a file: about those of a function.
 _PART = 2000
-_SMALL_PART = 400
+_SMALL_PART = 200
 # Parts whose vectors are computed at a time: 10 kB each.
 _BATCH = 64
 # Scores of some cosines, both in 1/10,000. Scores between these lie on straight lines.
-_COSINES = (-10_000, 0, 3_000, 10_000)
-_SCORES = (0, 100, 5_000, 10_000)
+_COSINES = (-10_000, 0, 1_300, 3_000, 6_000, 10_000)
+_SCORES = (0, 200, 1_200, 5_500, 9_000, 10_000)
 _ONE = SCALE * SCALE // 10_000  # 1/10,000 of the product of two equal vectors
 
 
@@ -37,7 +37,9 @@ class Ranker:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
 
-    def rank(self, request: RankRequest, is_abandoned: Callable[[], bool]) -> Ranked:
+    def rank(
+        self, request: RankRequest, is_abandoned: Callable[[], bool] = lambda: False
+    ) -> Ranked:
         """Rank the files of a request, and keep whole files from the best down while they fit.
 
         Of files with the same cosine, the one that was sent first comes first. Once
@@ -77,14 +79,15 @@ def score(product: int) -> int:
     before = after - 1
     rise = _SCORES[after] - _SCORES[before]
     run = (_COSINES[after] - _COSINES[before]) * _ONE
-    return _SCORES[before] + (product - _COSINES[before] * _ONE) * rise // run
+    beyond = product - _COSINES[before] * _ONE
+    return _SCORES[before] + (2 * beyond * rise + run) // (2 * run)
 
 
 def parts(content: str) -> Iterator[str]:
     """Cut a file into parts of at most 2,000 characters.
 
     A part ends where a definition probably begins: before a line that is not indented and follows
-    an empty line, once the part has 400 characters. Otherwise it ends before the line that would
+    an empty line, once the part has 200 characters. Otherwise it ends before the line that would
     make it too long, or at the last empty line before that. A file that is empty has one part.
     """
     start = end = blank = 0

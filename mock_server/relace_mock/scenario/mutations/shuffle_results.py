@@ -16,5 +16,5 @@ def _change(draft: Draft[Request]) -> None:
 
 
 SHUFFLE_RESULTS = Mutation(
-    "shuffle_results", "results out of order, indexes right", _change, has_several
+    "shuffle_results", "results out of order, each unchanged", _change, has_several
 )
