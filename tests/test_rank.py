@@ -18,6 +18,8 @@ from relace_mock.validation.rank import CODE, METADATA, NO_TOKEN_LIMIT
 from tests.conftest import KEY
 from tests.ranking import BODY, COOKIES, FILES, OBSERVED, QUERY, V1, V2, names, rank, scores
 
+OR_OBSERVED = "or start the mock with --contract observed"
+
 
 @pytest.fixture(scope="module")
 def running() -> Iterator[RunningServer]:
@@ -39,7 +41,8 @@ def test_the_newer_path_answers_scores_best_first_and_tokens(mock: RemoteControl
     assert names(answer)[0] == "web/cookies.py"
     assert sorted(names(answer)) == sorted(file["filename"] for file in FILES)
     assert scores(answer) == sorted(scores(answer), reverse=True)
-    assert scores(answer)[0] > 0.5 > 0.3 > scores(answer)[1]
+    assert scores(answer)[0] > 0.5
+    assert scores(answer)[1] < 0.3
     assert answer.json()["usage"]["total_tokens"] > 0
 
 
@@ -164,17 +167,15 @@ def test_files_with_code_and_with_content_may_be_mixed(mock: RemoteControl) -> N
     [
         (
             BODY | {"codebase": [FILES[0], OBSERVED["codebase"][1]]},
-            "codebase[1].content is required: rename code to content, "
-            "or start the mock with --contract observed",
+            f"codebase[1].content is required: rename code to content, {OR_OBSERVED}",
         ),
         (
             {name: value for name, value in BODY.items() if name != "token_limit"},
-            "token_limit is required: send 100000, or start the mock with --contract observed",
+            f"token_limit is required: send 100000, {OR_OBSERVED}",
         ),
         (
             BODY | {"relace-metadata": {}},
-            "relace-metadata is not documented: rename it to relace_metadata, "
-            "or start the mock with --contract observed",
+            f"relace-metadata is not documented: rename it to relace_metadata, {OR_OBSERVED}",
         ),
     ],
 )

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import gzip
+import asyncio
 import json
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -11,11 +12,15 @@ import httpx
 import pytest
 
 import relace_mock
-from relace_mock import RemoteControl, RunningServer, ScenarioError
-from relace_mock.journal.access_log import line
+from relace_mock import RemoteControl, RunningServer
+from relace_mock.journal.access_log import AccessLog
+from relace_mock.messages import Received
+from relace_mock.pipeline import Pipeline
+from relace_mock.scenario.mistakes import ScenarioError
 from relace_mock.scenario.model import read
 from relace_mock.scenario.mutations import MUTATIONS
 from relace_mock.serving.in_process import transport
+from relace_mock.settings import Settings
 from tests.ranking import BODY, COOKIES, FILES, OBSERVED, QUERY, V1, V2, names, rank, scores
 from tests.steering import ask
 
@@ -130,9 +135,7 @@ def test_a_rule_answers_the_endpoint_that_it_names(mock: RemoteControl) -> None:
     mock.play(when(endpoint="embed"))
     assert ask(mock, EMBED).status_code == 503
     assert rank(mock).status_code == 200
-    assert mock.requests[-1].entry["near_misses"] == [
-        {"rule": 0, "why": "endpoint: is not 'embed'"}
-    ]
+    assert mock.requests[-1].raw["near_misses"] == [{"rule": 0, "why": "endpoint: is not 'embed'"}]
 
 
 @pytest.mark.parametrize(
@@ -199,32 +202,24 @@ def test_the_verdict_does_not_mind_files_that_are_ranked_again(mock: RemoteContr
     assert mock.verdict().findings == []
 
 
-def test_the_journal_and_the_access_log_have_files_and_tokens(mock: RemoteControl) -> None:
-    answer = rank(mock)
+def test_the_journal_has_the_ranking(mock: RemoteControl) -> None:
+    assert rank(mock).status_code == 200
     (request,) = mock.requests
     assert request.json() == BODY
-    assert (request.path, request.status) == (V2, 200)
-    with relace_mock.running() as server:
-        entries: list[str] = []
-        assert server.url
-    pipeline = transport()._pipeline
-    head = relace_mock_received(V2, BODY)
-    exchange = pipeline.handle(head, "here")
-    exchange.read(head.body, head.length)
+    assert (request.path, request.status, request.outcome) == (V2, 200, "answered")
+
+
+def test_the_access_log_counts_files_and_tokens() -> None:
+    pipeline = Pipeline(Settings())
+    lines: list[str] = []
+    pipeline.journal.subscribe(AccessLog(lines.append))
+    body = json.dumps(BODY).encode()
+    headers = [(b"authorization", b"Bearer rlc-x"), (b"content-type", b"application/json")]
+    exchange = pipeline.handle(Received("POST", V2, headers, body, len(body)), "here")
+    exchange.read(body, len(body))
     exchange.answer()
     exchange.finish(left=False)
-    (entry,) = pipeline.journal.entries()[0]
-    entries.append(line(entry))
-    count = answer.json()["usage"]["total_tokens"]
-    assert entries[0].endswith(f"POST {V2}  3 files  {count} tokens")
-
-
-def relace_mock_received(path: str, body: Any) -> Any:
-    from relace_mock.messages import Received
-
-    content = json.dumps(body).encode()
-    headers = [(b"authorization", b"Bearer rlc-x"), (b"content-type", b"application/json")]
-    return Received("POST", path, headers, content, len(content))
+    assert re.search(r"  POST /v2/code/rank  3 files  \d+ tokens$", lines[0])
 
 
 def lists(answer: httpx.Response) -> Any:
@@ -327,7 +322,6 @@ def test_mutations_can_be_combined(mock: RemoteControl, path: str) -> None:
     lie = rank(mock, BODY, path)
     assert len(names(lie)) == 2
     assert lie.headers["content-encoding"] == "gzip"
-    assert gzip  # httpx has decoded it
     assert sum("never" in name for name in names(lie)) == 1
 
 
@@ -354,14 +348,16 @@ def test_mutations_can_be_combined(mock: RemoteControl, path: str) -> None:
             "{when: {model: m}, steps: [{mutate: unknown_filename}]}",
             "unknown_filename is for rank, which model excludes",
         ),
-        ("{when: {endpoint: apply}, steps: [{status: 500}]}", "endpoint: must be embed or rank"),
+        (
+            "{when: {endpoint: apply}, steps: [{status: 500}]}",
+            "'apply' is not known; there is embed, rank",
+        ),
         ("{when: {endpoint: [rank]}, steps: [{status: 500}]}", "endpoint"),
     ],
 )
 def test_conditions_and_mutations_that_cannot_meet_are_refused(text: str, problem: str) -> None:
-    with pytest.raises(ScenarioError, match="") as raised:
+    with pytest.raises(ScenarioError, match=problem):
         read(f"rules: [{text}]".encode(), "a.yaml", "a")
-    assert problem in str(raised.value)
 
 
 def test_a_rule_for_all_endpoints_covers_one_for_rank_but_not_the_other_way_round() -> None:
@@ -384,12 +380,11 @@ def test_the_in_process_transport_ranks(mock: RemoteControl, path: str) -> None:
 
 
 @PATHS
-@pytest.mark.anyio
-async def test_the_embedded_application_ranks(mock: RemoteControl, path: str) -> None:
-    headers = {"Authorization": "Bearer rlc-x"}
-    inner = httpx.ASGITransport(relace_mock.app())
-    async with httpx.AsyncClient(
-        transport=inner, base_url="http://mock", headers=headers
-    ) as client:
-        answer = await client.post(path, json=BODY)
-        assert answer.content == rank(mock, BODY, path).content
+def test_the_embedded_application_ranks(mock: RemoteControl, path: str) -> None:
+    async def ask_inside() -> bytes:
+        inner = httpx.ASGITransport(relace_mock.app())
+        async with httpx.AsyncClient(transport=inner, base_url="http://mock") as client:
+            headers = {"Authorization": "Bearer rlc-x"}
+            return (await client.post(path, json=BODY, headers=headers)).content
+
+    assert asyncio.run(ask_inside()) == rank(mock, BODY, path).content

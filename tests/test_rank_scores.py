@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import random
 import re
 import sysconfig
 from itertools import pairwise
@@ -50,14 +49,15 @@ def documented_functions(count: int) -> list[tuple[str, str]]:
                 node.body = node.body[1:] or [ast.Pass()]
                 pairs.add((text.partition("\n\n")[0], ast.unparse(node)))
     chosen = sorted(pair for pair in pairs if len(pair[0].split()) >= 4)
-    random.Random(1).shuffle(chosen)
-    return chosen[:count]
+    return chosen[:: len(chosen) // count][:count]
 
 
 def test_scores_separate_the_functions_of_docstrings_from_others() -> None:
     """Clients drop scores under 0.3."""
     pairs = documented_functions(300)
-    ranker, true, others = Ranker(Settings()), [], []
+    ranker = Ranker(Settings())
+    true: list[float] = []
+    others: list[float] = []
     for index, (query, own) in enumerate(pairs):
         near = [pairs[(index + step) % len(pairs)][1] for step in range(1, 11)]
         for name, found in ranker.rank(request(query, own, *near)).results:
