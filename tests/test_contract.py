@@ -24,6 +24,16 @@ LABELS = ("documented", "observed", "policy")
 DESCRIPTIVE = {"description", "properties", "items", "$ref", "x-provenance"}
 
 
+ERRORS = CONTRACT["components"]["responses"]
+
+
+def error(status: int) -> Any:
+    """The response of a status, which is the same at every endpoint."""
+    found = [path["post"]["responses"][str(status)]["$ref"] for path in CONTRACT["paths"].values()]
+    assert len(set(found)) == 1
+    return ERRORS[found[0].rpartition("/")[2]]
+
+
 def test_the_contract_is_valid_openapi() -> None:
     validate_openapi(CONTRACT)
 
@@ -56,15 +66,12 @@ def test_every_constraint_says_how_it_is_known(path: str, schema: dict[str, Any]
 
 
 def test_every_server_operation_status_and_header_says_how_it_is_known() -> None:
-    operation = CONTRACT["paths"]["/v1/code/embed"]["post"]
-    described = [
-        *CONTRACT["servers"],
-        *CONTRACT["x-live-servers"],
-        operation,
-        operation["requestBody"],
-    ]
+    operations = [path["post"] for path in CONTRACT["paths"].values()]
+    described = [*CONTRACT["servers"], *CONTRACT["x-live-servers"], *operations]
+    described += [operation["requestBody"] for operation in operations]
+    described += [operation["responses"]["200"] for operation in operations]
     described += CONTRACT["components"]["securitySchemes"].values()
-    for response in operation["responses"].values():
+    for response in ERRORS.values():
         described += [response, *response.get("headers", {}).values()]
     assert all(item["x-provenance"].startswith(LABELS) for item in described)
 
@@ -81,14 +88,14 @@ def test_every_server_operation_status_and_header_says_how_it_is_known() -> None
     ],
 )
 def test_the_contract_has_each_documented_message_as_an_example(status: int, message: str) -> None:
-    response = CONTRACT["paths"]["/v1/code/embed"]["post"]["responses"][str(status)]
-    examples = response["content"]["application/json"]["examples"].values()
+    examples = error(status)["content"]["application/json"]["examples"].values()
     assert message in [example["value"]["error"] for example in examples]
 
 
 def test_the_examples_of_the_contract_match_its_schemas() -> None:
-    operation = CONTRACT["paths"]["/v1/code/embed"]["post"]
-    contents = [operation["requestBody"], *operation["responses"].values()]
+    contents = list(ERRORS.values())
+    for path in CONTRACT["paths"].values():
+        contents += [path["post"]["requestBody"], path["post"]["responses"]["200"]]
     for content in contents:
         media = content["content"]["application/json"]
         name = media["schema"]["$ref"].rpartition("/")[2]
@@ -101,7 +108,7 @@ def test_documented_refusals_take_their_messages_from_the_contract(
 ) -> None:
     """Change every message in the contract: the server must send the new ones."""
     changed = copy.deepcopy(CONTRACT)
-    for response in changed["paths"]["/v1/code/embed"]["post"]["responses"].values():
+    for response in changed["components"]["responses"].values():
         examples = response["content"]["application/json"].get("examples", {})
         for name, example in examples.items():
             if "error" in example["value"]:

@@ -21,7 +21,14 @@ from typing import Any
 import pytest
 
 from relace_mock.control.description import document
-from relace_mock.messages import EmbedRequest, Received
+from relace_mock.messages import (
+    CodeFile,
+    EmbedRequest,
+    EndpointName,
+    RankRequest,
+    Received,
+    Request,
+)
 from relace_mock.scenario import known_vectors, model, rule, step, when
 from relace_mock.scenario.compounds import Record
 from relace_mock.scenario.faults import FAULTS
@@ -40,7 +47,7 @@ def sections(page: str) -> dict[str, str]:
     return dict(zip(parts[1::2], parts[2::2], strict=True))
 
 
-GUIDES = ["README.md", "docs/scenarios.md", "docs/retries.md", "docs/control.md"]
+GUIDES = ["README.md", "docs/scenarios.md", "docs/retries.md", "docs/control.md", "docs/rank.md"]
 TYPED = [
     pytest.param(text, id=f"{page}: {heading}")
     for page in GUIDES
@@ -144,20 +151,40 @@ def test_every_fault_is_in_the_guide() -> None:
 
 def test_every_mutation_is_in_the_guide_with_what_it_needs() -> None:
     assert rows("Mutations") == [
-        [f"`{mutation.name}`", mutation.does, needs(mutation)] for mutation in MUTATIONS.values()
+        [f"`{mutation.name}`", mutation.does, endpoints(mutation), needs(mutation)]
+        for mutation in MUTATIONS.values()
     ]
+
+
+def endpoints(mutation: Mutation) -> str:
+    return ", ".join(f"`{endpoint}`" for endpoint in mutation.endpoints)
 
 
 def needs(mutation: Mutation) -> str:
     """What a request must have, found by trying."""
     zipped = Received("POST", "/", [(b"accept-encoding", b"gzip")], b"", 0)
     plain = Received("POST", "/", [], b"", 0)
-    missing = {
-        "two inputs": (EmbedRequest("m", ["a"], "float"), zipped),
-        "`float`": (EmbedRequest("m", ["a", "b"], "binary"), zipped),
-        "`Accept-Encoding: gzip`": (EmbedRequest("m", ["a", "b"], "float"), plain),
+    files = [CodeFile("a", "x"), CodeFile("b", "x")]
+    ranked = RankRequest("q", files, 100, [1, 1], 1, fewest_results=2)
+    embed = EmbedRequest("m", ["a", "b"], "float")
+    missing: dict[str, list[tuple[EndpointName, Request, Received]]] = {
+        "two results": [
+            ("embed", embed._replace(input=["a"]), zipped),
+            ("rank", ranked._replace(fewest_results=1), zipped),
+        ],
+        "`float`": [("embed", embed._replace(output_dtype="binary"), zipped)],
+        "not `/v1/code/rank`": [("rank", ranked._replace(names_only=True), zipped)],
+        "`Accept-Encoding: gzip`": [("embed", embed, plain), ("rank", ranked, plain)],
     }
-    return ", ".join(need for need, without in missing.items() if not mutation.applies(*without))
+    return ", ".join(
+        need
+        for need, requests in missing.items()
+        if not all(
+            mutation.applies(request, received)
+            for endpoint, request, received in requests
+            if endpoint in mutation.endpoints
+        )
+    )
 
 
 def test_every_bundled_scenario_is_in_the_guide_as_its_file_tells_it() -> None:

@@ -15,7 +15,7 @@ from openapi_spec_validator import validate as validate_openapi
 
 import relace_mock
 from relace_mock import RemoteControl, RunningServer, SettingsError, contract
-from relace_mock.validation import LONE_STRING
+from relace_mock.validation.embed import LONE_STRING
 from tests.conftest import KEY
 from tests.steering import ask
 

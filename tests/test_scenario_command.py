@@ -93,7 +93,7 @@ def test_scenario_show_describes_every_condition_and_every_key(tmp_path: Path) -
         ),
         "    step 0: once: closes after a part of the announced body, at 25% of the body",
         (
-            "    step 1: 3 times: a 200 that lies: results out of order, indexes right; usage is "
+            "    step 1: 3 times: a 200 that lies: results out of order, each unchanged; usage is "
             "missing, after 0.01 to 0.2 s, with X-A: b, without Server"
         ),
         "    then again from step 0",

@@ -11,6 +11,9 @@ import jsonschema_rs
 from relace_contract.files import parse_yaml
 
 EMBED_PATH = "/v1/code/embed"
+RANK_PATH = "/v2/code/rank"
+#: The older path of the ranker, which answers file names without scores.
+RANK_NAMES_PATH = "/v1/code/rank"
 #: What describes a schema rather than constrains what it describes.
 _DESCRIPTIVE = {"description", "properties", "items", "$ref", "x-provenance"}
 
@@ -29,10 +32,20 @@ def document() -> dict[str, Any]:
     return content
 
 
-def responses() -> dict[str, Any]:
-    """What the endpoint may answer, by status."""
-    declared: dict[str, Any] = document()["paths"][EMBED_PATH]["post"]["responses"]
-    return declared
+@functools.cache
+def responses(path: str = EMBED_PATH) -> dict[str, Any]:
+    """What an endpoint may answer, by status."""
+    declared: dict[str, Any] = document()["paths"][path]["post"]["responses"]
+    return {status: _resolved(response) for status, response in declared.items()}
+
+
+def _resolved(node: dict[str, Any]) -> dict[str, Any]:
+    """A part of the document, or the part that it refers to."""
+    if "$ref" not in node:
+        return node
+    _, section, name = node["$ref"].removeprefix("#/").split("/")
+    found: dict[str, Any] = document()["components"][section][name]
+    return found
 
 
 def example() -> dict[str, Any]:
@@ -46,11 +59,15 @@ def example() -> dict[str, Any]:
 def validator(schema: str, *, documented: bool = False) -> jsonschema_rs.Draft202012Validator:
     """A validator of a named schema, of all its constraints or only the documented ones."""
     node = document()["components"]["schemas"][schema]
-    return jsonschema_rs.Draft202012Validator(_documented(node) if documented else node)
+    if documented:
+        return jsonschema_rs.Draft202012Validator(_documented(node))
+    components = {"components": document()["components"]}
+    return jsonschema_rs.Draft202012Validator(node | components)
 
 
 def _documented(node: dict[str, Any]) -> dict[str, Any]:
     """A schema without the keywords that are not documented."""
+    node = _resolved(node)
     provenance = node["x-provenance"]
     kept = {
         name: value

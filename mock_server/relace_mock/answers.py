@@ -1,19 +1,39 @@
-"""The last stages before delivery: vectors, and the reply that a ruling asks for."""
+"""The last stages before delivery: results, and the reply that a ruling asks for."""
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from relace_mock.messages import Embedded, EmbedRequest, Piece, Reply, Source, Told
+from relace_mock.messages import (
+    Embedded,
+    EmbedRequest,
+    Piece,
+    RankRequest,
+    Reply,
+    Request,
+    Source,
+    Told,
+)
 from relace_mock.recording.sources import Sources
 from relace_mock.refusals import Refusal
-from relace_mock.rendering import SOURCE, error, mutated, render, scripted, with_fields
+from relace_mock.rendering import (
+    SOURCE,
+    embed,
+    error,
+    mutated,
+    rank,
+    refused,
+    scripted,
+    success,
+    with_fields,
+)
 from relace_mock.scenario.faults import FAULTS, Fault
 from relace_mock.scenario.faults.connection import Measure
 from relace_mock.state import quota
 from relace_mock.state.ruling import Ruling
+from relace_mock.vectors.ranking import Ranker, most_numbers
 from relace_mock.vectors.rows import Embedder
 
 if TYPE_CHECKING:
@@ -28,7 +48,7 @@ class Answer(NamedTuple):
     """A reply, and how it is delivered.
 
     ``delay`` is in real seconds. A drip or a hang lasts ``time_scale`` times as long as without it.
-    ``tokens`` is None if the reply has no vectors, or if their number is not known. ``source`` is
+    ``tokens`` is None if the reply has no results, or if their number is not known. ``source`` is
     None if neither this server nor an upstream gave vectors or an error. ``told`` is the answer of
     an upstream. ``missed`` says that texts are not recorded.
     """
@@ -66,19 +86,33 @@ class Answers:
     def __init__(self, settings: Settings, *, has_sockets: bool) -> None:
         self.embedder = Embedder(settings)
         self.sources = Sources(settings, self.embedder)
+        self._ranker = Ranker(settings)
+        self._dimensions = settings.dimensions
         self._has_sockets = has_sockets
         self._time_scale = settings.time_scale
         self._reset_form = settings.rate_limit_reset
 
-    def to(self, ruling: Ruling, key: str | None = None) -> Answer:
-        """Make the answer that the ruling asks for, with its vectors.
+    def numbers(self, request: Request) -> int:
+        """About how many numbers must be computed to answer a valid request, at most."""
+        if isinstance(request, RankRequest):
+            return most_numbers(request)
+        return len(request.input) * (request.dimensions or self._dimensions)
 
-        ``key`` is the client's, for an upstream. This may wait for a recording or an upstream.
+    def to(
+        self,
+        ruling: Ruling,
+        key: str | None = None,
+        is_abandoned: Callable[[], bool] = lambda: False,
+    ) -> Answer:
+        """Make the answer that the ruling asks for, with its results.
+
+        ``key`` is the client's, for an upstream. This may wait for a recording or an upstream. Once
+        ``is_abandoned`` is true, nobody waits for the answer, and it may be wrong.
         """
         decision = ruling.decision
         if decision.step and (problem := self.problem_with([decision.step])):
             return Answer(error(500, problem))
-        reply, made = self._reply(ruling, key)
+        reply, made = self._reply(ruling, key, is_abandoned)
         delay = decision.delay * self._time_scale
         if made is None:
             return Answer(reply, decision.step, delay, self._time_scale)
@@ -104,29 +138,19 @@ class Answers:
             "use relace_mock.running() or `relace-mock serve`"
         )
 
-    def _reply(self, ruling: Ruling, key: str | None) -> tuple[Reply, _Made | None]:
-        """The reply with the header fields of quota and step; how it was made if it has vectors."""
-        step, made = ruling.decision.step, None
-        if ruling.preferred is not None and ruling.preferred != 200:
-            reply = scripted(ruling.preferred, None)
-        elif step is not None and step.status is not None:
-            reply = scripted(step.status, step.fixed_body)
-        elif step is not None and step.fault and not FAULTS[step.fault].sends_head:
-            reply = NEVER_SENT
-        elif isinstance(ruling.outcome, Refusal):
-            reply = render(ruling.outcome)
-        else:
-            made = self._made(ruling.outcome, ruling, key)
-            reply = made.reply
+    def _reply(
+        self, ruling: Ruling, key: str | None, is_abandoned: Callable[[], bool]
+    ) -> tuple[Reply, _Made | None]:
+        """The reply with the header fields of quota and step; how it was made if it has results."""
+        step = ruling.decision.step
+        reply, made = self._body(ruling, key, is_abandoned)
         fields = ruling.fields
         if reply.status == 429 and not fields and made is None:
             fields = quota.made_up(ruling.now, self._reset_form)
-        if fields:
-            kept = reply.headers
-            if made is not None and made.told:  # an upstream may have a quota of its own
-                names = {name for name, _ in fields}
-                kept = [field for field in kept if field[0] not in names]
-            reply = reply._replace(headers=(*kept, *fields))
+        if fields and made is not None and made.told:  # an upstream may have a quota of its own
+            reply = with_fields(reply, {name.decode(): value.decode() for name, value in fields})
+        elif fields:
+            reply = reply._replace(headers=(*reply.headers, *fields))
         if step and step.headers:
             reply = with_fields(reply, step.headers)
         if step and step.retry_after:
@@ -134,7 +158,26 @@ class Answers:
             reply = with_fields(reply, {"Retry-After": value})
         return reply, made
 
-    def _made(self, request: EmbedRequest, ruling: Ruling, key: str | None) -> _Made:
+    def _body(
+        self, ruling: Ruling, key: str | None, is_abandoned: Callable[[], bool]
+    ) -> tuple[Reply, _Made | None]:
+        """The reply without these fields."""
+        step = ruling.decision.step
+        if ruling.preferred is not None and ruling.preferred != 200:
+            return scripted(ruling.preferred, None), None
+        if step is not None and step.status is not None:
+            return scripted(step.status, step.fixed_body), None
+        if step is not None and step.fault and not FAULTS[step.fault].sends_head:
+            return NEVER_SENT, None
+        if isinstance(ruling.outcome, Refusal):
+            return refused(ruling.outcome), None
+        if isinstance(ruling.outcome, RankRequest):
+            made = self._ranked(ruling.outcome, step.mutate if step else (), is_abandoned)
+        else:
+            made = self._embedded(ruling.outcome, ruling, key)
+        return made.reply, made
+
+    def _embedded(self, request: EmbedRequest, ruling: Ruling, key: str | None) -> _Made:
         """The reply with vectors, mutated if the step asks for it."""
         known = ruling.scenario.vectors if ruling.scenario else None
         notes: Sequence[str] = ()
@@ -153,11 +196,27 @@ class Answers:
             embedded = supplied.outcome
         step = ruling.decision.step
         if step is None or not step.mutate:
-            reply = render(embedded)
+            reply = success(embed.results(embedded), embedded.source, embedded.headers)
         else:
+            from relace_mock.scenario.mutations.draft import of_vectors  # noqa: PLC0415 - loaded when a scenario is first played
+
             drifted = functools.partial(self._drifted, request, embedded)
-            reply = mutated(step.mutate, request, embedded, drifted)
+            draft = of_vectors(request, embedded, drifted)
+            reply = mutated(step.mutate, draft, embedded.source, embedded.headers)
         return _Made(reply, embedded.total_tokens, embedded.source, notes, told)
+
+    def _ranked(
+        self, request: RankRequest, mutations: Sequence[str], is_abandoned: Callable[[], bool]
+    ) -> _Made:
+        """The reply with files, mutated if the step asks for it."""
+        ranked = self._ranker.rank(request, is_abandoned)
+        if mutations:
+            from relace_mock.scenario.mutations.draft import Draft  # noqa: PLC0415 - as above
+
+            reply = mutated(mutations, Draft(request, rank.content(ranked)))
+        else:
+            reply = success((rank.results(ranked),))
+        return _Made(reply, ranked.total_tokens, None)
 
     def _drifted(self, request: EmbedRequest, embedded: Embedded) -> Sequence[Piece]:
         """The rows of the same texts in another space of as many dimensions."""

@@ -5,20 +5,29 @@ from __future__ import annotations
 import functools
 import itertools
 import json
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import jsonschema_rs
 import yaml
 
 from relace_mock import yaml_loader
+from relace_mock.messages import EndpointName
 
 if TYPE_CHECKING:
     from relace_mock.settings import Contract
 
-#: The only path of the contract, and its only method.
 EMBED_PATH = "/v1/code/embed"
-EMBED_METHOD = "POST"
+RANK_PATH = "/v2/code/rank"
+#: The older path of ``rank``, which answers file names without scores.
+RANK_NAMES_PATH = "/v1/code/rank"
+#: The paths of the contract, and their only method.
+ENDPOINTS: Mapping[str, EndpointName] = MappingProxyType(
+    {EMBED_PATH: "embed", RANK_PATH: "rank", RANK_NAMES_PATH: "rank"}
+)
+METHOD = "POST"
 
 
 @functools.cache
@@ -92,20 +101,19 @@ def validator(schema: str) -> jsonschema_rs.Draft202012Validator:
 
 @functools.cache
 def documented_statuses() -> frozenset[int]:
-    """Return the statuses that Relace documents for the endpoint. All others are policy."""
-    responses = as_dict()["paths"][EMBED_PATH][EMBED_METHOD.lower()]["responses"]
+    """Return the statuses that Relace documents for the endpoints. All others are policy."""
+    responses = as_dict()["paths"][EMBED_PATH][METHOD.lower()]["responses"]
     return frozenset(
         int(status)
-        for status, response in responses.items()
-        if response["x-provenance"].startswith("documented")
+        for status in responses
+        if _response(status)["x-provenance"].startswith("documented")
     )
 
 
 @functools.cache
 def documented_message(status: int) -> str | None:
     """Return the first documented message of an error status; None if there is none."""
-    responses = as_dict()["paths"][EMBED_PATH][EMBED_METHOD.lower()]["responses"]
-    content = responses.get(str(status), {}).get("content", {}).get("application/json", {})
+    content = _response(str(status)).get("content", {}).get("application/json", {})
     for example in content.get("examples", {}).values():
         text: str | None = example["value"].get("error")
         return text
@@ -115,7 +123,16 @@ def documented_message(status: int) -> str | None:
 @functools.cache
 def message(status: int, example: str) -> str:
     """Return the documented message of an error status, by the name of its example."""
-    response = as_dict()["paths"][EMBED_PATH][EMBED_METHOD.lower()]["responses"][str(status)]
-    examples = response["content"]["application/json"]["examples"]
+    examples = _response(str(status))["content"]["application/json"]["examples"]
     text: str = examples[example]["value"]["error"]
     return text
+
+
+def _response(status: str) -> dict[str, Any]:
+    """Return the response of a status, which for errors is the same at every endpoint."""
+    contract = as_dict()
+    responses = contract["paths"][EMBED_PATH][METHOD.lower()]["responses"]
+    response: dict[str, Any] = responses.get(status, {})
+    if "$ref" in response:
+        response = contract["components"]["responses"][response["$ref"].rpartition("/")[2]]
+    return response

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 OutputDtype = Literal["float", "binary"]
 #: Where the vectors of an answer come from; ``mixed`` is more than one of the others.
 Source = Literal["computed", "recorded", "forwarded", "mixed"]
+#: The endpoints of the contract. ``rank`` has two paths, which differ in the form of the answer.
+EndpointName = Literal["embed", "rank"]
 #: Header fields. Names are in lower case, as in ASGI.
 Headers = Sequence[tuple[bytes, bytes]]
 Piece = bytes | memoryview
@@ -78,7 +80,7 @@ class Received:
 
 
 class EmbedRequest(NamedTuple):
-    """A valid request.
+    """A valid request to embed texts.
 
     ``notes`` name the parts that the contract accepts only because Relace is observed to accept
     them. ``dimensions`` is the length of the vectors; None means the server's setting.
@@ -89,6 +91,55 @@ class EmbedRequest(NamedTuple):
     output_dtype: OutputDtype
     notes: Sequence[str] = ()
     dimensions: int | None = None
+
+    @property
+    def searched(self) -> Sequence[str]:
+        """The texts that conditions of a scenario search."""
+        return self.input
+
+    @property
+    def size(self) -> int:
+        """The number of inputs."""
+        return len(self.input)
+
+
+class CodeFile(NamedTuple):
+    """A file of a codebase. Several files may have the same name."""
+
+    name: str
+    content: str
+
+
+class RankRequest(NamedTuple):
+    """A valid request to rank files.
+
+    ``token_limit`` bounds the tokens of the files in the answer. ``tokens`` has the tokens of each
+    file, ``query_tokens`` those of the query. At least ``fewest_results`` files are in the answer,
+    whatever their scores. ``names_only`` asks for file names without scores. ``notes``: see
+    ``EmbedRequest``.
+    """
+
+    query: str
+    files: Sequence[CodeFile]
+    token_limit: int
+    tokens: Sequence[int]
+    query_tokens: int
+    fewest_results: int
+    names_only: bool = False
+    notes: Sequence[str] = ()
+
+    @property
+    def searched(self) -> Sequence[str]:
+        """The texts that conditions of a scenario search."""
+        return [self.query, *(text for file in self.files for text in file)]
+
+    @property
+    def size(self) -> int:
+        """The number of files."""
+        return len(self.files)
+
+
+Request = EmbedRequest | RankRequest
 
 
 class Embedded(NamedTuple):
@@ -135,6 +186,17 @@ class Replaying(NamedTuple):
     file: str | None
     on_miss: OnMiss
     records: bool = False
+
+
+class Ranked(NamedTuple):
+    """The files of a codebase, best first, each with its score in units of 1/10,000.
+
+    ``total_tokens`` counts the query and every file that was sent.
+    """
+
+    results: Sequence[tuple[str, int]]
+    total_tokens: int
+    names_only: bool
 
 
 class Reply(NamedTuple):

@@ -2,7 +2,7 @@
 
 ::
 
-    authenticate ─▶ validate ─▶ quota ─▶ script ─▶ vectors ─▶ render
+    authenticate ─▶ validate ─▶ quota ─▶ script ─▶ results ─▶ render
          │              │         │         ▲                   ▲
          └── Refusal ───┴─────────┴─────────┴───────────────────┘
 
@@ -12,6 +12,8 @@ returns.
 """
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 import orjson
 from xxhash import xxh3_128_digest
@@ -33,7 +35,7 @@ from relace_mock.journal.events import (
 )
 from relace_mock.journal.journal import Journal
 from relace_mock.keys import namespace_of
-from relace_mock.messages import EmbedRequest, Received
+from relace_mock.messages import EmbedRequest, Received, Request
 from relace_mock.refusals import (
     Refusal,
     body_too_large,
@@ -85,7 +87,7 @@ class Pipeline:
         exchange = self.handle(Received("", "", (), b"", 0), client)
         exchange.refuse(problem, status)
 
-    def outcome_of(self, received: Received, credential: str | Refusal) -> EmbedRequest | Refusal:
+    def outcome_of(self, received: Received, credential: str | Refusal) -> Request | Refusal:
         """What a request would get without quota and script."""
         if refusal := self.refusal_of_target(received):
             return refusal
@@ -100,10 +102,10 @@ class Pipeline:
 
     def refusal_of_target(self, received: Received) -> Refusal | None:
         """The refusal of a wrong path, a wrong method or a body that is too large, if any."""
-        if received.path != contract.EMBED_PATH:
-            return route_not_found(f"the endpoint is {contract.EMBED_METHOD} {contract.EMBED_PATH}")
-        if received.method != contract.EMBED_METHOD:
-            return method_not_allowed(received.method, contract.EMBED_METHOD)
+        if received.path not in contract.ENDPOINTS:
+            return route_not_found(_ENDPOINTS)
+        if received.method != contract.METHOD:
+            return method_not_allowed(received.method, contract.METHOD)
         if received.length > self.settings.max_body:
             return body_too_large(received.length, self.settings.max_body)
         return None
@@ -138,7 +140,7 @@ class Exchange:
         self._ruling = _UNDECIDED
         self._answer = _NOT_ANSWERED
         self._decided = _NOT_DECIDED
-        self._outcome: EmbedRequest | Refusal = _UNDECIDED.outcome
+        self._outcome: Request | Refusal = _UNDECIDED.outcome
         self._left = False
         time, moved = pipeline.store.time_of(self._namespace)
         self._journal = pipeline.journal
@@ -180,9 +182,10 @@ class Exchange:
         """
         pipeline = self._pipeline
         received = self._received = self._received.with_body(body, length)
-        self._body_hash = xxh3_128_digest(body)
+        body_hash = xxh3_128_digest(body)
+        self._body_hash = _attempts_hash(received.path, body_hash)
         self._journal.append(
-            self._history, BodyRead(body[: BODY_LIMIT + BEYOND], length, self._body_hash)
+            self._history, BodyRead(body[: BODY_LIMIT + BEYOND], length, body_hash)
         )
         outcome = self._outcome = pipeline.outcome_of(received, self._credential)
         inputs = None
@@ -195,20 +198,21 @@ class Exchange:
         except FullError:
             ruling = Ruling(out_of_room(pipeline.settings.max_namespaces))
         self._ruling = ruling
-        if not isinstance(ruling.outcome, EmbedRequest):
+        if isinstance(ruling.outcome, Refusal):
             return 0
-        return len(ruling.outcome.input) * (
-            ruling.outcome.dimensions or pipeline.settings.dimensions
-        )
+        return pipeline.answers.numbers(ruling.outcome)
 
     def waits(self) -> bool:
         """Whether ``answer`` may wait for a recording or an upstream."""
         return self._pipeline.answers.waits(self._ruling)
 
-    def answer(self) -> Answer:
-        """Make the answer that ``read`` decided on, with its vectors."""
+    def answer(self, is_abandoned: Callable[[], bool] = lambda: False) -> Answer:
+        """Make the answer that ``read`` decided on, with its results.
+
+        ``is_abandoned`` says whether the client has left, so that a long computation may stop.
+        """
         ruling = self._ruling
-        answer = self._answer = self._pipeline.answers.to(ruling, self._key)
+        answer = self._answer = self._pipeline.answers.to(ruling, self._key, is_abandoned)
         step, fault = answer.step, answer.fault
         retry_after = None
         if step is not None or answer.reply.status != 200:
@@ -217,7 +221,7 @@ class Exchange:
                     retry_after = value.decode("latin-1")
         asked = self._outcome  # before quota and script
         refusal = asked if isinstance(asked, Refusal) else None
-        request = asked if isinstance(asked, EmbedRequest) else None
+        request = None if isinstance(asked, Refusal) else asked
         self._decided = Decided(
             answer.reply.status if not self._left and (not fault or fault.sends_head) else None,
             answer.missed or (isinstance(ruling.outcome, Refusal) and not (step and step.replaces)),
@@ -230,7 +234,7 @@ class Exchange:
             (message(refusal),) if refusal else (),
             (*request.notes, *answer.notes) if request else (),
             _texts_hash(request, self._received.length) if request else None,
-            len(request.input) if request else None,
+            request.size if request else None,
             answer.tokens,
             answer.source,
             answer.told,
@@ -281,13 +285,24 @@ def _finished(outcome: Outcome) -> Finished:
     return Finished(outcome, MONOTONIC(), next(EVENTS))
 
 
-def _texts_hash(request: EmbedRequest, length: int) -> bytes | None:
+def _attempts_hash(path: str, body_hash: bytes) -> bytes:
+    """Hash that tells attempts apart: the same body may go to both paths of ``rank``."""
+    if path == contract.EMBED_PATH:
+        return body_hash
+    return xxh3_128_digest(path.encode() + b"\n" + body_hash)
+
+
+def _texts_hash(request: Request, length: int) -> bytes | None:
     """Hash of model and texts, where the body is too long for the journal to keep it whole."""
     if length <= BODY_LIMIT:
         return None
-    return xxh3_128_digest(orjson.dumps([request.model, *request.input]))
+    kind = request.model if isinstance(request, EmbedRequest) else request.token_limit
+    return xxh3_128_digest(orjson.dumps([kind, *request.searched]))
 
 
+_ENDPOINTS = "the endpoints are " + ", ".join(
+    f"{contract.METHOD} {path}" for path in contract.ENDPOINTS
+)
 # What an exchange holds before there is more to say.
 _NOT_ANSWERED = Answer(NEVER_SENT)
 _NOT_DECIDED = Decided()

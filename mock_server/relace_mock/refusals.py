@@ -11,7 +11,7 @@
     ├── 404  route_not_found
     │        unknown_key            a key outside the list given with ``--api-key``
     ├── 405  method_not_allowed
-    ├── 413  body_too_large, too_many_inputs
+    ├── 413  body_too_large, too_many
     ├── 415  unsupported_media_type
     ├── 429  rate_limited           the quota is spent
     └── 500  out_of_room            no state can be kept for another key
@@ -31,7 +31,7 @@ from relace_mock.messages import Headers
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """The reason why a request gets no vectors, as an error response."""
+    """The reason why a request gets no results, as an error response."""
 
     status: int
     detail: str
@@ -68,7 +68,7 @@ def unknown_key(status: int) -> Refusal:
 
 
 def route_not_found(detail: str) -> Refusal:
-    """Refuse a path that is not the endpoint's."""
+    """Refuse a path that is no endpoint's."""
     return Refusal(404, detail, "route_not_found", scriptable=False)
 
 
@@ -92,11 +92,11 @@ def body_too_large(length: int, limit: int) -> Refusal:
     )
 
 
-def too_many_inputs(count: int, limit: int) -> Refusal:
-    """Refuse a request with more than ``limit`` texts."""
+def too_many(subject: str, noun: str, count: int, limit: int) -> Refusal:
+    """Refuse a request with more than ``limit`` texts or files: "input has 3000 texts"."""
     return Refusal(
         413,
-        f"input has {count} texts, but this server accepts at most {limit} in a request "
+        f"{subject} {count} {noun}, but this server accepts at most {limit} in a request "
         "(--max-inputs)",
         scriptable=False,
     )

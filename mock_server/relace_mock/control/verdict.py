@@ -19,7 +19,8 @@ from relace_mock.journal.entry import Entry
 from relace_mock.journal.events import BODY_LIMIT
 from relace_mock.keys import ANONYMOUS
 
-_Meaning = tuple[str, tuple[str, ...]]
+#: Path, model or token limit, and texts.
+_Meaning = tuple[str, object, tuple[str, ...]]
 
 _FINAL = (400, 401, 404)  # the same request fails again
 _NOT_OF_THE_CONTRACT = (408, 413, 429, 503)  # refusals for time, size and number
@@ -65,13 +66,13 @@ def _is_probe(entry: Entry) -> bool:
     """
     if entry.namespace != ANONYMOUS or not entry.arrived.method or entry.sends_secret:
         return False
-    return entry.arrived.path != contract.EMBED_PATH or entry.arrived.method == "OPTIONS"
+    return entry.arrived.path not in contract.ENDPOINTS or entry.arrived.method == "OPTIONS"
 
 
 def _of_one_key(entries: list[Entry]) -> Iterator[Finding]:
-    by_body: dict[bytes, list[Entry]] = defaultdict(list)
+    by_body: dict[tuple[str, bytes], list[Entry]] = defaultdict(list)
     by_meaning: dict[_Meaning, list[Entry]] = defaultdict(list)
-    too_long: dict[bytes, list[Entry]] = defaultdict(list)
+    too_long: dict[tuple[str, bytes], list[Entry]] = defaultdict(list)
     for entry in entries:
         message = "; ".join(entry.violations)
         if message and entry.decided.refusal not in _NOT_OF_THE_CONTRACT:
@@ -79,11 +80,11 @@ def _of_one_key(entries: list[Entry]) -> Iterator[Finding]:
         if entry.decided.refusal == 413:
             yield Finding("oversized_batch", "warn", message, [entry.number])
         if entry.attempt is not None:
-            by_body[entry.read.body_hash].append(entry)
+            by_body[entry.arrived.path, entry.read.body_hash].append(entry)
         if not message and (meaning := _meaning(entry)):
             by_meaning[meaning].append(entry)
         elif not message and entry.attempt is not None and entry.decided.texts_hash:
-            too_long[entry.decided.texts_hash].append(entry)
+            too_long[entry.arrived.path, entry.decided.texts_hash].append(entry)
     for attempts in by_body.values():
         yield from _of_one_body(attempts)
     for alike in itertools.chain(by_meaning.values(), too_long.values()):
@@ -171,7 +172,9 @@ def _repeated_texts(by_meaning: dict[_Meaning, list[Entry]]) -> Iterator[Finding
     """Find texts that were embedded again and again."""
     given: Counter[str] = Counter()
     last: dict[str, Entry] = {}
-    for (_, texts), alike in by_meaning.items():
+    for (path, _, texts), alike in by_meaning.items():
+        if path != contract.EMBED_PATH:
+            continue  # a file may be ranked for many queries
         served = [entry for entry in alike if entry.status == 200 and entry.outcome == "answered"]
         for text in set(texts) if served else ():
             given[text] += len(served)
@@ -185,12 +188,21 @@ def _repeated_texts(by_meaning: dict[_Meaning, list[Entry]]) -> Iterator[Finding
 
 
 def _meaning(entry: Entry) -> _Meaning | None:
-    """The model and the texts of a valid request whose whole body was kept."""
+    """What a valid request asks for, if its whole body was kept."""
     if entry.attempt is None or entry.read.length > BODY_LIMIT:
         return None
+    path = entry.arrived.path
     try:
         body: Any = json.loads(entry.body)
+        if contract.ENDPOINTS[path] == "rank":
+            return path, body.get("token_limit"), (body["query"], *_files(body["codebase"]))
         texts = body["input"]
-        return body["model"], (texts,) if isinstance(texts, str) else tuple(texts)
-    except (ValueError, TypeError, KeyError, RecursionError):
+        return path, body["model"], (texts,) if isinstance(texts, str) else tuple(texts)
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         return None
+
+
+def _files(codebase: Any) -> Iterator[str]:
+    for file in codebase:
+        yield file["filename"]
+        yield file["content"] if "content" in file else file["code"]

@@ -53,7 +53,7 @@ def summary_of(entry: Entry) -> Summary:
     decided, decision = entry.decided, entry.decided.decision
     step = decision.step
     arrived = entry.arrived
-    is_endpoint = arrived.path == contract.EMBED_PATH and arrived.method == contract.EMBED_METHOD
+    is_endpoint = arrived.path in contract.ENDPOINTS and arrived.method == contract.METHOD
     return Summary(
         arrived.time,
         entry.namespace,
@@ -77,7 +77,7 @@ def summary_from(shown: Mapping[str, Any]) -> Summary:
     """Summarise an entry as the control API returns it. Raises ``KeyError`` if it is not one."""
     request = shown["request"]
     method, path = request["method"], request["path"]
-    is_endpoint = path == contract.EMBED_PATH and method == contract.EMBED_METHOD
+    is_endpoint = path in contract.ENDPOINTS and method == contract.METHOD
     return Summary(
         datetime.fromisoformat(shown["time"]).timestamp(),
         shown["namespace"],

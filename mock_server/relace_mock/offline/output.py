@@ -115,6 +115,7 @@ def _rows(job: Job) -> Iterator[tuple[Sequence[Piece], Sequence[Any], int]]:
     for batch in _batches(job):
         request = EmbedRequest(job.model, [piece.text for piece in batch], job.output_dtype)
         embedded = embedder.embed(request)
+        assert embedded.total_tokens is not None  # only a recording may lack it
         yield batch, embedded.rows, embedded.total_tokens
 
 

@@ -13,7 +13,7 @@ from relace_mock.recording.file import Kept, Recording, RecordingError, Space
 from relace_mock.recording.passing import beginning, error_reply, passed_on
 from relace_mock.recording.upstream import Upstream, UpstreamAnswer, UpstreamError
 from relace_mock.refusals import Refusal, origin_failed
-from relace_mock.rendering import render
+from relace_mock.rendering import refused
 from relace_mock.settings import OnMiss
 from relace_mock.vectors.rows import Batch, Embedder, Row, RowCache
 
@@ -79,7 +79,7 @@ class _FailedError(Exception):
 
     def __init__(self, reply: Reply | Refusal, *, missed: bool = False) -> None:
         super().__init__(reply.status)
-        self.reply = render(reply) if isinstance(reply, Refusal) else reply
+        self.reply = refused(reply) if isinstance(reply, Refusal) else reply
         self.missed = missed
 
 
@@ -104,7 +104,7 @@ class _Supply:
             return Supplied(failed.reply, self._notes, self._told, failed.missed)
         except RecordingError as error:
             _LOG.error("relace-mock: %s", error)
-            return Supplied(render(Refusal(500, str(error))), self._notes, self._told)
+            return Supplied(refused(Refusal(500, str(error))), self._notes, self._told)
         return Supplied(outcome, self._notes, self._told)
 
     def _embedded(self) -> Embedded:

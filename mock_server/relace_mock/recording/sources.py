@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from relace_mock.messages import EmbedRequest, Replaying
 from relace_mock.refusals import Refusal
-from relace_mock.rendering import render
+from relace_mock.rendering import refused
 from relace_mock.settings import Settings, SettingsError
 from relace_mock.vectors.rows import Embedder, RowCache
 
@@ -89,7 +89,7 @@ class Sources:
             try:
                 source = self.open(replaying)
             except SettingsError as error:  # the file has gone, or another process opened it
-                return Supplied(render(Refusal(500, str(error), scriptable=False)))
+                return Supplied(refused(Refusal(500, str(error), scriptable=False)))
         return source.supply(request, key)
 
     def open(self, replaying: Replaying) -> RecordedSource:

@@ -15,7 +15,7 @@ from relace_mock.scenario.mistakes import ScenarioError
 from relace_mock.scenario.source import Node
 from relace_mock.scenario.when import When
 
-_EXACT = ("model", "output_dtype", "input_matches")
+_EXACT = ("model", "output_dtype", "input_matches", "endpoint")
 
 
 def covered(node: Node) -> Iterator[ScenarioError]:

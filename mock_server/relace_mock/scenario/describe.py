@@ -76,6 +76,7 @@ _CONDITIONS = {
     "header": "the request has {}",
     "attempt": "it is attempt {}",
     "would_be": "the answer would be {}",
+    "endpoint": "it is for {}",
 }
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from relace_mock.messages import EmbedRequest, Received, is_secret
+from relace_mock import contract
+from relace_mock.messages import EmbedRequest, Received, Request, is_secret
 from relace_mock.scenario.patterns import Pattern, encoded
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ class Occasion(NamedTuple):
     """
 
     received: Received
-    request: EmbedRequest | None
+    request: Request | None
     would_be: int
     attempt: int
     arrivals: int
@@ -61,7 +62,7 @@ class Occasion(NamedTuple):
 
 
 def look_through(
-    rules: Sequence[Rule], received: Received, request: EmbedRequest, inputs: Inputs
+    rules: Sequence[Rule], received: Received, request: Request, inputs: Inputs
 ) -> None:
     """Search the inputs for everything that the rules may ask for.
 
@@ -79,36 +80,48 @@ def first_miss(when: When, occasion: Occasion) -> str | None:
         return "attempt"
     request = occasion.request
     if request is None:
-        return _miss_of_header(when, occasion.received) or when.about_valid()
-    inputs = occasion.inputs or Inputs(request.input)
+        return _miss_of_head(when, occasion.received) or when.about_valid()
+    inputs = occasion.inputs or Inputs(request.searched)
     return _miss_of_request(when, occasion.received, request, inputs)
 
 
-def _miss_of_header(when: When, received: Received) -> str | None:
+def _miss_of_head(when: When, received: Received) -> str | None:
+    if when.endpoint is not None and contract.ENDPOINTS.get(received.path) != when.endpoint:
+        return "endpoint"
     for name, value in (when.header or {}).items():
         if value not in received.header(name.lower().encode()):
             return "header"
     return None
 
 
-def _miss_of_request(  # noqa: PLR0911 - one branch a condition
-    when: When, received: Received, request: EmbedRequest, inputs: Inputs
+def _miss_of_request(
+    when: When, received: Received, request: Request, inputs: Inputs
 ) -> str | None:
     """The key of the first condition that a valid request fails, whatever came before it."""
-    if missed := _miss_of_header(when, received):
+    if missed := _miss_of_head(when, received):
         return missed
-    if when.model is not None and request.model != when.model:
-        return "model"
-    if when.output_dtype is not None and request.output_dtype != when.output_dtype:
-        return "output_dtype"
-    if when.min_inputs is not None and len(request.input) < when.min_inputs:
-        return "min_inputs"
-    if when.max_inputs is not None and len(request.input) > when.max_inputs:
-        return "max_inputs"
+    if missed := _miss_of_fields(when, request):
+        return missed
     if when.input_contains is not None and not inputs.have(when.input_contains):
         return "input_contains"
     if when.input_matches is not None and not inputs.have(when.input_matches):
         return "input_matches"
+    return None
+
+
+def _miss_of_fields(when: When, request: Request) -> str | None:
+    """The key of the first condition on model, output_dtype and size that a request fails."""
+    if not isinstance(request, EmbedRequest):
+        if missed := when.about_embedding():
+            return missed
+    elif when.model not in (None, request.model):
+        return "model"
+    elif when.output_dtype not in (None, request.output_dtype):
+        return "output_dtype"
+    if when.min_inputs is not None and request.size < when.min_inputs:
+        return "min_inputs"
+    if when.max_inputs is not None and request.size > when.max_inputs:
+        return "max_inputs"
     return None
 
 

@@ -107,7 +107,7 @@ class Rule:
         items = node.value["steps"].value
         for number, step in enumerate(self.steps):
             for name in step.mutate:
-                if problem := mutations.unmet(name, self.when.max_inputs, self.when.output_dtype):
+                if problem := mutations.unmet(name, self.when):
                     yield items[number].keys["mutate"].mistake(f"{name} {problem}")
             if step.mutate and self.when.would_be and 200 not in self.when.would_be:
                 yield (

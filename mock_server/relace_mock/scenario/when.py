@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, get_args
 
+from relace_mock.messages import EndpointName
 from relace_mock.scenario import aliases
 from relace_mock.scenario.compounds import Fields, ListOf
 from relace_mock.scenario.kinds import OneOf, Regex, Text
@@ -26,6 +27,8 @@ _ABOUT_VALID = (
     "min_inputs",
     "max_inputs",
 )
+#: Conditions that only requests to embed can meet: the others have no such fields.
+_ABOUT_EMBEDDING = ("model", "output_dtype")
 #: Of these outcomes, those of valid requests.
 _OF_VALID = (200, 429)
 
@@ -61,6 +64,9 @@ class When:
         ListOf(OneOf(OUTCOMES), single=True, unique=True),
         "the status that the request would get without a scenario",
     ] = ()
+    endpoint: Annotated[
+        EndpointName | None, OneOf(get_args(EndpointName)), "the endpoint that the request is for"
+    ] = None
 
     @staticmethod
     def form(node: Node) -> str:
@@ -83,6 +89,10 @@ class When:
             yield node.keys["max_inputs"].mistake(
                 f"is less than min_inputs, {self.min_inputs}: no request can match"
             )
+        if self.endpoint == "rank" and (key := self.about_embedding()):
+            yield node.keys[key].mistake(
+                "is a field of embed requests, which endpoint excludes: remove one of the two"
+            )
         if self.would_be and not {200, 429} & set(self.would_be):
             for key in _ABOUT_VALID:
                 if key in node.keys:
@@ -94,12 +104,21 @@ class When:
         """The key of the first condition that only a valid request can meet; None without one."""
         return next((key for key in _ABOUT_VALID if getattr(self, key) is not None), None)
 
+    def about_embedding(self) -> str | None:
+        """The key of the first condition that only a request to embed can meet, if any."""
+        return next((key for key in _ABOUT_EMBEDDING if getattr(self, key) is not None), None)
+
+    @property
+    def only_endpoint(self) -> EndpointName | None:
+        """The one endpoint whose requests can meet the conditions; None if each can."""
+        return "embed" if self.about_embedding() else self.endpoint
+
     def covers(self, other: When) -> bool:
         """Whether every request that meets ``other`` meets these conditions too.
 
         False where that cannot be told from the conditions alone.
         """
-        same = ("input_matches", "model", "output_dtype")
+        same = ("input_matches", "model", "output_dtype", "endpoint")
         return (
             other._outcomes() <= self._outcomes()
             and all(getattr(self, key) in (None, getattr(other, key)) for key in same)

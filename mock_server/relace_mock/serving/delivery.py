@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
@@ -53,8 +54,9 @@ class Endpoint:
             else:  # no one is left to answer
                 exchange.cut_off(body.content, body.length)
             return
+        gone = threading.Event()
         try:
-            answer = await _answer(exchange, body, receive)
+            answer = await _answer(exchange, body, receive, gone)
         except Exception:  # noqa: BLE001 - the client gets every failure as a JSON error
             _LOG.exception("relace-mock failed to answer a request")
             answer = exchange.fail()
@@ -63,13 +65,20 @@ class Endpoint:
             return
         left = True
         try:
-            left = await _perform(answer, receive, send, wire, close=not body.ended)
+            left = gone.is_set() or await _perform(
+                answer, receive, send, wire, close=not body.ended
+            )
         finally:
             exchange.finish(left=left)
 
 
-async def _answer(exchange: Exchange, body: Body, receive: Receive) -> Answer | None:
-    """Make the answer to a request, in a thread if that takes long; None if the client left."""
+async def _answer(
+    exchange: Exchange, body: Body, receive: Receive, gone: threading.Event
+) -> Answer | None:
+    """Make the answer to a request, in a thread if that takes long; None if the client left.
+
+    Sets ``gone`` if the client leaves while an answer is computed.
+    """
     long = body.length > _BYTES_AT_ONCE or exchange.searches(body.length)
     if long:
         numbers = await asyncio.to_thread(exchange.read, body.content, body.length)
@@ -78,7 +87,7 @@ async def _answer(exchange: Exchange, body: Body, receive: Receive) -> Answer | 
     if exchange.waits():
         return await _unless_left(exchange.answer, receive)
     if long or numbers > _NUMBERS_AT_ONCE:
-        return await asyncio.to_thread(exchange.answer)
+        return await _answer_in_thread(exchange, receive, gone)
     return exchange.answer()
 
 
@@ -95,6 +104,20 @@ async def _unless_left(make: Callable[[], Answer], receive: Receive) -> Answer |
     finally:
         work.cancel()
         left.cancel()
+
+
+async def _answer_in_thread(exchange: Exchange, receive: Receive, gone: threading.Event) -> Answer:
+    """Make the answer in a thread, which may stop early once the client has left."""
+
+    async def watch() -> None:
+        if await _left(receive, None):
+            gone.set()
+
+    watching = asyncio.create_task(watch())
+    try:
+        return await asyncio.to_thread(exchange.answer, gone.is_set)
+    finally:
+        watching.cancel()
 
 
 class ControlEndpoint:

@@ -12,7 +12,7 @@ from types import MappingProxyType
 from relace_mock import contract
 from relace_mock.messages import Received, Reply
 from relace_mock.refusals import method_not_allowed
-from relace_mock.rendering import MARK, render
+from relace_mock.rendering import MARK, refused
 from relace_mock.settings import Contract
 
 # The URL of the server in the files, which is replaced.
@@ -31,7 +31,7 @@ PATHS: MappingProxyType[str, tuple[Callable[[Contract], bytes], bytes]] = Mappin
 def answer(received: Received, mode: Contract) -> Reply:
     """The reply to a request for one of ``PATHS``."""
     if received.method not in ("GET", "HEAD"):
-        return render(method_not_allowed(received.method, "GET, HEAD"))
+        return refused(method_not_allowed(received.method, "GET, HEAD"))
     content, media_type = PATHS[received.path]
     text = content(mode).replace(_ON_FILE, received.server_url.encode())
     return Reply(200, ((b"content-type", media_type), MARK), (text,))

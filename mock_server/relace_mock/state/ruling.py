@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from relace_mock import contract
-from relace_mock.messages import EmbedRequest, Headers, Received, Replaying
+from relace_mock.messages import EmbedRequest, Headers, Received, Replaying, Request
 from relace_mock.refusals import Refusal, rate_limited, unknown_scenario
 from relace_mock.scenario import engine, patterns
 from relace_mock.scenario.engine import NOTHING, Decision
@@ -43,7 +43,7 @@ class Ruling(NamedTuple):
     ``replaying`` is the recording that the key replays.
     """
 
-    outcome: EmbedRequest | Refusal
+    outcome: Request | Refusal
     decision: Decision = NOTHING
     preferred: int | None = None
     fields: Headers = ()
@@ -80,7 +80,7 @@ class Rules:
     def change(
         self,
         received: Received,
-        outcome: EmbedRequest | Refusal,
+        outcome: Request | Refusal,
         body_hash: bytes,
         key: str | None,
         inputs: Inputs | None = None,
@@ -109,7 +109,7 @@ class Rules:
             if isinstance(so_far, Refusal) and not so_far.scriptable:
                 return state, counter, Ruling(so_far, NOTHING, None, fields, now.time, by, scenario)
             if wish and wish.status:  # RFC 7240: for this one answer, so no attempt is counted
-                preferred = wish.status if isinstance(so_far, EmbedRequest) else None
+                preferred = None if isinstance(so_far, Refusal) else wish.status
                 ruling = Ruling(so_far, NOTHING, preferred, fields, now.time, by, scenario)
                 return state, counter, ruling._replace(replaying=state.replaying)
             counter = counter.counted(state)
@@ -117,7 +117,7 @@ class Rules:
             if scenario is not None:
                 occasion = Occasion(
                     received,
-                    outcome if isinstance(outcome, EmbedRequest) else None,
+                    None if isinstance(outcome, Refusal) else outcome,
                     so_far.status if isinstance(so_far, Refusal) else 200,
                     counter.attempts,
                     counter.arrivals,
@@ -156,7 +156,7 @@ class Rules:
     def looked_through(
         self,
         received: Received,
-        outcome: EmbedRequest | Refusal,
+        outcome: Request | Refusal,
         key: str | None,
         state: State,
         default: Default,
@@ -167,7 +167,7 @@ class Rules:
         """
         if isinstance(outcome, Refusal):
             return None
-        inputs = Inputs(outcome.input)
+        inputs = Inputs(outcome.searched)
         wish = wish_of(received, key, contract.documented_statuses())
         scenario = self.chosen(wish, state, default).scenario
         if scenario is not None and scenario.looks_into_inputs:
@@ -192,9 +192,9 @@ class Rules:
         self,
         state: State,
         scenario: Scenario | None,
-        outcome: EmbedRequest | Refusal,
+        outcome: Request | Refusal,
         now: float,
-    ) -> tuple[State, EmbedRequest | Refusal, Headers]:
+    ) -> tuple[State, Request | Refusal, Headers]:
         """Count a request against the scenario's quota or the server's; a refusal costs nothing."""
         limit = self._limit
         if scenario and (given := scenario.rate_limit):

@@ -99,7 +99,11 @@ def _change_socket(socket, run):
         return look_up(host, port, *more, **named)
 
     def gethostbyname(host):
-        return getaddrinfo(host, None, socket.AF_INET)[0][4][0] if _is_relace(host) else look_up_one(host)
+        return (
+            getaddrinfo(host, None, socket.AF_INET)[0][4][0]
+            if _is_relace(host)
+            else look_up_one(host)
+        )
 
     def led(connection, address):
         """The address that a connection goes to."""

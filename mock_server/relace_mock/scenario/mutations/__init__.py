@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from types import MappingProxyType
 
-from relace_mock.messages import EmbedRequest, Received
-from relace_mock.scenario.mutations.draft import Mutation, has_several, is_float
+from relace_mock.messages import Received, Request
+from relace_mock.scenario.mutations.draft import Mutation, has_several, is_float, without_last
 from relace_mock.scenario.mutations.drop_result import DROP_RESULT
 from relace_mock.scenario.mutations.duplicate_index import DUPLICATE_INDEX
 from relace_mock.scenario.mutations.empty_body import EMPTY_BODY
@@ -26,15 +26,18 @@ from relace_mock.scenario.mutations.null_component import NULL_COMPONENT
 from relace_mock.scenario.mutations.omit_usage import OMIT_USAGE
 from relace_mock.scenario.mutations.ragged_dimensions import RAGGED_DIMENSIONS
 from relace_mock.scenario.mutations.reordered_keys import REORDERED_KEYS
+from relace_mock.scenario.mutations.score_out_of_range import SCORE_OUT_OF_RANGE
 from relace_mock.scenario.mutations.shuffle_results import SHUFFLE_RESULTS
 from relace_mock.scenario.mutations.string_index import STRING_INDEX
 from relace_mock.scenario.mutations.swap_vectors import SWAP_VECTORS
 from relace_mock.scenario.mutations.truncated_json import TRUNCATED_JSON
+from relace_mock.scenario.mutations.unknown_filename import UNKNOWN_FILENAME
 from relace_mock.scenario.mutations.unnormalised import UNNORMALISED
 from relace_mock.scenario.mutations.wrong_content_type import WRONG_CONTENT_TYPE
 from relace_mock.scenario.mutations.wrong_dimension import WRONG_DIMENSION
 from relace_mock.scenario.mutations.zero_usage import ZERO_USAGE
 from relace_mock.scenario.mutations.zero_vector import ZERO_VECTOR
+from relace_mock.scenario.when import When
 
 MUTATIONS = MappingProxyType(
     {
@@ -54,6 +57,8 @@ MUTATIONS = MappingProxyType(
             INDEX_OUT_OF_RANGE,
             EXTRA_RESULT,
             STRING_INDEX,
+            UNKNOWN_FILENAME,
+            SCORE_OUT_OF_RANGE,
             EXTRA_FIELDS,
             REORDERED_KEYS,
             SHUFFLE_RESULTS,
@@ -95,22 +100,25 @@ def conflict(names: Sequence[str]) -> str | None:
     return None
 
 
-def unmet(name: str, max_inputs: int | None, output_dtype: str | None) -> str | None:
-    """Why a mutation cannot apply to such requests; None if it can."""
-    applies = MUTATIONS[name].applies
-    if max_inputs == 1 and applies is has_several:
+def unmet(name: str, when: When) -> str | None:
+    """Why a mutation cannot apply to the requests that meet these conditions; None if it can."""
+    mutation = MUTATIONS[name]
+    if when.max_inputs == 1 and mutation.needs is has_several:
         return "needs two inputs, which max_inputs excludes"
-    if output_dtype == "binary" and applies is is_float:
+    if when.output_dtype == "binary" and mutation.needs is is_float:
         return "needs float, which output_dtype excludes"
+    if when.only_endpoint and when.only_endpoint not in mutation.endpoints:
+        key = "endpoint" if when.endpoint else when.about_embedding()
+        return f"is for {mutation.endpoints[0]}, which {key} excludes"
     return None
 
 
-def applicable(names: Sequence[str], request: EmbedRequest, received: Received) -> bool:
+def applicable(names: Sequence[str], request: Request, received: Received) -> bool:
     """Whether all of these mutations can apply to the answer to a request.
 
     A result that ``drop_result`` drops cannot show another mutation.
     """
-    left = request._replace(input=request.input[:-1]) if "drop_result" in names else request
+    left = without_last(request) if "drop_result" in names else request
     return all(
         MUTATIONS[name].applies(request if name == "drop_result" else left, received)
         for name in names

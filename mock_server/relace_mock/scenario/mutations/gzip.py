@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import gzip
 
-from relace_mock.messages import EmbedRequest, Received
+from relace_mock.messages import Received, Request
 from relace_mock.scenario.mutations.draft import Draft, Mutation
 
 
-def _is_accepted(_request: EmbedRequest, received: Received) -> bool:
+def _is_accepted(_request: Request, received: Received) -> bool:
     for field in received.header(b"accept-encoding"):
         for coding in field.lower().split(","):
             name, _, quality = coding.partition(";")
@@ -17,7 +17,7 @@ def _is_accepted(_request: EmbedRequest, received: Received) -> bool:
     return False
 
 
-def _change(draft: Draft) -> None:
+def _change(draft: Draft[Request]) -> None:
     draft.body = gzip.compress(draft.text(), 1, mtime=0)
     draft.headers[b"content-encoding"] = b"gzip"
     draft.headers[b"vary"] = b"accept-encoding"

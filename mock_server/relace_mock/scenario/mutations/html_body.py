@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from relace_mock.messages import Request
 from relace_mock.scenario.mutations.draft import Draft, Mutation
 
 
-def _change(draft: Draft) -> None:
+def _change(draft: Draft[Request]) -> None:
     draft.body = b"<!DOCTYPE html><html><body><h1>Welcome</h1></body></html>"
     draft.headers[b"content-type"] = b"text/html; charset=utf-8"
 

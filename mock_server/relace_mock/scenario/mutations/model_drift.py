@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from relace_mock.scenario.mutations.draft import Draft, Mutation, has_any
+from relace_mock.scenario.mutations.draft import Mutation, VectorDraft, has_any
 
 
-def _change(draft: Draft) -> None:
+def _change(draft: VectorDraft) -> None:
     for result, row in zip(draft.results, draft.drifted(), strict=True):
         result["embedding"] = bytes(row) + b"]"
 
 
-MODEL_DRIFT = Mutation("model_drift", "vectors come from another space", _change, has_any)
+MODEL_DRIFT = Mutation(
+    "model_drift", "vectors come from another space", _change, has_any, endpoints=("embed",)
+)

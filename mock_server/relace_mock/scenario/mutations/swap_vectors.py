@@ -10,7 +10,7 @@ def _has_different(request: EmbedRequest, _received: Received) -> bool:
     return len(set(request.input)) > 1
 
 
-def _change(draft: Draft) -> None:
+def _change(draft: Draft[EmbedRequest]) -> None:
     texts = draft.request.input
     other = next(index for index, text in enumerate(texts) if text != texts[0])
     first, second = draft.results[0], draft.results[other]
@@ -18,5 +18,9 @@ def _change(draft: Draft) -> None:
 
 
 SWAP_VECTORS = Mutation(
-    "swap_vectors", "two inputs have each other's vectors", _change, _has_different
+    "swap_vectors",
+    "two inputs have each other's vectors",
+    _change,
+    _has_different,
+    endpoints=("embed",),
 )

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from relace_mock.messages import Request
 from relace_mock.scenario.mutations.draft import Draft, Mutation
 
 
-def _change(draft: Draft) -> None:
+def _change(draft: Draft[Request]) -> None:
     text = draft.text()
     draft.body = text[: len(text) // 2]
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import functools
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
-from typing import get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 from relace_mock import contract
-from relace_mock.messages import Embedded, EmbedRequest, Headers, Piece, Reply, Source
+from relace_mock.messages import Headers, Piece, Reply, Source
 from relace_mock.refusals import Refusal
 from relace_mock.version import __version__
+
+if TYPE_CHECKING:
+    from relace_mock.scenario.mutations.draft import Draft
 
 #: A header field of every response, so that nobody mistakes a fake vector for a real one.
 MARK = (b"x-relace-mock", __version__.encode())
@@ -24,11 +26,14 @@ SOURCE: dict[Source, tuple[bytes, bytes]] = {
 _WITH_VECTORS: dict[Source, Headers] = {source: (*_JSON, field) for source, field in SOURCE.items()}
 
 
-def render(outcome: Embedded | Refusal) -> Reply:
-    """Return the reply to a request with this outcome."""
-    if isinstance(outcome, Embedded):
-        return Reply(200, (*_WITH_VECTORS[outcome.source], *outcome.headers), _results(outcome))
-    return error(outcome.status, message(outcome), outcome.headers)
+def success(pieces: Sequence[Piece], source: Source | None = None, fields: Headers = ()) -> Reply:
+    """Return the 200 with this body; ``source`` says where its vectors come from."""
+    return Reply(200, _JSON if source is None else (*_WITH_VECTORS[source], *fields), pieces)
+
+
+def refused(refusal: Refusal) -> Reply:
+    """Return the reply to a request that is refused."""
+    return error(refusal.status, message(refusal), refusal.headers)
 
 
 def scripted(status: int, body: tuple[bytes, bytes] | None) -> Reply:
@@ -66,25 +71,16 @@ def with_fields(reply: Reply, fields: Mapping[str, str | None]) -> Reply:
 
 
 def mutated(
-    names: Sequence[str],
-    request: EmbedRequest,
-    embedded: Embedded,
-    drifted: Callable[[], Sequence[Piece]],
+    names: Sequence[str], draft: Draft[Any], source: Source | None = None, fields: Headers = ()
 ) -> Reply:
-    """Return a 200 that is wrong in each of these ways.
-
-    ``names`` are names of mutations. ``drifted`` returns the rows as another version of the model
-    would give them; only some mutations call it.
-    """
+    """Return a 200 that is wrong in each of these ways. ``names`` are names of mutations."""
     from relace_mock.scenario.mutations import MUTATIONS  # noqa: PLC0415 - loaded when a scenario is first played
-    from relace_mock.scenario.mutations.draft import begin  # noqa: PLC0415 - as above
 
-    draft = begin(request, embedded, drifted)
     for name, mutation in MUTATIONS.items():
         if name in names:
             mutation.change(draft)
-    headers = dict(_WITH_VECTORS[embedded.source]) | draft.headers
-    return Reply(200, (*headers.items(), *embedded.headers), (draft.text(),))
+    headers = dict(_JSON if source is None else _WITH_VECTORS[source]) | draft.headers
+    return Reply(200, (*headers.items(), *fields), (draft.text(),))
 
 
 def error(status: int, text: str, headers: Headers = ()) -> Reply:
@@ -98,19 +94,3 @@ def message(refusal: Refusal) -> str:
         return refusal.detail
     documented = contract.message(refusal.status, refusal.example)
     return f"{documented}: {refusal.detail}" if refusal.detail else documented
-
-
-def _results(embedded: Embedded) -> list[Piece]:
-    pieces: list[Piece] = [b'{"results":[']
-    for index, row in enumerate(embedded.rows):
-        pieces += (_opening(index), row)
-    if embedded.total_tokens is None:
-        pieces.append(b"]}]}")
-    else:
-        pieces.append(b']}],"usage":{"total_tokens":%d}}' % embedded.total_tokens)
-    return pieces
-
-
-@functools.lru_cache(4096)
-def _opening(index: int) -> bytes:
-    return b'%b{"index":%d,"embedding":' % (b"]}," if index else b"", index)

@@ -1,0 +1,61 @@
+"""Read the body of a request to embed texts."""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+import jsonschema_rs
+
+from relace_mock import contract
+from relace_mock.messages import EmbedRequest
+from relace_mock.refusals import Refusal, invalid_request, too_many
+from relace_mock.settings import Contract
+from relace_mock.validation.faults import emptied, place, schema_fault
+
+#: The journal's note on a request whose ``input`` is one string.
+LONE_STRING = (
+    "input is a lone string, answered like a list of one: Relace is observed to accept it, but "
+    "documents an array of strings (--contract documented refuses it)"
+)
+_LONE_STRING_REMEDY = ': send a list of one, ["…"], or start the mock with --contract observed'
+
+
+def read(body: Any, max_inputs: int, mode: Contract) -> EmbedRequest | Refusal:
+    """Return the valid request, or a refusal.
+
+    A valid ``input`` has from one to ``max_inputs`` texts. A lone string as ``input`` counts as a
+    list of one, unless ``mode`` is ``documented``.
+    """
+    texts = body.get("input") if isinstance(body, dict) else None
+    notes: tuple[str, ...] = ()
+    if isinstance(texts, str) and mode == "observed":
+        body["input"] = texts = [texts]
+        notes = (LONE_STRING,)
+    if isinstance(texts, list) and len(texts) > max_inputs:
+        return too_many("input has", "texts", len(texts), max_inputs)
+    try:
+        # Stop at the first fault: in a body full of faults, collecting all takes very long.
+        contract.validator("EmbedRequest").validate(_outline(body))
+    except jsonschema_rs.ValidationError as error:
+        field = place(error)
+        lone = field == "input" and isinstance(error.instance, str)
+        return invalid_request(schema_fault(error, field) + (_LONE_STRING_REMEDY if lone else ""))
+    return EmbedRequest(body["model"], body["input"], body.get("output_dtype", "float"), notes)
+
+
+def _outline(body: object) -> object:
+    """Return the body without the parts that the schema ignores: they may be deep and large."""
+    if not isinstance(body, dict):
+        return emptied(body)
+    outline = {name: emptied(body[name]) for name in _known_fields() if name in body}
+    texts = body.get("input")
+    if isinstance(texts, list):
+        all_strings = set(map(type, texts)) == {str}
+        outline["input"] = texts if all_strings else [emptied(text) for text in texts]
+    return outline
+
+
+@functools.cache
+def _known_fields() -> tuple[str, ...]:
+    return tuple(contract.as_dict()["components"]["schemas"]["EmbedRequest"]["properties"])
