@@ -27,8 +27,8 @@ class Summary(NamedTuple):
     """What the line of a request says.
 
     ``time`` is its arrival in seconds since 1970; ``duration`` is in seconds, None while it is
-    pending. ``does`` has the fault or the mutations of the step. ``target`` is method and path, if
-    that is not the endpoint's. ``body`` is the hash of the body.
+    pending. ``does`` has the fault or the mutations of the step. ``target`` is method and path,
+    unless they are those of the endpoint that embeds. ``body`` is the hash of the body.
     """
 
     time: float
@@ -37,6 +37,7 @@ class Summary(NamedTuple):
     duration: float | None
     outcome: str
     inputs: int | None
+    input_noun: str
     tokens: int | None
     scenario: str | None
     rule: int | None
@@ -53,7 +54,7 @@ def summary_of(entry: Entry) -> Summary:
     decided, decision = entry.decided, entry.decided.decision
     step = decision.step
     arrived = entry.arrived
-    is_endpoint = arrived.path in contract.ENDPOINTS and arrived.method == contract.METHOD
+    is_usual = arrived.path == contract.EMBED_PATH and arrived.method == contract.METHOD
     return Summary(
         arrived.time,
         entry.namespace,
@@ -61,6 +62,7 @@ def summary_of(entry: Entry) -> Summary:
         entry.duration,
         entry.outcome,
         decided.inputs,
+        _noun(arrived.path),
         decided.tokens,
         entry.scenario.name if entry.scenario else None,
         decision.rule,
@@ -69,7 +71,7 @@ def summary_of(entry: Entry) -> Summary:
         entry.attempt,
         decided.retry_after,
         entry.read.body_hash.hex(),
-        None if is_endpoint else f"{entry.hidden(arrived.method)} {entry.path}",
+        None if is_usual else f"{entry.hidden(arrived.method)} {entry.path}",
     )
 
 
@@ -77,7 +79,7 @@ def summary_from(shown: Mapping[str, Any]) -> Summary:
     """Summarise an entry as the control API returns it. Raises ``KeyError`` if it is not one."""
     request = shown["request"]
     method, path = request["method"], request["path"]
-    is_endpoint = path in contract.ENDPOINTS and method == contract.METHOD
+    is_usual = path == contract.EMBED_PATH and method == contract.METHOD
     return Summary(
         datetime.fromisoformat(shown["time"]).timestamp(),
         shown["namespace"],
@@ -85,6 +87,7 @@ def summary_from(shown: Mapping[str, Any]) -> Summary:
         shown["duration"],
         shown["outcome"],
         shown["inputs"],
+        _noun(path),
         shown["tokens"],
         shown["scenario"],
         shown["rule"],
@@ -93,8 +96,13 @@ def summary_from(shown: Mapping[str, Any]) -> Summary:
         shown["attempt"],
         shown["retry_after"],
         request["xxh3_128"],
-        None if is_endpoint else f"{method} {path}",
+        None if is_usual else f"{method} {path}",
     )
+
+
+def _noun(path: str) -> str:
+    """What an input is at this path."""
+    return "file" if contract.ENDPOINTS.get(path) == "rank" else "input"
 
 
 class Lines:
@@ -112,7 +120,7 @@ class Lines:
             self._paint(f"{key:9}", _hue(of.namespace)),
             self._paint("-  " if of.status is None else f"{of.status:<3}", _light(of.status)),
             _took(of.duration),
-            _counted(of.inputs, 5, "input"),
+            _counted(of.inputs, 5, of.input_noun),
             _counted(of.tokens, 7, "token"),
             *self._details(of),
         ]
