@@ -122,9 +122,9 @@ class _Supply:
                 case "synthesize":
                     self._compute(missing)
                 case "error":
-                    raise _FailedError(
-                        misses.missed(self._origins.recording, request, len(missing)), missed=True
-                    )
+                    refusal = misses.missed(self._origins.recording, request, len(missing))
+                    self._notes.append(refusal.detail)
+                    raise _FailedError(refusal, missed=True)
         total, notes = tokens.total(self._rows, request.input)
         self._notes += notes
         source: Source = "mixed"
