@@ -151,6 +151,10 @@ class RemoteControl:
         answer = self._ask("PUT", "recording", body)
         self._replayed.update(each["file"] for each in answer["recordings"])
 
+    def stop_replaying(self) -> None:
+        """Answer this key with the vectors of the server's default again."""
+        self._ask("DELETE", "recording")
+
     def recordings(self) -> list[dict[str, Any]]:
         """The recording of this key, with the vectors that were never used, as ``unused``.
 

@@ -105,13 +105,13 @@ def _added(merged: Recording, path: Path) -> list[Conflict]:
 
 def _differences(database: sqlite3.Connection) -> list[str]:
     found = [
-        f"{model} {dtype}: its vectors have {new} components, not {kept}: all were left out"
+        f"{model} as {dtype}: its vectors have {new} components, not {kept}: all were left out"
         for model, dtype, kept, new in database.execute(_OTHER_LENGTHS)
     ]
     for model, dtype, length, digest, *forms in database.execute(_OTHER_VECTORS):
         kept, new = Stored(forms[0], forms[1], length), Stored(forms[2], forms[3], length)
         found.append(
-            f"{model} {dtype}: text {digest.hex()[:16]} has another vector "
+            f"{model} as {dtype}: text {digest.hex()[:16]} has another vector "
             f"(cosine {cosine(kept, new, dtype):.6f}): the first one was kept"
         )
     return found

@@ -122,9 +122,9 @@ class _Supply:
                 case "synthesize":
                     self._compute(missing)
                 case "error":
-                    raise _FailedError(
-                        misses.missed(self._origins.recording, request, len(missing)), missed=True
-                    )
+                    refusal = misses.missed(self._origins.recording, request, len(missing))
+                    self._notes.append(refusal.detail)
+                    raise _FailedError(refusal, missed=True)
         total, notes = tokens.total(self._rows, request.input)
         self._notes += notes
         source: Source = "mixed"
@@ -140,8 +140,11 @@ class _Supply:
 
     def _check_dimensions(self) -> None:
         """Refuse the dimensions that a scenario asks for, if the recorded vectors have others."""
-        asked, recorded = self._request.dimensions, self._recorded_dimensions()
-        if asked is not None and recorded is not None and asked != recorded:
+        asked = self._request.dimensions
+        if asked is None:
+            return
+        recorded = self._recorded_dimensions()
+        if recorded is not None and asked != recorded:
             raise _FailedError(misses.other_dimensions(asked, recorded, self._request.model))
 
     def _recorded_dimensions(self) -> int | None:
@@ -225,7 +228,7 @@ class _Supply:
                 self._notes.append(misses.drift(len(added.kept), upstream.host))
         batch = Batch(number, len(texts), found.total_tokens is not None)
         rows = {
-            text: Row(vector.row, count or 0, batch)
+            text: Row(vector.row, count or 0, batch if count is None or len(texts) > 1 else None)
             for (text, vector), count in zip(vectors.items(), counts, strict=True)
         }
         if self._origins.records:
@@ -261,4 +264,5 @@ class _Supply:
 
 
 def _row(kept: Kept) -> Row:
-    return Row(kept.vector.row, kept.tokens or 0, kept.batch)
+    alone = kept.batch.texts == 1 and kept.tokens is not None
+    return Row(kept.vector.row, kept.tokens or 0, None if alone else kept.batch)

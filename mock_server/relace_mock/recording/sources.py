@@ -81,14 +81,14 @@ class Sources:
         self, request: EmbedRequest, replaying: Replaying | None, key: str | None
     ) -> Supplied:
         """The vectors of a request from the source of its key, which is not to compute them."""
-        from relace_mock.recording.source import Supplied  # noqa: PLC0415 - see above
-
         source = self.find(replaying)
         if source is None:
             assert replaying is not None
             try:
                 source = self.open(replaying)
             except SettingsError as error:  # the file has gone, or another process opened it
+                from relace_mock.recording.source import Supplied  # noqa: PLC0415 - see above
+
                 return Supplied(refused(Refusal(500, str(error), scriptable=False)))
         return source.supply(request, key)
 
