@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.runs import RUN, environment, python, run
+from tests.steering import until
 from tests.test_run_clients import START
 
 pytestmark = pytest.mark.usefixtures("measured")
@@ -66,7 +67,7 @@ def test_a_command_that_cannot_start_ends_like_in_a_shell(
         (["--no-such-option", "--", "true"], "No such option"),
         (["--scenario", "no-such-scenario", "--", "true"], "no-such-scenario"),
         (["--dimensions", "7", "--", "true"], "dimensions must be a multiple of 8"),
-        (["--report", "no/such/folder", "--", "true"], "--report: cannot write no/such/folder"),
+        (["--report", "no/such/report.json", "--", "true"], "--report: there is no folder"),
         (["--host", "192.0.2.9", "--", "true"], "192.0.2.9 is not an address of this machine"),
     ],
 )
@@ -113,6 +114,25 @@ def test_that_no_request_was_made_is_said_and_fails_if_strict(tmp_path: Path) ->
     assert ended.report["verdict"] is None
     assert run(tmp_path, "--strict", "--", "true").code == 1
     assert run(tmp_path, "--strict", "--", "sh", "-c", "exit 5").code == 5
+
+
+def test_a_client_that_was_not_caught_is_said_and_fails_if_strict(tmp_path: Path) -> None:
+    code = f"""
+import httpx, ssl
+ssl.SSLContext.load_verify_locations = lambda *_, **__: None  # it trusts nothing new
+context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+{START}
+try:
+    httpx.post(url, verify=context)
+except httpx.ConnectError:
+    httpx.get(os.environ["RELACE_MOCK_URL"])
+"""
+    ended = run(tmp_path, "--strict", *python(code))
+    assert ended.code == 1
+    assert (
+        "connections that were not caught, as the client did not trust the certificate: "
+        "embeddings.endpoint.relace.run (1)\n"
+    ) in ended.errors
 
 
 def test_a_strict_run_fails_if_the_verdict_is_not_ok(tmp_path: Path) -> None:
@@ -176,6 +196,24 @@ def test_no_file_is_left_behind(tmp_path: Path) -> None:
     ended = run(tmp_path, *python(code), variables={"TMPDIR": str(folder)})
     assert re.fullmatch(r"relace-mock-run-\w+\n", ended.output)
     assert list(folder.iterdir()) == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_before_the_command_runs_ends_the_run_and_leaves_nothing(
+    number: signal.Signals, tmp_path: Path
+) -> None:
+    process = subprocess.Popen(
+        [*RUN, "--", "sh", "-c", "echo begun"],
+        env=environment({"TMPDIR": str(tmp_path)}),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    until(lambda: list(tmp_path.iterdir()), "the folder of the run")
+    process.send_signal(number)
+    output, _ = process.communicate(timeout=60)
+    assert (process.returncode, output) == (128 + number, "") or output == "begun\n"
+    assert list(tmp_path.iterdir()) == []
 
 
 class Running:

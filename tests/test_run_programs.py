@@ -144,7 +144,7 @@ def test_a_test_that_needs_another_host_fails_and_the_host_is_named(project: Pat
     )
     ended = run(project, "--block-others", *PYTEST)
     assert ended.code == 1 and "test_leak.py" in ended.output
-    assert "relace-mock: other hosts, blocked: telemetry.example (1)\n" in ended.errors
+    assert "relace-mock: other hosts that were blocked: telemetry.example (1)\n" in ended.errors
 
 
 def test_the_tests_of_a_project_pass_without_any_route(project: Path) -> None:

@@ -7,8 +7,6 @@ Relace's hosts get an address of their own on loopback. A connection to it leads
 whatever port: some clients look a name up first, and later connect to the address.
 """
 
-from __future__ import annotations
-
 import errno
 import os
 import sys
@@ -52,7 +50,8 @@ def _is_relace(host):
 
 def _is_here(host):
     name = _plain(host)
-    name = name.removeprefix("::ffff:")
+    if name.startswith("::ffff:"):
+        name = name[len("::ffff:") :]
     return (
         name in ("", "localhost", "0.0.0.0", "::", "::1")  # noqa: S104 - a client may write it
         or name.startswith("127.")
