@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import copy
 import os
+import signal
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -56,7 +58,7 @@ def _options_of_serve() -> list[click.Parameter]:
     section="The command",
     is_flag=True,
     default=False,
-    help="End with exit code 1 if the command made no request to Relace, or if the verdict is not ok.",
+    help="End with exit code 1 if the command made no request to Relace, if one was not caught, or if the verdict is not ok.",
 )
 @option(
     "--report",
@@ -81,7 +83,8 @@ def run(
     options["access_log"] = bool(options["access_log"])  # standard error is the command's
     settings, listening = configured(**options)
     if report is not None:
-        _try(report)
+        _refuse_unwritable(report)
+    _end_on_signals()
     try:
         summary = run_command(settings, listening, command, os.environ, block=block_others)
     except CannotStartError as error:
@@ -94,12 +97,24 @@ def run(
     return summary.exit_code or int(strict and not summary.ok)
 
 
-def _try(report: Path) -> None:
+def _refuse_unwritable(report: Path) -> None:
     """Refuse a report that cannot be written, before the command runs."""
-    try:
-        report.open("ab").close()
-    except OSError as error:
-        raise click.UsageError(f"--report: cannot write {report}: {error.strerror}") from None
+    folder = report.absolute().parent
+    if not folder.is_dir():
+        raise click.UsageError(f"--report: there is no folder {folder}: create it first")
+    if not os.access(report if report.exists() else folder, os.W_OK):
+        raise click.UsageError(f"--report: no right to write {report}: choose another file")
+
+
+def _end_on_signals() -> None:
+    """End with the usual exit code if a signal comes before the command runs, and clean up."""
+
+    def end(number: int, _frame: object) -> None:
+        sys.exit(128 + number)
+
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) != signal.SIG_IGN:
+            signal.signal(number, end)
 
 
 run.params.extend(_options_of_serve())

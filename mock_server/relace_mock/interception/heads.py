@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from relace_mock.interception.hosts import is_relace
 from relace_mock.serving.chunks import ChunkedBody
 
 END = b"\r\n\r\n"
@@ -53,7 +54,9 @@ class Head:
             authority = re.split(r"[/?#]", rest, maxsplit=1)[0]
             return _target(authority, _PORTS[scheme.lower()], secure=secure)
         if self.url.startswith(b"/") and (host := self._field(b"host")):
-            return _target(host.decode("latin-1"), 80, secure=False)
+            target = _target(host.decode("latin-1"), 80, secure=False)
+            if is_relace(target.host):  # a hook led the client here, as if to the host itself
+                return target
         raise BadHeadError("the request has no host: send CONNECT, or a whole URL")
 
     def sent_to_server(self) -> bytes:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
+import contextlib
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -10,7 +12,7 @@ from urllib.parse import SplitResult, unquote, urlsplit
 
 from relace_mock.interception import hosts
 from relace_mock.interception.heads import END, Target
-from relace_mock.interception.streams import Stream, open_stream
+from relace_mock.interception.streams import PATIENCE, Stream, open_stream
 from relace_mock.settings import ServerError
 
 
@@ -39,18 +41,26 @@ class OtherProxy:
         fields = [b"CONNECT %b HTTP/1.1" % authority, b"Host: " + authority]
         if self.credentials is not None:
             fields.append(b"Proxy-Authorization: " + self.credentials)
-        stream = await self.connect()
-        await stream.send(b"\r\n".join(fields) + END)
-        try:
-            answer = await stream.reader.readuntil(END)
-        except (EOFError, ValueError, OSError):  # the connection ended, or the head is too long
-            answer = b""
-        status = answer.split(b" ", 2)[1:2]
-        if not status or not status[0].startswith(b"2"):
-            stream.close()
-            said = f"answered {status[0].decode('latin-1')[:3]}" if status else "gave no answer"
-            raise RefusedByProxyError(f"the proxy {self.host}:{self.port} {said}")
+        with contextlib.ExitStack() as unless_it_opens:
+            stream = await self.connect()
+            unless_it_opens.callback(stream.close)
+            await stream.send(b"\r\n".join(fields) + END)
+            status = await _status(stream)
+            if not status.startswith("2"):
+                said = f"answered {status}" if status else "gave no answer"
+                raise RefusedByProxyError(f"the proxy {self.host}:{self.port} {said}")
+            unless_it_opens.pop_all()
         return stream
+
+
+async def _status(stream: Stream) -> str:
+    """Read the head of a proxy's answer, and return its status; empty if there is none."""
+    try:
+        answer = await asyncio.wait_for(stream.reader.readuntil(END), PATIENCE)
+    except (EOFError, asyncio.LimitOverrunError, OSError):
+        return ""
+    _, _, rest = answer.partition(b" ")
+    return rest[:3].decode("latin-1")
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ import contextlib
 import socket
 import ssl
 from collections.abc import AsyncIterator, Iterator
+from contextlib import closing
 from http import HTTPStatus
 from urllib.parse import urlsplit
 
@@ -103,28 +104,26 @@ class Proxy:
                 else:
                     await self._read(connection)
             except (_Refusal, BadHeadError) as refusal:
-                status = getattr(refusal, "status", HTTPStatus.BAD_REQUEST)
-                await _answer(connection, status, str(refusal))
+                await asyncio.get_running_loop().sock_sendall(connection, _response(refusal))
+                connection.shutdown(socket.SHUT_WR)
 
     async def _read(self, connection: socket.socket) -> None:
         data = await asyncio.wait_for(_received_head(connection), PATIENCE)
         head, separator, rest = data.partition(END)
         request = parsed(head + separator)
         if not request.is_connect:
-            client = await stream_of(connection, received=data)
-            try:
-                await forward(client, self._open_way)
-            except (_Refusal, BadHeadError) as refusal:
-                status = getattr(refusal, "status", HTTPStatus.BAD_REQUEST)
-                await client.send(_response(status, str(refusal)))
-            finally:
-                client.close()
+            with closing(await stream_of(connection, received=data)) as client:
+                try:
+                    await forward(client, self._open_way)
+                except (_Refusal, BadHeadError) as refusal:
+                    await client.send(_response(refusal))
             return
         target = request.target()
         if not hosts.is_relace(target.host):
-            other = await self._open_other(target)
-            await asyncio.get_running_loop().sock_sendall(connection, _CONNECTED)
-            await join(await stream_of(connection, received=rest), other)
+            with closing(await self._open_other(target)) as other:
+                await asyncio.get_running_loop().sock_sendall(connection, _CONNECTED)
+                with closing(await stream_of(connection, received=rest)) as client:
+                    await join(client, other)
             return
         self._context_for(target.host)  # refuse a bad name before the tunnel is open
         if rest:
@@ -133,8 +132,8 @@ class Proxy:
         if await first_byte(connection) == _TLS:
             await self._decrypt(connection, target.host)
         else:
-            count(self.tally.relace, hosts.shown(target.host, target.port))
-            await join(await stream_of(connection), await self._open_mock())
+            count(self.tally.relace, hosts.normal(target.host))
+            await self._join_with_mock(await stream_of(connection))
 
     async def _decrypt(self, connection: socket.socket, host: str | None) -> None:
         """Do the TLS handshake with a client, and join it with the mock.
@@ -149,7 +148,11 @@ class Proxy:
             count(self.tally.distrusted, hosts.normal(named[0] if named else "a host without name"))
             raise
         count(self.tally.relace, hosts.normal(named[0]))
-        await join(client, await self._open_mock())
+        await self._join_with_mock(client)
+
+    async def _join_with_mock(self, client: Stream) -> None:
+        with closing(client), closing(await self._open_mock()) as mock:
+            await join(client, mock)
 
     def _context_for(self, host: str) -> ssl.SSLContext:
         try:
@@ -217,13 +220,9 @@ async def _received_head(connection: socket.socket) -> bytes:
     return data
 
 
-async def _answer(connection: socket.socket, status: HTTPStatus, text: str) -> None:
-    await asyncio.get_running_loop().sock_sendall(connection, _response(status, text))
-    connection.shutdown(socket.SHUT_WR)
-
-
-def _response(status: HTTPStatus, text: str) -> bytes:
-    body = f"{text}\n".encode("utf-8", "replace")
+def _response(refusal: _Refusal | BadHeadError) -> bytes:
+    status = refusal.status if isinstance(refusal, _Refusal) else HTTPStatus.BAD_REQUEST
+    body = f"{refusal}\n".encode("utf-8", "replace")
     head = (
         f"HTTP/1.1 {status.value} {status.phrase}\r\ncontent-type: text/plain; charset=utf-8\r\n"
         f"content-length: {len(body)}\r\nconnection: close\r\n\r\n"

@@ -97,11 +97,7 @@ async def first_byte(connection: socket.socket) -> bytes:
 
 async def join(one: Stream, other: Stream) -> None:
     """Copy bytes in both directions until both have ended. Each end, and each reset, passes on."""
-    try:
-        await asyncio.gather(pump(one, other), pump(other, one))
-    finally:
-        one.close()
-        other.close()
+    await asyncio.gather(pump(one, other), pump(other, one))
 
 
 async def pump(source: Stream, sink: Stream) -> None:

@@ -12,8 +12,12 @@ from relace_mock.interception.tally import Tally
 
 _SHOWN = 10  # names on a line
 _NOT_CAUGHT = (
-    "programs without an environment or with pinned certificates, and clients that neither follow "
-    "proxy variables nor are in Python or Node, are not caught: see docs/run.md"
+    (
+        "not caught: a client with pinned certificates, a program that was started without this "
+        "environment, and, in languages other than Python and JavaScript, a client that ignores "
+        "HTTPS_PROXY"
+    ),
+    "if COMMAND uses Relace, see docs/run.md",
 )
 
 
@@ -43,23 +47,25 @@ class Summary:
 
     @property
     def ok(self) -> bool:
-        """Whether ``--strict`` accepts this run."""
-        return bool(self.requests) and bool(self.verdict["ok"])
+        """Whether ``--strict`` accepts this run: requests came, all were seen, the verdict is ok."""
+        return bool(self.requests) and not self.tally.distrusted and bool(self.verdict["ok"])
 
     def lines(self) -> Iterator[str]:
         """The summary for people."""
         yield f"COMMAND ended with exit code {self.exit_code}"
         if self.nothing_came:
-            yield f"COMMAND made no request to Relace ({_NOT_CAUGHT})"
+            yield "COMMAND made no request to Relace"
+            yield from _NOT_CAUGHT
         else:
             yield f"requests to Relace: {self._counted()}"
-            yield from _row("hosts of Relace", self.tally.relace)
+            yield from _row("connections to Relace", self.tally.relace)
         yield from _row(
-            "did not trust the certificate of this run, so was not caught", self.tally.distrusted
+            "connections that were not caught, as the client did not trust the certificate",
+            self.tally.distrusted,
         )
-        yield from _row("other hosts, passed on", self.tally.others)
-        yield from _row("other hosts, not reached", self.tally.unreachable)
-        yield from _row("other hosts, blocked", self.tally.blocked)
+        yield from _row("connections to other hosts", self.tally.others)
+        yield from _row("other hosts that were not reached", self.tally.unreachable)
+        yield from _row("other hosts that were blocked", self.tally.blocked)
         yield from self._judged()
 
     def _counted(self) -> str:
@@ -73,7 +79,6 @@ class Summary:
 
     def _judged(self) -> Iterator[str]:
         if self.nothing_came:
-            yield "verdict: none, as nothing came"
             return
         yield f"verdict: {'ok' if self.verdict['ok'] else 'NOT ok'}"
         for finding in self.verdict["findings"]:

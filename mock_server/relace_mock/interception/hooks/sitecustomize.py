@@ -7,8 +7,7 @@ Relace's hosts get an address of their own on loopback. A connection to it leads
 whatever port: some clients look a name up first, and later connect to the address.
 """
 
-from __future__ import annotations
-
+import errno
 import os
 import sys
 
@@ -52,83 +51,87 @@ def _is_relace(host):
 def _is_here(host):
     name = _plain(host)
     if name.startswith("::ffff:"):
-        name = name[7:]
+        name = name[len("::ffff:") :]
     return (
-        name in ("", "localhost", "0.0.0.0", "::", "::1")
+        name in ("", "localhost", "0.0.0.0", "::", "::1")  # noqa: S104 - a client may write it
         or name.startswith("127.")
         or name.endswith(".localhost")
     )
 
 
-def _change_socket(socket, run):
-    look_up = socket.getaddrinfo
-    look_up_one = socket.gethostbyname
-    connect = socket.socket.connect
-    connect_ex = socket.socket.connect_ex
+class _Sockets:
+    """The functions of ``socket`` that look names up and connect, changed for one run."""
 
-    def is_address(host):
-        for family in (socket.AF_INET, socket.AF_INET6):
+    def __init__(self, socket, run):
+        self.run = run
+        self.socket = socket
+        self.getaddrinfo_before = socket.getaddrinfo
+        self.gethostbyname_before = socket.gethostbyname
+        self.connect_before = socket.socket.connect
+
+    def getaddrinfo(self, host, port, *more, **named):
+        if _is_relace(host):
+            host = _ADDRESS
+        elif self.is_blocked(host) and not self.is_address(host):
+            number = port if isinstance(port, int) and port else 443
+            raise self.socket.gaierror(self.socket.EAI_NONAME, self.refuse(host, number))
+        return self.getaddrinfo_before(host, port, *more, **named)
+
+    def gethostbyname(self, host):
+        return _ADDRESS if _is_relace(host) else self.gethostbyname_before(host)
+
+    def led(self, connection, address):
+        """Return the address that a connection goes to. Raises ``ConnectionRefusedError``."""
+        if not isinstance(address, tuple) or connection.type != self.socket.SOCK_STREAM:
+            return address
+        host, port = address[:2]
+        if host == _ADDRESS or _is_relace(host):
+            return (_PROXY_HOST, self.run.port)
+        if self.is_blocked(host):
+            raise ConnectionRefusedError(errno.ECONNREFUSED, self.refuse(host, port))
+        return address
+
+    def is_blocked(self, host):
+        own = _plain(self.socket.gethostname())
+        return self.run.block and not _is_here(host) and _plain(host) != own
+
+    def is_address(self, host):
+        for family in (self.socket.AF_INET, self.socket.AF_INET6):
             try:
-                socket.inet_pton(family, _plain(host).partition("%")[0])
+                self.socket.inet_pton(family, _plain(host).partition("%")[0])
             except OSError:
                 continue
             return True
         return False
 
-    def refuse(host, port):
+    def refuse(self, host, port):
         """Tell the proxy the name of a blocked host, for the summary; return the reason."""
-        name = _plain(host)
-        name = "[" + name + "]" if ":" in name else name
-        request = "CONNECT {}:{} HTTP/1.1\r\n\r\n".format(name, port)
-        with socket.socket() as report:
+        name = f"[{_plain(host)}]" if ":" in _plain(host) else _plain(host)
+        with self.socket.socket() as report:
             report.settimeout(_PATIENCE)
-            connect(report, (_PROXY_HOST, run.port))
-            report.sendall(request.encode("utf-8", "replace"))
+            self.connect_before(report, (_PROXY_HOST, self.run.port))
+            report.sendall(f"CONNECT {name}:{port} HTTP/1.1\r\n\r\n".encode("utf-8", "replace"))
             report.recv(1)
-        return "relace-mock run --block-others does not let {} through".format(name)
+        return f"relace-mock run --block-others does not let {name} through"
 
-    def is_blocked(host):
-        return run.block and not _is_here(host) and _plain(host) != _plain(socket.gethostname())
 
-    def getaddrinfo(host, port, *more, **named):
-        if _is_relace(host):
-            host = _ADDRESS
-        elif is_blocked(host) and not is_address(host):
-            number = port if isinstance(port, int) and port else 443
-            raise socket.gaierror(socket.EAI_NONAME, refuse(host, number))
-        return look_up(host, port, *more, **named)
+def _change_socket(socket, run):
+    changed = _Sockets(socket, run)
+    connect_ex_before = socket.socket.connect_ex
 
-    def gethostbyname(host):
-        return (
-            getaddrinfo(host, None, socket.AF_INET)[0][4][0]
-            if _is_relace(host)
-            else look_up_one(host)
-        )
+    def connect(self, address):
+        return changed.connect_before(self, changed.led(self, address))
 
-    def led(connection, address):
-        """The address that a connection goes to."""
-        if not isinstance(address, tuple) or connection.type != socket.SOCK_STREAM:
-            return address
-        host, port = address[:2]
-        if host == _ADDRESS or _is_relace(host):
-            return (_PROXY_HOST, run.port)
-        if is_blocked(host):
-            raise ConnectionRefusedError(111, refuse(host, port))
-        return address
-
-    def connect_led(self, address):
-        return connect(self, led(self, address))
-
-    def connect_ex_led(self, address):
+    def connect_ex(self, address):
         try:
-            return connect_ex(self, led(self, address))
+            return connect_ex_before(self, changed.led(self, address))
         except ConnectionRefusedError as error:
             return error.errno
 
-    socket.getaddrinfo = getaddrinfo
-    socket.gethostbyname = gethostbyname
-    socket.socket.connect = connect_led
-    socket.socket.connect_ex = connect_ex_led
+    socket.getaddrinfo = changed.getaddrinfo
+    socket.gethostbyname = changed.gethostbyname
+    socket.socket.connect = connect
+    socket.socket.connect_ex = connect_ex
 
 
 def _change_ssl(ssl, run):
@@ -153,7 +156,7 @@ def _change_ssl(ssl, run):
 
 
 def _change_uvloop(uvloop, run):
-    """uvloop looks names up, and connects, without the module ``socket``."""
+    """Uvloop looks names up, and connects, without the module ``socket``."""
     import socket
 
     look_up = uvloop.Loop.getaddrinfo
@@ -179,7 +182,7 @@ def _change_uvloop(uvloop, run):
 
 
 def _change_aiohttp_resolver(module, run):
-    """aiohttp looks names up with aiodns where that is installed."""
+    """Aiohttp looks names up with aiodns where that is installed."""
     resolve = module.AsyncResolver.resolve
 
     async def resolve_led(self, host, *more, **named):
@@ -238,9 +241,9 @@ class _Finder:
 
 def _install(run):
     finder = _Finder(run)
-    for name in _CHANGES:
+    for name, change in _CHANGES.items():
         if name in sys.modules:
-            _CHANGES[name](sys.modules[name], run)
+            change(sys.modules[name], run)
     sys.meta_path.insert(0, finder)
 
 
