@@ -9,8 +9,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-# Folders without source text of the user's own. Hidden ones are left out too.
-_LEFT_OUT = frozenset({"node_modules", "__pycache__"})
+# Folders of installed packages and of compiled files. Hidden ones are left out too.
+_LEFT_OUT = frozenset({"node_modules", "site-packages", "dist-packages", "__pycache__"})
 _MARKS = ("pyvenv.cfg",)  # a folder with such a file is a virtual environment
 
 
@@ -37,9 +37,8 @@ def found(paths: Iterable[Path], besides: Path | None = None) -> Iterator[Found 
     """Yield the files of paths, in order, those of a folder in alphabetical order.
 
     A path that exists is taken as it is, even if it looks like a pattern. In folders and patterns,
-    hidden files and folders, ``node_modules``, ``__pycache__`` and virtual environments are left
-    out, and a file is taken once, or never if it is the file ``besides``. Links to folders are not
-    followed.
+    hidden files and folders and those of installed packages are left out, and a file is taken once,
+    or never if it is the file ``besides``. Links to folders are not followed.
     """
     seen: set[tuple[int, int]] = set()
     if besides is not None and besides.exists():
