@@ -15,6 +15,7 @@ from relace_mock.state.ruling import Ruling
 from relace_mock.vectors.rows import Embedder
 
 if TYPE_CHECKING:
+    from relace_mock.scenario.model import Scenario
     from relace_mock.scenario.step import Step
     from relace_mock.settings import Settings
 
@@ -92,7 +93,7 @@ class Answers:
         elif isinstance(ruling.outcome, Refusal):
             reply = render(ruling.outcome)
         else:
-            reply, tokens = self._embedded(ruling.outcome, step)
+            reply, tokens = self._embedded(ruling.outcome, ruling.scenario, step)
         fields = ruling.fields
         if reply.status == 429 and not fields:
             fields = quota.made_up(ruling.now, self._reset_form)
@@ -105,9 +106,11 @@ class Answers:
             reply = with_fields(reply, {"Retry-After": value})
         return reply, tokens
 
-    def _embedded(self, request: EmbedRequest, step: Step | None) -> tuple[Reply, int]:
+    def _embedded(
+        self, request: EmbedRequest, scenario: Scenario | None, step: Step | None
+    ) -> tuple[Reply, int]:
         """The reply with vectors, mutated if the step asks for it."""
-        embedded = self.embedder.embed(request)
+        embedded = self.embedder.embed(request, scenario.vectors if scenario else None)
         if step is None or not step.mutate:
             return render(embedded), embedded.total_tokens
         other = request._replace(model=f"{request.model}\ndrifted")

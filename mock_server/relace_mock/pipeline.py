@@ -63,7 +63,7 @@ class Pipeline:
         contract.as_yaml()  # read now: later the process may have no free file descriptor
         self.settings = settings
         self.answers = Answers(settings, has_sockets=has_sockets)
-        library, name = open_library(settings.scenarios, settings.scenario)
+        library, name = open_library(settings.scenarios, settings.scenario, settings.dimensions)
         self.rules = Rules(settings, library)
         default = Default(Installed(name, None) if name is not None else None)
         self.store: Store = MemoryStore(

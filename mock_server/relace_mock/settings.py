@@ -9,7 +9,7 @@ from typing import Literal, get_args
 
 from relace_mock.durations import LONGEST, seconds_in
 
-SpaceName = Literal["lexical", "hash"]
+SpaceName = Literal["semantic", "hash"]
 UnknownKeyStatus = Literal[404, 401]
 BinaryDtype = Literal["int8", "uint8"]
 BitOrder = Literal["big", "little"]
@@ -50,8 +50,8 @@ class Settings:
     unknown_key_status: UnknownKeyStatus = 404
     #: Seed of the vectors. Another seed gives every text another vector.
     seed: int = 0
-    #: ``lexical``: similar code gets similar vectors. ``hash``: vectors are unrelated.
-    embedding: SpaceName = "lexical"
+    #: ``semantic``: similar code gets similar vectors. ``hash``: vectors are unrelated.
+    embedding: SpaceName = "semantic"
     #: Length of each vector (observed: 2560).
     dimensions: int = 2560
     #: Whether the bytes of a ``binary`` vector are signed or unsigned (policy: signed).
