@@ -57,6 +57,15 @@ class Report:
             complain(f"cannot read {sources.shown(problem.path)}: {problem.why}")
 
 
+def leave_numpy_one_thread() -> None:
+    """Let NumPy use one thread, if it is not yet imported and the user does not say otherwise.
+
+    Its products are small here. On a busy machine, threads that wait for each other in a loop take
+    four times the processor time.
+    """
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+
 def pieces_of(
     paths: Iterable[Path],
     report: Report,
@@ -65,7 +74,7 @@ def pieces_of(
     besides: Path | None = None,
 ) -> list[Piece]:
     """Read the files that the paths stand for, without ``besides``, and split them into pieces."""
-    files = []
+    files: list[tuple[Found, bool]] = []
     for each in found(paths, besides):
         progress.say(f"found {counted(len(files), 'file')}")
         if isinstance(each, Problem):
