@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import sys
 import tempfile
@@ -12,6 +11,7 @@ from typing import IO, TYPE_CHECKING, Any, get_args
 
 import click
 
+from relace_mock.cli.arguments import as_text
 from relace_mock.cli.options import Choice, Command, option, vector_options
 from relace_mock.cli.streams import complain, discard
 from relace_mock.messages import OutputDtype
@@ -98,7 +98,9 @@ def embed(
     The exit code is 1 if a file cannot be read. The others are embedded all the same.
     """
     from relace_mock.cli.progress import Progress
-    from relace_mock.cli.sources import Report, counted
+    from relace_mock.cli.sources import Report, counted, leave_numpy_one_thread
+
+    leave_numpy_one_thread()
     from relace_mock.offline.output import Job, write
     from relace_mock.offline.pieces import Piece
 
@@ -111,7 +113,7 @@ def embed(
             f"--format {chosen} writes bytes, but standard output is a terminal: "
             f"add --output vectors.{chosen}"
         )
-    pieces = [Piece(_argument(text), "text", "") for text in texts]
+    pieces = [Piece(as_text(text), "text", "") for text in texts]
     report = Report()
     with Progress() as progress:
         if files:
@@ -123,7 +125,7 @@ def embed(
         def say(done: int) -> None:
             progress.say(f"embedded {done:,} of {counted(len(pieces), 'text')}")
 
-        job = Job(pieces, _argument(model), output_dtype, checked, say)
+        job = Job(pieces, as_text(model), output_dtype, checked, say)
         _to(output, lambda file: write(job, chosen, file))
     report.print()
     if report.failed:
@@ -224,15 +226,3 @@ def _standard_input() -> str:
         raise click.UsageError(
             f"standard input is not UTF-8 at byte {error.start}: convert it to UTF-8"
         ) from None
-
-
-def _argument(text: str) -> str:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        with contextlib.suppress(UnicodeError):  # the locale is not UTF-8, but the bytes may be
-            return os.fsencode(text).decode()
-        raise click.UsageError(
-            "an argument is not UTF-8: save the text in a UTF-8 file and use --file"
-        ) from None
-    return text

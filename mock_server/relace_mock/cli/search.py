@@ -10,8 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from relace_mock.cli.arguments import as_text
 from relace_mock.cli.options import Command, option, vector_options
 from relace_mock.cli.writing import write
+from relace_mock.colour import is_wanted, painted
+from relace_mock.excerpts import shortened
 from relace_mock.settings import Settings
 
 if TYPE_CHECKING:
@@ -72,24 +75,35 @@ def search(
     The exit code is 1 if a file cannot be read. The others are searched all the same.
     """
     from relace_mock.cli.progress import Progress
-    from relace_mock.cli.sources import Report, counted, pieces_of
+    from relace_mock.cli.sources import Report, counted, leave_numpy_one_thread, pieces_of
+
+    leave_numpy_one_thread()
     from relace_mock.offline.search import search as find
     from relace_mock.offline.search import searched
 
+    if not query.strip():
+        raise click.UsageError('the query is empty: write what to find, such as "parse a header"')
+    if not model:
+        raise click.UsageError("--model must not be empty: give a name such as relace-embed-v1")
     checked = Settings(**settings)
+    wanted, named = as_text(query), as_text(model)
     report = Report()
     with Progress() as progress:
         pieces = searched(pieces_of(paths, report, progress))
+        if not pieces:
+            progress.clear()
+            report.print()
+            raise click.UsageError("there is no text in these files: nothing to search")
         hits = find(
-            query,
+            wanted,
             pieces,
-            model,
+            named,
             checked,
             limit,
             lambda done: progress.say(f"searched {done:,} of {counted(len(pieces), 'piece')}"),
         )
     report.print()
-    lines = _as_json(hits) if as_json else _as_text(hits)
+    lines = _as_json(hits) if as_json else _as_text(hits, colour=is_wanted(sys.stdout))
     write("".join(f"{line}\n" for line in lines).encode())
     if report.failed:
         sys.exit(1)
@@ -101,8 +115,17 @@ def _as_json(hits: Sequence[Hit]) -> Iterator[str]:
         yield json.dumps(record)
 
 
-def _as_text(hits: Sequence[Hit]) -> Iterator[str]:
+def _as_text(hits: Sequence[Hit], *, colour: bool) -> Iterator[str]:
     places = [f"{piece.path}:{piece.line}" for _, piece in hits]
     width = max(map(len, places), default=0)
     for (score, piece), place in zip(hits, places, strict=True):
-        yield f"{score:5.3f}  {place:{width}}  {piece.name}"
+        told = piece.name or shortened(piece.text.partition("\n")[0].strip())
+        yield "  ".join(
+            (
+                painted(f"{score:.3f}", "green", on=colour),
+                painted(f"{place:{width}}", "cyan", on=colour),
+                painted(
+                    "".join(c if c.isprintable() else "\ufffd" for c in told), "bold", on=colour
+                ),
+            )
+        )

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import multiprocessing
+import os
+import signal
+import sys
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 from relace_mock.cli.progress import Progress
@@ -11,7 +16,9 @@ from relace_mock.cli.streams import complain
 from relace_mock.offline import sources
 from relace_mock.offline.files import Found, Problem, found
 from relace_mock.offline.pieces import Piece
+from relace_mock.offline.sources import Source
 
+_MANY = 200  # files; to start processes for fewer takes longer than it saves
 _NAMES = 10  # names of left out files that are printed
 
 
@@ -50,6 +57,15 @@ class Report:
             complain(f"cannot read {sources.shown(problem.path)}: {problem.why}")
 
 
+def leave_numpy_one_thread() -> None:
+    """Let NumPy use one thread, if it is not yet imported and the user does not say otherwise.
+
+    Its products are small here. On a busy machine, threads that wait for each other in a loop take
+    four times the processor time.
+    """
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+
 def pieces_of(
     paths: Iterable[Path],
     report: Report,
@@ -58,19 +74,45 @@ def pieces_of(
     besides: Path | None = None,
 ) -> list[Piece]:
     """Read the files that the paths stand for, without ``besides``, and split them into pieces."""
+    files: list[tuple[Found, bool]] = []
+    for each in found(paths, besides):
+        progress.say(f"found {counted(len(files), 'file')}")
+        if isinstance(each, Problem):
+            report.add(each)
+        else:
+            files.append((each, is_whole(each)))
     pieces: list[Piece] = []
-    for number, each in enumerate(found(paths, besides), 1):
-        progress.say(f"reading file {number}")
-        source = each if isinstance(each, Problem) else sources.read(each, whole=is_whole(each))
-        if isinstance(source, Problem):
-            report.add(source)
-            continue
+    for number, source in enumerate(_read(files)):
+        progress.say(f"read {number:,} of {counted(len(files), 'file')}")
         if source.problem:
             report.add(source.problem)
         if source.without:
             report.lacks(source.without)
         pieces += source.pieces
     return pieces
+
+
+def _read(files: Sequence[tuple[Found, bool]]) -> Iterator[Source]:
+    """Read and split files, many of them on all processors: parsing takes most of the time."""
+    processors = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
+    if len(files) < _MANY or processors == 1:
+        yield from map(_split, files)
+        return
+    # Spawned, not forked: a fork of a process with threads, such as NumPy's, may hang.
+    context = multiprocessing.get_context("spawn")
+    pool = ProcessPoolExecutor(min(processors, 8), context, _ignore_interrupts)
+    try:
+        yield from pool.map(_split, files, chunksize=8)
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _split(file: tuple[Found, bool]) -> Source:
+    return sources.read(file[0], whole=file[1])
+
+
+def _ignore_interrupts() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the first process tells of Ctrl-C, once
 
 
 def counted(number: int, noun: str) -> str:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import errno
 import glob
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import NamedTuple
 
-# Folders without source text of the user's own. Hidden ones are left out too.
-_LEFT_OUT = frozenset({"node_modules", "__pycache__"})
-_MARKS = ("pyvenv.cfg",)  # a folder with such a file is a virtual environment
+# Folders of installed packages and of compiled files. Hidden ones are left out too.
+_LEFT_OUT = frozenset({"node_modules", "site-packages", "dist-packages", "__pycache__"})
+_MARK = "pyvenv.cfg"  # a folder with such a file is a virtual environment
 
 
 class Found(NamedTuple):
@@ -37,15 +38,13 @@ def found(paths: Iterable[Path], besides: Path | None = None) -> Iterator[Found 
     """Yield the files of paths, in order, those of a folder in alphabetical order.
 
     A path that exists is taken as it is, even if it looks like a pattern. In folders and patterns,
-    hidden files and folders, ``node_modules``, ``__pycache__`` and virtual environments are left
-    out, and a file is taken once, or never if it is the file ``besides``. Links to folders are not
-    followed.
+    hidden files and folders and those of installed packages are left out, and a file is taken once,
+    or never if it is the file ``besides``. Links to folders are not followed. A pattern that
+    matches a folder stands for what is in it.
     """
-    seen: set[tuple[int, int]] = set()
-    if besides is not None and besides.exists():
-        seen.add(_identity(besides))
+    seen = {_identity(besides)} if besides is not None else set()
     for path in paths:
-        if path.is_dir():
+        if _is_folder(path):
             yield from _new(_below(path), seen)
         elif os.path.lexists(path):
             yield Found(path, named=True)
@@ -55,68 +54,90 @@ def found(paths: Iterable[Path], besides: Path | None = None) -> Iterator[Found 
             yield Problem(path, os.strerror(errno.ENOENT), failed=True, named=True)
 
 
-def _new(each: Iterable[Found | Problem], seen: set[tuple[int, int]]) -> Iterator[Found | Problem]:
+def _new(
+    each: Iterable[Found | Problem], seen: set[tuple[int, int] | None]
+) -> Iterator[Found | Problem]:
     """Yield what was not yet found by another path or link."""
     for one in each:
-        try:
-            identity = _identity(one.path)
-        except OSError:
-            yield one  # reading it will tell why
-            continue
-        if identity not in seen:
+        identity = _identity(one.path)
+        if identity is None or identity not in seen:  # None: reading the file will tell why
             seen.add(identity)
             yield one
 
 
-def _identity(path: Path) -> tuple[int, int]:
-    status = path.stat()
+def _identity(path: Path) -> tuple[int, int] | None:
+    """Device and number of a file, however it is named; None if it cannot be reached."""
+    try:
+        status = path.stat()
+    except OSError:
+        return None
     return status.st_dev, status.st_ino
 
 
 def _matching(pattern: Path) -> Iterator[Found | Problem]:
-    matches = sorted(glob.glob(str(pattern), recursive=True))  # noqa: PTH207 - Path.glob takes no absolute pattern
-    if not matches:
-        yield Problem(pattern, "no file matches this pattern", failed=True)
-    for match in matches:
-        path = Path(match)
-        parts = path.relative_to(_fixed_part(pattern)).parts if "**" in pattern.parts else ()
-        if path.is_dir():
-            if "**" not in pattern.parts:  # which matches what is in the folder too
-                yield from _below(path)
-        elif not any(map(_is_left_out, parts[:-1])):
-            yield Found(path, named=False)
+    """Yield the files that match.
+
+    ``glob`` would follow links to folders, and never end where these form circles.
+    """
+    magic = next(at for at, part in enumerate(pattern.parts) if glob.has_magic(part))
+    folder, parts = Path(*pattern.parts[:magic]), pattern.parts[magic:]
+    any_found = False
+    for each in _below(folder, lambda below: _leads(below, parts)) if _is_folder(folder) else ():
+        below = each.path.relative_to(folder).parts
+        if any(_matches(below[: at + 1], parts) for at in range(len(below))):
+            any_found = True
+            yield each
+    if not any_found:
+        yield Problem(pattern, "no file matches this pattern", failed=True, named=True)
 
 
-def _fixed_part(pattern: Path) -> Path:
-    """The folder above the first part of a pattern that has a wildcard."""
-    fixed = []
-    for part in pattern.parts:
-        if glob.has_magic(part):
-            break
-        fixed.append(part)
-    return Path(*fixed)
+def _matches(path: tuple[str, ...], pattern: tuple[str, ...]) -> bool:
+    """Whether a path matches a pattern, of which ``**`` stands for any number of folders."""
+    if not pattern:
+        return not path
+    if pattern[0] == "**":
+        return any(_matches(path[at:], pattern[1:]) for at in range(len(path) + 1))
+    return bool(path) and fnmatchcase(path[0], pattern[0]) and _matches(path[1:], pattern[1:])
 
 
-def _below(folder: Path) -> Iterator[Found | Problem]:
-    try:
-        with os.scandir(folder) as entries:
-            inside = sorted(entries, key=lambda entry: entry.name)
-    except OSError as error:
-        yield Problem(folder, error.strerror or str(error), failed=True)
-        return
-    if any(entry.name in _MARKS for entry in inside):
-        return
-    for entry in inside:
-        path = Path(entry.path)
-        if _is_left_out(entry.name):
+def _leads(folder: tuple[str, ...], pattern: tuple[str, ...]) -> bool:
+    """Whether something in a folder may match."""
+    for part, wanted in zip(folder, pattern, strict=False):
+        if wanted == "**":
+            return True
+        if not fnmatchcase(part, wanted):
+            return False
+    return True
+
+
+def _below(
+    top: Path, wanted: Callable[[tuple[str, ...]], bool] = lambda _: True
+) -> Iterator[Found | Problem]:
+    """Yield the files of a folder and of the wanted folders in it. Too deep ones are no problem."""
+    waiting = [top]
+    while waiting:
+        path = waiting.pop()
+        if path is not top:
+            if not _is_folder(path):
+                yield Found(path, named=False)
+                continue
+            if path.is_symlink():
+                yield Problem(path, "it is a link to a folder", failed=False)
+                continue
+            if not wanted(path.relative_to(top).parts):
+                continue
+        try:
+            inside = sorted(path.iterdir())
+        except OSError as error:
+            yield Problem(path, error.strerror or str(error), failed=True)
             continue
-        if not entry.is_dir():
-            yield Found(path, named=False)
-        elif entry.is_symlink():
-            yield Problem(path, "it is a link to a folder", failed=False)
-        else:
-            yield from _below(path)
+        if not any(each.name == _MARK for each in inside):
+            waiting += [each for each in reversed(inside) if not _is_left_out(each.name)]
 
 
 def _is_left_out(name: str) -> bool:
     return name.startswith(".") or name in _LEFT_OUT
+
+
+def _is_folder(path: Path) -> bool:
+    return os.path.isdir(path)  # noqa: PTH112 - unlike Path.is_dir, it never raises

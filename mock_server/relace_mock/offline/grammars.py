@@ -97,7 +97,7 @@ _WRAPPERS = frozenset(
 )
 _LISTS = frozenset({"lexical_declaration", "variable_declaration"})
 _ATTRIBUTES = frozenset({"attribute_item", "decorator"})
-_WORD = re.compile(r"\w+")
+_RECEIVER = re.compile(r"(\w+)\s*[\[)]")  # the type in `(s *Server[T])`
 _NAME = 100  # the most characters of a name
 
 
@@ -197,8 +197,8 @@ class _Finder:
             return "?"
         name = _first_line(found)
         receiver = node.child_by_field_name("receiver")  # of a method in Go
-        type_of = _WORD.findall(_first_line(receiver)) if receiver is not None else ()
-        return f"{type_of[-1]}.{name}" if type_of else name
+        type_of = _RECEIVER.search(_first_line(receiver)) if receiver is not None else None
+        return f"{type_of[1]}.{name}" if type_of else name
 
 
 def _statement(node: Any) -> Any:

@@ -91,9 +91,15 @@ def _npz(job: Job, file: IO[bytes]) -> None:
             kind = np.int64 if name in ("lines", "starts", "ends") else np.str_
             member = io.BytesIO()
             np.save(member, np.array(column, kind), allow_pickle=False)
-            archive.writestr(f"{name}.npy", member.getvalue())
-        with archive.open("vectors.npy", "w", force_zip64=True) as entry:
+            archive.writestr(_member(name), member.getvalue())
+        with archive.open(_member("vectors"), "w", force_zip64=True) as entry:
             _npy(job, entry)
+
+
+def _member(name: str) -> zipfile.ZipInfo:
+    return zipfile.ZipInfo(
+        f"{name}.npy"
+    )  # without a time, so that the same vectors are the same file
 
 
 def _array_header(job: Job, file: IO[bytes]) -> None:

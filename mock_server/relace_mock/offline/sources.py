@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import stat
 import tokenize
 from collections.abc import Sequence
 from pathlib import Path
@@ -73,11 +74,13 @@ def shown(path: Path) -> str:
 
 def _left_out(path: Path) -> str | None:
     """Why a file that lies in a folder is not read, if it is not."""
-    if not path.exists():
+    try:
+        status = path.stat()
+    except OSError:
         return "it is a broken link" if path.is_symlink() else None
-    if not path.is_file():
+    if not stat.S_ISREG(status.st_mode):
         return "it is not a regular file"
-    if path.stat().st_size > UNNAMED_LIMIT:
+    if status.st_size > UNNAMED_LIMIT:
         return (
             f"it has more than {UNNAMED_LIMIT} bytes, and only a file that is named may have more"
         )
