@@ -78,7 +78,7 @@ def holds_for(
     @given(strategy)
     def attempt(value: Any) -> None:
         nonlocal end
-        if time.monotonic() > end:
+        if time.monotonic() > end or mishaps:
             return  # which ends the search, or the shrinking, within a moment
         if not tried:
             end = time.monotonic() + _PATIENCE

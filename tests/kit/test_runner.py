@@ -12,6 +12,7 @@ from hypothesis import strategies
 
 from relace_contract import known_failures, policy, properties
 from relace_contract.judgement import (
+    CannotRun,
     Departure,
     Evidence,
     Judgement,
@@ -254,4 +255,19 @@ def test_a_property_has_its_time_from_the_first_example_on(
     tried: list[object] = []
     effort = SimpleNamespace(seed=0, examples=5)
     properties.holds_for(effort, strategies.integers(), tried.append)
+    assert len(tried) == 1
+
+
+def test_a_property_that_cannot_go_on_tries_nothing_more() -> None:
+    """Hypothesis would repeat and shrink the value, each time in vain."""
+    tried: list[object] = []
+
+    def judge(value: object) -> None:
+        tried.append(value)
+        raise CannotRun("this check ran out of time")
+
+    with pytest.raises(CannotRun, match="ran out of time"):
+        properties.holds_for(
+            SimpleNamespace(seed=0, examples=5), strategies.integers(min_value=3), judge
+        )
     assert len(tried) == 1
