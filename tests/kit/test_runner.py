@@ -252,10 +252,12 @@ def test_a_property_has_its_time_from_the_first_example_on(
     seconds = itertools.count(0.0, 20.0)  # a clock that each look moves
     clock = SimpleNamespace(monotonic=lambda: next(seconds))
     monkeypatch.setattr(properties, "time", clock)
+    drawn: list[int] = []
     tried: list[object] = []
-    effort = SimpleNamespace(seed=0, examples=5)
-    properties.holds_for(effort, strategies.integers(), tried.append)
+    effort = SimpleNamespace(seed=0, examples=100_000)
+    properties.holds_for(effort, strategies.integers().map(drawn.append), tried.append)
     assert len(tried) == 1
+    assert len(drawn) < 5  # that nothing is drawn in vain, however many examples were wanted
 
 
 def test_a_property_that_cannot_go_on_tries_nothing_more() -> None:
