@@ -30,9 +30,10 @@ def base_url(url: str) -> str:
     if parts.query or parts.fragment or not url.isprintable() or " " in url:
         raise ValueError(f"URL must end with its path, without ?, # or blanks, as {_EXAMPLE}")
     path = parts.path.rstrip("/")
-    if path.endswith("/code/embed"):
-        base = path.removesuffix("/code/embed")
-        raise ValueError(
-            f"URL must be the base, without /code/embed: {parts.scheme}://{parts.netloc}{base}"
-        )
+    for endpoint in ("/code/embed", "/code/rank"):
+        if path.endswith(endpoint):
+            base = path.removesuffix(endpoint).removesuffix("/v2")
+            raise ValueError(
+                f"URL must be the base, without {endpoint}: {parts.scheme}://{parts.netloc}{base}"
+            )
     return f"{parts.scheme}://{parts.netloc}{path.removesuffix('/v1')}/v1"

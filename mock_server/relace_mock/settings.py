@@ -64,7 +64,7 @@ class Settings:
     contract: Contract = "observed"
     #: Largest request body, in bytes (documented: 50 MB, on the general error page).
     max_body: int = 50_000_000
-    #: Largest number of texts in one request (policy).
+    #: Largest number of texts, or of files to rank, in one request (policy).
     max_inputs: int = 2048
     #: The scenario for every key without its own: a name or a file.
     scenario: str | None = None

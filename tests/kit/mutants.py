@@ -18,7 +18,7 @@ from urllib.parse import parse_qsl
 
 import numpy as np
 
-from tests.kit.reference import RULES, Answer, Asked, Reference, Refused
+from tests.kit.reference import RANK_RULES, RULES, Answer, Asked, Reference, Refused
 
 
 def change(**methods: Any) -> type[Reference]:
@@ -138,6 +138,56 @@ def kept(number: Callable[[list[Any]], int]) -> type[Reference]:
     return finished(
         lambda content: content.update(results=content["results"][: number(content["results"])])
     )
+
+
+def ranked(edit: Callable[[dict[str, Any]], object]) -> type[Reference]:
+    """The reference with an edit of the content of every ranking with scores."""
+
+    def rank(self: Reference, body: dict[str, Any]) -> Any:
+        content = Reference.rank(self, body)
+        edit(content)
+        return content
+
+    return change(rank=rank)
+
+
+def each_ranked(edit: Callable[[dict[str, Any]], object]) -> type[Reference]:
+    """The reference with an edit of every result of a ranking."""
+    return ranked(lambda content: [edit(result) for result in content["results"]])
+
+
+def rank_without(*rules: str, **methods: Any) -> type[Reference]:
+    """The reference, but for these rules of rankings."""
+    assert set(rules) <= set(RANK_RULES)
+    kept = {name: rule for name, rule in RANK_RULES.items() if name not in rules}
+    return change(rank_rules=kept, **methods)
+
+
+def rank_rule(broken: Callable[[Any], bool]) -> type[Reference]:
+    """The reference with a first rule of rankings that there should not be."""
+    return change(rank_rules={"body": RANK_RULES["body"], "odd": broken, **RANK_RULES})
+
+
+def rank_refusing(edit: Callable[[Answer], Answer]) -> type[Reference]:
+    """The reference with an edit of every refused ranking."""
+    return refusing(lambda asked, answer: edit(answer) if "rank" in asked.path else answer)
+
+
+def _leniently(self: Reference, body: Any) -> Any:
+    files = [file for file in body["codebase"] if "content" in file]
+    return Reference.rank(self, body | {"codebase": files, "token_limit": 1000})
+
+
+def _filled_up(
+    _self: Reference, ordered: list[Any], results: list[Any], tokens: list[int], limit: float
+) -> list[Any]:
+    costs = {id(result): count for result, count in zip(results, tokens, strict=True)}
+    kept, left = [], limit
+    for result in ordered:
+        if costs[id(result)] <= left:
+            left -= costs[id(result)]
+            kept.append(result)
+    return kept
 
 
 def _basic(asked: Asked) -> str:
@@ -307,6 +357,46 @@ MUTANTS: dict[str, type[Reference]] = {
     "get-answered": change(route=lambda self, asked: Reference.route(self, Asked("POST", asked.path, {}, b"")), parse=lambda self, asked: Reference.parse(self, asked) if asked.method == "POST" else GOOD, media_type=lambda self, asked: None if asked.method != "POST" else Reference.media_type(self, asked)),
     "method-is-404": restated(405, 404),
     "allow-missing": refusing(lambda asked, answer: Answer(answer.status, answer.content)),
+    # The ranker.
+    "rank-fails": change(rank=fail),
+    "rank-results-missing": ranked(lambda content: content.pop("results")),
+    "rank-name-made-up": ranked(lambda content: content["results"] and content["results"][0].update(filename="made/up.py")),
+    "rank-name-cut": each_ranked(lambda result: result.update(filename=result["filename"].rpartition("/")[2])),
+    "rank-file-twice": ranked(lambda content: content["results"].extend(content["results"][:1])),
+    "rank-file-missing": ranked(lambda content: content.update(results=content["results"][:-1])),
+    "rank-empty-file-missing": ranked(lambda content: content.update(results=[one for one in content["results"] if one["filename"] != "empty.py"])),
+    "rank-score-percent": change(score=lambda self, query, content: 100 * Reference.score(self, query, content)),
+    "rank-score-string": each_ranked(lambda result: result.update(score=str(result["score"]))),
+    "rank-score-negative": change(score=lambda self, query, content: 2 * Reference.score(self, query, content) - 1),
+    "rank-worst-first": change(ordered=lambda self, results: Reference.ordered(self, results)[::-1]),
+    "rank-unsorted": change(ordered=lambda self, results: results),
+    "rank-names-as-objects": change(names=lambda self, results: results),
+    "rank-names-made-up": change(names=lambda self, results: [f"./{result['filename']}" for result in results]),
+    "rank-names-reversed": change(names=lambda self, results: Reference.names(self, results)[::-1]),
+    "rank-drifts": change(score=lambda self, query, content: Reference.score(self, query, content) / (1 + self.served)),
+    "rank-limit-ignored": change(kept=lambda self, ordered, results, tokens, limit: ordered),
+    "rank-limit-drops-best": change(kept=lambda self, ordered, results, tokens, limit: Reference.kept(self, ordered[::-1], results, tokens, limit)[::-1]),
+    "rank-limit-fills-up": change(kept=_filled_up),
+    "rank-duplicates-merged": ranked(lambda content: content.update(results=list({one["filename"]: one for one in content["results"]}.values()))),
+    "rank-usage-missing": ranked(lambda content: content.pop("usage")),
+    "rank-many-fail": rank_rule(lambda body: len(body["codebase"]) >= 50 and fail()),
+    "rank-unvalidated": change(rank_rules={}),
+    "rank-query-unchecked": rank_without("query", score=lambda self, query, content: Reference.score(self, str(query), content)),
+    "rank-codebase-unchecked": rank_without("codebase", rank=lambda self, body: Reference.rank(self, body | {"codebase": body.get("codebase") if isinstance(body.get("codebase"), list) else []})),
+    "rank-files-unchecked": rank_without("file", rank=lambda self, body: Reference.rank(self, body | {"codebase": [one for one in body["codebase"] if isinstance(one, dict)]})),
+    "rank-content-unchecked": rank_without("content", rank=lambda self, body: Reference.rank(self, body | {"codebase": [one | {"content": str(one.get("content"))} for one in body["codebase"]]})),
+    "rank-limit-unchecked": rank_without("limit", rank=lambda self, body: Reference.rank(self, body | {"token_limit": float(body["token_limit"])})),
+    "rank-metadata-unchecked": rank_without("metadata"),
+    "rank-bad-body-422": rank_refusing(lambda answer: Answer(422 if answer.status == 400 else answer.status, answer.content, answer.headers)),
+    "rank-empty-accepted": rank_without("codebase-empty"),
+    "rank-limit-of-0-accepted": rank_without("limit-low"),
+    "rank-auth-optional": relaxed("authorize", lambda asked: "rank" in asked.path),
+    "rank-detail-envelope": rank_refusing(lambda answer: Answer(answer.status, {"detail": answer.content}, answer.headers)),
+    "rank-get-answered": change(route=lambda self, asked: Reference.route(self, Asked("POST" if "rank" in asked.path else asked.method, asked.path, {}, b""))),
+    "rank-code-fails": rank_rule(lambda body: any("code" in file for file in body.get("codebase") or () if isinstance(file, dict)) and fail()),
+    "rank-code-ignored": rank_without("content", "limit", rank=_leniently),
+    "rank-ascii-only": rank_rule(lambda body: not str(body.get("query")).isascii()),
+    "rank-names-ascii-only": change(names=lambda self, results: [name.encode("ascii").decode() for name in Reference.names(self, results)]),
     # Quotas.
     "quota-headers-missing": quotaed(limits=lambda self, quota, left, end: {}),
     "remaining-rises": quotaed(limits=lambda self, quota, left, end: Reference.limits(self, quota, quota - left, end)),

@@ -32,6 +32,7 @@ SEEDS = range(20)
 #: Checks that try other requests with another seed.
 SEEDED = {
     *("SCHEMA-fuzz-valid", "SCHEMA-fuzz-invalid", "UNI-distinct"),
+    *("RANK-fuzz-valid", "RANK-fuzz-invalid"),
     *("PERM-vectors", "PERM-tokens", "SPLIT-vectors", "SPLIT-tokens"),
 }
 NAMED = {

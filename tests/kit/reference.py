@@ -1,4 +1,4 @@
-"""A correct embed server, written apart from ``relace_mock`` and as plainly as it can be.
+"""A correct server of all endpoints, written apart from ``relace_mock`` and as plainly as it can be.
 
 The kit must find nothing wrong with it. ``mutants.py`` breaks it in one line each, so every
 decision is a small method or a rule with a name.
@@ -7,6 +7,7 @@ decision is a small method or a rule with a name.
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import re
 import time
@@ -83,12 +84,41 @@ RULES: dict[str, Callable[[Any], bool]] = {
 }
 
 
+def _files(body: dict[str, Any]) -> list[Any]:
+    files = body.get("codebase")
+    return files if isinstance(files, list) else []
+
+
+def _fields(body: dict[str, Any], name: str) -> list[Any]:
+    return [file.get(name) for file in _files(body) if isinstance(file, dict)]
+
+
+def _is_whole(number: Any) -> bool:
+    return type(number) is int or (type(number) is float and number.is_integer())
+
+
+#: The same for a body that is to be ranked.
+RANK_RULES: dict[str, Callable[[Any], bool]] = {
+    "body": lambda body: not isinstance(body, dict),
+    "query": lambda body: not isinstance(body.get("query"), str),
+    "codebase": lambda body: not isinstance(body.get("codebase"), list),
+    "codebase-empty": lambda body: body.get("codebase") == [],
+    "file": lambda body: not all(isinstance(file, dict) for file in _files(body)),
+    "filename": lambda body: not all(isinstance(one, str) for one in _fields(body, "filename")),
+    "content": lambda body: not all(isinstance(one, str) for one in _fields(body, "content")),
+    "limit": lambda body: not _is_whole(body.get("token_limit")),
+    "limit-low": lambda body: _is_whole(body.get("token_limit")) and body["token_limit"] < 1,
+    "metadata": lambda body: not isinstance(body.get("relace_metadata", {}), dict),
+}
+
+
 class Reference:
     """The server as an ASGI application."""
 
     dimensions = 64
     max_body = 50_000_000
     rules = RULES
+    rank_rules = RANK_RULES
     unknown_key_status = 404
     #: Requests in a window of ``per`` seconds; None for no quota.
     quota: int | None = None
@@ -146,10 +176,59 @@ class Reference:
         self.measure(asked)
         self.media_type(asked)
         body = self.parse(asked)
+        if asked.path != "/v1/code/embed":
+            return self.ranked(asked, body)
         self.validate(body)
         counted = self.count()
         answer = Answer(200, await self.embed(body), counted)
         return self.finish(asked, answer)
+
+    def ranked(self, asked: Asked, body: Any) -> Answer:
+        """The last stages of a ranking."""
+        for name, broken in self.rank_rules.items():
+            if broken(body):
+                raise Refused(400, f"The body breaks the rule {name}")
+        counted = self.count()
+        content = self.rank(body)
+        if asked.path == "/v1/code/rank":
+            return Answer(200, self.names(content["results"]), counted)
+        return Answer(200, content, counted)
+
+    def rank(self, body: dict[str, Any]) -> Any:
+        """The content of a 200 of ``/v2/code/rank``."""
+        query, files = body["query"], body["codebase"]
+        results = [
+            {"filename": file["filename"], "score": self.score(query, file["content"])}
+            for file in files
+        ]
+        tokens = [self.token_count(file["content"]) for file in files]
+        kept = self.kept(self.ordered(results), results, tokens, body["token_limit"])
+        return {"results": kept, "usage": {"total_tokens": sum(tokens)}}
+
+    def names(self, results: list[dict[str, Any]]) -> list[Any]:
+        """The content of a 200 of ``/v1/code/rank``."""
+        return [result["filename"] for result in results]
+
+    def score(self, query: str, content: str) -> float:
+        """The part of the words of a query that a file has."""
+        words, found = set(_TOKEN.findall(query)), set(_TOKEN.findall(content))
+        return len(words & found) / max(len(words), 1)
+
+    def ordered(self, results: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Best first."""
+        return sorted(results, key=lambda result: -result["score"])
+
+    def kept(
+        self,
+        ordered: list[dict[str, Any]],
+        results: list[dict[str, Any]],
+        tokens: list[int],
+        limit: float,
+    ) -> list[dict[str, Any]]:
+        """As many of the ordered results as fit into the limit."""
+        costs = {id(result): count for result, count in zip(results, tokens, strict=True)}
+        sums = itertools.accumulate(costs[id(result)] for result in ordered)
+        return [result for result, total in zip(ordered, sums, strict=True) if total <= limit]
 
     def finish(self, _asked: Asked, answer: Answer) -> Answer:
         """The last word on a 200."""
@@ -174,7 +253,7 @@ class Reference:
 
     def route(self, asked: Asked) -> None:
         """Path, then method."""
-        if asked.path != "/v1/code/embed":
+        if asked.path not in {"/v1/code/embed", "/v2/code/rank", "/v1/code/rank"}:
             raise Refused(404, "Bad Request: Route not found")
         if asked.method != "POST":
             raise Refused(405, "Use POST", allow="POST")

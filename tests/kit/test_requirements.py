@@ -13,7 +13,7 @@ SERVER = requirements("server")
 # The families that a kit for this endpoint was asked to have.
 FLOOR = (
     "REACH SCHEMA ENV CT AUTH PREC NEG BIJ DUP UNI DTYPE BIN DIM NORM DET PERM SPLIT TOK RL METH "
-    "CONC UNK ACC SIZE KEEP"
+    "CONC UNK ACC SIZE RANK KEEP"
 )
 
 

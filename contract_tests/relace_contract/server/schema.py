@@ -23,6 +23,9 @@ from relace_contract.server.reach import documented_example
 from relace_contract.server.round_trip import RoundTrip
 from relace_contract.server.subject import JSON, Server
 
+#: Says what is wrong with a body; None if nothing is, empty if it may be answered either way.
+Fault = Callable[[bytes], str | None]
+
 
 def sample(server: Server) -> list[RoundTrip]:
     """A request for every status that a request can bring about, for ``watch`` to judge."""
@@ -84,22 +87,22 @@ def coverage(server: Server) -> None:
 
 def fuzz_valid(server: Server) -> None:
     """SCHEMA-fuzz-valid."""
-    _fuzz(server, "positive")
+    fuzz(server, "positive")
 
 
 def fuzz_invalid(server: Server) -> None:
     """SCHEMA-fuzz-invalid."""
-    _fuzz(server, "negative")
+    fuzz(server, "negative")
 
 
-def _operation() -> Any:
-    """The endpoint as Schemathesis has it: imported late, as it takes a moment."""
+def _operation(path: str = contract.EMBED_PATH) -> Any:
+    """An endpoint as Schemathesis has it: imported late, as it takes a moment."""
     import schemathesis  # noqa: PLC0415
 
     leave_no_files()
     # Without a configuration it would read a `schemathesis.toml` of the user's.
     schema = schemathesis.openapi.from_dict(contract.document(), config=schemathesis.Config())
-    return schema["/v1/code/embed"]["POST"]
+    return schema[path]["POST"]
 
 
 def _examples() -> Iterator[Any]:
@@ -143,14 +146,23 @@ def _judge_cases(server: Server, cases: Iterator[Any]) -> None:
         raise NotExercised("no request that Schemathesis made up was answered with 200")
 
 
-def _fuzz(server: Server, mode: str) -> None:
+def fuzz(
+    server: Server,
+    mode: str,
+    path: str = contract.EMBED_PATH,
+    fault: Fault | None = None,
+) -> None:
+    """Ask what Schemathesis makes up for a path: ``positive`` or ``negative`` bodies.
+
+    ``fault`` says what is wrong with a body, as ``_fault`` does of one for the embed endpoint.
+    """
     from schemathesis.generation.modes import GenerationMode  # noqa: PLC0415
 
     def judge(case: Any) -> None:
-        if problem := _judged(trip := _sent(server, case)):
+        if problem := _judged(trip := _sent(server, case, path), fault):
             raise depart(problem, trip)
 
-    strategy = _operation().as_strategy(generation_mode=GenerationMode(mode))
+    strategy = _operation(path).as_strategy(generation_mode=GenerationMode(mode))
     # Cases are cheap and few of them are telling: three for each of a property's.
     holds_for(server.options, strategy, judge, size=_size, factor=3)
 
@@ -159,7 +171,7 @@ def _size(case: Any) -> int:
     return len(repr(case.body))
 
 
-def _sent(server: Server, case: Any) -> RoundTrip:
+def _sent(server: Server, case: Any, path: str = contract.EMBED_PATH) -> RoundTrip:
     """Send what Schemathesis made up: its body, method and content type, with our key."""
     from schemathesis.transport.requests import REQUESTS_TRANSPORT  # noqa: PLC0415
 
@@ -174,10 +186,12 @@ def _sent(server: Server, case: Any) -> RoundTrip:
     headers = JSON if media_type is None else (("Content-Type", str(media_type)),)
     if not isinstance(body, bytes):  # a form, which is of no use here
         body = repr(body).encode()
-    return server.ask(body, method=case.method, headers=(*headers, ("Accept", "*/*")))
+    # The path of the embed endpoint is given as that of other checks, so that answers are shared.
+    path = path.removeprefix("/v1") if path == contract.EMBED_PATH else path
+    return server.ask(body, method=case.method, path=path, headers=(*headers, ("Accept", "*/*")))
 
 
-def _judged(trip: RoundTrip) -> str | None:
+def _judged(trip: RoundTrip, fault: Fault | None = None) -> str | None:
     """What is wrong with an answer, given what was asked."""
     request = trip.request
     if not trip.status:
@@ -186,22 +200,26 @@ def _judged(trip: RoundTrip) -> str | None:
         return f"a {trip.status}: whatever is sent, the server must not fail"
     media_type = dict(request.headers)["Content-Type"]
     if request.method == "POST" and media_type == "application/json":
-        return _judged_by_body(trip)
+        return _judged_by_fault(trip, fault) if fault else _judged_by_body(trip)
     if trip.status < 400 and request.method not in {"OPTIONS", "HEAD"}:
         return f"{request.method} with {media_type} is answered with {trip.summary()}"
     return None
 
 
 def _judged_by_body(trip: RoundTrip) -> str | None:
-    fault = _fault(trip.request.body)
     if trip.status == 200 and _is_lone_string(trip.request.body):
         count = len(results(trip))
         if count != 1:
             return f"a lone string as `input` is one text, and got {count} results"
-    if fault is None and trip.status != 200:
+    return _judged_by_fault(trip, _fault)
+
+
+def _judged_by_fault(trip: RoundTrip, fault: Fault) -> str | None:
+    found = fault(trip.request.body)
+    if found is None and trip.status != 200:
         return f"a valid body is refused: {trip.summary()}"
-    if fault and trip.status < 400:
-        return f"an invalid body is accepted: {fault}"
+    if found and trip.status < 400:
+        return f"an invalid body is accepted: {found}"
     return None
 
 

@@ -53,6 +53,8 @@ class Server:
         self._dimensions = Dimensions()
         self._abandoned: set[threading.Thread] = set()
         self._answers: dict[Request, RoundTrip] = {}
+        #: What a path of the ranker answered, asked once.
+        self.probes: dict[str, RoundTrip] = {}
         #: What ``limits`` saw while it spent the quota, which is done once.
         self.counted: list[RoundTrip] = []
 
@@ -111,11 +113,14 @@ class Server:
     ) -> RoundTrip:
         """Send a request and return what came of it; nothing is raised for a bad answer.
 
-        ``fresh`` asks again what was asked before; otherwise the live service is asked
+        ``path`` follows the base URL; one that begins with a version follows what stands before
+        the ``/v1`` of that. ``fresh`` asks again what was asked before; otherwise the live service is asked
         everything but once.
         """
         sent = self.authorization if authorization is None else authorization
-        url = self.options.url + path
+        versioned = path.startswith(("/v1/", "/v2/"))
+        base = self.options.url.removesuffix("/v1") if versioned else self.options.url
+        url = base + path
         request = Request(method, url, (*sent, *headers), body, recipe)
         if self.options.live and not fresh and request in self._answers:
             return self._answers[request]
