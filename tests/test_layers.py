@@ -18,6 +18,7 @@ ROOMS = [
     ["contract"],
     ["scenario", "vectors", "auth", "validation", "rendering"],
     ["journal", "state"],
+    ["shared"],
     ["answers", "pipeline"],
     ["control"],
     ["serving"],

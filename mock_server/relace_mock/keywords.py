@@ -48,6 +48,10 @@ class SettingsKeywords(TypedDict, total=False):
     time_scale: float
     reload: bool
     cache_bytes: int
+    store: str
+    store_prefix: str
+    store_ttl: float
+    store_timeout: float
 
 
 _FORMS = {bool: "True or False", str: "a string", Path: "a pathlib.Path"}
@@ -55,8 +59,9 @@ _EXAMPLES = {
     "rate_limit": ", such as '3/60s'",
     "scenario": ", the name or the file of a scenario",
     "scenarios": ", such as Path('scenarios')",
+    "store": ", 'memory' or a URL such as 'redis://127.0.0.1:6379/0'",
 }
-_SECRET = ("api_keys", "control_token")
+_SECRET = ("api_keys", "control_token", "store")  # the URL of a store may hold a password
 
 
 def settings_from(keywords: Mapping[str, Any], *, also: tuple[str, ...] = ()) -> Settings:

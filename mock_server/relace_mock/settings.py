@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -20,6 +20,8 @@ Contract = Literal["observed", "documented"]
 # An origin (RFC 6454 section 7) has a scheme, a host and perhaps a port, but no path, not even `/`.
 _ORIGIN = re.compile(r"(?i)[a-z][a-z0-9+.-]*://([a-z0-9._-]+|\[[0-9a-f:.]+\])(:\d{1,5})?")
 _LARGEST_TIME_SCALE = 100.0
+_STORE = re.compile(r"rediss?://[^/?#\s]")
+_PREFIX = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 _SIZE = re.compile(r"(\d+)\s*([kKmMgG]?)(i?)[bB]?")
 
 
@@ -93,6 +95,14 @@ class Settings:
     reload: bool = False
     #: Memory for rendered vectors of texts that are sent again, in bytes.
     cache_bytes: int = 32_000_000
+    #: Where state and journal are: ``memory``, or the URL of a Redis that several processes share.
+    store: str = field(default="memory", repr=False)
+    #: Beginning of the store's keys. Mocks with other prefixes share nothing.
+    store_prefix: str = "relace-mock"
+    #: Time in seconds after which the store drops what nobody used.
+    store_ttl: float = 86_400.0
+    #: Time in seconds that a request waits for the store before it gets a 500.
+    store_timeout: float = 2.0
 
     def __post_init__(self) -> None:
         _one_of("unknown-key-status", self.unknown_key_status, get_args(UnknownKeyStatus))
@@ -128,6 +138,14 @@ class Settings:
             )
         _at_least("max-inputs", self.max_inputs, 1)
         _at_least("cache-bytes", self.cache_bytes, 0)
+        _store(self.store, self.store_prefix)
+        _duration("store-ttl", self.store_ttl)
+        _duration("store-timeout", self.store_timeout)
+        if self.store_ttl < self.namespace_ttl and self.store != "memory":
+            raise SettingsError(
+                f"store-ttl must be at least namespace-ttl, {self.namespace_ttl:g}s, "
+                f"not {self.store_ttl:g}s"
+            )
         _at_least("seed", self.seed, 0)
         if type(self.dimensions) is not int or self.dimensions not in range(8, 8193, 8):
             raise SettingsError(
@@ -163,6 +181,8 @@ class Listening:
     max_connections: int | None = None
     #: Whether the server writes a line for each request to standard error.
     access_log: bool = False
+    #: Processes that serve the port together. More than one needs a shared store.
+    workers: int = 1
 
     def __post_init__(self) -> None:
         if self.port not in range(65536):
@@ -171,6 +191,7 @@ class Listening:
         _duration("read-timeout", self.read_timeout)
         if self.max_connections is not None:
             _at_least("max-connections", self.max_connections, 1)
+        _at_least("workers", self.workers, 1)
 
 
 def _one_of(name: str, value: object, choices: tuple[object, ...]) -> None:
@@ -187,6 +208,20 @@ def _origins(origins: object) -> None:
                 "cors must be an origin without a path, such as https://app.example or "
                 f"http://localhost:3000, or * for all, not {origin!r}"
             )
+
+
+def _store(store: object, prefix: object) -> None:
+    """Refuse a bad store, without its URL: that may hold a password."""
+    if not isinstance(store, str) or not (store == "memory" or _STORE.match(store)):
+        raise SettingsError(
+            "store must be memory, or a URL such as redis://127.0.0.1:6379/0 or rediss://HOST:PORT "
+            "(with TLS)"
+        )
+    if not isinstance(prefix, str) or not _PREFIX.fullmatch(prefix):
+        raise SettingsError(
+            "store-prefix must be up to 64 letters, digits, . : _ or -, such as relace-mock, "
+            f"not {prefix!r}"
+        )
 
 
 def _duration(name: str, seconds: float) -> None:

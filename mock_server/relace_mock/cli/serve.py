@@ -87,6 +87,14 @@ _listening_options = declared(
         help="Connections at once; more get 503. By default as many as the system has descriptors.",
     ),
     option(
+        "--workers",
+        section="Listening",
+        type=click.IntRange(1),
+        default=_LISTENING.workers,
+        metavar="N",
+        help="Processes that serve the port together. More than one needs a --store that they share.",
+    ),
+    option(
         "--access-log/--no-access-log",
         section="Listening",
         default=None,
@@ -169,6 +177,36 @@ _scenario_options = declared(
         help="Read scenario files again when they change.",
     ),
 )
+_store_options = declared(
+    option(
+        "--store",
+        section="Shared store",
+        default="memory",
+        metavar="memory|URL",
+        help="Keep state and journal in memory, or in a Redis for several workers and servers: redis://HOST:PORT, or rediss:// with TLS. Needs relace-mock[redis].",
+    ),
+    option(
+        "--store-prefix",
+        section="Shared store",
+        default=_DEFAULTS.store_prefix,
+        metavar="TEXT",
+        help="Beginning of the names of all keys in Redis. Servers with the same prefix share their state.",
+    ),
+    option(
+        "--store-ttl",
+        section="Shared store",
+        type=Seconds(),
+        default="24h",
+        help="Time after which Redis drops keys that were not used.",
+    ),
+    option(
+        "--store-timeout",
+        section="Shared store",
+        type=Seconds(),
+        default="2s",
+        help="Time that a request waits for Redis before it gets a 500.",
+    ),
+)
 _limit_options = declared(
     option(
         "--journal-size",
@@ -234,6 +272,7 @@ _limit_options = declared(
 @vector_options
 @_scenario_options
 @_limit_options
+@_store_options
 def serve(
     host: str,
     port: int,
@@ -242,6 +281,7 @@ def serve(
     ssl_keyfile: Path | None,
     read_timeout: float,
     max_connections: int | None,
+    workers: int,
     access_log: bool | None,
     unknown_key_status: str,
     **settings: Any,
@@ -251,7 +291,6 @@ def serve(
     It answers POST /v1/code/embed until Ctrl-C or SIGTERM.
     """
     from relace_mock.serving.running_server import RunningServer
-    from relace_mock.serving.server import serve as run
 
     tuning.keep_freed_memory()
 
@@ -262,6 +301,10 @@ def serve(
         raise click.UsageError("RELACE_MOCK_API_KEY holds no key: write a key, or unset it")
     if ssl_keyfile is not None and ssl_certfile is None:
         raise click.UsageError("--ssl-keyfile needs --ssl-certfile: give the certificate too")
+    if workers > 1:
+        from relace_mock.serving.workers import serve_with_workers as run
+    else:
+        from relace_mock.serving.server import serve as run
     run(
         Settings(unknown_key_status=int(unknown_key_status), **settings),  # type: ignore[arg-type]
         Listening(
@@ -273,6 +316,7 @@ def serve(
             read_timeout=read_timeout,
             max_connections=max_connections,
             access_log=sys.stderr.isatty() if access_log is None else access_log,
+            workers=workers,
         ),
         ready,
     )

@@ -35,12 +35,15 @@ class Endpoint:
 
     def __init__(self, pipeline: Pipeline, wire_of: WireOf) -> None:
         self._pipeline = pipeline
+        self._threads = pipeline.ledger.threads
         self._wire_of = wire_of
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         head, wire = received_head(scope), self._wire_of(receive)
         exchange = self._pipeline.handle(head, _client(scope))
+        if self._threads is not None and wire.awaits_body():
+            exchange.arrives_slowly()
         if asks_first(head, wire) and exchange.is_refused(declared_length(head)):
             body = Body(b"", declared_length(head), ended=False)
         else:
@@ -52,7 +55,7 @@ class Endpoint:
                 exchange.cut_off(body.content, body.length)
             return
         try:
-            answer = await _answer(exchange, body)
+            answer = await self._answer(exchange, body)
         except Exception:  # noqa: BLE001 - the client gets every failure as a JSON error
             _LOG.exception("relace-mock failed to answer a request")
             answer = exchange.fail()
@@ -62,17 +65,29 @@ class Endpoint:
         finally:
             exchange.finish(left=left)
 
+    async def _answer(self, exchange: Exchange, body: Body) -> Answer:
+        """Make the answer to a request, in a thread if that takes long or waits for the store."""
+        long = body.length > _BYTES_AT_ONCE
+        if self._threads is not None:
+            numbers = await self._read_in_time(exchange, body)
+        elif long := long or exchange.searches(body.length):
+            numbers = await asyncio.to_thread(exchange.read, body.content, body.length)
+        else:
+            numbers = exchange.read(body.content, body.length)
+        if long or numbers > _NUMBERS_AT_ONCE:
+            return await asyncio.to_thread(exchange.answer)
+        return exchange.answer()
 
-async def _answer(exchange: Exchange, body: Body) -> Answer:
-    """Make the answer to a request, in a thread if that takes long."""
-    long = body.length > _BYTES_AT_ONCE or exchange.searches(body.length)
-    if long:
-        numbers = await asyncio.to_thread(exchange.read, body.content, body.length)
-    else:
-        numbers = exchange.read(body.content, body.length)
-    if long or numbers > _NUMBERS_AT_ONCE:
-        return await asyncio.to_thread(exchange.answer)
-    return exchange.answer()
+    async def _read_in_time(self, exchange: Exchange, body: Body) -> int:
+        """Let a thread wait for the store, but not longer than ``--store-timeout``."""
+        loop = asyncio.get_running_loop()
+        reading = loop.run_in_executor(self._threads, exchange.read, body.content, body.length)
+        try:
+            async with asyncio.timeout(self._pipeline.settings.store_timeout):
+                return await asyncio.shield(reading)
+        except TimeoutError:
+            exchange.give_up()
+            return 0
 
 
 class ControlEndpoint:
@@ -94,13 +109,26 @@ class ControlEndpoint:
         if not body.cut_off:
             received = head.with_body(body.content, body.length)
             try:
-                for seconds in self._control.pauses(received):
-                    await asyncio.sleep(seconds)
+                await self._settle(received)
                 reply = await self._reply(received)
             except Exception:  # noqa: BLE001 - as above
                 _LOG.exception("relace-mock failed at %s %s", received.method, received.path)
                 reply = error(500, "relace-mock itself failed: its log has the traceback")
             await deliver(reply, send, wire, close=not body.ended)
+
+    async def _settle(self, received: Received) -> None:
+        """Wait for other requests, if this one asks for that."""
+        pauses = self._control.pauses(received)
+        if not self._control.waits:
+            for seconds in pauses:
+                await asyncio.sleep(seconds)
+            return
+        loop = asyncio.get_running_loop()
+        while True:  # each look at the journal asks the store
+            pause = await loop.run_in_executor(self._threads, next, pauses, None)
+            if pause is None:
+                return
+            await asyncio.sleep(pause)
 
     async def _reply(self, received: Received) -> Reply:
         """Make the reply, in a thread if it may be long: it must not block the event loop."""

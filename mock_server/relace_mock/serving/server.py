@@ -47,18 +47,29 @@ _RELOAD = 0.2
 
 
 def serve(
-    settings: Settings, listening: Listening, on_ready: Callable[[RunningServer], None]
+    settings: Settings,
+    listening: Listening,
+    on_ready: Callable[[RunningServer], None],
+    sockets: list[socket.socket] | None = None,
 ) -> None:
-    """Serve until SIGTERM or SIGINT. Raises ``ServerError``."""
-    server = _Server(settings, listening, on_ready)
-    if not server.guard.loopback and settings.control_token is None:
-        sys.stderr.write(
-            f"relace-mock: the control API (/_mock/) is closed on {listening.host}, because other "
-            "machines could use it: add --control-token TOKEN\n"
-        )
+    """Serve until SIGTERM or SIGINT. Raises ``ServerError``.
+
+    ``sockets`` are listening sockets that other workers share; by default, new ones are opened.
+    """
+    server = _Server(settings, listening, on_ready, sockets)
+    if sockets is None and not server.guard.loopback and settings.control_token is None:
+        sys.stderr.write(f"relace-mock: {closed_control(listening)}\n")
     # For warnings of uvicorn and asyncio: to write them directly would block on a full pipe.
     logging.lastResort = _Lines(server.lines.write)
     server.listen()
+
+
+def closed_control(listening: Listening) -> str:
+    """What to tell the operator of a server that other machines can reach, without a token."""
+    return (
+        f"the control API (/_mock/) is closed on {listening.host}, because other machines could "
+        "use it: add --control-token TOKEN"
+    )
 
 
 class _Lines(logging.Handler):
@@ -111,9 +122,14 @@ class _Server(uvicorn.Server):
         settings: Settings,
         listening: Listening,
         on_ready: Callable[[RunningServer], None],
+        sockets: list[socket.socket] | None = None,
     ) -> None:
-        pipeline = Pipeline(settings)  # first: if it refuses a scenario, no socket is open yet
-        self._sockets = bind(listening.host, listening.port)
+        self.lines = Outlet()
+        # First: if it refuses a scenario, no socket is open yet.
+        pipeline = Pipeline(settings, complain=self.lines.write)
+        self._ledger = pipeline.ledger
+        self._sockets = sockets or bind(listening.host, listening.port)
+        self._are_shared = sockets is not None
         self._on_ready = on_ready
         self._call_off_exit: Callable[[], object] | None = None
         secure = listening.ssl_certfile is not None
@@ -123,7 +139,6 @@ class _Server(uvicorn.Server):
         )
         loopback = all(is_loopback(each.getsockname()[0]) for each in self._sockets)
         self.guard = Guard(loopback=loopback, token=settings.control_token)
-        self.lines = Outlet()
         if listening.access_log:
             pipeline.journal.subscribe(AccessLog(self.lines.write))
         self._library = pipeline.rules.library if settings.reload else None
@@ -153,8 +168,11 @@ class _Server(uvicorn.Server):
 
     def listen(self) -> None:
         try:
-            self.run(sockets=accept_in_groups(self._sockets))
+            # Of several workers, none takes more connections at once than the others.
+            shared = self._are_shared
+            self.run(sockets=self._sockets if shared else accept_in_groups(self._sockets))
         finally:
+            self._ledger.close()
             self.lines.close()
             if self._call_off_exit is not None:
                 self._call_off_exit()

@@ -1,0 +1,76 @@
+"""Signs of life of one replica, and lines about a store that fails."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections import Counter
+from collections.abc import Callable
+
+from relace_mock.shared.database import BEAT, Database
+from relace_mock.state.store import StoreError
+
+_BEAT_WHILE_FAILING = 0.25  # seconds
+_NAMES = 10_000  # namespaces whose missed requests are counted apart
+
+
+class Pulse:
+    """A thread that tells the other replicas that this one is alive.
+
+    ``complain`` gets a line when the store fails, and another when it works again.
+    """
+
+    def __init__(self, database: Database, complain: Callable[[str], None]) -> None:
+        self._database = database
+        self._complain = complain
+        self._lock = threading.Lock()
+        self._failing = False
+        self._missed: Counter[str] = Counter()
+        self._closing = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="relace-mock pulse", daemon=True)
+        self._thread.start()
+
+    def failed(self, problem: str) -> None:
+        """Write one line for the first of several failures."""
+        with self._lock:
+            before, self._failing = self._failing, True
+        if not before:
+            self._complain(f"relace-mock: {problem}; requests get 500 until it works again")
+
+    def missed(self, name: str) -> None:
+        """Count a request that the journal does not have."""
+        with self._lock:
+            known = name in self._missed or len(self._missed) < _NAMES
+            self._missed[name if known else ""] += 1
+
+    def tell_missed(self) -> None:
+        """Enter the number of missed requests into the store. Raises ``StoreError``."""
+        while self._missed:
+            with self._lock:
+                name, count = self._missed.popitem()
+            try:
+                self._database.call("missed", name, count)
+            except StoreError:
+                with self._lock:
+                    self._missed[name] += count
+                raise
+
+    def close(self) -> None:
+        """Stop, and tell the other replicas."""
+        self._closing.set()
+        self._thread.join()
+        with contextlib.suppress(StoreError):
+            self._database.leave()
+
+    def _run(self) -> None:
+        while not self._closing.wait(_BEAT_WHILE_FAILING if self._failing else BEAT):
+            try:
+                self._database.beat()
+                self.tell_missed()
+            except StoreError as error:
+                self.failed(str(error))
+                continue
+            with self._lock:
+                before, self._failing = self._failing, False
+            if before:
+                self._complain("relace-mock: the store works again")
