@@ -392,7 +392,7 @@ def test_the_counters_of_a_namespace_are_bounded_and_dropped_ones_are_counted(
     kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for module in ("state.memory", "shared.database"):
-        assert getattr(importlib.import_module(f"relace_mock.{module}"), "_BODIES") == 4096
+        assert importlib.import_module(f"relace_mock.{module}")._BODIES == 4096
         monkeypatch.setattr(f"relace_mock.{module}._BODIES", 64)
     store = new_store(kind)
     for number in range(80):

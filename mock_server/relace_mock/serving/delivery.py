@@ -27,6 +27,9 @@ _LOG = logging.getLogger(__name__)
 _BYTES_AT_ONCE = 1_000_000
 _NUMBERS_AT_ONCE = 500_000
 _CONTROL_THREADS = 2
+# Seconds until a request whose body is still arriving is entered into a shared store. Most bodies
+# arrive sooner, and then one round trip does for both.
+_SLOW_BODY = 0.05
 _WITHOUT_BODY = (204, 304)
 
 
@@ -42,12 +45,10 @@ class Endpoint:
         """Answer one request."""
         head, wire = received_head(scope), self._wire_of(receive)
         exchange = self._pipeline.handle(head, _client(scope))
-        if self._threads is not None and wire.awaits_body():
-            exchange.arrives_slowly()
         if asks_first(head, wire) and exchange.is_refused(declared_length(head)):
             body = Body(b"", declared_length(head), ended=False)
         else:
-            body = await read_body(head, receive, self._pipeline.settings.max_body)
+            body = await self._read_body(exchange, head, receive)
         if body.cut_off:
             if late := wire.late():
                 exchange.refuse(late, 408)
@@ -64,6 +65,18 @@ class Endpoint:
             left = await _perform(answer, receive, send, wire, close=not body.ended)
         finally:
             exchange.finish(left=left)
+
+    async def _read_body(self, exchange: Exchange, head: Received, receive: Receive) -> Body:
+        """Read the body. If it takes long, a shared store gets the head of the request first."""
+        limit = self._pipeline.settings.max_body
+        if self._threads is None:  # the request is in the journal already
+            return await read_body(head, receive, limit)
+        loop = asyncio.get_running_loop()
+        timer = loop.call_later(_SLOW_BODY, exchange.arrives_slowly)
+        try:
+            return await read_body(head, receive, limit)
+        finally:
+            timer.cancel()
 
     async def _answer(self, exchange: Exchange, body: Body) -> Answer:
         """Make the answer to a request, in a thread if that takes long or waits for the store."""

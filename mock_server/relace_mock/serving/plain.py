@@ -23,9 +23,6 @@ class Wire(Protocol):
     def asks_first(self) -> bool:
         """Whether the client waits for 100 Continue, or a refusal, before it sends the body."""
 
-    def awaits_body(self) -> bool:
-        """Whether the body has not arrived as a whole, as far as is known."""
-
     def is_gone(self) -> bool:
         """Whether the connection was lost before the answer was complete."""
 
@@ -63,10 +60,6 @@ class PlainWire:
     def asks_first(self) -> bool:
         """See ``Wire``."""
         return False  # the ASGI server itself sends 100 Continue when the application reads
-
-    def awaits_body(self) -> bool:
-        """See ``Wire``."""
-        return False  # it is not known
 
     def is_gone(self) -> bool:
         """See ``Wire``."""

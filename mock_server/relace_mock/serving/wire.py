@@ -7,7 +7,6 @@ uvicorn calls the exchange a cycle, and does not document its attributes. This m
 - ``disconnected``: to tell uvicorn that nothing more of the response will be sent
 - ``response_complete``: whether a lost connection cut the response short
 - ``waiting_for_100_continue``: whether the client waits for 100 Continue before its body
-- ``more_body``: whether the request is incomplete
 - ``expected_content_length``: of httptools alone, to send a body without a copy of it
 
 A test checks each name against the installed uvicorn (`tests/test_wire.py`), and
@@ -112,10 +111,6 @@ class TcpWire:
     def asks_first(self) -> bool:
         """Whether the client waits for 100 Continue, or a refusal, before it sends the body."""
         return bool(self._cycle.waiting_for_100_continue)
-
-    def awaits_body(self) -> bool:
-        """Whether the body has not arrived as a whole."""
-        return bool(self._cycle.more_body)
 
     def late(self) -> str | None:
         """The message of the refusal if the request arrived too slowly; else None."""
