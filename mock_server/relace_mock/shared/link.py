@@ -16,6 +16,7 @@ from relace_mock.state.store import StoreError
 
 _MISSING = "--store redis://… needs the package redis: pip install 'relace-mock[redis]'"
 _SCRIPT = resources.files("relace_mock.shared").joinpath("store.lua").read_text()
+_NO_ACCESS = "refuses access: write its user and password like redis://USER:PASSWORD@HOST"
 _Result = TypeVar("_Result")
 
 
@@ -92,7 +93,7 @@ class Link:
         try:
             return run()
         except errors.AuthenticationError:
-            problem = "refused the password: write it like redis://USER:PASSWORD@HOST"
+            problem = _NO_ACCESS
         except errors.TimeoutError:
             problem = f"did not answer within {self._timeout:g} s (--store-timeout)"
         except errors.BusyLoadingError:
@@ -120,11 +121,11 @@ def _reason(error: Exception) -> str:
 
 def _of_reply(text: str) -> str:
     """What an error reply of Redis means."""
-    if "NOAUTH" in text or "WRONGPASS" in text:
-        return "asks for a password: write it like redis://USER:PASSWORD@HOST"
-    if "OOM" in text:
+    if "NOAUTH" in text or "WRONGPASS" in text or "Authentication" in text:
+        return _NO_ACCESS
+    if "maxmemory" in text:
         return "is full (OOM): raise its maxmemory, or start the mock with a shorter --store-ttl"
-    if "READONLY" in text:
+    if "read only replica" in text:
         return "is a read-only replica: give --store the address of the primary"
     if "CROSSSLOT" in text or "MOVED" in text:
         return "is a Redis Cluster, which is not supported: use a single Redis"
