@@ -304,7 +304,7 @@ class Control:
             journal.clear(namespace_of(key))
             return
         store = self._store
-        followers = [name for name in store.names() if store.look(name).state.follows_default]
+        followers = store.followers()
         store.update_default(lambda default: with_default_reset(default, everyone=everything))
         if everything:
             journal.clear()

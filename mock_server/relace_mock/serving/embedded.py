@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Unpack
 from urllib.parse import quote
 
@@ -42,7 +43,7 @@ def app(**settings: Unpack[SettingsKeywords]) -> ASGIApp:
 
     async def application(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
-            await _live(receive, send)
+            await _live(receive, send, pipeline)
         elif scope["type"] == "websocket":
             await send({"type": "websocket.close"})
         else:
@@ -77,10 +78,12 @@ def _with_raw_path(scope: Scope) -> Scope:
     }
 
 
-async def _live(receive: Receive, send: Send) -> None:
-    """Complete the lifespan events: there is nothing to start or to stop."""
+async def _live(receive: Receive, send: Send, pipeline: Pipeline) -> None:
+    """Complete the lifespan events: there is nothing to start, and only a shared store to close."""
     while True:
         message = await receive()
+        if message["type"] == "lifespan.shutdown":
+            await asyncio.to_thread(pipeline.ledger.close)
         await send({"type": f"{message['type']}.complete"})
         if message["type"] == "lifespan.shutdown":
             return

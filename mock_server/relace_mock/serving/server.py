@@ -42,6 +42,8 @@ _KEEP_ALIVE = 75
 _LOOKS_AT_LATE = 0.5
 #: File descriptors kept free of connections, for files and for modules that are loaded late.
 _RESERVED = 40
+#: File descriptors kept free for connections to a shared store.
+_RESERVED_FOR_STORE = 40
 #: Seconds between two checks of the scenario files, with ``reload``.
 _RELOAD = 0.2
 
@@ -144,6 +146,7 @@ class _Server(uvicorn.Server):
         self._library = pipeline.rules.library if settings.reload else None
         self._read_timeout = listening.read_timeout
         self._tasks: list[asyncio.Task[None]] = []
+        room = _room(_RESERVED + (_RESERVED_FOR_STORE if self._ledger.threads else 0))
         super().__init__(
             uvicorn.Config(
                 create_app(pipeline, self.guard, wire_of),
@@ -152,7 +155,7 @@ class _Server(uvicorn.Server):
                     pipeline.refused,
                     pipeline.connections.opened,
                     pipeline.connections.closed,
-                    Limits(listening.read_timeout, listening.max_connections or _room()),
+                    Limits(listening.read_timeout, listening.max_connections or room),
                 ),
                 ssl_context_factory=tls(listening) if secure else None,
                 ws="none",
@@ -241,7 +244,7 @@ def _exit_in(seconds: float) -> Callable[[], object]:
     return timer.cancel  # pragma: no cover - Windows
 
 
-def _room() -> int:
+def _room(reserved: int) -> int:
     """How many connections the file descriptors of this process allow."""
     try:
         import resource  # noqa: PLC0415 - not on Windows
@@ -252,7 +255,7 @@ def _room() -> int:
         return 1000
     if limit == resource.RLIM_INFINITY:  # pragma: no cover - not where this was tried
         return 100_000
-    return max(limit - in_use - _RESERVED, 4)
+    return max(limit - in_use - reserved, 4)
 
 
 async def _reload(library: Library, write: Callable[[str], None]) -> None:

@@ -88,6 +88,12 @@ def decode_state(raw: bytes, scenarios: Scenarios) -> State:
     )
 
 
+def follows_default(raw: bytes) -> bool:
+    """Whether a state follows the server's default."""
+    fields = orjson.loads(raw)
+    return fields["installed"] is None and not fields["names_its_own"]
+
+
 def encode_default(default: Default) -> bytes:
     """Write the server's default, without the text of its scenario."""
     return orjson.dumps([_reference(default.installed), default.advanced, list(default.marks)])

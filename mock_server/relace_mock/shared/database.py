@@ -83,7 +83,7 @@ class Database:
         self._clock = clock
         self._default = default
         self._settings = settings
-        self._member = secrets.token_hex(8)
+        self.member = secrets.token_hex(8)
         self._joining = threading.Lock()
         self.scenarios = Scenarios()
         if default.installed:
@@ -117,7 +117,7 @@ class Database:
         before, self._run = self._run, self._run or secrets.token_hex(8)
         answer = self._call(
             "join",
-            self._member,
+            self.member,
             _ALIVE * 1e6,
             orjson.dumps(self._settings, option=orjson.OPT_SORT_KEYS),
             encode_default(self._default),
@@ -178,11 +178,11 @@ class Database:
 
     def beat(self) -> None:
         """Tell the other replicas that this one is alive."""
-        self.call("beat", self._member, _ALIVE * 1e6)
+        self.call("beat", self.member, _ALIVE * 1e6)
 
     def leave(self) -> None:
         """Tell the other replicas that this one stops."""
-        self.call("leave", self._member)
+        self.call("leave", self.member)
 
     def _call(self, operation: str, *arguments: str | bytes | float) -> Any:
         given = "" if self._clock is None else f"{self._clock() * 1e6:.0f}"

@@ -14,12 +14,12 @@ from relace_mock.shared.records import entry_of
 class SharedJournal:
     """See ``Entries``. ``readers`` follow the requests of this process only.
 
-    ``prepare`` is called before the number of dropped entries is read.
+    ``missing`` counts requests of this process that the journal may not have.
     """
 
-    def __init__(self, database: Database, prepare: Callable[[], None]) -> None:
+    def __init__(self, database: Database, missing: Callable[[str | None], int]) -> None:
         self._database = database
-        self._prepare = prepare
+        self._missing = missing
         self.readers: tuple[Reader, ...] = ()
 
     def subscribe(self, reader: Reader) -> None:
@@ -56,8 +56,8 @@ class SharedJournal:
 
     def dropped(self, namespace: str | None = None) -> int:
         """See ``Entries``."""
-        self._prepare()
-        return int(self._database.call("went", namespace or ""))
+        missing = self._missing(namespace)
+        return int(self._database.call("went", namespace or "")) + missing
 
     def __len__(self) -> int:
         """Number of entries."""

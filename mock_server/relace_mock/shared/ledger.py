@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 
 from relace_mock.clock import MONOTONIC, REAL
 from relace_mock.journal.connections import EVENTS
@@ -89,7 +90,7 @@ class SharedLedger:
         self._database = database
         self._pulse = Pulse(database, complain)
         self.store = RedisStore(database, patience)
-        self.journal = SharedJournal(database, self._pulse.tell_missed)
+        self.journal = SharedJournal(database, self._pulse.missing)
 
     def begin(self, head: Received, namespace: str, client: str) -> SharedHistory:
         """See ``Ledger``. The times are those of this process; the store has its own."""
@@ -179,15 +180,23 @@ class SharedLedger:
         read = b"" if history.late else records.body(entry)
         size = entry.arrived.size + entry.read.size
         history.is_sent = True
-        try:
-            answer: list[object] = self._database.call(
-                "arrive", history.namespace, body.hex(), records.arrival(entry), read, size
-            )
-        except StoreError:
-            self._pulse.missed(history.namespace)
-            raise
+        self._pulse.unsure(history.namespace, 1)
+        answer: list[object] = self._database.call(
+            "arrive",
+            history.namespace,
+            body.hex(),
+            records.arrival(entry),
+            self._ticket(history),
+            read,
+            size,
+        )
+        self._pulse.unsure(history.namespace, -1)
         history.number = int(str(answer[7]))
         return answer
+
+    def _ticket(self, history: SharedHistory) -> str:
+        """What the record of a request can be found by: unique in all replicas."""
+        return f"{self._database.member}-{history.entry().arrived.came}"
 
     def _arrive(self, history: SharedHistory) -> None:
         with history.lock:
@@ -202,35 +211,47 @@ class SharedLedger:
         self.threads.submit(self._finish, history, body, delivered=delivered)
 
     def _finish(self, history: SharedHistory, body: bytes, *, delivered: bool) -> None:
-        """Complete the record of a request, and its counter."""
+        """Complete the record of a request, and its counter; later if the store fails now."""
         with history.lock:
             try:
                 if not history.is_sent:
                     self._enter(history)
-                if not history.number:
-                    return  # counted as missed
-                entry = history.entry()
-                told, decided = history.told, entry.decided
-                is_new = told is None or decided._replace(tokens=None) != told
-                parts = _parts(history, decided) if is_new else (b"", b"", 0)
-                change: tuple[str | int, ...] = ("", "", "")
-                if history.success is not None and not delivered:
-                    change = history.success
-                elif history.success is None and delivered:
-                    change = ("0", "", "")
-                tokens = "" if decided.tokens is None else decided.tokens
-                self._database.call(
-                    "finish",
-                    history.namespace,
-                    body.hex(),
-                    history.number,
-                    *parts,
-                    entry.outcome,
-                    tokens,
-                    *change,
-                )
+                self._finished(history, body, delivered=delivered, again=False)
             except StoreError as error:
                 self._pulse.failed(str(error))
+                self._pulse.later(
+                    partial(self._finished, history, body, delivered=delivered, again=True)
+                )
+
+    def _finished(
+        self, history: SharedHistory, body: bytes, *, delivered: bool, again: bool
+    ) -> None:
+        """Complete a record. With ``again``, this was tried before."""
+        entry = history.entry()
+        told, decided = history.told, entry.decided
+        is_new = told is None or decided._replace(tokens=None) != told
+        parts = _parts(history, decided) if is_new else (b"", b"", 0)
+        change: tuple[str | int, ...] = ("", "", "")
+        if history.success is not None and not delivered:
+            change = history.success
+        elif history.success is None and delivered:
+            change = ("0", "", "")
+        answer = self._database.call(
+            "finish",
+            history.namespace,
+            body.hex(),
+            history.number or "",
+            self._ticket(history),
+            "1" if again else "0",
+            *parts,
+            entry.outcome,
+            "" if decided.tokens is None else decided.tokens,
+            *change,
+        )
+        if not history.number:  # the reply to its arrival was lost
+            self._pulse.unsure(history.namespace, -1)
+            if answer != b"done":
+                self._pulse.missed(history.namespace)
 
 
 def _parts(history: SharedHistory, decided: Decided) -> tuple[bytes, bytes, int]:

@@ -71,6 +71,8 @@ class Link:
         """Run several commands in one round trip. Raises ``StoreError``."""
 
         def run() -> list[Any]:
+            if not words:
+                return []
             pipeline = self._client.pipeline(transaction=False)
             for each in words:
                 pipeline.execute_command(*each)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable
 
 from relace_mock.shared.database import BEAT, Database
 from relace_mock.state.store import StoreError
 
 _BEAT_WHILE_FAILING = 0.25  # seconds
+_LATE = 10_000  # jobs that wait until the store works again; the oldest goes first
 _NAMES = 10_000  # namespaces whose missed requests are counted apart
 
 
@@ -26,6 +27,8 @@ class Pulse:
         self._lock = threading.Lock()
         self._failing = False
         self._missed: Counter[str] = Counter()
+        self._unsure: Counter[str] = Counter()
+        self._late: deque[Callable[[], None]] = deque(maxlen=_LATE)
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._run, name="relace-mock pulse", daemon=True)
         self._thread.start()
@@ -43,10 +46,32 @@ class Pulse:
             known = name in self._missed or len(self._missed) < _NAMES
             self._missed[name if known else ""] += 1
 
+    def unsure(self, name: str, count: int) -> None:
+        """Count requests of which it is not known yet whether the journal has them."""
+        with self._lock:
+            self._unsure[name] += count
+            if not self._unsure[name]:
+                del self._unsure[name]
+
+    def later(self, job: Callable[[], None]) -> None:
+        """Do something once the store works again. It may raise ``StoreError`` again."""
+        self._late.append(job)
+
+    def missing(self, name: str | None) -> int:
+        """Tell the store of the missed requests; return the number of unsure ones.
+
+        Raises ``StoreError``.
+        """
+        self.tell_missed()
+        with self._lock:
+            return self._unsure.total() if name is None else self._unsure[name]
+
     def tell_missed(self) -> None:
         """Enter the number of missed requests into the store. Raises ``StoreError``."""
         while self._missed:
             with self._lock:
+                if not self._missed:
+                    return
                 name, count = self._missed.popitem()
             try:
                 self._database.call("missed", name, count)
@@ -67,6 +92,7 @@ class Pulse:
             try:
                 self._database.beat()
                 self.tell_missed()
+                self._catch_up()
             except StoreError as error:
                 self.failed(str(error))
                 continue
@@ -74,3 +100,10 @@ class Pulse:
                 before, self._failing = self._failing, False
             if before:
                 self._complain("relace-mock: the store works again")
+
+    def _catch_up(self) -> None:
+        while self._late:
+            job = self._late[0]
+            job()
+            with contextlib.suppress(ValueError):  # so many came meanwhile that it is gone
+                self._late.remove(job)

@@ -133,7 +133,8 @@ end
 
 -- Journal ------------------------------------------------------------------------------------
 
-local FIELDS = {'a', 't', 'r', 'd', 'f', 's'}
+-- Arrival, ticket, times, body, decision, end, size.
+local FIELDS = {'a', 'k', 't', 'r', 'd', 'f', 's'}
 
 local function weigh(name, records, bytes)
   if number(write('ZINCRBY', HELD, records, name)) <= 0 then write('ZREM', HELD, name) end
@@ -210,15 +211,16 @@ local operations = {}
 
 function operations.look(name, body) return look(name, body) end
 
--- Enter a request into the journal, and read the state that its decision depends on.
-function operations.arrive(name, body, arrival, part, size)
+-- Enter a request into the journal, and read the state that its decision depends on. If the reply
+-- is lost, `ticket` finds the record again.
+function operations.arrive(name, body, arrival, ticket, part, size)
   local found = look(name, body)
   local record = write('HINCRBY', META, 'number', 1)
   local came = write('HINCRBY', META, 'events', 1)
   local journal = of(name, ':journal')
   recount(name)
   write('RPUSH', of(name, ':numbers'), record)
-  write('HSET', journal, record .. 'a', arrival, record .. 's', size,
+  write('HSET', journal, record .. 'a', arrival, record .. 'k', ticket, record .. 's', size,
     record .. 't', cjson.encode({found[4], found[5], came}))
   if part ~= '' then write('HSET', journal, record .. 'r', part) end
   write('SADD', of(name, ':pending'), record)
@@ -275,15 +277,26 @@ function operations.revise(name, body, before, after)
   return 'done'
 end
 
--- Complete a record. `change` is "0" after a delivered success, so that attempts begin anew, or
--- the attempts to take back because a success that was counted was not delivered.
-function operations.finish(name, body, record, part, decision, size, outcome, tokens, change,
-    story, call)
+local function number_of(name, ticket)
+  for _, record in ipairs(read('SMEMBERS', of(name, ':pending'))) do
+    if read('HGET', of(name, ':journal'), record .. 'k') == ticket then return record end
+  end
+end
+
+-- Complete a record; of one whose number is not known, the number is "" and the ticket given. A
+-- record that is complete has no ticket any more, so `again` changes nothing if the first try was
+-- run. `change` is "0" after a delivered success, so that attempts begin anew, or the attempts to
+-- take back because a success that was counted was not delivered.
+function operations.finish(name, body, record, ticket, again, part, decision, size, outcome, tokens,
+    change, story, call)
+  if record == '' or again == '1' then record = number_of(name, ticket) end
+  if not record then return 'unknown' end
   local _, steady = times()
   if part ~= '' then add(name, record, 'r', part, 0) end
   if decision ~= '' then add(name, record, 'd', decision, number(size)) end
   local over = write('HINCRBY', META, 'events', 1)
   add(name, record, 'f', cjson.encode({outcome, text(steady), over, tokens}), 0)
+  write('HDEL', of(name, ':journal'), record .. 'k')
   write('SREM', of(name, ':pending'), record)
   write('SREM', PENDING, record)
   shrink()

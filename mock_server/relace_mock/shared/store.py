@@ -5,7 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
-from relace_mock.shared.codec import encode_counter, encode_default, encode_state, text_of
+from relace_mock.shared.codec import (
+    encode_counter,
+    encode_default,
+    encode_state,
+    follows_default,
+    text_of,
+)
 from relace_mock.shared.database import Database, Seen
 from relace_mock.shared.locks import Locks
 from relace_mock.state.model import Counter, Default, State
@@ -139,6 +145,15 @@ class RedisStore:
         keys = [self._database.common(part) for part in ("loose", "protected")]
         found = self._database.commands([("ZRANGE", key, "0", "-1") for key in keys])
         return [name.decode() for names in found for name in names]
+
+    def followers(self) -> list[str]:
+        """See ``Store``."""
+        names = self.names()
+        found = self._database.commands(
+            [("HGET", self._database.key(name), "state") for name in names]
+        )
+        pairs = zip(names, found, strict=True)
+        return [name for name, raw in pairs if raw is None or follows_default(raw)]
 
     def counts(self) -> Counts:
         """See ``Store``."""

@@ -99,5 +99,8 @@ class Store(Protocol):
     def names(self) -> list[str]:
         """The names of all namespaces in the store."""
 
+    def followers(self) -> list[str]:
+        """The names of the namespaces that follow the server's default."""
+
     def counts(self) -> Counts:
         """How full the store is."""
