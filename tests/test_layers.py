@@ -29,6 +29,7 @@ ROOMS = [
     ["scenario", "vectors", "auth", "validation", "rendering"],
     ["recording"],
     ["journal", "state", "offline"],
+    ["shared"],
     ["answers", "pipeline"],
     ["control"],
     ["serving"],

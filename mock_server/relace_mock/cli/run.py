@@ -33,6 +33,8 @@ def _options_of_serve() -> list[click.Parameter]:
     """The options of ``serve``, but any free port is the default."""
     options = []
     for parameter in serve.params:
+        if parameter.name == "workers":  # one is enough for one command
+            continue
         own = copy.copy(parameter)
         if own.name == "port":
             own.default = 0
@@ -81,7 +83,7 @@ def run(
     from relace_mock.interception.session import run as run_command
 
     options["access_log"] = bool(options["access_log"])  # standard error is the command's
-    settings, listening = configured(**options)
+    settings, listening = configured(workers=1, **options)
     if report is not None:
         _refuse_unwritable(report)
     _end_on_signals()

@@ -11,8 +11,10 @@ import contextlib
 import json
 import os
 import signal
+import socket
 import sys
 import threading
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -36,16 +38,23 @@ def main() -> None:
         def ready(server: RunningServer) -> None:
             _answer(base_url=server.base_url)
 
-        serve(Settings(**wanted["settings"]), Listening(**wanted["listening"]), ready)
+        sockets = [socket.socket(fileno=number) for number in wanted["sockets"]] or None
+        serve(
+            Settings(**wanted["settings"]), Listening(**wanted["listening"]), ready, sockets=sockets
+        )
     except SettingsError as error:
         _answer(settings_error=str(error))
     except ServerError as error:
         _answer(server_error=str(error))
 
 
-def written(settings: Settings, listening: Listening) -> bytes:
-    """Write settings as the line that ``main`` reads."""
-    wanted = {"settings": asdict(settings), "listening": asdict(listening)}
+def written(settings: Settings, listening: Listening, sockets: Sequence[int] = ()) -> bytes:
+    """Write settings as the line that ``main`` reads, with inherited listening sockets if any."""
+    wanted = {
+        "settings": asdict(settings),
+        "listening": asdict(listening),
+        "sockets": list(sockets),
+    }
     return json.dumps(wanted, default=_to_json).encode() + b"\n"
 
 
