@@ -26,7 +26,7 @@ ROOMS = [
     ],
     ["messages", "refusals", "clock", "keys"],
     ["contract"],
-    ["scenario", "vectors", "auth", "validation", "rendering"],
+    ["scenario", "vectors", "auth", "validation", "rendering", "fingerprints"],
     ["recording"],
     ["journal", "state", "offline"],
     ["shared"],

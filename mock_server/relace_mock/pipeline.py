@@ -16,18 +16,18 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 
-import orjson
 from xxhash import xxh3_128_digest
 
 from relace_mock import contract
 from relace_mock.answers import NEVER_SENT, Answer, Answers, failed
 from relace_mock.auth import authenticate, read_key
 from relace_mock.clock import MONOTONIC, REAL, Clock
+from relace_mock.fingerprints import attempts_hash, texts_hash
 from relace_mock.journal.connections import EVENTS, Connections
 from relace_mock.journal.events import BEYOND, BODY_LIMIT, BodyRead, Decided, Finished, Outcome
 from relace_mock.journal.journal import Journal
 from relace_mock.keys import namespace_of
-from relace_mock.messages import EmbedRequest, Received, Request
+from relace_mock.messages import Received, Request
 from relace_mock.refusals import (
     Refusal,
     body_too_large,
@@ -184,7 +184,7 @@ class Exchange:
         pipeline = self._pipeline
         received = self._received = self._received.with_body(body, length)
         body_hash = xxh3_128_digest(body)
-        self._body_hash = _attempts_hash(received.path, body_hash)
+        self._body_hash = attempts_hash(received.path, body_hash)
         read = BodyRead(body[: BODY_LIMIT + BEYOND], length, body_hash)
         outcome = self._outcome = pipeline.outcome_of(received, self._credential)
         inputs = self._searched(outcome) if may_search(length) else None
@@ -265,7 +265,8 @@ class Exchange:
             None if answer.missed else ruling.attempt,  # no retry of the client helps
             (message(refusal),) if refusal else (),
             (*request.notes, *answer.notes) if request else (),
-            _texts_hash(request, self._received.length) if request else None,
+            # only if the body is too long for the journal to keep it whole
+            texts_hash(request) if request and self._received.length > BODY_LIMIT else None,
             request.size if request else None,
             answer.tokens,
             answer.source,
@@ -325,21 +326,6 @@ def _shared(
 
 def _finished(outcome: Outcome) -> Finished:
     return Finished(outcome, MONOTONIC(), next(EVENTS))
-
-
-def _attempts_hash(path: str, body_hash: bytes) -> bytes:
-    """Hash that tells attempts apart: the same body may go to both paths of ``rank``."""
-    if path == contract.EMBED_PATH:
-        return body_hash
-    return xxh3_128_digest(path.encode() + b"\n" + body_hash)
-
-
-def _texts_hash(request: Request, length: int) -> bytes | None:
-    """Hash of model and texts, where the body is too long for the journal to keep it whole."""
-    if length <= BODY_LIMIT:
-        return None
-    kind = request.model if isinstance(request, EmbedRequest) else request.token_limit
-    return xxh3_128_digest(orjson.dumps([kind, *request.searched]))
 
 
 _ENDPOINTS = "the endpoints are " + ", ".join(
