@@ -46,7 +46,10 @@ def sections(page: str) -> dict[str, str]:
     return dict(zip(parts[1::2], parts[2::2], strict=True))
 
 
-GUIDES = ["README.md", "docs/scenarios.md", "docs/retries.md", "docs/control.md", "docs/rank.md"]
+GUIDES = [
+    "README.md",
+    *(f"docs/{name}.md" for name in ("scenarios", "retries", "control", "rank", "run")),
+]
 TYPED = [
     pytest.param(text, id=f"{page}: {heading}")
     for page in GUIDES
