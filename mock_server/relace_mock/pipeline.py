@@ -38,6 +38,7 @@ from relace_mock.refusals import (
     Refusal,
     body_too_large,
     method_not_allowed,
+    origin_failed,
     out_of_room,
     route_not_found,
 )
@@ -104,6 +105,8 @@ class Pipeline:
             return route_not_found(f"the endpoint is {contract.EMBED_METHOD} {contract.EMBED_PATH}")
         if received.method != contract.EMBED_METHOD:
             return method_not_allowed(received.method, contract.EMBED_METHOD)
+        if self.answers.sources.asks_itself(received):
+            return origin_failed("--upstream is the address of this server itself")
         if received.length > self.settings.max_body:
             return body_too_large(received.length, self.settings.max_body)
         return None

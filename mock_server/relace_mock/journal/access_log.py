@@ -28,7 +28,7 @@ def line(entry: Entry) -> str:
     """Describe one request on one line.
 
     The line has the time, a short hash of the key, the status and the duration. Where they apply,
-    it also has the path, inputs and tokens, the scenario with the step that answered, the attempt,
+    it also has the path, inputs and tokens, where recorded vectors come from, the scenario with the step that answered, the attempt,
     and the outcome.
     """
     moment = datetime.fromtimestamp(entry.arrived.time).astimezone()
@@ -46,6 +46,8 @@ def _details(entry: Entry) -> Iterator[str]:
         yield _counted(decided.inputs, "input")
     if decided.tokens is not None:
         yield _counted(decided.tokens, "token")
+    if decided.source not in (None, "computed"):
+        yield str(decided.source)
     if entry.scenario is not None:
         step = decision.step
         does = (step.fault or ", ".join(step.mutate) or "") if step else "normal service"
