@@ -32,6 +32,7 @@ from relace_mock.refusals import (
     Refusal,
     body_too_large,
     method_not_allowed,
+    origin_failed,
     out_of_room,
     route_not_found,
     store_failed,
@@ -116,6 +117,8 @@ class Pipeline:
             return route_not_found(_ENDPOINTS)
         if received.method != contract.METHOD:
             return method_not_allowed(received.method, contract.METHOD)
+        if self.answers.sources.asks_itself(received):
+            return origin_failed("--upstream is the address of this server itself")
         if received.length > self.settings.max_body:
             return body_too_large(received.length, self.settings.max_body)
         return None
