@@ -210,7 +210,7 @@ _limit_options = declared(
         section="Journal and limits",
         type=int,
         default=_DEFAULTS.max_inputs,
-        help="Largest number of texts in a request; more get 413.",
+        help="Largest number of texts, or of files to rank, in a request; more get 413.",
     ),
     option(
         "--cache-bytes",
@@ -248,12 +248,13 @@ def serve(
 ) -> None:
     """Run the mock server.
 
-    It answers POST /v1/code/embed until Ctrl-C or SIGTERM.
+    It answers POST /v1/code/embed, /v2/code/rank and /v1/code/rank until Ctrl-C or SIGTERM.
     """
+    tuning.keep_freed_memory()
+    tuning.use_one_blas_thread()
+
     from relace_mock.serving.running_server import RunningServer
     from relace_mock.serving.server import serve as run
-
-    tuning.keep_freed_memory()
 
     def ready(server: RunningServer) -> None:
         write(f"relace-mock ready: {server.base_url}\n".encode())
