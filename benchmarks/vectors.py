@@ -1,4 +1,4 @@
-"""Measure vectors a second in this process, and the time of each step.
+"""Measure vectors a second in this process, and the time of each step: CPU time, on one core.
 
 python benchmarks/vectors.py [--rounds 40]
 """
@@ -61,9 +61,9 @@ def timed(function: Callable[[Any], Any], arguments: list[Any]) -> list[float]:
     function(arguments[0])  # builds the tables
     times = []
     for argument in arguments:
-        begun = time.perf_counter()
+        begun = time.process_time()
         function(argument)
-        times.append(time.perf_counter() - begun)
+        times.append(time.process_time() - begun)
     return times
 
 

@@ -117,7 +117,7 @@ def test_an_unknown_command_is_not_repeated_in_the_message() -> None:
     assert (done.returncode, done.stdout) == (2, b"")
     assert (
         done.stderr
-        == b"relace-mock: No such command: the commands are embed, scenario, serve, verify-client, verify-server\n"
+        == b"relace-mock: No such command: the commands are embed, run, scenario, serve, verify-client, verify-server\n"
     )
 
 

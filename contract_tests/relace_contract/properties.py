@@ -5,6 +5,7 @@ Hypothesis is imported late, as most checks do without and one should start at o
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import math
 import os
@@ -18,6 +19,10 @@ from relace_contract.judgement import Departure, NotExercised
 #: Seconds that one property may take from its first example, shrinking included; a check has a
 #: little more. Before that Hypothesis builds its tables, which is slow on a busy machine.
 _PATIENCE = 15.0
+
+
+class _OverError(BaseException):
+    """Ends a search at once: Hypothesis repeats and shrinks only what is an ``Exception``."""
 
 
 class Effort(Protocol):
@@ -79,7 +84,7 @@ def holds_for(
     def attempt(value: Any) -> None:
         nonlocal end
         if time.monotonic() > end:
-            return  # which ends the search, or the shrinking, within a moment
+            raise _OverError
         if not tried:
             end = time.monotonic() + _PATIENCE
         tried.append(None)
@@ -91,11 +96,12 @@ def holds_for(
             raise
         except Exception as error:
             mishaps.append(error)
-            raise
+            raise _OverError from error
 
     # Hypothesis wraps what it cannot repeat, in more than one way; what was raised first counts.
     try:
-        attempt()
+        with contextlib.suppress(_OverError):
+            attempt()
     except Exception as error:  # noqa: BLE001 - it is raised again, or what it wraps
         mishaps.append(error)
     raised = [departure for _, departure in smallest] + mishaps

@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from relace_mock.messages import EmbedRequest, RankRequest, Reply, Request
+from relace_mock.messages import (
+    Embedded,
+    EmbedRequest,
+    Piece,
+    RankRequest,
+    Reply,
+    Request,
+    Source,
+    Told,
+)
+from relace_mock.recording.sources import Sources
 from relace_mock.refusals import Refusal
 from relace_mock.rendering import (
+    SOURCE,
     embed,
     error,
     mutated,
@@ -36,7 +48,9 @@ class Answer(NamedTuple):
     """A reply, and how it is delivered.
 
     ``delay`` is in real seconds. A drip or a hang lasts ``time_scale`` times as long as without it.
-    ``tokens`` is None if the reply has no results.
+    ``tokens`` is None if the reply has no results, or if their number is not known. ``source`` is
+    None if neither this server nor an upstream gave vectors or an error. ``told`` is the answer of
+    an upstream. ``missed`` says that texts are not recorded.
     """
 
     reply: Reply
@@ -44,6 +58,10 @@ class Answer(NamedTuple):
     delay: float = 0.0
     time_scale: float = 1.0
     tokens: int | None = None
+    source: Source | None = None
+    notes: Sequence[str] = ()
+    told: Told | None = None
+    missed: bool = False
 
     @property
     def fault(self) -> Fault | None:
@@ -67,6 +85,7 @@ class Answers:
 
     def __init__(self, settings: Settings, *, has_sockets: bool) -> None:
         self.embedder = Embedder(settings)
+        self.sources = Sources(settings, self.embedder)
         self._ranker = Ranker(settings)
         self._dimensions = settings.dimensions
         self._has_sockets = has_sockets
@@ -79,17 +98,35 @@ class Answers:
             return most_numbers(request)
         return len(request.input) * (request.dimensions or self._dimensions)
 
-    def to(self, ruling: Ruling, is_abandoned: Callable[[], bool]) -> Answer:
+    def to(
+        self,
+        ruling: Ruling,
+        key: str | None = None,
+        is_abandoned: Callable[[], bool] = lambda: False,
+    ) -> Answer:
         """Make the answer that the ruling asks for, with its results.
 
-        Once ``is_abandoned`` is true, nobody waits for the answer, and it may be wrong.
+        ``key`` is the client's, for an upstream. This may wait for a recording or an upstream. Once
+        ``is_abandoned`` is true, nobody waits for the answer, and it may be wrong.
         """
         decision = ruling.decision
         if decision.step and (problem := self.problem_with([decision.step])):
             return Answer(error(500, problem))
-        reply, tokens = self._reply(ruling, is_abandoned)
+        reply, made = self._reply(ruling, key, is_abandoned)
         delay = decision.delay * self._time_scale
-        return Answer(reply, decision.step, delay, self._time_scale, tokens)
+        if made is None:
+            return Answer(reply, decision.step, delay, self._time_scale)
+        return Answer(reply, decision.step, delay, self._time_scale, *made[1:])
+
+    def waits(self, ruling: Ruling) -> bool:
+        """Whether ``to`` may wait for a recording or an upstream."""
+        replaying, request = ruling.replaying, ruling.outcome
+        if replaying is None and self.sources.default is None:
+            return False
+        if not isinstance(request, EmbedRequest) or not _has_vectors(ruling):
+            return False
+        source = self.sources.find(replaying)
+        return source is None or not source.has_at_hand(request)
 
     def problem_with(self, steps: Iterable[Step]) -> str | None:
         """Why these steps cannot be performed here; None if they can."""
@@ -101,56 +138,114 @@ class Answers:
             "use relace_mock.running() or `relace-mock serve`"
         )
 
-    def _reply(self, ruling: Ruling, is_abandoned: Callable[[], bool]) -> tuple[Reply, int | None]:
-        """The reply with the header fields of quota and step, and its number of tokens."""
-        step, tokens = ruling.decision.step, None
-        if ruling.preferred is not None and ruling.preferred != 200:
-            reply = scripted(ruling.preferred, None)
-        elif step is not None and step.status is not None:
-            reply = scripted(step.status, step.fixed_body)
-        elif step is not None and step.fault and not FAULTS[step.fault].sends_head:
-            reply = NEVER_SENT
-        elif isinstance(ruling.outcome, Refusal):
-            reply = refused(ruling.outcome)
-        else:
-            names = step.mutate if step else ()
-            if isinstance(ruling.outcome, RankRequest):
-                reply, tokens = self._ranked(ruling.outcome, names, is_abandoned)
-            else:
-                reply, tokens = self._embedded(ruling.outcome, names)
+    def _reply(
+        self, ruling: Ruling, key: str | None, is_abandoned: Callable[[], bool]
+    ) -> tuple[Reply, _Made | None]:
+        """The reply with the header fields of quota and step; how it was made if it has results."""
+        step = ruling.decision.step
+        reply, made = self._body(ruling, key, is_abandoned)
         fields = ruling.fields
-        if reply.status == 429 and not fields:
+        if reply.status == 429 and not fields and made is None:
             fields = quota.made_up(ruling.now, self._reset_form)
-        if fields:
+        if fields and made is not None and made.told:  # an upstream may have a quota of its own
+            reply = with_fields(reply, {name.decode(): value.decode() for name, value in fields})
+        elif fields:
             reply = reply._replace(headers=(*reply.headers, *fields))
         if step and step.headers:
             reply = with_fields(reply, step.headers)
         if step and step.retry_after:
             value = step.retry_after.field(ruling.now + ruling.decision.delay).decode()
             reply = with_fields(reply, {"Retry-After": value})
-        return reply, tokens
+        return reply, made
 
-    def _embedded(self, request: EmbedRequest, mutations: Sequence[str]) -> tuple[Reply, int]:
+    def _body(
+        self, ruling: Ruling, key: str | None, is_abandoned: Callable[[], bool]
+    ) -> tuple[Reply, _Made | None]:
+        """The reply without these fields."""
+        step = ruling.decision.step
+        if ruling.preferred is not None and ruling.preferred != 200:
+            return scripted(ruling.preferred, None), None
+        if step is not None and step.status is not None:
+            return scripted(step.status, step.fixed_body), None
+        if step is not None and step.fault and not FAULTS[step.fault].sends_head:
+            return NEVER_SENT, None
+        if isinstance(ruling.outcome, Refusal):
+            return refused(ruling.outcome), None
+        if isinstance(ruling.outcome, RankRequest):
+            made = self._ranked(ruling.outcome, step.mutate if step else (), is_abandoned)
+        else:
+            made = self._embedded(ruling.outcome, ruling, key)
+        return made.reply, made
+
+    def _embedded(self, request: EmbedRequest, ruling: Ruling, key: str | None) -> _Made:
         """The reply with vectors, mutated if the step asks for it."""
-        embedded = self.embedder.embed(request)
-        if not mutations:
-            return success(embed.results(embedded)), embedded.total_tokens
-        from relace_mock.scenario.mutations.draft import of_vectors  # noqa: PLC0415 - loaded when a scenario is first played
+        known = ruling.scenario.vectors if ruling.scenario else None
+        notes: Sequence[str] = ()
+        told = None
+        if ruling.replaying is None and self.sources.default is None:
+            embedded = self.embedder.embed(request, known)
+        else:
+            supplied = self.sources.supply(request, ruling.replaying, key)
+            notes, told = supplied.notes, supplied.told
+            if isinstance(supplied.outcome, Reply):
+                reply = supplied.outcome
+                source: Source | None = (
+                    "forwarded" if SOURCE["forwarded"] in reply.headers else None
+                )
+                return _Made(reply, None, source, notes, told, supplied.missed)
+            embedded = supplied.outcome
+        step = ruling.decision.step
+        if step is None or not step.mutate:
+            reply = success(embed.results(embedded), embedded.source, embedded.headers)
+        else:
+            from relace_mock.scenario.mutations.draft import of_vectors  # noqa: PLC0415 - loaded when a scenario is first played
 
-        other = request._replace(model=f"{request.model}\ndrifted")
-        draft = of_vectors(request, embedded, lambda: self.embedder.embed(other).rows)
-        return mutated(mutations, draft), embedded.total_tokens
+            drifted = functools.partial(self._drifted, request, embedded)
+            draft = of_vectors(request, embedded, drifted)
+            reply = mutated(step.mutate, draft, embedded.source, embedded.headers)
+        return _Made(reply, embedded.total_tokens, embedded.source, notes, told)
 
     def _ranked(
         self, request: RankRequest, mutations: Sequence[str], is_abandoned: Callable[[], bool]
-    ) -> tuple[Reply, int]:
+    ) -> _Made:
         """The reply with files, mutated if the step asks for it."""
         ranked = self._ranker.rank(request, is_abandoned)
-        if not mutations:
-            return success((rank.results(ranked),)), ranked.total_tokens
-        from relace_mock.scenario.mutations.draft import Draft  # noqa: PLC0415 - as above
+        if mutations:
+            from relace_mock.scenario.mutations.draft import Draft  # noqa: PLC0415 - as above
 
-        return mutated(mutations, Draft(request, rank.content(ranked))), ranked.total_tokens
+            reply = mutated(mutations, Draft(request, rank.content(ranked)))
+        else:
+            reply = success((rank.results(ranked),))
+        return _Made(reply, ranked.total_tokens, None)
+
+    def _drifted(self, request: EmbedRequest, embedded: Embedded) -> Sequence[Piece]:
+        """The rows of the same texts in another space of as many dimensions."""
+        if embedded.source == "computed":
+            other = request._replace(model=f"{request.model}\ndrifted")
+            return self.embedder.embed(other).rows
+        # To turn vectors around is to rotate the space, whatever its dimensions are.
+        return [b"[" + b",".join(bytes(row)[1:].split(b",")[::-1]) for row in embedded.rows]
+
+
+class _Made(NamedTuple):
+    """A reply, and where its vectors come from; the fields of ``Answer`` with these names."""
+
+    reply: Reply
+    tokens: int | None
+    source: Source | None
+    notes: Sequence[str] = ()
+    told: Told | None = None
+    missed: bool = False
+
+
+def _has_vectors(ruling: Ruling) -> bool:
+    """Whether the answer to a valid request has vectors that are not replaced by a step."""
+    step = ruling.decision.step
+    if ruling.preferred is not None and ruling.preferred != 200:
+        return False
+    if step is None:
+        return True
+    return step.status is None and not (step.fault and not FAULTS[step.fault].sends_head)
 
 
 def failed() -> Answer:

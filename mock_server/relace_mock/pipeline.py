@@ -65,7 +65,7 @@ class Pipeline:
         contract.as_yaml()  # read now: later the process may have no free file descriptor
         self.settings = settings
         self.answers = Answers(settings, has_sockets=has_sockets)
-        library, name = open_library(settings.scenarios, settings.scenario)
+        library, name = open_library(settings.scenarios, settings.scenario, settings.dimensions)
         self.rules = Rules(settings, library)
         default = Default(Installed(name, None) if name is not None else None)
         self.store: Store = MemoryStore(
@@ -122,6 +122,7 @@ class Exchange:
         "_history",
         "_journal",
         "_key",
+        "_left",
         "_namespace",
         "_outcome",
         "_pipeline",
@@ -140,6 +141,7 @@ class Exchange:
         self._answer = _NOT_ANSWERED
         self._decided = _NOT_DECIDED
         self._outcome: Request | Refusal = _UNDECIDED.outcome
+        self._left = False
         time, moved = pipeline.store.time_of(self._namespace)
         self._journal = pipeline.journal
         self._history = self._journal.begin(
@@ -200,13 +202,17 @@ class Exchange:
             return 0
         return pipeline.answers.numbers(ruling.outcome)
 
+    def waits(self) -> bool:
+        """Whether ``answer`` may wait for a recording or an upstream."""
+        return self._pipeline.answers.waits(self._ruling)
+
     def answer(self, is_abandoned: Callable[[], bool] = lambda: False) -> Answer:
         """Make the answer that ``read`` decided on, with its results.
 
         ``is_abandoned`` says whether the client has left, so that a long computation may stop.
         """
         ruling = self._ruling
-        answer = self._answer = self._pipeline.answers.to(ruling, is_abandoned)
+        answer = self._answer = self._pipeline.answers.to(ruling, self._key, is_abandoned)
         step, fault = answer.step, answer.fault
         retry_after = None
         if step is not None or answer.reply.status != 200:
@@ -217,19 +223,21 @@ class Exchange:
         refusal = asked if isinstance(asked, Refusal) else None
         request = None if isinstance(asked, Refusal) else asked
         self._decided = Decided(
-            answer.reply.status if not fault or fault.sends_head else None,
-            isinstance(ruling.outcome, Refusal) and not (step and step.replaces),
+            answer.reply.status if not self._left and (not fault or fault.sends_head) else None,
+            answer.missed or (isinstance(ruling.outcome, Refusal) and not (step and step.replaces)),
             refusal.status if refusal else None,
             retry_after,
             ruling.chosen_by,
             ruling.scenario,
             ruling.decision,
-            ruling.attempt,
+            None if answer.missed else ruling.attempt,  # no retry of the client helps
             (message(refusal),) if refusal else (),
-            tuple(request.notes) if request else (),
+            (*request.notes, *answer.notes) if request else (),
             _texts_hash(request, self._received.length) if request else None,
             request.size if request else None,
             answer.tokens,
+            answer.source,
+            answer.told,
         )
         self._journal.append(self._history, self._decided)
         return answer
@@ -254,7 +262,11 @@ class Exchange:
         self._journal.append(self._history, _finished("client_aborted"))
 
     def finish(self, *, left: bool) -> None:
-        """Enter that the answer was sent, unless the client ``left`` before."""
+        """Enter that the answer was sent, unless the client ``left`` before.
+
+        A client may leave while ``answer`` still waits for an upstream.
+        """
+        self._left = left
         fault = self._answer.fault
         outcome: Outcome = "answered"
         if left:

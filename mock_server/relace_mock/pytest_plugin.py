@@ -20,10 +20,12 @@ import pytest
 if TYPE_CHECKING:
     from relace_mock.control.mocks import MockServer
     from relace_mock.control.remote import RemoteControl
+    from relace_mock.keywords import SettingsKeywords
     from relace_mock.marker import Markers
 
 # Functions import the modules of the mock: a session without a mock then loads none of them.
 
+_ENDPOINT = "https://embeddings.endpoint.relace.run"  # documented
 _SHOWN = 20  # the number of requests in the report of a failed test
 
 
@@ -40,6 +42,17 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="TOKEN",
         help="the --control-token that the running mock was started with "
         "(or the variable RELACE_MOCK_CONTROL_TOKEN)",
+    )
+    group.addoption(
+        "--relace-mock-record",
+        action="store_true",
+        help="record the texts that the recordings of relace_mock.replay() lack, from the real "
+        "endpoint (its key is RELACE_MOCK_UPSTREAM_KEY, or RELACE_API_KEY)",
+    )
+    group.addoption(
+        "--relace-mock-upstream",
+        metavar="URL",
+        help="record from this endpoint (or the variable RELACE_MOCK_UPSTREAM) instead of Relace's",
     )
     group.addoption(
         "--relace-mock-strict",
@@ -67,12 +80,40 @@ def relace_mock_server(request: pytest.FixtureRequest) -> Iterator[MockServer]:
 
     with contextlib.ExitStack() as stack:
         url, token = _running_already(request.config)
+        records = bool(request.config.getoption("relace_mock_record"))
         if url is None:
-            url, token = stack.enter_context(running()).base_url, None
+            settings = _recording_from(request.config) if records else {}
+            url, token = stack.enter_context(running(**settings)).base_url, None
         folders = (request.config.rootpath,)
-        server = MockServer(url, control_token=token, folders=folders)
+        server = MockServer(url, control_token=token, folders=folders, records=records)
         stack.callback(server.close)
         yield server
+        request.config.stash[_UNUSED] = server.unused()
+
+
+def _recording_from(config: pytest.Config) -> SettingsKeywords:
+    """The settings of a server that records what tests replay. Other tests get made-up vectors."""
+    upstream = config.getoption("relace_mock_upstream") or os.environ.get("RELACE_MOCK_UPSTREAM")
+    key = os.environ.get("RELACE_MOCK_UPSTREAM_KEY") or os.environ.get("RELACE_API_KEY")
+    if not key and not upstream:
+        pytest.fail(
+            "--relace-mock-record needs the API key of the real endpoint: set "
+            "RELACE_MOCK_UPSTREAM_KEY, or RELACE_API_KEY",
+            pytrace=False,
+        )
+    return {
+        "upstream": str(upstream or _ENDPOINT),
+        "upstream_key": key or None,
+        "on_miss": "synthesize",
+    }
+
+
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
+    """Say how many vectors of the recordings no test has used."""
+    for line in config.stash.get(_UNUSED, []):
+        terminalreporter.write_line(f"relace-mock: {line}")
 
 
 @pytest.fixture(scope="session")
@@ -139,6 +180,7 @@ class _Run:
 
 
 _RUN: pytest.StashKey[_Run] = pytest.StashKey()
+_UNUSED: pytest.StashKey[list[str]] = pytest.StashKey()
 _MARKERS: pytest.StashKey[Markers] = pytest.StashKey()
 
 
@@ -214,11 +256,19 @@ def _is_strict(config: pytest.Config) -> bool:
 def _strict_problems(mock: RemoteControl) -> list[str]:
     """Return what strict mode reports about a test that passed."""
     problems = [f"a step was not used: {step}" for step in mock.unused()]
-    return problems + [
-        f"a mutation could not be applied to request #{entry.number}"
-        for entry in mock.requests
-        if entry.not_applicable
-    ]
+    return (
+        problems
+        + [
+            f"a mutation could not be applied to request #{entry.number}"
+            for entry in mock.requests
+            if entry.not_applicable
+        ]
+        + [
+            f"request #{entry.number} was refused with 500: {'; '.join(entry.notes)}"
+            for entry in mock.requests
+            if entry.outcome == "refused" and entry.status == 500
+        ]
+    )
 
 
 def _journal(mock: RemoteControl) -> str:

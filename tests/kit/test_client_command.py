@@ -21,6 +21,7 @@ from relace_contract.requirements import requirements
 from tests.kit import clients_page, page
 from tests.kit.broken_clients import program
 from tests.kit.clients import CLIENTS, EXAMPLES
+from tests.kit.commands import command
 
 TEXT = page.CLIENT_PAGE.read_text(encoding="utf-8")
 RESULTS = clients_page.PAGE.read_text(encoding="utf-8")
@@ -31,14 +32,17 @@ REFERENCE = shlex.join([sys.executable, "-m", "relace_contract.adapters.examples
 def verify(
     *options: str, cwd: Path | None = None, **environment: str
 ) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "relace_mock", "verify-client", *options],
+    words, environment = ("verify-client", *options), ENVIRONMENT | environment
+    if "--python" not in options:
+        return command(*words, environment=environment, cwd=cwd)
+    return subprocess.run(  # the module of a callable would stay in the process of the tests
+        [sys.executable, "-m", "relace_mock", *words],
         capture_output=True,
         text=True,
         timeout=120,
         check=False,
         cwd=cwd,
-        env=ENVIRONMENT | environment,
+        env=environment,
     )
 
 

@@ -16,6 +16,7 @@ import pytest
 
 import relace_mock
 from relace_contract.requirements import requirements, select
+from tests.kit.commands import command
 from tests.kit.mutants import MUTANTS
 from tests.kit.reference import KEY, Answer, Asked, Reference
 from tests.kit.running import running
@@ -30,15 +31,7 @@ ENVIRONMENT = {
 def verify(
     url: str, *options: str, cwd: Path | None = None, **environment: str
 ) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "relace_mock", "verify-server", url, *options],
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-        cwd=cwd,
-        env=ENVIRONMENT | environment,
-    )
+    return command("verify-server", url, *options, environment=ENVIRONMENT | environment, cwd=cwd)
 
 
 @pytest.fixture(scope="module")

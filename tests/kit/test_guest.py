@@ -25,14 +25,19 @@ def test_the_folder_of_a_run_stays_empty(
 ) -> None:
     monkeypatch.delitem(ENVIRONMENT, "HYPOTHESIS_STORAGE_DIRECTORY")
     with relace_mock.running(dimensions=64) as server:
-        if kind == "server":
-            options = ("--only", "SCHEMA-fuzz-invalid,UNI,PERM", "--examples", "3")
-            done = verify(server.base_url, *options, cwd=tmp_path)
-        elif kind == "suite":
+        if kind == "suite":
             options = ("-k", "fuzz or PERM", "--relace-examples", "3")
             done = suite(server.base_url, tmp_path, *options, "-p", "no:cacheprovider")
         else:
-            words = ["verify-client", "--stdio", REFERENCE, "--only", "REQ-05,RSP-11,RET-11"]
+            words = {
+                "server": [
+                    "verify-server",
+                    server.base_url,
+                    "--only",
+                    "SCHEMA-fuzz-invalid,UNI,PERM",
+                ],
+                "client": ["verify-client", "--stdio", REFERENCE, "--only", "REQ-05,RSP-11,RET-11"],
+            }[kind]
             done = subprocess.run(
                 [sys.executable, "-m", "relace_mock", *words, "--examples", "3"],
                 capture_output=True,

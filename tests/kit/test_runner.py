@@ -12,6 +12,7 @@ from hypothesis import strategies
 
 from relace_contract import known_failures, policy, properties
 from relace_contract.judgement import (
+    CannotRun,
     Departure,
     Evidence,
     Judgement,
@@ -251,7 +252,24 @@ def test_a_property_has_its_time_from_the_first_example_on(
     seconds = itertools.count(0.0, 20.0)  # a clock that each look moves
     clock = SimpleNamespace(monotonic=lambda: next(seconds))
     monkeypatch.setattr(properties, "time", clock)
+    drawn: list[int] = []
     tried: list[object] = []
-    effort = SimpleNamespace(seed=0, examples=5)
-    properties.holds_for(effort, strategies.integers(), tried.append)
+    effort = SimpleNamespace(seed=0, examples=100_000)
+    properties.holds_for(effort, strategies.integers().map(drawn.append), tried.append)
+    assert len(tried) == 1
+    assert len(drawn) < 5  # that nothing is drawn in vain, however many examples were wanted
+
+
+def test_a_property_that_cannot_go_on_tries_nothing_more() -> None:
+    """Hypothesis would repeat and shrink the value, each time in vain."""
+    tried: list[object] = []
+
+    def judge(value: object) -> None:
+        tried.append(value)
+        raise CannotRun("this check ran out of time")
+
+    with pytest.raises(CannotRun, match="ran out of time"):
+        properties.holds_for(
+            SimpleNamespace(seed=0, examples=5), strategies.integers(min_value=3), judge
+        )
     assert len(tried) == 1

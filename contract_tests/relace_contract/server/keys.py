@@ -35,16 +35,16 @@ class Key:
         self.name = name
         encoded = _middles(secret.encode())
         parts = [secret[at : at + _PART] for at in range(len(secret) - _PART + 1)]
-        #: What a text holds that has the key without any escape.
-        self.plain = (secret, *encoded, *parts)
+        #: A text that has the key without any escape, or a large part of it, has one of these.
+        #: A part of 16 characters has a whole block of 8, wherever it begins.
+        blocks = (secret[at : at + SECRET] for at in range(0, len(secret) - SECRET + 1, SECRET))
+        self.marks = (*blocks, *encoded)
         self._whole = re.compile(_spelt(secret))
         self._encoded = re.compile("|".join(map(_spelt, encoded)))
         self._part = re.compile("|".join(map(re.escape, parts)) or "(?!)")
 
     def hidden_in(self, text: str) -> str:
         """The text with the key's name in its place."""
-        if not any(one in text for one in (*_ESCAPES, *self.plain)):
-            return text
         text = self._whole.sub(lambda _: self.name, text)
         text = _replaced(self._encoded, text, f"<Base64 of {self.name}>", _token_around)
         return _replaced(self._part, text, self.name, self._part_from)
@@ -64,14 +64,18 @@ class Keys:
         long_enough = [key for key in keys if len(key.secret) >= SECRET]
         # The longest first, as one may be a part of another.
         self._keys = sorted(long_enough, key=lambda key: len(key.secret), reverse=True)
+        marks = [*_ESCAPES, *(mark for key in self._keys for mark in key.marks)]
+        self._marks = [mark.encode() for mark in marks] if self._keys else []
+        self._marked = re.compile("|".join(map(re.escape, marks)) if self._keys else "(?!)")
 
     def hide(self, value: _Value) -> _Value:
         """A value without any key in its texts: text, bytes, or a dataclass or tuple of such."""
         hidden: Any = value
         match value:
             case str():
-                for key in self._keys:
-                    hidden = key.hidden_in(hidden)
+                if self._marked.search(value):
+                    for key in self._keys:
+                        hidden = key.hidden_in(hidden)
             case bytes():
                 hidden = self._without(value)
             case tuple():
@@ -87,8 +91,7 @@ class Keys:
         return result
 
     def _without(self, body: bytes) -> bytes:
-        marks = [one for key in self._keys for one in (*_ESCAPES, *key.plain)]
-        if not any(mark.encode() in body for mark in marks):  # a large body costs no more
+        if not any(mark in body for mark in self._marks):  # a large body costs no more
             return body
         return self.hide(body.decode("latin-1")).encode("latin-1")
 

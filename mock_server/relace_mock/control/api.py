@@ -11,17 +11,17 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-import jsonschema_rs
 import orjson
 
 from relace_mock import rendering
-from relace_mock.auth import bearer_key
 from relace_mock.control import filters
-from relace_mock.control.description import document, scenario_schema, validator
+from relace_mock.control.description import document, scenario_schema
 from relace_mock.control.guard import Guard
+from relace_mock.control.reading import BadRequestError, body_of, key_of
+from relace_mock.control.replaying import ReplayControl
 from relace_mock.control.settling import pauses
 from relace_mock.keys import ANONYMOUS, namespace_of
-from relace_mock.messages import Headers, Received, Reply
+from relace_mock.messages import Received, Reply
 from relace_mock.pipeline import Pipeline
 from relace_mock.refusals import out_of_room
 from relace_mock.scenario import engine
@@ -51,15 +51,6 @@ _SHORT_JOURNAL = 50
 _JSON = (b"content-type", b"application/json")
 
 
-class _BadRequestError(Exception):
-    """A control request that is refused."""
-
-    def __init__(self, problem: str, status: int = 400, headers: Headers = ()) -> None:
-        super().__init__(problem)
-        self.status = status
-        self.headers = headers
-
-
 class Control:
     """Answers control requests. Safe to use from several threads."""
 
@@ -76,6 +67,7 @@ class Control:
             "scenario.schema.json": {"GET": lambda _: scenario_schema()},
             "scenarios": {"GET": self._list},
             "scenario": {"GET": self._show, "PUT": self._install, "DELETE": self._remove},
+            "recording": ReplayControl(pipeline, self._change).routes,
             "requests": {"GET": self._requests, "DELETE": self._clear},
             "verdict": {"GET": self._verdict},
             "clock": {"POST": self._advance},
@@ -90,8 +82,8 @@ class Control:
             if self._route(received) != self._requests:
                 return
             seconds = _filters(received).get("settle", 0.0)
-            key = _key(received)
-        except _BadRequestError:
+            key = key_of(received)
+        except BadRequestError:
             return  # `answer` will say what is wrong
         name = namespace_of(key) if key else None
         yield from pauses(seconds, lambda: self._pipeline.journal.is_pending(name))
@@ -103,13 +95,13 @@ class Control:
         name = received.path.removeprefix(PREFIX)
         if name in ("requests", "verdict"):
             return len(self._pipeline.journal) <= _SHORT_JOURNAL
-        return name not in ("openapi.json", "scenario.schema.json", "scenarios")
+        return name not in ("openapi.json", "scenario.schema.json", "scenarios", "recording")
 
     def answer(self, received: Received) -> Reply:
         """The reply to a request whose path begins with ``PREFIX``."""
         try:
             answer = self._route(received)(received)
-        except _BadRequestError as error:
+        except BadRequestError as error:
             return rendering.error(error.status, str(error), error.headers)
         except ScenarioError as error:
             return rendering.error(400, str(error))
@@ -121,7 +113,7 @@ class Control:
         """Whether the head alone is reason to refuse a request, whatever its body."""
         try:
             self._route(head)
-        except _BadRequestError:
+        except BadRequestError:
             return True
         return False
 
@@ -129,11 +121,11 @@ class Control:
         methods = self._routes.get(received.path.removeprefix(PREFIX))
         if methods is None:
             known = ", ".join(PREFIX + name for name in self._routes)
-            raise _BadRequestError(f"the control API has no such path: use one of {known}", 404)
+            raise BadRequestError(f"the control API has no such path: use one of {known}", 404)
         method = "GET" if received.method == "HEAD" else received.method
         if method not in methods:
             allowed = ", ".join([*methods, *(["HEAD"] if "GET" in methods else [])])
-            raise _BadRequestError(
+            raise BadRequestError(
                 f"{received.method[:20]} is not allowed here: use {allowed}",
                 405,
                 ((b"allow", allowed.encode()),),
@@ -141,9 +133,9 @@ class Control:
         public = ("health", "openapi.json", "scenario.schema.json")
         if received.path.removeprefix(PREFIX) not in public:
             if problem := self._guard.problem(received):
-                raise _BadRequestError(problem, 403)
+                raise BadRequestError(problem, 403)
             if received.length > BODY_LIMIT:
-                raise _BadRequestError(
+                raise BadRequestError(
                     f"the body has {received.length} bytes: send at most {BODY_LIMIT}", 413
                 )
         return methods[method]
@@ -174,7 +166,7 @@ class Control:
         }
 
     def _show(self, received: Received) -> dict[str, Any]:
-        key = _key(received)
+        key = key_of(received)
         named = named_by(key)
         held = self._store.look(namespace_of(key))
         wish = Wish("key", named) if named else None
@@ -189,15 +181,15 @@ class Control:
         }
 
     def _install(self, received: Received) -> dict[str, Any]:
-        key = _key(received)
+        key = key_of(received)
         if named_by(key):
-            raise _BadRequestError(
+            raise BadRequestError(
                 "a key mock.NAME.anything names its scenario itself: install with another key", 409
             )
         installed = self._installed(received.body)
         size = installed.scenario.size if installed.scenario else 0
         if size and self._store.installed_size() + size > KEPT_LIMIT:
-            raise _BadRequestError(
+            raise BadRequestError(
                 f"the installed scenarios would have more than {KEPT_LIMIT} bytes in all: "
                 "remove some with DELETE /_mock/scenario, or install one by its name",
                 413,
@@ -206,7 +198,7 @@ class Control:
         return self._show(received)
 
     def _remove(self, received: Received) -> dict[str, Any]:
-        self._play(_key(received), None)
+        self._play(key_of(received), None)
         return self._show(received)
 
     def _play(self, key: str | None, installed: Installed | None) -> None:
@@ -225,7 +217,7 @@ class Control:
             )
         except FullError:
             refusal = out_of_room(self._pipeline.settings.max_namespaces)
-            raise _BadRequestError(refusal.detail, refusal.status) from None
+            raise BadRequestError(refusal.detail, refusal.status) from None
 
     def _installed(self, body: bytes) -> Installed:
         parsed = parse(body, "scenario")
@@ -242,17 +234,17 @@ class Control:
             return Installed(name.value, None)
         from relace_mock.scenario.model import read  # noqa: PLC0415 - loaded when a scenario is first played
 
-        scenario = read(body, "scenario", "unnamed")
+        scenario = read(body, "scenario", "unnamed", self._pipeline.settings.dimensions)
         self._can_play(scenario)
         return Installed(scenario.name, scenario)
 
     def _can_play(self, scenario: Scenario) -> None:
         steps = [step for rule in scenario.rules for step in rule.steps]
         if problem := self._pipeline.answers.problem_with(steps):
-            raise _BadRequestError(problem)
+            raise BadRequestError(problem)
 
     def _requests(self, received: Received) -> dict[str, Any]:
-        key = _key(received)
+        key = key_of(received)
         journal = self._pipeline.journal
         name = namespace_of(key) if key else None
         entries = journal.entries(name)
@@ -263,7 +255,7 @@ class Control:
     def _verdict(self, received: Received) -> dict[str, Any]:
         from relace_mock.control.verdict import judge  # noqa: PLC0415 - seldom asked for
 
-        key = _key(received)
+        key = key_of(received)
         name = namespace_of(key) if key else None
         journal = self._pipeline.journal
         entries = journal.entries(name)
@@ -278,25 +270,25 @@ class Control:
         }
 
     def _clear(self, received: Received) -> None:
-        key = _key(received)
+        key = key_of(received)
         self._pipeline.journal.clear(namespace_of(key) if key else None)
 
     def _advance(self, received: Received) -> dict[str, Any]:
-        seconds = _body(received, "Advance")["advance"]
-        key = _key(received)
+        seconds = body_of(received, "Advance")["advance"]
+        key = key_of(received)
         try:
             if key is None:
                 self._store.update_default(lambda default: with_default_later(default, seconds))
             else:
                 self._change(key, lambda state: state.later(seconds))
         except OverflowError as error:
-            raise _BadRequestError(str(error)) from None
+            raise BadRequestError(str(error)) from None
         now, _ = self._store.time_of(namespace_of(key))
         return {"now": datetime.fromtimestamp(now, UTC).isoformat()}
 
     def _reset(self, received: Received) -> None:
-        everything = bool(received.body) and _body(received, "Reset").get("all", False)
-        key = _key(received)
+        everything = bool(received.body) and body_of(received, "Reset").get("all", False)
+        key = key_of(received)
         journal = self._pipeline.journal
         if key is not None and not everything:
             self._change(key, State.reset)
@@ -312,38 +304,18 @@ class Control:
                 journal.clear(name)
 
     def _forget(self, received: Received) -> None:
-        key = _key(received)
+        key = key_of(received)
         if key is None:
-            raise _BadRequestError("no key: send that of the namespace, Authorization: Bearer KEY")
+            raise BadRequestError("no key: send that of the namespace, Authorization: Bearer KEY")
         self._store.forget(namespace_of(key))
         self._pipeline.journal.clear(namespace_of(key))
 
     def _new_call(self, received: Received) -> None:
-        self._change(_key(received), State.with_new_call)
-
-
-def _key(received: Received) -> str | None:
-    key = bearer_key(received)
-    if key is None and received.header(b"authorization"):
-        raise _BadRequestError("Authorization is not `Bearer KEY`: write it so, or leave it out")
-    return key
-
-
-def _body(received: Received, schema: str) -> dict[str, Any]:
-    try:
-        body: dict[str, Any] = orjson.loads(received.body)
-    except orjson.JSONDecodeError as error:
-        raise _BadRequestError(f"the body is not JSON: {error}") from None
-    try:
-        validator(schema).validate(body)
-    except jsonschema_rs.ValidationError as error:
-        where = "/".join(map(str, error.instance_path)) or "the body"
-        raise _BadRequestError(f"{where}: {error.message}") from None
-    return body
+        self._change(key_of(received), State.with_new_call)
 
 
 def _filters(received: Received) -> dict[str, Any]:
     try:
         return filters.read(received.query)
     except ValueError as error:
-        raise _BadRequestError(str(error)) from None
+        raise BadRequestError(str(error)) from None

@@ -10,22 +10,29 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from relace_mock.control.remote import RemoteControl
-from relace_mock.settings import ServerError
+from relace_mock.settings import ServerError, SettingsError
 
 
 class MockServer:
     """A server, and the mocks of one test session on it.
 
     ``base_url`` is the value for ``RELACE_BASE_URL``. ``control_token`` is the server's, if it
-    was started with one. Two sessions on one server never have the same key.
+    was started with one. ``records`` makes their ``replay`` record what a recording lacks. Two sessions on one server never have the same key.
     """
 
     def __init__(
-        self, base_url: str, *, control_token: str | None = None, folders: Sequence[Path] = ()
+        self,
+        base_url: str,
+        *,
+        control_token: str | None = None,
+        folders: Sequence[Path] = (),
+        records: bool = False,
     ) -> None:
         self.base_url = base_url
         self._control_token = control_token
         self._folders = folders
+        self._records = records
+        self._replayed: set[str] = set()
         self._owner = os.getpid()
         self._session = secrets.token_hex(16)
         self._mocks: dict[str, RemoteControl] = {}
@@ -57,7 +64,22 @@ class MockServer:
             f"rlc-{digest[:32]}",
             control_token=self._control_token,
             folders=folders,
+            records=self._records,
+            replayed=self._replayed,
         )
+
+    def unused(self) -> list[str]:
+        """A line for each recording that mocks have replayed, if some of it was never used."""
+        lines = []
+        for file in sorted(self._replayed):
+            mock = self.mock(f"what was not used of {file}")
+            with contextlib.suppress(ServerError, SettingsError):  # the server or the file is gone
+                mock.replay(file)
+                (found,) = mock.recordings()
+                if rest := found["vectors"] - found["used"]:
+                    of = f"{found['vectors']} recorded vectors"
+                    lines.append(f"{file}: {rest} of {of} were never used")
+        return lines
 
     def close(self) -> None:
         """Let the server forget the named mocks, unless this process is a fork of theirs."""

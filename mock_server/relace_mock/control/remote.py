@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
-from relace_mock.control.connection import Send, over_a_socket
+from relace_mock.control.connection import Send, answered, over_a_socket
 from relace_mock.control.findings import Finding, Verdict
 from relace_mock.control.recorded import RecordedRequest, recorded
 from relace_mock.excerpts import quoted
 from relace_mock.keys import namespace_of
 from relace_mock.scenario.library import names_a_file, read_file
-from relace_mock.settings import ServerError, SettingsError
+from relace_mock.settings import OnMiss, SettingsError
 
 if TYPE_CHECKING:
     from relace_mock.scenario.model import Scenario
@@ -67,7 +67,8 @@ class RemoteControl:
     """Control of one API key of a mock: its scenario, journal and clock.
 
     ``base_url`` and ``api_key`` are the values for the client under test. ``control_token`` is the
-    token that the server was started with, if any.
+    token that the server was started with, if any. ``records`` makes ``replay`` record what a
+    recording lacks. The files that it replays are added to ``replayed``.
     """
 
     def __init__(
@@ -78,6 +79,8 @@ class RemoteControl:
         control_token: str | None = None,
         send: Send | None = None,
         folders: Sequence[Path] = (),
+        records: bool = False,
+        replayed: set[str] | None = None,
     ) -> None:
         self.base_url = base_url
         self.api_key = api_key
@@ -86,6 +89,8 @@ class RemoteControl:
             self._fields["X-Mock-Control-Token"] = control_token
         self._send = send or over_a_socket(base_url)
         self._folders = folders
+        self._records = records
+        self._replayed = set() if replayed is None else replayed
 
     def __repr__(self) -> str:
         return f"<RemoteControl of {self.base_url}, namespace {namespace_of(self.api_key)}>"
@@ -112,6 +117,52 @@ class RemoteControl:
         except (TypeError, ValueError) as error:
             raise TypeError(f"the scenario has a value that JSON cannot hold: {error}") from None
         self._ask("PUT", "scenario", body)
+
+    def replay(self, file: str | Path, *, on_miss: OnMiss = "error") -> None:
+        """Answer this key with the vectors of a recording.
+
+        In a test, the file is looked for beside the test, then below pytest's root, then in the
+        working directory. With the option ``--relace-mock-record``, the texts that it lacks are
+        recorded from the upstream; a new file is created beside the test.
+
+        ``on_miss`` decides about other texts: ``error`` answers 500, ``synthesize`` makes vectors
+        up, ``forward`` asks the server's upstream. Raises ``SettingsError`` if there is no such
+        file, and ``ServerError`` if the server refuses it.
+        """
+        path = Path(file)
+        if self._records:
+            folder = next(iter(self._folders), Path.cwd())
+            try:
+                path = _found(path, self._folders)
+            except SettingsError:
+                path = folder / path
+            self._replay({"record": str(path.absolute())})
+            return
+        try:
+            path = _found(path, self._folders)
+        except SettingsError as error:
+            raise SettingsError(
+                f"{error}: make it with `pytest --relace-mock-record`, or with "
+                "`relace-mock serve --upstream URL --record FILE`"
+            ) from None
+        self._replay({"replay": str(path.absolute()), "on_miss": on_miss})
+
+    def _replay(self, body: dict[str, str]) -> None:
+        answer = self._ask("PUT", "recording", body)
+        self._replayed.update(each["file"] for each in answer["recordings"])
+
+    def stop_replaying(self) -> None:
+        """Answer this key with the vectors of the server's default again."""
+        self._ask("DELETE", "recording")
+
+    def recordings(self) -> list[dict[str, Any]]:
+        """The recording of this key, with the vectors that were never used, as ``unused``.
+
+        It counts what any key has used since the server opened the recording. The list is empty if
+        the vectors are computed.
+        """
+        found: list[dict[str, Any]] = self._ask("GET", "recording")["recordings"]
+        return found
 
     def stop(self) -> None:
         """Remove the scenario of this key. The key then follows the server's default."""
@@ -170,14 +221,4 @@ class RemoteControl:
 
     def _ask(self, method: str, name: str, body: Any = None) -> Any:
         content = b"" if body is None else json.dumps(body).encode()
-        status, answer = self._send(method, f"/_mock/{name}", self._fields, content)
-        try:
-            result: Any = json.loads(answer) if answer else None
-            problem = result["error"] if status >= 400 else None
-        except (ValueError, TypeError, KeyError):
-            raise ServerError(
-                f"the server at {self.base_url} is not a relace-mock: check the URL"
-            ) from None
-        if problem is not None:
-            raise ServerError(f"the mock refused: {problem}")
-        return result
+        return answered(self._send(method, f"/_mock/{name}", self._fields, content), self.base_url)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 from relace_mock import contract
-from relace_mock.messages import Headers, Piece, Reply
+from relace_mock.messages import Headers, Piece, Reply, Source
 from relace_mock.refusals import Refusal
 from relace_mock.version import __version__
 
@@ -18,11 +18,17 @@ if TYPE_CHECKING:
 #: A header field of every response, so that nobody mistakes a fake vector for a real one.
 MARK = (b"x-relace-mock", __version__.encode())
 _JSON: Headers = ((b"content-type", b"application/json"), MARK)
+#: The header field that says where vectors come from, so that real and made-up ones are not mixed
+#: unnoticed.
+SOURCE: dict[Source, tuple[bytes, bytes]] = {
+    source: (b"x-relace-mock-source", source.encode()) for source in get_args(Source)
+}
+_WITH_VECTORS: dict[Source, Headers] = {source: (*_JSON, field) for source, field in SOURCE.items()}
 
 
-def success(pieces: Sequence[Piece]) -> Reply:
-    """Return the 200 with this body."""
-    return Reply(200, _JSON, pieces)
+def success(pieces: Sequence[Piece], source: Source | None = None, fields: Headers = ()) -> Reply:
+    """Return the 200 with this body; ``source`` says where its vectors come from."""
+    return Reply(200, _JSON if source is None else (*_WITH_VECTORS[source], *fields), pieces)
 
 
 def refused(refusal: Refusal) -> Reply:
@@ -64,15 +70,17 @@ def with_fields(reply: Reply, fields: Mapping[str, str | None]) -> Reply:
     return reply._replace(headers=(*kept, *added))
 
 
-def mutated(names: Sequence[str], draft: Draft[Any]) -> Reply:
+def mutated(
+    names: Sequence[str], draft: Draft[Any], source: Source | None = None, fields: Headers = ()
+) -> Reply:
     """Return a 200 that is wrong in each of these ways. ``names`` are names of mutations."""
     from relace_mock.scenario.mutations import MUTATIONS  # noqa: PLC0415 - loaded when a scenario is first played
 
     for name, mutation in MUTATIONS.items():
         if name in names:
             mutation.change(draft)
-    headers = dict(_JSON) | draft.headers
-    return Reply(200, tuple(headers.items()), (draft.text(),))
+    headers = dict(_JSON if source is None else _WITH_VECTORS[source]) | draft.headers
+    return Reply(200, (*headers.items(), *fields), (draft.text(),))
 
 
 def error(status: int, text: str, headers: Headers = ()) -> Reply:

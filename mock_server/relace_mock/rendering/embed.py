@@ -12,7 +12,10 @@ def results(embedded: Embedded) -> list[Piece]:
     pieces: list[Piece] = [b'{"results":[']
     for index, row in enumerate(embedded.rows):
         pieces += (_opening(index), row)
-    pieces.append(b']}],"usage":{"total_tokens":%d}}' % embedded.total_tokens)
+    if embedded.total_tokens is None:
+        pieces.append(b"]}]}")
+    else:
+        pieces.append(b']}],"usage":{"total_tokens":%d}}' % embedded.total_tokens)
     return pieces
 
 

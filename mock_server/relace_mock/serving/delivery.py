@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -15,6 +16,7 @@ from relace_mock.messages import Received, Reply
 from relace_mock.pipeline import Exchange, Pipeline
 from relace_mock.rendering import error
 from relace_mock.serving import documents
+from relace_mock.serving.aside import in_thread_of_its_own
 from relace_mock.serving.body import Body, asks_first, declared_length, read_body, with_length
 from relace_mock.serving.cors import Cors
 from relace_mock.serving.plain import Wire, WireOf
@@ -58,6 +60,9 @@ class Endpoint:
         except Exception:  # noqa: BLE001 - the client gets every failure as a JSON error
             _LOG.exception("relace-mock failed to answer a request")
             answer = exchange.fail()
+        if answer is None:
+            exchange.finish(left=True)
+            return
         left = True
         try:
             left = gone.is_set() or await _perform(
@@ -69,19 +74,36 @@ class Endpoint:
 
 async def _answer(
     exchange: Exchange, body: Body, receive: Receive, gone: threading.Event
-) -> Answer:
-    """Make the answer to a request, in a thread if that takes long.
+) -> Answer | None:
+    """Make the answer to a request, in a thread if that takes long; None if the client left.
 
-    Sets ``gone`` if the client leaves meanwhile.
+    Sets ``gone`` if the client leaves while an answer is computed.
     """
     long = body.length > _BYTES_AT_ONCE or exchange.searches(body.length)
     if long:
         numbers = await asyncio.to_thread(exchange.read, body.content, body.length)
     else:
         numbers = exchange.read(body.content, body.length)
+    if exchange.waits():
+        return await _unless_left(exchange.answer, receive)
     if long or numbers > _NUMBERS_AT_ONCE:
         return await _answer_in_thread(exchange, receive, gone)
     return exchange.answer()
+
+
+async def _unless_left(make: Callable[[], Answer], receive: Receive) -> Answer | None:
+    """Wait for an answer that may take long; None if the client leaves before.
+
+    What an upstream answers then is still recorded.
+    """
+    work = asyncio.ensure_future(in_thread_of_its_own(make))
+    left = asyncio.ensure_future(_left(receive, None))
+    try:
+        await asyncio.wait((work, left), return_when=asyncio.FIRST_COMPLETED)
+        return work.result() if work.done() else None
+    finally:
+        work.cancel()
+        left.cancel()
 
 
 async def _answer_in_thread(exchange: Exchange, receive: Receive, gone: threading.Event) -> Answer:
@@ -139,12 +161,14 @@ class DocumentEndpoint:
     def __init__(self, mode: Contract, wire_of: WireOf) -> None:
         self._mode = mode
         self._wire_of = wire_of
+        self._threads = ThreadPoolExecutor(1, "relace-mock documents")  # as for the control API
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         head, wire = _described(scope), self._wire_of(receive)
         close = asks_first(head, wire)  # the body is not read
-        reply = await asyncio.to_thread(documents.answer, head, self._mode)
+        loop = asyncio.get_running_loop()
+        reply = await loop.run_in_executor(self._threads, documents.answer, head, self._mode)
         await deliver(reply, send, wire, close=close)
 
 

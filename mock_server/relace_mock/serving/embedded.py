@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from typing import Unpack
 from urllib.parse import quote
 
@@ -50,6 +51,7 @@ def app(**settings: Unpack[SettingsKeywords]) -> ASGIApp:
             served = near if is_loopback(host) else far
             await served(_with_raw_path(scope), receive, send)
 
+    weakref.finalize(application, pipeline.answers.sources.close)
     return application
 
 

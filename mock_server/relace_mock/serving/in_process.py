@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+import weakref
 from collections.abc import Iterator, Mapping
 from types import TracebackType
 from typing import Any, Self, Unpack
@@ -42,6 +43,7 @@ class _Transport:
     def __init__(self, pipeline: Pipeline) -> None:
         self._pipeline = pipeline
         self._control = Control(pipeline, Guard(open_to_all=True))
+        weakref.finalize(self, pipeline.answers.sources.close)
         self._cors = Cors(pipeline.settings.cors, PREFIX) if pipeline.settings.cors else None
 
     def __repr__(self) -> str:
@@ -55,7 +57,8 @@ class _Transport:
         received = _received(request, request.read())
         for seconds in self._pauses(received):
             time.sleep(seconds)
-        delivery = _Delivery(self, request, received)
+        exchange = self.begin(received)
+        delivery = _Delivery(request, self.answer(received, exchange), exchange)
         time.sleep(delivery.seconds)
         return delivery.end()
 
@@ -63,7 +66,18 @@ class _Transport:
         received = _received(request, await request.aread())
         for seconds in self._pauses(received):
             await anyio.sleep(seconds)
-        delivery = _Delivery(self, request, received)
+        exchange = self.begin(received)
+        if exchange is not None and exchange.waits():
+            try:
+                answer = await anyio.to_thread.run_sync(
+                    self.answer, received, exchange, abandon_on_cancel=True
+                )
+            except BaseException:  # as below
+                exchange.finish(left=True)
+                raise
+        else:
+            answer = self.answer(received, exchange)
+        delivery = _Delivery(request, answer, exchange)
         try:
             await anyio.sleep(delivery.seconds)
         except BaseException:  # a cancellation; its class depends on the event loop
@@ -71,25 +85,30 @@ class _Transport:
             raise
         return delivery.end()
 
-    def answer(self, received: Received) -> tuple[Answer, Exchange | None]:
-        """The answer, and its exchange if the request belongs in the journal."""
-        if self._cors is None:
-            return self._closed_answer(received)
-        if preflight := self._cors.preflight(received):
-            return Answer(preflight), None
-        answer, exchange = self._closed_answer(received)
-        reply = answer.reply
-        headers = [*reply.headers, *self._cors.fields(received, reply.headers)]
-        return answer._replace(reply=reply._replace(headers=headers)), exchange
-
-    def _closed_answer(self, received: Received) -> tuple[Answer, Exchange | None]:
-        if received.path.startswith(PREFIX):
-            return Answer(self._control.answer(received)), None
-        if received.path in documents.PATHS:
-            return Answer(documents.answer(received, self._pipeline.settings.contract)), None
+    def begin(self, received: Received) -> Exchange | None:
+        """The exchange of a request that belongs in the journal, up to its answer."""
+        if received.path.startswith(PREFIX) or received.path in documents.PATHS:
+            return None
+        if self._cors is not None and self._cors.preflight(received):
+            return None
         exchange = self._pipeline.handle(received, "in process")
         exchange.read(received.body, received.length)
-        return exchange.answer(), exchange
+        return exchange
+
+    def answer(self, received: Received, exchange: Exchange | None) -> Answer:
+        """The answer to a request that has begun."""
+        if self._cors is not None and (preflight := self._cors.preflight(received)):
+            return Answer(preflight)
+        if exchange is not None:
+            answer = exchange.answer()
+        elif received.path.startswith(PREFIX):
+            answer = Answer(self._control.answer(received))
+        else:
+            answer = Answer(documents.answer(received, self._pipeline.settings.contract))
+        if self._cors is None:
+            return answer
+        headers = [*answer.reply.headers, *self._cors.fields(received, answer.reply.headers)]
+        return answer._replace(reply=answer.reply._replace(headers=headers))
 
     def _ask_control(
         self, method: str, path: str, fields: Mapping[str, str], body: bytes
@@ -133,10 +152,10 @@ class _Transport:
 class _Delivery:
     """The delivery of one answer: how many ``seconds`` it takes, and then how it ends."""
 
-    def __init__(self, transport: _Transport, request: Any, received: Received) -> None:
+    def __init__(self, request: Any, answer: Answer, exchange: Exchange | None) -> None:
         self._library = _library_of(request)
         self._without_body = request.method == "HEAD"
-        self._answer, self._exchange = transport.answer(received)
+        self._answer, self._exchange = answer, exchange
         self.seconds = self._answer.delay
         self._raises = self._answer.fault.raises if self._answer.fault else None
         self._left = False

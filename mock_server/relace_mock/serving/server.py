@@ -17,6 +17,7 @@ from types import FrameType
 import uvicorn
 
 from relace_mock.clock import MONOTONIC
+from relace_mock.colour import is_wanted
 from relace_mock.control.guard import Guard, is_loopback
 from relace_mock.journal.access_log import AccessLog
 from relace_mock.pipeline import Pipeline
@@ -35,7 +36,7 @@ _LOG = logging.getLogger(__name__)
 _GRACE = 0.4
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 #: Seconds from a signal to the end of the process, even if work is still under way.
-_PATIENCE = 0.9
+_PATIENCE = 0.75
 #: Seconds that an idle connection is kept: longer than clients wait between retries.
 _KEEP_ALIVE = 75
 #: The most seconds between two checks for late requests.
@@ -47,9 +48,15 @@ _RELOAD = 0.2
 
 
 def serve(
-    settings: Settings, listening: Listening, on_ready: Callable[[RunningServer], None]
+    settings: Settings,
+    listening: Listening,
+    on_ready: Callable[[RunningServer], None],
+    on_end: Callable[[str], None] | None = None,
 ) -> None:
-    """Serve until SIGTERM or SIGINT. Raises ``ServerError``."""
+    """Serve until SIGTERM or SIGINT. Raises ``ServerError``.
+
+    ``on_end`` is called with a line about the recording that was replayed, if there is one.
+    """
     server = _Server(settings, listening, on_ready)
     if not server.guard.loopback and settings.control_token is None:
         sys.stderr.write(
@@ -59,6 +66,9 @@ def serve(
     # For warnings of uvicorn and asyncio: to write them directly would block on a full pipe.
     logging.lastResort = _Lines(server.lines.write)
     server.listen()
+    if on_end is not None and settings.replay is not None and (line := server.recordings.unused()):
+        on_end(line)
+    server.recordings.close()
 
 
 class _Lines(logging.Handler):
@@ -101,6 +111,7 @@ def in_thread(settings: Settings, listening: Listening) -> Iterator[RunningServe
     finally:
         server.should_exit = True
         thread.join()
+        server.recordings.close()
 
 
 class _Server(uvicorn.Server):
@@ -113,6 +124,7 @@ class _Server(uvicorn.Server):
         on_ready: Callable[[RunningServer], None],
     ) -> None:
         pipeline = Pipeline(settings)  # first: if it refuses a scenario, no socket is open yet
+        self.recordings = pipeline.answers.sources
         self._sockets = bind(listening.host, listening.port)
         self._on_ready = on_ready
         self._call_off_exit: Callable[[], object] | None = None
@@ -125,7 +137,7 @@ class _Server(uvicorn.Server):
         self.guard = Guard(loopback=loopback, token=settings.control_token)
         self.lines = Outlet()
         if listening.access_log:
-            pipeline.journal.subscribe(AccessLog(self.lines.write))
+            pipeline.journal.subscribe(AccessLog(self.lines.write, colour=is_wanted(sys.stderr)))
         self._library = pipeline.rules.library if settings.reload else None
         self._read_timeout = listening.read_timeout
         self._tasks: list[asyncio.Task[None]] = []

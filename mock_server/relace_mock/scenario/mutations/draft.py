@@ -92,8 +92,10 @@ def of_vectors(
     results = [
         {"index": index, "embedding": bytes(row) + b"]"} for index, row in enumerate(embedded.rows)
     ]
-    usage = {"total_tokens": embedded.total_tokens}
-    return VectorDraft(request, {"results": results, "usage": usage}, drifted=drifted)
+    answer: dict[str, Any] = {"results": results}
+    if embedded.total_tokens is not None:
+        answer["usage"] = {"total_tokens": embedded.total_tokens}
+    return VectorDraft(request, answer, drifted=drifted)
 
 
 def least_results(request: Request) -> int:

@@ -7,7 +7,7 @@ from relace_mock.scenario.mutations.draft import Draft, Mutation, has_fields
 
 
 def _change(draft: Draft[Request]) -> None:
-    del draft.answer["usage"]
+    draft.answer.pop("usage", None)  # an upstream may have left it out already
 
 
 OMIT_USAGE = Mutation("omit_usage", "usage is missing", _change, has_fields)

@@ -7,7 +7,7 @@ from relace_mock.scenario.mutations.draft import Draft, Mutation, has_fields
 
 
 def _change(draft: Draft[Request]) -> None:
-    draft.answer["usage"]["total_tokens"] = 0
+    draft.answer["usage"] = {"total_tokens": 0}
 
 
 ZERO_USAGE = Mutation("zero_usage", "total_tokens is 0", _change, has_fields)
