@@ -19,7 +19,7 @@ import servers
 import startup
 import texts
 
-TRICKS = ("malloc", "accept")
+TRICKS = ("malloc", "accept", "blas")
 
 
 def main() -> None:

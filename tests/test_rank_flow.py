@@ -68,7 +68,7 @@ def agent() -> Iterator[Agent]:
     ]
     headers = {"Authorization": "Bearer rlc-agent"}
     with (
-        relace_mock.running() as server,
+        relace_mock.running(thread=False) as server,
         httpx.Client(base_url=server.url, headers=headers, timeout=60) as client,
     ):
         made = Agent(client, files, [name for name, _ in chunks], None)

@@ -58,11 +58,12 @@ Examples:
 def serve(**options: Any) -> None:
     """Run the mock server.
 
-    It answers POST /v1/code/embed until Ctrl-C or SIGTERM.
+    It answers POST /v1/code/embed, /v2/code/rank and /v1/code/rank until Ctrl-C or SIGTERM.
     """
-    from relace_mock.serving.running_server import RunningServer
-
     tuning.keep_freed_memory()
+    tuning.use_one_blas_thread()
+
+    from relace_mock.serving.running_server import RunningServer
 
     def ready(server: RunningServer) -> None:
         write(f"relace-mock ready: {server.base_url}\n".encode())

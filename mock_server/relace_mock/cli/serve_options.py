@@ -272,7 +272,7 @@ limit_options = declared(
         section="Journal and limits",
         type=int,
         default=_DEFAULTS.max_inputs,
-        help="Largest number of texts in a request; more get 413.",
+        help="Largest number of texts, or of files to rank, in a request; more get 413.",
     ),
     option(
         "--cache-bytes",

@@ -28,7 +28,8 @@ class Summary(NamedTuple):
 
     ``time`` is its arrival in seconds since 1970; ``duration`` is in seconds, None while it is
     pending. ``does`` has the fault or the mutations of the step. ``target`` is method and path,
-    unless they are those of the endpoint that embeds. ``source`` is where the vectors come from. ``body`` is the hash of the body.
+    unless they are those of the endpoint that embeds. ``source`` is where the vectors come from.
+    ``body`` is the hash of the body.
     """
 
     time: float

@@ -95,6 +95,10 @@ MUTATIONS = {
     "compressed": "gzip",
     "wrong_index": "index_out_of_range",
     "drift": "model_drift",
+    "wrong_filename": "unknown_filename",
+    "unknown_file": "unknown_filename",
+    "score_over_one": "score_out_of_range",
+    "wrong_score": "score_out_of_range",
 }
 
 FOREVER = dict.fromkeys(
@@ -154,6 +158,9 @@ WHEN_KEYS = {
     "dtype": "output_dtype",
     "status": "would_be",
     "attempts": "attempt",
+    "path": "endpoint",
+    "route": "endpoint",
+    "url": "endpoint",
     "inputs": "min_inputs or max_inputs",
 }
 

@@ -27,6 +27,7 @@ from relace_mock.settings import Listening, ServerError, Settings, SettingsError
 def main() -> None:
     """Serve with the settings on standard input until it closes."""
     tuning.keep_freed_memory()
+    tuning.use_one_blas_thread()
     line = sys.stdin.buffer.readline()
     if not line:
         return  # the parent ended before it wrote its settings
