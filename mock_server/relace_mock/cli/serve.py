@@ -21,7 +21,7 @@ from relace_mock.cli.options import (
     vector_options,
 )
 from relace_mock.cli.writing import write
-from relace_mock.serving import tuning
+from relace_mock.serving import lifeline, tuning
 from relace_mock.settings import Contract, Http, Listening, ResetForm, Settings, UnknownKeyStatus
 
 _DEFAULTS = Settings()
@@ -91,6 +91,13 @@ _listening_options = declared(
         section="Listening",
         default=None,
         help="Write a line for each request to standard error. By default on if standard error is a terminal.",
+    ),
+    option(
+        "--stop-with-stdin",
+        section="Listening",
+        is_flag=True,
+        default=False,
+        help="Stop when standard input closes. For programs that start the server: it ends with them even if they are killed.",
     ),
 )
 _answer_options = declared(
@@ -243,6 +250,7 @@ def serve(
     read_timeout: float,
     max_connections: int | None,
     access_log: bool | None,
+    stop_with_stdin: bool,
     unknown_key_status: str,
     **settings: Any,
 ) -> None:
@@ -254,6 +262,8 @@ def serve(
     from relace_mock.serving.server import serve as run
 
     tuning.keep_freed_memory()
+    if stop_with_stdin:
+        lifeline.stop_with_stdin()
 
     def ready(server: RunningServer) -> None:
         write(f"relace-mock ready: {server.base_url}\n".encode())
