@@ -1,18 +1,21 @@
 """Measure search quality: how well does a description find its function?
 
-    python benchmarks/search_quality.py [--pairs 1500]
+    python benchmarks/search_quality.py [--pairs 1500] [--corpus FILE.jsonl]...
 
 A query is the first paragraph of a docstring. The documents are functions without their
 docstrings. Both come from Python's standard library. The figure is the mean reciprocal rank at 10,
-compared with BM25 over the same words. The word list of ``lexical`` was counted on other code
-(``mock_server/relace_mock/vectors/words.txt`` names it).
+compared with BM25 over the same words. The table of ``semantic`` was learned from other code
+(``scripts/vectors/sources.txt`` names the packages).
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
+import random
 import re
+from pathlib import Path
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
@@ -53,28 +56,46 @@ def bm25(queries: list[str], documents: list[str]) -> Scores:
     return np.array([index.get_scores(words(query)) for query in queries])
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--pairs", type=int, default=1500)
-    pairs = texts.documented_functions()[: parser.parse_args().pairs]
+def pairs_of(path: Path) -> list[texts.Pair]:
+    """A corpus that ``scripts/vectors/collect.py`` wrote, in a fixed random order."""
+    rows = [json.loads(line) for line in path.read_text().splitlines()]
+    random.Random(1).shuffle(rows)
+    return [texts.Pair(row["query"], row["code"]) for row in rows]
+
+
+def report(title: str, pairs: list[texts.Pair]) -> None:
     queries = [pair.query for pair in pairs]
     documents = [pair.document for pair in pairs]
-    print(servers.machine())
-    print(f"{len(pairs)} pairs of the standard library")
     ranked = {"BM25": reciprocal_ranks(bm25(queries, documents))}
-    for seed in range(3):
-        asked, stored = vectors("lexical", seed, queries), vectors("lexical", seed, documents)
-        ranked[f"lexical, seed {seed}"] = reciprocal_ranks(
-            asked.astype(float) @ stored.astype(float).T
-        )
-        ranked[f"lexical, seed {seed}, binary"] = reciprocal_ranks(signs(asked) @ signs(stored).T)
-    asked, stored = vectors("hash", 0, queries), vectors("hash", 0, documents)
-    ranked["hash"] = reciprocal_ranks(asked.astype(float) @ stored.astype(float).T)
-    print(f"\n{'':28}{'to BM25':>10}{'MRR@10':>10}{'± (1 s.e.)':>12}")
+    for name, seeds in (("semantic", range(3)), ("hash", range(1))):
+        for seed in seeds:
+            asked, stored = vectors(name, seed, queries), vectors(name, seed, documents)
+            ranked[f"{name}, seed {seed}"] = reciprocal_ranks(
+                asked.astype(float) @ stored.astype(float).T
+            )
+            ranked[f"{name}, seed {seed}, binary"] = reciprocal_ranks(
+                signs(asked) @ signs(stored).T
+            )
+    print(f"\n{len(pairs)} pairs, {title}")
+    print(f"{'':28}{'to BM25':>10}{'MRR@10':>10}{'± (1 s.e.)':>12}")
     floor = ranked["BM25"].mean()
     for name, ranks in ranked.items():
         error = ranks.std() / np.sqrt(len(ranks))
         print(f"{name:28}{ranks.mean() / floor:>10.2f}{ranks.mean():>10.3f}{error:>12.3f}")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--pairs", type=int, default=1500)
+    parser.add_argument("--corpus", type=Path, action="append", default=[])
+    arguments = parser.parse_args()
+    print(servers.machine())
+    library = texts.documented_functions()[: arguments.pairs]
+    report("standard library", library)
+    short = [texts.Pair(texts.short_form(pair.query), pair.document) for pair in library]
+    report("standard library, short queries", short)
+    for corpus in arguments.corpus:
+        report(corpus.stem, pairs_of(corpus)[: arguments.pairs])
 
 
 if __name__ == "__main__":

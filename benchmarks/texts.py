@@ -6,6 +6,7 @@ import ast
 import itertools
 import json
 import random
+import re
 import sysconfig
 from collections.abc import Iterator
 from pathlib import Path
@@ -80,6 +81,64 @@ def documented_functions() -> list[Pair]:
     ordered = sorted(pairs)
     random.Random(1).shuffle(ordered)
     return ordered
+
+
+#: Words that a short search query does without.
+SMALL_WORDS = frozenset(
+    [
+        "a",
+        "an",
+        "the",
+        "this",
+        "that",
+        "these",
+        "it",
+        "its",
+        "of",
+        "for",
+        "to",
+        "in",
+        "on",
+        "at",
+        "by",
+        "with",
+        "from",
+        "as",
+        "and",
+        "or",
+        "if",
+        "is",
+        "are",
+        "be",
+        "was",
+        "been",
+        "will",
+        "can",
+        "may",
+        "should",
+        "which",
+        "when",
+        "into",
+        "any",
+        "all",
+        "given",
+        "whether",
+    ]
+)
+
+
+def short_form(description: str) -> str:
+    """The first three to six telling words of a description, as one types into a search box.
+
+    Its length depends on the text only. A text with fewer than three such words stays whole.
+    """
+    words = [
+        word
+        for word in re.findall(r"[^\W_]+", description.split(". ", maxsplit=1)[0])
+        if word.lower() not in SMALL_WORDS
+    ]
+    most = 3 + sum(description.encode()) % 4
+    return " ".join(words[:most]) if len(words) >= 3 else description
 
 
 def _documented(source: str) -> Iterator[Pair]:

@@ -49,7 +49,7 @@ def main() -> None:
         f"32 inputs of {texts.LENGTH} characters of code ({large:,} bytes)",
         [
             Subject("bare Starlette", servers.bare(large), unseen),
-            Subject("mock, lexical, never seen", servers.mock(), unseen),
+            Subject("mock, semantic, never seen", servers.mock(), unseen),
             Subject("mock, hash, never seen", servers.mock("--embedding", "hash"), unseen),
             Subject("mock, seen before", servers.mock(), seen),
         ],

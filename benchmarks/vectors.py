@@ -20,8 +20,8 @@ import servers
 import texts
 
 from relace_mock.serving import tuning
-from relace_mock.vectors import decimals, embedding, words
-from relace_mock.vectors.embedding import LexicalSpace
+from relace_mock.vectors import decimals, embedding, semantic, words
+from relace_mock.vectors.semantic import SemanticSpace
 from relace_mock.vectors.tokens import count_tokens
 
 BATCH = 32
@@ -36,16 +36,16 @@ def main() -> None:
     source = texts.pieces()
     batches = [[text.encode() for text in itertools.islice(source, BATCH)] for _ in range(rounds)]
     key = bytes(32)
-    lexical = LexicalSpace(key, 2560)
+    learned = SemanticSpace(key, 2560)
     hashed = embedding.space("hash", key, 2560)
     print(f"\n{BATCH} texts of {texts.LENGTH} characters, 2560 dimensions")
     whole = {
-        "lexical, JSON rows": timed(lexical.rows, batches),
-        "lexical, numbers": timed(lexical.components, batches),
+        "semantic, JSON rows": timed(learned.rows, batches),
+        "semantic, numbers": timed(learned.components, batches),
         "hash, JSON rows": timed(hashed.rows, batches),
         "token counts": timed(count_tokens, batches),
     }
-    values = [lexical.components(batch) for batch in batches]
+    values = [learned.components(batch) for batch in batches]
     whole["the same numbers by orjson"] = timed(
         lambda array: orjson.dumps(array / decimals.SCALE, option=orjson.OPT_SERIALIZE_NUMPY),
         values,
@@ -54,7 +54,7 @@ def main() -> None:
         middle = statistics.median(times)
         spread = f"({min(times) * 1e3:.2f}-{max(times) * 1e3:.2f})"
         print(f"{name:30}{middle * 1e3:>8.2f} ms {spread:16}{BATCH / middle:>10,.0f} a second")
-    steps(lexical, batches)
+    steps(learned, batches)
 
 
 def timed(function: Callable[[Any], Any], arguments: list[Any]) -> list[float]:
@@ -67,26 +67,26 @@ def timed(function: Callable[[Any], Any], arguments: list[Any]) -> list[float]:
     return times
 
 
-def steps(space: LexicalSpace, batches: list[list[bytes]]) -> None:
-    """Print the time of each step of lexical rows.
+def steps(space: SemanticSpace, batches: list[list[bytes]]) -> None:
+    """Print the time of each step of semantic rows.
 
     The server computes half a batch at a time, so each step is measured on halves and doubled.
     """
     halves = [batch[: BATCH // 2] for batch in batches]
     rows = BATCH // 2
     counts = [words.count_words(half) for half in halves]
-    amounts = [embedding._amounts(count, rows) for count in counts]
+    amounts = [semantic._amounts(count, rows) for count in counts]
     places = [
-        space._scatter(count, amount, rows)
-        for count, (amount, _) in zip(counts, amounts, strict=True)
+        space._scatter(count, amount.words, rows)
+        for count, amount in zip(counts, amounts, strict=True)
     ]
     components = [space._components(half) for half in halves]
     cells = [decimals.cells(values) for values in components]
     measured = {
         "split and count words": timed(words.count_words, halves),
-        "weigh them": timed(lambda count: embedding._amounts(count, rows), counts),
+        "weigh them": timed(lambda count: semantic._amounts(count, rows), counts),
         "scatter them": timed(
-            lambda pair: space._scatter(pair[0], pair[1][0], rows),
+            lambda pair: space._scatter(pair[0], pair[1].words, rows),
             list(zip(counts, amounts, strict=True)),
         ),
         "rotate": timed(space._rotate, places),
@@ -95,7 +95,7 @@ def steps(space: LexicalSpace, batches: list[list[bytes]]) -> None:
         "write digits": timed(decimals.cells, components),
         "cut into rows": timed(decimals.arrays, cells),
     }
-    print(f"\nwhere the time of {BATCH} lexical rows goes")
+    print(f"\nwhere the time of {BATCH} semantic rows goes")
     for name, times in measured.items():
         print(f"  {name:28}{2e3 * statistics.median(times):>8.2f} ms")
 

@@ -29,7 +29,7 @@ def test_health_shows_the_size_of_cache_journal_and_namespaces() -> None:
     assert health == {
         "status": "ok",
         "version": relace_mock.__version__,
-        "embedding": "lexical",
+        "embedding": "semantic",
         "dimensions": 64,
         "seed": 5,
         "journal": {"entries": 2, "dropped": 0},

@@ -130,7 +130,7 @@ BAD: dict[str, Row] = {
     "a number in a body that JSON cannot hold": (step("{status: 500, body: {n: 99999999999999999999999}}"), 2, "steps[0].body.n", "more than JSON can be trusted with"),
     "NaN in a body": (step("{status: 500, body: [.nan]}"), 2, "steps[0].body[0]", "NaN"),
     # impossible combinations
-    "nothing at all": ("name: a\n", 1, "", "does nothing: give it steps, rules, rate_limit or dimensions"),
+    "nothing at all": ("name: a\n", 1, "", "does nothing: give it steps, rules, rate_limit, dimensions or vectors"),
     "an empty step": (step("{}"), 2, "steps[0]", "does nothing"),
     "only times": (step("times: 3"), 2, "steps[0]", "does nothing"),
     "steps and rules": ("steps: [{status: 500}]\nrules:\n  - {when: {}, steps: [{status: 500}]}\n", 2, "rules", "there are steps already"),

@@ -117,7 +117,7 @@ def test_an_unknown_command_is_not_repeated_in_the_message() -> None:
     assert (done.returncode, done.stdout) == (2, b"")
     assert (
         done.stderr
-        == b"relace-mock: No such command: the commands are embed, scenario, serve, verify-client, verify-server\n"
+        == b"relace-mock: No such command: the commands are embed, run, scenario, serve, verify-client, verify-server\n"
     )
 
 
@@ -134,8 +134,8 @@ def test_an_unknown_command_is_not_repeated_in_the_message() -> None:
         (["scenario", "list", "--scenaros"], "'--scenaros': did you mean --scenarios?"),
         (["verify-server", "--sed", "8"], "No such option '--sed': did you mean --seed?"),
         (
-            ["serve", "--embedding", "lexcal"],
-            "is not one of 'lexical', 'hash': did you mean lexical?",
+            ["serve", "--embedding", "semantc"],
+            "is not one of 'semantic', 'hash': did you mean semantic?",
         ),
         (["serve", "--http", "h12"], "is not one of 'auto', 'httptools', 'h11': did you mean h11?"),
         (["serve", "--dim", "8"], "No such option '--dim': did you mean --dimensions?"),

@@ -9,7 +9,6 @@ from typing import Any
 import httpx
 import pytest
 import schemathesis
-from hypothesis import settings
 from jsonschema_rs import Draft202012Validator
 from openapi_spec_validator import validate as validate_openapi
 from schemathesis.specs.openapi import checks
@@ -17,6 +16,7 @@ from schemathesis.specs.openapi import checks
 import relace_contract.contract
 from relace_mock import RunningServer, contract, refusals, rendering
 from tests.conftest import KEY
+from tests.generated_requests import operations, try_requests
 
 CONTRACT = contract.as_dict()
 LABELS = ("documented", "observed", "policy")
@@ -135,23 +135,26 @@ def test_the_documented_request_gets_the_documented_answer(client: httpx.Client)
     assert answer["usage"] == {"total_tokens": 8}
 
 
-SCHEMA = schemathesis.openapi.from_path(str(relace_contract.contract.path()))
+OPERATIONS = operations(schemathesis.openapi.from_path(str(relace_contract.contract.path())))
 
 
-@SCHEMA.parametrize()
-@settings(max_examples=50)
+@pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: str(operation.label))
 def test_schemathesis_finds_no_answer_against_the_contract(
-    case: Any, server: RunningServer
+    operation: Any, server: RunningServer
 ) -> None:
     """The contract declares the status, content type, headers and body of every answer."""
-    response = case.call(base_url=server.url, headers=KEY)
-    case.validate_response(
-        response,
-        checks=[
-            schemathesis.checks.not_a_server_error,
-            checks.status_code_conformance,
-            checks.content_type_conformance,
-            checks.response_headers_conformance,
-            checks.response_schema_conformance,
-        ],
-    )
+
+    def judge(case: Any, session: Any) -> None:
+        response = case.call(base_url=server.url, headers=KEY, session=session)
+        case.validate_response(
+            response,
+            checks=[
+                schemathesis.checks.not_a_server_error,
+                checks.status_code_conformance,
+                checks.content_type_conformance,
+                checks.response_headers_conformance,
+                checks.response_schema_conformance,
+            ],
+        )
+
+    try_requests(operation, judge, fuzzed=50)

@@ -11,7 +11,6 @@ from typing import Any
 import httpx
 import pytest
 import schemathesis
-from hypothesis import settings
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 import relace_mock
@@ -19,6 +18,7 @@ from relace_mock import RunningServer
 from relace_mock.control import api
 from relace_mock.control.description import document
 from tests.conftest import KEY, Process, Serve
+from tests.generated_requests import operations, try_requests
 from tests.steering import Steering
 
 pytestmark = pytest.mark.usefixtures("measured")
@@ -51,28 +51,31 @@ def test_the_description_names_every_route_and_method(control: httpx.Client) -> 
         assert {name.lower() for name in allow.split(", ")} - {"head"} == set(methods)
 
 
-SCHEMA = schemathesis.openapi.from_dict(document())
+OPERATIONS = operations(schemathesis.openapi.from_dict(document()))
 
 
-@SCHEMA.parametrize()
-@settings(max_examples=25)
+@pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: str(operation.label))
 def test_schemathesis_finds_no_answer_against_the_description(
-    case: Any, running: RunningServer
+    operation: Any, running: RunningServer
 ) -> None:
     """The description declares the status, content type and body of every answer."""
-    response = case.call(base_url=running.url, headers=KEY)
-    case.validate_response(
-        response,
-        excluded_checks=[
-            # A scenario may be valid by the schema but impossible: no schema can say that a step
-            # is never reached.
-            schemathesis.checks.CHECKS.get_one("positive_data_acceptance"),
-            # A body may be valid by one alternative of its schema and invalid by another.
-            schemathesis.checks.CHECKS.get_one("negative_data_rejection"),
-            # The endpoints work without a key; see the tests below for who may use them.
-            schemathesis.checks.CHECKS.get_one("ignored_auth"),
-        ],
-    )
+
+    def judge(case: Any, session: Any) -> None:
+        response = case.call(base_url=running.url, headers=KEY, session=session)
+        case.validate_response(
+            response,
+            excluded_checks=[
+                # A scenario may be valid by the schema but impossible: no schema can say that a
+                # step is never reached.
+                schemathesis.checks.CHECKS.get_one("positive_data_acceptance"),
+                # A body may be valid by one alternative of its schema and invalid by another.
+                schemathesis.checks.CHECKS.get_one("negative_data_rejection"),
+                # The endpoints work without a key; see the tests below for who may use them.
+                schemathesis.checks.CHECKS.get_one("ignored_auth"),
+            ],
+        )
+
+    try_requests(operation, judge, fuzzed=25)
 
 
 @pytest.mark.parametrize(

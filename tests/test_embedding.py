@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from relace_mock.settings import SpaceName
-from relace_mock.vectors import embedding
+from relace_mock.vectors import semantic
 from relace_mock.vectors.decimals import SCALE
 from relace_mock.vectors.embedding import Space, space, space_key
 
@@ -27,7 +27,7 @@ UNRELATED = [
 
 
 def make(
-    name: SpaceName = "lexical", dimensions: int = 2560, seed: int = 0, model: str = "m"
+    name: SpaceName = "semantic", dimensions: int = 2560, seed: int = 0, model: str = "m"
 ) -> Space:
     key = space_key(name, model=model, dimensions=dimensions, seed=seed)
     return space(name, key, dimensions)
@@ -42,7 +42,7 @@ def cosine(of: Space, one: str, other: str) -> float:
     return float(first @ second)
 
 
-both = pytest.mark.parametrize("name", ["lexical", "hash"])
+both = pytest.mark.parametrize("name", ["semantic", "hash"])
 
 
 @both
@@ -177,7 +177,7 @@ def test_each_seed_model_length_and_space_gives_unrelated_vectors(name: SpaceNam
         assert abs(here @ vectors(other, text)[0]) < 0.1
     (shorter,) = vectors(make(name, 2552), text)
     assert abs(here[:2552] @ shorter) < 0.1
-    assert abs(vectors(make("hash"), text)[0] @ vectors(make("lexical"), text)[0]) < 0.1
+    assert abs(vectors(make("hash"), text)[0] @ vectors(make("semantic"), text)[0]) < 0.1
 
 
 @both
@@ -198,4 +198,4 @@ def test_sums_of_squares_above_2_to_the_53_are_exact() -> None:
     components = np.full((1, 8192), (1 << 23) + 1, np.float64)
     exact = 8192 * ((1 << 23) + 1) ** 2
     assert exact > 1 << 53
-    assert embedding._squares(components).tolist() == [float(exact)]
+    assert semantic._squares(components).tolist() == [float(exact)]

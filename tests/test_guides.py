@@ -22,7 +22,7 @@ import pytest
 
 from relace_mock.control.description import document
 from relace_mock.messages import EmbedRequest, Received
-from relace_mock.scenario import model, rule, step, when
+from relace_mock.scenario import known_vectors, model, rule, step, when
 from relace_mock.scenario.compounds import Record
 from relace_mock.scenario.faults import FAULTS
 from relace_mock.scenario.library import bundled_folder, read_file
@@ -129,6 +129,7 @@ def rows(heading: str, page: str = "docs/scenarios.md") -> list[list[str]]:
         ("A rule", rule.Rule),
         ("The conditions of `when`", when.When),
         ("A quota", model.RateLimit),
+        ("Known vectors", known_vectors.KnownVector),
     ],
 )
 def test_every_key_is_in_the_guide_with_its_meaning(heading: str, of: type[Any]) -> None:

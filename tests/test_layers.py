@@ -13,19 +13,31 @@ import relace_mock
 ROOT = Path(__file__).parent.parent
 # A room is a module or a folder. It may import from the rooms before it.
 ROOMS = [
-    ["version", "durations", "excerpts", "yaml_loader", "reading", "settings", "keywords"],
+    [
+        "version",
+        "durations",
+        "excerpts",
+        "yaml_loader",
+        "reading",
+        "colour",
+        "settings",
+        "keywords",
+        "retry_after",
+    ],
     ["messages", "refusals", "clock", "keys"],
     ["contract"],
     ["scenario", "vectors", "auth", "validation", "rendering"],
-    ["journal", "state"],
+    ["recording"],
+    ["journal", "state", "offline"],
     ["answers", "pipeline"],
     ["control"],
     ["serving"],
+    ["interception"],
     ["cli", "marker", "pytest_plugin"],
     ["__main__"],
 ]
 ORDER = [room for line in ROOMS for room in line]
-ONLY = {"starlette": {"serving", "control"}, "uvicorn": {"serving"}}
+ONLY = {"starlette": {"serving", "control"}, "uvicorn": {"serving"}, "httpx": {"recording"}}
 
 
 def imports(path: Path, *, for_types: bool = False) -> Iterator[str]:

@@ -13,7 +13,7 @@ import pytest
 
 import relace_mock
 from relace_mock import RemoteControl, RunningServer
-from relace_mock.control.retry_after import wait
+from relace_mock.retry_after import wait
 from relace_mock.scenario.describe import describe
 from relace_mock.scenario.library import read_file
 

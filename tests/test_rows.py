@@ -10,8 +10,8 @@ import pytest
 from relace_mock import Settings
 from relace_mock.messages import EmbedRequest, OutputDtype
 from relace_mock.vectors import rows
-from relace_mock.vectors.embedding import LexicalSpace
 from relace_mock.vectors.rows import Embedder, Row, RowCache
+from relace_mock.vectors.semantic import SemanticSpace
 
 
 def embed(
@@ -34,13 +34,13 @@ def test_a_text_that_stands_twice_in_a_request_is_computed_once(
 ) -> None:
     embedder = Embedder(Settings(dimensions=64))
     computed: list[bytes] = []
-    compute = LexicalSpace.rows
+    compute = SemanticSpace.rows
 
-    def note(self: LexicalSpace, texts: Sequence[bytes]) -> list[memoryview]:
+    def note(self: SemanticSpace, texts: Sequence[bytes]) -> list[memoryview]:
         computed.extend(texts)
         return compute(self, texts)
 
-    monkeypatch.setattr(LexicalSpace, "rows", note)
+    monkeypatch.setattr(SemanticSpace, "rows", note)
     one, other = embed(embedder, "a", "a")
     assert one == other
     assert computed == [b"a"]

@@ -269,7 +269,7 @@ def test_the_control_api_reports_twenty_mistakes_and_how_many_more_there_are() -
         assert lines[0] == "scenario:2:5: steps[0].statsu: is not a key here; did you mean status?"
         assert (len(lines), lines[-1]) == (21, "and 30 more")
         assert refusal('{"name": "ok", "name": "flaky"}') == [
-            "scenario:1:1: does nothing: give it steps, rules, rate_limit or dimensions",
+            "scenario:1:1: does nothing: give it steps, rules, rate_limit, dimensions or vectors",
             "scenario:1:16: name: is given twice, first on line 1: remove one",
         ]
 

@@ -38,6 +38,7 @@ SEEN = {
     "garbage": ["RemoteProtocolError", "200"],
     "hang": ["ReadTimeout", "200"],
     "key-not-found": ["404 API key not found"] * 3,
+    "known-cosines": ["200"] * 2,  # tests/test_known_vectors.py has texts that it is about
     "missing-result": ["200, but indexes 0 1"] * 2,
     "missing-usage": ["200, but no usage"] * 2,
     "model-drift": ["200", "200, but other vectors", "200, but other vectors"],

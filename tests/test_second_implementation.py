@@ -70,7 +70,7 @@ texts = st.one_of(st.text(max_size=60), st.lists(words, max_size=40).map("".join
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     text=texts,
-    name=st.sampled_from(["lexical", "hash"]),
+    name=st.sampled_from(["semantic", "hash"]),
     dimensions=st.sampled_from([8, 16, 24, 72, 256, 2560, 4096, 4104, 8192]),
     seed=st.integers(0, 2**70),
     model=st.text(min_size=1, max_size=10),

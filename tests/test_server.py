@@ -234,7 +234,7 @@ def test_a_port_in_use_is_reported_in_one_line() -> None:
         (["--port", "http"], "'http' is not a valid integer"),
         (["--port", "99999"], "not in the range 0<=x<=65535"),
         (["--dimensions", "100"], "dimensions must be a multiple of 8 from 8 to 8192, not 100"),
-        (["--embedding", "random"], "'random' is not one of 'lexical', 'hash'"),
+        (["--embedding", "random"], "'random' is not one of 'semantic', 'hash'"),
         (["--max-body", "many"], "'many' is not a size: write bytes, or 64KB, 50MB, 64MiB"),
         (["--max-body", "0"], "max-body must be a whole number, at least 1, not 0"),
         (["--max-inputs", "0"], "max-inputs must be a whole number, at least 1, not 0"),

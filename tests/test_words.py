@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relace_mock.vectors.words import count_words, identity, weights
+from relace_mock.vectors.table import PATH, table, written
+from relace_mock.vectors.words import count_words, identity
 from tests.golden import NEAR
+
+ROOT = Path(__file__).parent.parent
 
 
 def counted(*texts: str) -> list[dict[int, int]]:
@@ -79,7 +84,18 @@ def test_a_prefix_is_the_identity_of_the_first_four_bytes() -> None:
     }
 
 
-def test_frequent_words_weigh_less_than_rare_ones_and_unlisted_ones_most() -> None:
-    counts = count_words([b"the header zyzzyva"])
-    of = dict(zip(counts.word.tolist(), weights(counts.word).tolist(), strict=True))
-    assert of[identity(b"the")] < of[identity(b"header")] < of[identity(b"zyzzyva")]
+def test_frequent_words_weigh_less_than_rare_ones() -> None:
+    words = np.array([identity(word) for word in (b"the", b"header", b"zyzzyva")], np.uint64)
+    the, header, unlisted = table().weights[table().rows(words)].tolist()
+    assert the < header
+    assert the < unlisted == table().weights[-1]
+
+
+def test_the_spellings_in_the_repository_are_those_of_the_table() -> None:
+    spelled = (ROOT / "scripts/vectors/words.txt").read_text().split()
+    identities = sorted(identity(word.encode()) for word in spelled)
+    assert identities == table().identities.tolist()
+
+
+def test_a_table_is_written_as_it_is_read() -> None:
+    assert written(table()) == PATH.read_bytes()

@@ -3,8 +3,8 @@
     with relace_mock.running() as server:
         client = Relace(base_url=server.base_url, api_key="rlc-anything")
 
-``transport`` connects an ``httpx`` or ``httpx2`` client to the mock without a socket. ``app`` is
-the mock as an ASGI application.
+``embed`` computes vectors without a server. ``transport`` connects an ``httpx`` or ``httpx2``
+client to the mock without a socket. ``app`` is the mock as an ASGI application.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from relace_mock.control.mocks import MockServer
     from relace_mock.control.recorded import RecordedRequest
     from relace_mock.control.remote import RemoteControl
+    from relace_mock.offline.vectors import embed
     from relace_mock.serving.embedded import app
     from relace_mock.serving.in_process import transport
     from relace_mock.serving.running_server import RunningServer
@@ -38,6 +39,7 @@ __all__ = [
     "Verdict",
     "__version__",
     "app",
+    "embed",
     "running",
     "transport",
 ]
@@ -55,6 +57,7 @@ _HOMES = {
     "SettingsError": "settings",
     "Verdict": "control.findings",
     "app": "serving.embedded",
+    "embed": "offline.vectors",
     "running": "serving.starting",
     "transport": "serving.in_process",
 }

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import functools
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from relace_mock.messages import EmbedRequest, Reply
+from relace_mock.messages import Embedded, EmbedRequest, Piece, Reply, Source, Told
+from relace_mock.recording.sources import Sources
 from relace_mock.refusals import Refusal
 from relace_mock.rendering import error, mutated, render, scripted, with_fields
 from relace_mock.scenario.faults import FAULTS, Fault
@@ -26,7 +28,9 @@ class Answer(NamedTuple):
     """A reply, and how it is delivered.
 
     ``delay`` is in real seconds. A drip or a hang lasts ``time_scale`` times as long as without it.
-    ``tokens`` is None if the reply has no vectors.
+    ``tokens`` is None if the reply has no vectors, or if their number is not known. ``source`` is
+    None if neither this server nor an upstream gave vectors or an error. ``told`` is the answer of
+    an upstream. ``missed`` says that texts are not recorded.
     """
 
     reply: Reply
@@ -34,6 +38,10 @@ class Answer(NamedTuple):
     delay: float = 0.0
     time_scale: float = 1.0
     tokens: int | None = None
+    source: Source | None = None
+    notes: Sequence[str] = ()
+    told: Told | None = None
+    missed: bool = False
 
     @property
     def fault(self) -> Fault | None:
@@ -57,18 +65,34 @@ class Answers:
 
     def __init__(self, settings: Settings, *, has_sockets: bool) -> None:
         self.embedder = Embedder(settings)
+        self.sources = Sources(settings, self.embedder)
         self._has_sockets = has_sockets
         self._time_scale = settings.time_scale
         self._reset_form = settings.rate_limit_reset
 
-    def to(self, ruling: Ruling) -> Answer:
-        """Make the answer that the ruling asks for, with its vectors."""
+    def to(self, ruling: Ruling, key: str | None = None) -> Answer:
+        """Make the answer that the ruling asks for, with its vectors.
+
+        ``key`` is the client's, for an upstream. This may wait for a recording or an upstream.
+        """
         decision = ruling.decision
         if decision.step and (problem := self.problem_with([decision.step])):
             return Answer(error(500, problem))
-        reply, tokens = self._reply(ruling)
+        reply, made = self._reply(ruling, key)
         delay = decision.delay * self._time_scale
-        return Answer(reply, decision.step, delay, self._time_scale, tokens)
+        if made is None:
+            return Answer(reply, decision.step, delay, self._time_scale)
+        return Answer(reply, decision.step, delay, self._time_scale, *made[1:])
+
+    def waits(self, ruling: Ruling) -> bool:
+        """Whether ``to`` may wait for a recording or an upstream."""
+        replaying, request = ruling.replaying, ruling.outcome
+        if replaying is None and self.sources.default is None:
+            return False
+        if not isinstance(request, EmbedRequest) or not _has_vectors(ruling):
+            return False
+        source = self.sources.find(replaying)
+        return source is None or not source.has_at_hand(request)
 
     def problem_with(self, steps: Iterable[Step]) -> str | None:
         """Why these steps cannot be performed here; None if they can."""
@@ -80,9 +104,9 @@ class Answers:
             "use relace_mock.running() or `relace-mock serve`"
         )
 
-    def _reply(self, ruling: Ruling) -> tuple[Reply, int | None]:
-        """The reply with the header fields of quota and step, and its number of tokens."""
-        step, tokens = ruling.decision.step, None
+    def _reply(self, ruling: Ruling, key: str | None) -> tuple[Reply, _Made | None]:
+        """The reply with the header fields of quota and step; how it was made if it has vectors."""
+        step, made = ruling.decision.step, None
         if ruling.preferred is not None and ruling.preferred != 200:
             reply = scripted(ruling.preferred, None)
         elif step is not None and step.status is not None:
@@ -92,27 +116,74 @@ class Answers:
         elif isinstance(ruling.outcome, Refusal):
             reply = render(ruling.outcome)
         else:
-            reply, tokens = self._embedded(ruling.outcome, step)
+            made = self._made(ruling.outcome, ruling, key)
+            reply = made.reply
         fields = ruling.fields
-        if reply.status == 429 and not fields:
+        if reply.status == 429 and not fields and made is None:
             fields = quota.made_up(ruling.now, self._reset_form)
         if fields:
-            reply = reply._replace(headers=(*reply.headers, *fields))
+            kept = reply.headers
+            if made is not None and made.told:  # an upstream may have a quota of its own
+                names = {name for name, _ in fields}
+                kept = [field for field in kept if field[0] not in names]
+            reply = reply._replace(headers=(*kept, *fields))
         if step and step.headers:
             reply = with_fields(reply, step.headers)
         if step and step.retry_after:
             value = step.retry_after.field(ruling.now + ruling.decision.delay).decode()
             reply = with_fields(reply, {"Retry-After": value})
-        return reply, tokens
+        return reply, made
 
-    def _embedded(self, request: EmbedRequest, step: Step | None) -> tuple[Reply, int]:
+    def _made(self, request: EmbedRequest, ruling: Ruling, key: str | None) -> _Made:
         """The reply with vectors, mutated if the step asks for it."""
-        embedded = self.embedder.embed(request)
+        known = ruling.scenario.vectors if ruling.scenario else None
+        notes: Sequence[str] = ()
+        told = None
+        if ruling.replaying is None and self.sources.default is None:
+            embedded = self.embedder.embed(request, known)
+        else:
+            supplied = self.sources.supply(request, ruling.replaying, key)
+            notes, told = supplied.notes, supplied.told
+            if isinstance(supplied.outcome, Reply):
+                source: Source | None = "forwarded" if told else None
+                return _Made(supplied.outcome, None, source, notes, told, supplied.missed)
+            embedded = supplied.outcome
+        step = ruling.decision.step
         if step is None or not step.mutate:
-            return render(embedded), embedded.total_tokens
-        other = request._replace(model=f"{request.model}\ndrifted")
-        reply = mutated(step.mutate, request, embedded, lambda: self.embedder.embed(other).rows)
-        return reply, embedded.total_tokens
+            reply = render(embedded)
+        else:
+            drifted = functools.partial(self._drifted, request, embedded)
+            reply = mutated(step.mutate, request, embedded, drifted)
+        return _Made(reply, embedded.total_tokens, embedded.source, notes, told)
+
+    def _drifted(self, request: EmbedRequest, embedded: Embedded) -> Sequence[Piece]:
+        """The rows of the same texts in another space of as many dimensions."""
+        if embedded.source == "computed":
+            other = request._replace(model=f"{request.model}\ndrifted")
+            return self.embedder.embed(other).rows
+        # To turn vectors around is to rotate the space, whatever its dimensions are.
+        return [b"[" + b",".join(bytes(row)[1:].split(b",")[::-1]) for row in embedded.rows]
+
+
+class _Made(NamedTuple):
+    """A reply, and where its vectors come from; the fields of ``Answer`` with these names."""
+
+    reply: Reply
+    tokens: int | None
+    source: Source | None
+    notes: Sequence[str] = ()
+    told: Told | None = None
+    missed: bool = False
+
+
+def _has_vectors(ruling: Ruling) -> bool:
+    """Whether the answer to a valid request has vectors that are not replaced by a step."""
+    step = ruling.decision.step
+    if ruling.preferred is not None and ruling.preferred != 200:
+        return False
+    if step is None:
+        return True
+    return step.status is None and not (step.fault and not FAULTS[step.fault].sends_head)
 
 
 def failed() -> Answer:

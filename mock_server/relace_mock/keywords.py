@@ -13,6 +13,7 @@ from relace_mock.settings import (
     BinaryDtype,
     BitOrder,
     Contract,
+    OnMiss,
     ResetForm,
     Settings,
     SettingsError,
@@ -48,6 +49,12 @@ class SettingsKeywords(TypedDict, total=False):
     time_scale: float
     reload: bool
     cache_bytes: int
+    upstream: str | None
+    upstream_key: str | None
+    record: Path | None
+    keep_text: bool
+    replay: Path | None
+    on_miss: OnMiss | None
 
 
 _FORMS = {bool: "True or False", str: "a string", Path: "a pathlib.Path"}
@@ -55,8 +62,11 @@ _EXAMPLES = {
     "rate_limit": ", such as '3/60s'",
     "scenario": ", the name or the file of a scenario",
     "scenarios": ", such as Path('scenarios')",
+    "upstream": ", such as 'https://embeddings.endpoint.relace.run'",
+    "record": ", such as Path('vectors.relace')",
+    "replay": ", such as Path('vectors.relace')",
 }
-_SECRET = ("api_keys", "control_token")
+_SECRET = ("api_keys", "control_token", "upstream_key")
 
 
 def settings_from(keywords: Mapping[str, Any], *, also: tuple[str, ...] = ()) -> Settings:

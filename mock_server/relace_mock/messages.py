@@ -9,13 +9,19 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Sequence
-from typing import Final, Literal, NamedTuple
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple
+
+if TYPE_CHECKING:
+    from relace_mock.settings import OnMiss
 
 OutputDtype = Literal["float", "binary"]
+#: Where the vectors of an answer come from; ``mixed`` is more than one of the others.
+Source = Literal["computed", "recorded", "forwarded", "mixed"]
 #: Header fields. Names are in lower case, as in ASGI.
 Headers = Sequence[tuple[bytes, bytes]]
 Piece = bytes | memoryview
 
+_TOLD = 1000  # approximate bytes in memory of an upstream's answer without its data
 _SECRET = re.compile(rb"authorization|cookie|key|token|secret", re.IGNORECASE)
 
 
@@ -90,10 +96,45 @@ class Embedded(NamedTuple):
 
     ``rows`` has the vector of each input, in order, as a JSON array without the closing bracket.
     The text between two rows begins with that bracket, so no long row needs to be copied.
+    ``total_tokens`` is None if an upstream told no number. ``headers`` are those of an upstream's
+    answer that pass through.
     """
 
     rows: Sequence[Piece]
-    total_tokens: int
+    total_tokens: int | None
+    source: Source = "computed"
+    headers: Headers = ()
+
+
+class Told(NamedTuple):
+    """The answer of an upstream, for the journal.
+
+    ``status`` is None if there was no answer. ``error`` is the beginning of the body of an error.
+    ``waited`` is the time in seconds that was spent waiting because of 429s.
+    """
+
+    host: str
+    status: int | None
+    headers: Headers = ()
+    error: str = ""
+    waited: float = 0.0
+
+    @property
+    def size(self) -> int:
+        """Approximate bytes in memory."""
+        return _TOLD + len(self.error) + sum(len(name) + len(value) for name, value in self.headers)
+
+
+class Replaying(NamedTuple):
+    """What a key, or the server, answers from instead of computing vectors.
+
+    ``file`` is the absolute path of a recording; None if only an upstream answers. ``records`` says
+    that what the upstream answers is recorded in it.
+    """
+
+    file: str | None
+    on_miss: OnMiss
+    records: bool = False
 
 
 class Reply(NamedTuple):

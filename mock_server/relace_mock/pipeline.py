@@ -63,7 +63,7 @@ class Pipeline:
         contract.as_yaml()  # read now: later the process may have no free file descriptor
         self.settings = settings
         self.answers = Answers(settings, has_sockets=has_sockets)
-        library, name = open_library(settings.scenarios, settings.scenario)
+        library, name = open_library(settings.scenarios, settings.scenario, settings.dimensions)
         self.rules = Rules(settings, library)
         default = Default(Installed(name, None) if name is not None else None)
         self.store: Store = MemoryStore(
@@ -199,10 +199,14 @@ class Exchange:
             ruling.outcome.dimensions or pipeline.settings.dimensions
         )
 
+    def waits(self) -> bool:
+        """Whether ``answer`` may wait for a recording or an upstream."""
+        return self._pipeline.answers.waits(self._ruling)
+
     def answer(self) -> Answer:
         """Make the answer that ``read`` decided on, with its vectors."""
         ruling = self._ruling
-        answer = self._answer = self._pipeline.answers.to(ruling)
+        answer = self._answer = self._pipeline.answers.to(ruling, self._key)
         step, fault = answer.step, answer.fault
         retry_after = None
         if step is not None or answer.reply.status != 200:
@@ -214,18 +218,20 @@ class Exchange:
         request = asked if isinstance(asked, EmbedRequest) else None
         self._decided = Decided(
             answer.reply.status if not fault or fault.sends_head else None,
-            isinstance(ruling.outcome, Refusal) and not (step and step.replaces),
+            answer.missed or (isinstance(ruling.outcome, Refusal) and not (step and step.replaces)),
             refusal.status if refusal else None,
             retry_after,
             ruling.chosen_by,
             ruling.scenario,
             ruling.decision,
-            ruling.attempt,
+            None if answer.missed else ruling.attempt,  # no retry of the client helps
             (message(refusal),) if refusal else (),
-            tuple(request.notes) if request else (),
+            (*request.notes, *answer.notes) if request else (),
             _texts_hash(request, self._received.length) if request else None,
             len(request.input) if request else None,
             answer.tokens,
+            answer.source,
+            answer.told,
         )
         self._journal.append(self._history, self._decided)
         return answer

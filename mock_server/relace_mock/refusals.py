@@ -15,6 +15,7 @@
     ├── 415  unsupported_media_type
     ├── 429  rate_limited           the quota is spent
     └── 500  out_of_room            no state can be kept for another key
+             origin_failed          the upstream gave no answer, or a wrong one
 
 ``example`` is the name of a documented message in ``openapi.yaml``; the response has this message,
 then ``detail``. Without an example, the detail is the whole message. A detail never repeats a key.
@@ -120,3 +121,8 @@ def out_of_room(limit: int) -> Refusal:
         "start the server with a larger --max-namespaces, or reset keys that are no longer used",
         scriptable=False,
     )
+
+
+def origin_failed(detail: str) -> Refusal:
+    """Refuse a request because the upstream gave no answer, or one that breaks the contract."""
+    return Refusal(500, detail, "origin_error", scriptable=False)

@@ -6,21 +6,28 @@ import functools
 import json
 from collections.abc import Callable, Mapping, Sequence
 from http import HTTPStatus
+from typing import get_args
 
 from relace_mock import contract
-from relace_mock.messages import Embedded, EmbedRequest, Headers, Piece, Reply
+from relace_mock.messages import Embedded, EmbedRequest, Headers, Piece, Reply, Source
 from relace_mock.refusals import Refusal
 from relace_mock.version import __version__
 
 #: A header field of every response, so that nobody mistakes a fake vector for a real one.
 MARK = (b"x-relace-mock", __version__.encode())
 _JSON: Headers = ((b"content-type", b"application/json"), MARK)
+#: The header field that says where vectors come from, so that real and made-up ones are not mixed
+#: unnoticed.
+SOURCE: dict[Source, tuple[bytes, bytes]] = {
+    source: (b"x-relace-mock-source", source.encode()) for source in get_args(Source)
+}
+_WITH_VECTORS: dict[Source, Headers] = {source: (*_JSON, field) for source, field in SOURCE.items()}
 
 
 def render(outcome: Embedded | Refusal) -> Reply:
     """Return the reply to a request with this outcome."""
     if isinstance(outcome, Embedded):
-        return Reply(200, _JSON, _results(outcome))
+        return Reply(200, (*_WITH_VECTORS[outcome.source], *outcome.headers), _results(outcome))
     return error(outcome.status, message(outcome), outcome.headers)
 
 
@@ -76,8 +83,8 @@ def mutated(
     for name, mutation in MUTATIONS.items():
         if name in names:
             mutation.change(draft)
-    headers = dict(_JSON) | draft.headers
-    return Reply(200, tuple(headers.items()), (draft.text(),))
+    headers = dict(_WITH_VECTORS[embedded.source]) | draft.headers
+    return Reply(200, (*headers.items(), *embedded.headers), (draft.text(),))
 
 
 def error(status: int, text: str, headers: Headers = ()) -> Reply:
@@ -97,7 +104,10 @@ def _results(embedded: Embedded) -> list[Piece]:
     pieces: list[Piece] = [b'{"results":[']
     for index, row in enumerate(embedded.rows):
         pieces += (_opening(index), row)
-    pieces.append(b']}],"usage":{"total_tokens":%d}}' % embedded.total_tokens)
+    if embedded.total_tokens is None:
+        pieces.append(b"]}]}")
+    else:
+        pieces.append(b']}],"usage":{"total_tokens":%d}}' % embedded.total_tokens)
     return pieces
 
 

@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, get_args
 
 from relace_mock.durations import LONGEST, seconds_in
 
-SpaceName = Literal["lexical", "hash"]
+SpaceName = Literal["semantic", "hash"]
 UnknownKeyStatus = Literal[404, 401]
 BinaryDtype = Literal["int8", "uint8"]
 BitOrder = Literal["big", "little"]
 ResetForm = Literal["epoch", "iso", "seconds"]
 Http = Literal["auto", "httptools", "h11"]
 Contract = Literal["observed", "documented"]
+OnMiss = Literal["error", "synthesize", "forward"]
 
 # An origin (RFC 6454 section 7) has a scheme, a host and perhaps a port, but no path, not even `/`.
 _ORIGIN = re.compile(r"(?i)[a-z][a-z0-9+.-]*://([a-z0-9._-]+|\[[0-9a-f:.]+\])(:\d{1,5})?")
+_UPSTREAM = re.compile(r"(?i)https?://([a-z0-9._-]+|\[[0-9a-f:.]+\])(:\d{1,5})?(/[^?#\s@]*)?")
 _LARGEST_TIME_SCALE = 100.0
 _SIZE = re.compile(r"(\d+)\s*([kKmMgG]?)(i?)[bB]?")
 
@@ -50,8 +52,8 @@ class Settings:
     unknown_key_status: UnknownKeyStatus = 404
     #: Seed of the vectors. Another seed gives every text another vector.
     seed: int = 0
-    #: ``lexical``: similar code gets similar vectors. ``hash``: vectors are unrelated.
-    embedding: SpaceName = "lexical"
+    #: ``semantic``: similar code gets similar vectors. ``hash``: vectors are unrelated.
+    embedding: SpaceName = "semantic"
     #: Length of each vector (observed: 2560).
     dimensions: int = 2560
     #: Whether the bytes of a ``binary`` vector are signed or unsigned (policy: signed).
@@ -93,6 +95,19 @@ class Settings:
     reload: bool = False
     #: Memory for rendered vectors of texts that are sent again, in bytes.
     cache_bytes: int = 32_000_000
+    #: Address of a real endpoint, with or without ``/v1``, which answers what is not recorded.
+    upstream: str | None = None
+    #: API key for the upstream. Without one, each request's own key is sent.
+    upstream_key: str | None = field(default=None, repr=False)
+    #: The recording that keeps the vectors of the upstream, and answers what it holds already.
+    record: Path | None = None
+    #: Whether the recording keeps the texts too, not only their hashes.
+    keep_text: bool = False
+    #: The recording to answer from.
+    replay: Path | None = None
+    #: What to do with texts that are not recorded; None for ``forward`` with an upstream, else
+    #: ``error``.
+    on_miss: OnMiss | None = None
 
     def __post_init__(self) -> None:
         _one_of("unknown-key-status", self.unknown_key_status, get_args(UnknownKeyStatus))
@@ -143,6 +158,7 @@ class Settings:
                 or not key.isascii()
             ):
                 raise SettingsError("api-key must be ASCII characters without blanks")
+        _recording(self)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -187,6 +203,56 @@ def _origins(origins: object) -> None:
                 "cors must be an origin without a path, such as https://app.example or "
                 f"http://localhost:3000, or * for all, not {origin!r}"
             )
+
+
+def _recording(settings: Settings) -> None:
+    """Check the settings of recording and replaying, and that they fit together."""
+    on_miss, upstream = settings.on_miss, settings.upstream
+    _upstream(upstream, settings.upstream_key)
+    if on_miss is not None:
+        _one_of("on-miss", on_miss, get_args(OnMiss))
+    if settings.record is not None:
+        _recorder(settings)
+    if settings.keep_text and settings.record is None:
+        raise SettingsError("keep-text needs a recording to keep texts in: add --record FILE")
+    if on_miss == "forward" and upstream is None:
+        raise SettingsError("on-miss forward needs an endpoint to forward to: add --upstream URL")
+    if on_miss is not None and settings.replay is None and upstream is None:
+        raise SettingsError("on-miss needs a recording that may miss a text: add --replay FILE")
+
+
+def _upstream(upstream: str | None, key: str | None) -> None:
+    """Check the address of the upstream, and its key. The messages repeat neither."""
+    if upstream is not None and not _UPSTREAM.fullmatch(upstream):
+        raise SettingsError(
+            "upstream must be the URL of an endpoint without user, password or query, such as "
+            "https://embeddings.endpoint.relace.run"
+        )
+    if key is not None and (not key or key != "".join(key.split()) or not key.isascii()):
+        raise SettingsError("upstream-key must be ASCII characters without blanks")
+
+
+def _recorder(settings: Settings) -> None:
+    """Check that the settings fit a server that records."""
+    if settings.upstream is None:
+        raise SettingsError("record needs an endpoint to record from: add --upstream URL")
+    if settings.replay is not None:
+        raise SettingsError(
+            "record and replay exclude each other: --record FILE also answers what FILE holds"
+        )
+    if settings.on_miss not in (None, "forward"):
+        raise SettingsError(
+            f"record with on-miss {settings.on_miss} would record nothing: leave --on-miss out"
+        )
+
+
+def refuse_several_recorders(settings: Settings, workers: int) -> None:
+    """Refuse to record with several workers. Raises ``SettingsError``."""
+    if settings.record is not None and workers > 1:
+        raise SettingsError(
+            f"record works with one worker, not with {workers}: only one process can write a "
+            "recording. Leave --workers out while you record"
+        )
 
 
 def _duration(name: str, seconds: float) -> None:

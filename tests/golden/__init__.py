@@ -36,11 +36,11 @@ TEXTS = {
     "long": "(numbered words)",
 }
 SPACES: list[tuple[SpaceName, str, int, int]] = [
-    ("lexical", "relace-embed-v1", 0, 2560),
+    ("semantic", "relace-embed-v1", 0, 2560),
     ("hash", "relace-embed-v1", 0, 2560),
-    ("lexical", "another model", 7, 64),
+    ("semantic", "another model", 7, 64),
     ("hash", "another model", 7, 8),
-    ("lexical", "relace-embed-v1", 0, 8192),
+    ("semantic", "relace-embed-v1", 0, 8192),
 ]
 
 

@@ -107,15 +107,20 @@ function identity(bytes) {
   return bytes.reduceRight((sum, byte) => ((sum + BigInt(byte)) * BASE) & MASK, 0n);
 }
 
-const WEIGHTS = new Map();
-let unlisted = 0;
-for (const line of readFileSync(
-  new URL("../../mock_server/relace_mock/vectors/words.txt", import.meta.url), "utf8",
-).split("\n")) {
-  if (!line || line.startsWith("#")) continue;
-  const [weight, ...words] = line.split(" ");
-  unlisted = Math.max(unlisted, Number(weight));
-  for (const word of words) WEIGHTS.set(identity([...Buffer.from(word)]), Number(weight));
+const TABLE = readFileSync(
+  new URL("../../mock_server/relace_mock/vectors/table.bin", import.meta.url),
+);
+const [COUNT, LEARNED, STEP, UNLISTED] = [8, 10, 12, 14].map((at) => TABLE.readUInt16LE(at));
+const ROWS = new Map();
+for (let row = 0; row < COUNT; row++) ROWS.set(TABLE.readBigUInt64LE(16 + 8 * row), row);
+
+const weightOf = (row) =>
+  row === undefined ? UNLISTED : TABLE.readUInt16LE(16 + 8 * COUNT + 2 * row);
+
+/** Number k of the vector of a row of the table. */
+function learnedNumber(row, k) {
+  const byte = TABLE[16 + 10 * COUNT + (row * LEARNED + k - (k % 2)) / 2];
+  return (k % 2 ? byte >> 4 : byte & 15) - 8;
 }
 
 /** The distinct words of a text, with their amounts. */
@@ -131,15 +136,21 @@ function weighWords(text) {
     found.set(id >> 8n, word);
   }
   const words = [...found.values()];
+  const learned = new Array(LEARNED).fill(0);
   for (const word of words) {
     const count = Math.min(word.count, 63);
-    const weight = WEIGHTS.get(word.id) ?? unlisted;
-    word.amount = word.factor * weight * Math.floor((220 * count) / (10 * count + 12));
+    const times = word.factor * Math.floor((180 * count) / (10 * count + 8));
+    const row = ROWS.get(word.id);
+    word.amount = weightOf(row) * times;
+    if (row === undefined) continue;
+    for (let k = 0; k < LEARNED; k++) learned[k] += 2 * STEP * times * learnedNumber(row, k);
   }
-  const total = words.reduce((sum, word) => sum + word.amount, 0);
-  const excess = Math.max(0, total.toString(2).length - 18);
-  for (const word of words) word.amount >>= excess;
-  return words;
+  const total =
+    32 * words.reduce((sum, word) => sum + word.amount, 0) +
+    4 * learned.reduce((sum, x) => sum + Math.abs(x), 0);
+  const factor = 2 ** Math.max(0, (total ? total.toString(2).length : 0) - 23);
+  for (const word of words) word.amount = Math.floor(word.amount / factor);
+  return { words, learned: learned.map((x) => Math.floor(x / factor)) };
 }
 
 function hadamard(values) {
@@ -154,11 +165,11 @@ function hadamard(values) {
   }
 }
 
-function lexicalVector(key, text, dimensions) {
+function semanticVector(key, text, dimensions) {
   const placeBits = dimensions <= 4096 ? 12 : 13;
   const places = new Float64Array(2 ** placeBits);
   const keys = sha256(key, "words");
-  const words = weighWords(text);
+  const { words, learned } = weighWords(text);
   for (const { id, prefix, amount } of words) {
     for (const seed of [id ^ keys.readBigUInt64LE(0), prefix ^ keys.readBigUInt64LE(8)]) {
       const draws = streamBytes(seed, 32);
@@ -169,8 +180,18 @@ function lexicalVector(key, text, dimensions) {
       }
     }
   }
+  const vectorKey = sha256(key, "vectors");
+  const [start, step] = [vectorKey.readBigUInt64LE(0), vectorKey.readBigUInt64LE(8)];
+  const signs = streamBytes(step, LEARNED / 2);
+  for (let at = 0; at < 4 * LEARNED; at++) {
+    const place = Number((((step | 1n) * BigInt(at) + start) & MASK) % BigInt(2 ** placeBits));
+    const x = learned[Math.floor(at / 4)];
+    places[place] += (signs[at >> 3] >> (at & 7)) & 1 ? -x : x;
+  }
   hadamard(places);
-  const squaredAmounts = 32 * words.reduce((sum, { amount }) => sum + amount * amount, 0);
+  const squaredAmounts =
+    32 * words.reduce((sum, { amount }) => sum + amount * amount, 0) +
+    4 * learned.reduce((sum, x) => sum + x * x, 0);
   const bits = squaredAmounts ? squaredAmounts.toString(2).length : 0;
   const factor = 2 ** Math.max(0, Math.floor((bits - 1) / 2) - 13);
   const whole = draw(key, text, dimensions).flatMap(([radius, angle]) =>
@@ -184,8 +205,8 @@ function lexicalVector(key, text, dimensions) {
 
 for await (const line of createInterface({ input: process.stdin })) {
   const { space, model, seed, dimensions, text } = JSON.parse(line);
-  const key = sha256(`relace-mock 1\n${space}\n${seed}\n${dimensions}\n${model}`);
-  const vector = space === "hash" ? hashVector : lexicalVector;
+  const key = sha256(`relace-mock 2\n${space}\n${seed}\n${dimensions}\n${model}`);
+  const vector = space === "hash" ? hashVector : semanticVector;
   // Adding zero turns -0 into 0.
   console.log(JSON.stringify(vector(key, Buffer.from(text), dimensions).map((x) => x + 0)));
 }

@@ -12,7 +12,11 @@ import click
 
 from relace_mock.cli.embed import embed
 from relace_mock.cli.groups import Commands
+from relace_mock.cli.health import health
+from relace_mock.cli.requests import requests
+from relace_mock.cli.run import OWN_FAILURE, run
 from relace_mock.cli.scenario import scenario
+from relace_mock.cli.search import search
 from relace_mock.cli.serve import serve
 from relace_mock.cli.streams import accept_any_text, complain, discard
 from relace_mock.cli.suggestions import hint
@@ -27,7 +31,9 @@ _EXAMPLES = """
 \b
 Examples:
   relace-mock serve                                   start a server at http://127.0.0.1:8080/v1
+  relace-mock run -- python app.py                    answer the requests of app.py to Relace
   relace-mock embed "def f(): pass"                   print the same vectors, without a server
+  relace-mock search "parse a cookie header" src      find the functions that do this
   relace-mock scenario list                           list the failures that the server can play
   relace-mock verify-server http://127.0.0.1:8080/v1  check that a server keeps the contract
 """
@@ -45,12 +51,16 @@ def cli() -> None:
 
 
 cli.add_command(serve)
+cli.add_command(run)
 cli.add_command(embed)
+cli.add_command(search)
 cli.add_command(scenario)
+cli.add_command(health)
+cli.add_command(requests)
 
 
 def main() -> None:
-    """Run the command line. Report an error as one line, with exit code 2."""
+    """Run the command line. Report an error as one line, with exit code 2; for ``run``, 125."""
     accept_any_text()
     try:
         code = cli.main(prog_name="relace-mock", standalone_mode=False)
@@ -72,7 +82,7 @@ def main() -> None:
         complain(str(error))
     except (click.Abort, KeyboardInterrupt):
         complain("stopped")
-    sys.exit(2)
+    sys.exit(OWN_FAILURE if sys.argv[1:2] == ["run"] else 2)
 
 
 def _no_such_option(error: click.NoSuchOption) -> str:

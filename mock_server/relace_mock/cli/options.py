@@ -146,7 +146,7 @@ vector_options: Callable[[Any], Any] = declared(
         section="Vectors",
         type=Choice(get_args(SpaceName)),
         default=_DEFAULTS.embedding,
-        help="lexical: similar code gets similar vectors. hash: different texts get unrelated vectors.",
+        help="semantic: similar code gets similar vectors. hash: different texts get unrelated vectors.",
     ),
     option(
         "--dimensions",

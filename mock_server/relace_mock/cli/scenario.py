@@ -67,16 +67,19 @@ def show(name: str, scenarios: Path | None) -> None:
 def check(paths: tuple[Path, ...]) -> None:
     """Report every mistake in scenario files. PATH is a file or a folder of files.
 
+    Vectors must have as many numbers as the file's dimensions, or 2560, the default of a server.
+
     The exit code is 1 if there is a mistake.
     """
     from relace_mock.scenario.library import files_in, read_file
     from relace_mock.scenario.mistakes import ScenarioError
+    from relace_mock.settings import Settings
 
     bad = 0
     files = [file for path in paths for file in (files_in(path) if path.is_dir() else [path])]
     for file in files:
         try:
-            print(f"{file}: {read_file(file).name} is good")
+            print(f"{file}: {read_file(file, Settings().dimensions).name} is good")
         except ScenarioError as error:
             print(*(mistake.told for mistake in error.all), sep="\n")
             bad += 1

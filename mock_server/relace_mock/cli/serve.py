@@ -22,7 +22,15 @@ from relace_mock.cli.options import (
 )
 from relace_mock.cli.writing import write
 from relace_mock.serving import lifeline, tuning
-from relace_mock.settings import Contract, Http, Listening, ResetForm, Settings, UnknownKeyStatus
+from relace_mock.settings import (
+    Contract,
+    Http,
+    Listening,
+    OnMiss,
+    ResetForm,
+    Settings,
+    UnknownKeyStatus,
+)
 
 _DEFAULTS = Settings()
 _LISTENING = Listening()
@@ -37,6 +45,10 @@ Examples:
       accept one key, and answer every other key with 401
   relace-mock serve --host 0.0.0.0 --control-token secret
       accept requests from other machines; control requests need the token
+  relace-mock serve --upstream https://embeddings.endpoint.relace.run --record vectors.relace
+      forward requests to the real endpoint, and record the vector of each text
+  relace-mock serve --replay vectors.relace
+      answer with the recorded vectors, without network
 """
 
 _listening_options = declared(
@@ -176,6 +188,47 @@ _scenario_options = declared(
         help="Read scenario files again when they change.",
     ),
 )
+_recording_options = declared(
+    option(
+        "--upstream",
+        section="Recordings",
+        metavar="URL",
+        help="Real endpoint, with or without /v1, such as https://embeddings.endpoint.relace.run. It is asked for the vectors that are not recorded.",
+    ),
+    option(
+        "--upstream-key",
+        section="Recordings",
+        metavar="KEY",
+        help="API key for the upstream. Without one, the key of each request is sent.",
+    ),
+    option(
+        "--record",
+        section="Recordings",
+        type=click.Path(path_type=Path),
+        metavar="FILE",
+        help="Keep the vector of each text that the upstream answers in this recording, and answer what it already holds.",
+    ),
+    option(
+        "--keep-text",
+        section="Recordings",
+        is_flag=True,
+        default=False,
+        help="Record the texts too. By default a recording has only their hashes.",
+    ),
+    option(
+        "--replay",
+        section="Recordings",
+        type=click.Path(path_type=Path),
+        metavar="FILE",
+        help="Answer with the vectors of this recording.",
+    ),
+    option(
+        "--on-miss",
+        section="Recordings",
+        type=Choice(get_args(OnMiss)),
+        help="What to do with a text that is not recorded: answer 500, make a vector up, or ask the upstream. By default forward with --upstream, else error.",
+    ),
+)
 _limit_options = declared(
     option(
         "--journal-size",
@@ -240,20 +293,9 @@ _limit_options = declared(
 @_answer_options
 @vector_options
 @_scenario_options
+@_recording_options
 @_limit_options
-def serve(
-    host: str,
-    port: int,
-    http: Any,
-    ssl_certfile: Path | None,
-    ssl_keyfile: Path | None,
-    read_timeout: float,
-    max_connections: int | None,
-    access_log: bool | None,
-    stop_with_stdin: bool,
-    unknown_key_status: str,
-    **settings: Any,
-) -> None:
+def serve(*, stop_with_stdin: bool, **options: Any) -> None:
     """Run the mock server.
 
     It answers POST /v1/code/embed until Ctrl-C or SIGTERM.
@@ -268,11 +310,28 @@ def serve(
     def ready(server: RunningServer) -> None:
         write(f"relace-mock ready: {server.base_url}\n".encode())
 
+    run(*configured(**options), ready)
+
+
+def configured(
+    *,
+    host: str,
+    port: int,
+    http: Any,
+    ssl_certfile: Path | None,
+    ssl_keyfile: Path | None,
+    read_timeout: float,
+    max_connections: int | None,
+    access_log: bool | None,
+    unknown_key_status: str,
+    **settings: Any,
+) -> tuple[Settings, Listening]:
+    """Read the values of all options of ``serve``. Raises ``SettingsError`` and click's errors."""
     if not settings["api_keys"] and os.environ.get("RELACE_MOCK_API_KEY"):
         raise click.UsageError("RELACE_MOCK_API_KEY holds no key: write a key, or unset it")
     if ssl_keyfile is not None and ssl_certfile is None:
         raise click.UsageError("--ssl-keyfile needs --ssl-certfile: give the certificate too")
-    run(
+    return (
         Settings(unknown_key_status=int(unknown_key_status), **settings),  # type: ignore[arg-type]
         Listening(
             host=host,
@@ -284,5 +343,4 @@ def serve(
             max_connections=max_connections,
             access_log=sys.stderr.isatty() if access_log is None else access_log,
         ),
-        ready,
     )

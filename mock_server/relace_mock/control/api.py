@@ -242,7 +242,7 @@ class Control:
             return Installed(name.value, None)
         from relace_mock.scenario.model import read  # noqa: PLC0415 - loaded when a scenario is first played
 
-        scenario = read(body, "scenario", "unnamed")
+        scenario = read(body, "scenario", "unnamed", self._pipeline.settings.dimensions)
         self._can_play(scenario)
         return Installed(scenario.name, scenario)
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import _socket
 import functools
 import http.client
+import json
 import socket
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -37,14 +38,15 @@ _ADDRESSES = socket.getaddrinfo
 
 class _Plain(http.client.HTTPConnection):
     def connect(self) -> None:
-        self.sock = _connected(self.host, self.port)
+        self.sock = _connected(self.host, self.port, self.timeout)
 
 
 class _Secure(http.client.HTTPConnection):
     default_port = 443
 
     def connect(self) -> None:
-        self.sock = _tls().wrap_socket(_connected(self.host, self.port), server_hostname=self.host)
+        plain = _connected(self.host, self.port, self.timeout)
+        self.sock = _tls().wrap_socket(plain, server_hostname=self.host)
 
 
 @functools.cache
@@ -55,13 +57,13 @@ def _tls() -> Any:
     return ssl.create_default_context()
 
 
-def _connected(host: str, port: int) -> Any:
+def _connected(host: str, port: int, timeout: float | None) -> Any:
     """A connection to the first address that answers. Raises ``OSError``."""
     problem: OSError | None = None
     for family, address in _addresses(host, port):
         connection = _SOCKET(family, socket.SOCK_STREAM)
         try:
-            connection.settimeout(_TIMEOUT)
+            connection.settimeout(timeout)
             _CONNECT(connection, address)
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         except OSError as error:
@@ -83,9 +85,15 @@ def _addresses(host: str, port: int) -> list[tuple[int, Any]]:
     return [(family, address) for family, _, _, _, address in found]
 
 
-def over_a_socket(base_url: str) -> Send:
-    """Return a function that sends requests to a server. Raises ``ServerError`` for a bad URL."""
-    url = urlsplit(base_url)
+def over_a_socket(base_url: str, timeout: float = _TIMEOUT) -> Send:
+    """Return a function that sends requests to a server. Raises ``ServerError`` for a bad URL.
+
+    ``timeout`` is the longest wait for the next bytes, in seconds.
+    """
+    try:
+        url = urlsplit(base_url)
+    except ValueError:  # such as half of the brackets of an IPv6 address
+        url = urlsplit("")
     if url.scheme not in ("http", "https") or not url.hostname:
         raise ServerError(f"{base_url!r} is not the URL of a mock: write http://127.0.0.1:8080/v1")
     try:
@@ -98,7 +106,7 @@ def over_a_socket(base_url: str) -> Send:
     kind = _Secure if url.scheme == "https" else _Plain
 
     def send(method: str, path: str, fields: Mapping[str, str], body: bytes) -> tuple[int, bytes]:
-        connection = kind(host, port)
+        connection = kind(host, port, timeout=timeout)
         try:
             connection.request(method, path, body, dict(fields))
             response = connection.getresponse()
@@ -111,3 +119,19 @@ def over_a_socket(base_url: str) -> Send:
             connection.close()
 
     return send
+
+
+def answered(response: tuple[int, bytes], base_url: str) -> Any:
+    """Read the response to a control request.
+
+    Raises ``ServerError`` if the mock refused, or if the server is not a mock.
+    """
+    status, content = response
+    try:
+        result: Any = json.loads(content) if content else None
+        problem = result["error"] if status >= 400 else None
+    except (ValueError, TypeError, KeyError):
+        raise ServerError(f"the server at {base_url} is not a relace-mock: check the URL") from None
+    if problem is not None:
+        raise ServerError(f"the mock refused: {problem}")
+    return result

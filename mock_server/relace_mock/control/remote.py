@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
-from relace_mock.control.connection import Send, over_a_socket
+from relace_mock.control.connection import Send, answered, over_a_socket
 from relace_mock.control.findings import Finding, Verdict
 from relace_mock.control.recorded import RecordedRequest, recorded
 from relace_mock.excerpts import quoted
 from relace_mock.keys import namespace_of
 from relace_mock.scenario.library import names_a_file, read_file
-from relace_mock.settings import ServerError, SettingsError
+from relace_mock.settings import SettingsError
 
 if TYPE_CHECKING:
     from relace_mock.scenario.model import Scenario
@@ -170,14 +170,4 @@ class RemoteControl:
 
     def _ask(self, method: str, name: str, body: Any = None) -> Any:
         content = b"" if body is None else json.dumps(body).encode()
-        status, answer = self._send(method, f"/_mock/{name}", self._fields, content)
-        try:
-            result: Any = json.loads(answer) if answer else None
-            problem = result["error"] if status >= 400 else None
-        except (ValueError, TypeError, KeyError):
-            raise ServerError(
-                f"the server at {self.base_url} is not a relace-mock: check the URL"
-            ) from None
-        if problem is not None:
-            raise ServerError(f"the mock refused: {problem}")
-        return result
+        return answered(self._send(method, f"/_mock/{name}", self._fields, content), self.base_url)

@@ -12,8 +12,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from relace_mock import contract
-from relace_mock.control import retry_after
+from relace_mock import contract, retry_after
 from relace_mock.control.findings import Finding, Verdict
 from relace_mock.journal.connections import TcpConnection
 from relace_mock.journal.entry import Entry
@@ -25,7 +24,6 @@ _Meaning = tuple[str, tuple[str, ...]]
 _FINAL = (400, 401, 404)  # the same request fails again
 _NOT_OF_THE_CONTRACT = (408, 413, 429, 503)  # refusals for time, size and number
 _STORM = 10  # attempts
-_SLACK = 0.95, 0.05  # a factor of Retry-After, and seconds: clocks and schedulers differ
 _AT_ONCE = 0.05  # seconds; a second retry that comes sooner did not back off
 _CONNECTIONS = 5  # so many needless connections are no accident
 _LOOKED_AT = 1000  # requests of a key that are checked for needless connections
@@ -121,7 +119,7 @@ def _of_one_retry(before: Entry, after: Entry, retries: int) -> Iterator[Finding
     wait = None
     if before.decided.retry_after is not None:
         wait = retry_after.wait(before.decided.retry_after, before.ended)
-    if wait is not None and gap < wait * _SLACK[0] - _SLACK[1]:
+    if wait is not None and retry_after.is_early(gap, wait):
         message = f"Retry-After asked for {wait:g} s, the retry came after {gap:.2f} s"
         yield Finding("retry_after_ignored", "fail", message, both)
     if wait is None and retries > 1 and gap < _AT_ONCE:

@@ -163,10 +163,29 @@ class Entry:
             "mutations": list(step.mutate) if step else [],
             "not_applicable": decision.not_applicable,
             "attempt": self.attempt,
+            "inputs": decided.inputs,
+            "tokens": decided.tokens,
             "duration": self.duration,
             "violations": self.violations,
             "notes": tuple(map(self.hidden, decided.notes)),
+            "source": decided.source,
+            "upstream": self._shown_upstream(),
             "near_misses": self._near_misses(),
+        }
+
+    def _shown_upstream(self) -> dict[str, Any] | None:
+        """What an upstream answered, if it was asked."""
+        told = self.decided.told
+        if told is None:
+            return None
+        return {
+            "host": told.host,
+            "status": told.status,
+            "headers": [
+                [_text(name), _text(value)] for name, value in self._hiding.answered(told.headers)
+            ],
+            "error": self.hidden(told.error),
+            "waited": told.waited,
         }
 
     def _shown_body(self) -> dict[str, Any]:

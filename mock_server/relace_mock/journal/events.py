@@ -17,6 +17,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from relace_mock.journal.connections import TcpConnection
+from relace_mock.messages import Source, Told
 from relace_mock.scenario.engine import NOTHING, Decision
 
 if TYPE_CHECKING:
@@ -91,8 +92,9 @@ class Decided(NamedTuple):
     request itself is refused, even if a scenario sends another answer. ``natural`` says that a
     refusal is sent and no scenario replaced it. ``attempt`` is None if none was counted.
     ``broken`` says how the request broke the contract. ``notes`` says what was accepted only
-    because it is observed to work. ``texts_hash`` is a hash of model and texts, for a body that is
+    because it is observed to work, and what there is to know about recorded vectors. ``texts_hash`` is a hash of model and texts, for a body that is
     too long to be kept whole. ``inputs`` and ``tokens`` are the counts of a valid request.
+    ``source`` says where the vectors of the answer come from. ``told`` is the answer of an upstream.
     """
 
     status: int | None = None
@@ -108,6 +110,8 @@ class Decided(NamedTuple):
     texts_hash: bytes | None = None
     inputs: int | None = None
     tokens: int | None = None
+    source: Source | None = None
+    told: Told | None = None
 
     def __repr__(self) -> str:
         """Leave out the client's data: it may hold the key."""
@@ -116,9 +120,10 @@ class Decided(NamedTuple):
     @property
     def size(self) -> int:
         """Approximate bytes in memory."""
+        size = 0 if self.told is None else self.told.size
         if self.decision is NOTHING:
-            return 0
-        return _DECISION + _MISS * len(self.decision.misses)
+            return size
+        return size + _DECISION + _MISS * len(self.decision.misses)
 
 
 class Finished(NamedTuple):

@@ -88,6 +88,13 @@ class Redaction:
         """Header fields with keys hidden, and all values of fields not known to be harmless."""
         return [(self.text(name), self._value(name, value)) for name, value in fields]
 
+    def answered(self, fields: Headers) -> Headers:
+        """Header fields of an upstream's answer, with keys and values that may be one hidden."""
+        return [
+            (self.text(name), self._mark if is_secret(name) else self.text(value))
+            for name, value in fields
+        ]
+
     def _value(self, name: bytes, value: bytes) -> bytes:
         if name in _HARMLESS or name.startswith(_HARMLESS_PREFIX):
             return self.text(value)

@@ -179,6 +179,36 @@ FILE_KEYS = {
     "dims": "dimensions",
     "loop": "repeat",
     "random_seed": "seed",
+    "vector": "vectors",
+    "embedding": "vectors",
+    "embeddings": "vectors",
+    "geometry": "vectors",
+}
+
+VECTOR_KEYS = {
+    "input": "text",
+    "string": "text",
+    "content": "text",
+    "matches": "text_matches",
+    "pattern": "text_matches",
+    "regex": "text_matches",
+    "input_matches": "text_matches",
+    "text_contains": "text_matches",
+    "contains": "text_matches",
+    "input_contains": "text_matches",
+    "embedding": "vector",
+    "values": "vector",
+    "components": "vector",
+    "numbers": "vector",
+    "to": "near",
+    "nearest": "near",
+    "close_to": "near",
+    "similar_to": "near",
+    "like": "near",
+    "similarity": "cosine",
+    "cosine_similarity": "cosine",
+    "cos": "cosine",
+    "score": "cosine",
 }
 
 QUOTA_KEYS = {

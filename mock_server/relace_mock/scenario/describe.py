@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from http import HTTPStatus
 
 from relace_mock.excerpts import quoted
+from relace_mock.scenario.components import SCALE, digits
 from relace_mock.scenario.faults import FAULTS
+from relace_mock.scenario.known_vectors import KnownVector
 from relace_mock.scenario.model import Scenario
 from relace_mock.scenario.mutations import MUTATIONS
 from relace_mock.scenario.patterns import DIFFERENCES, Pattern
@@ -24,6 +26,8 @@ def _lines(scenario: Scenario) -> Iterator[str]:
     yield f"{scenario.name}: {scenario.description}".rstrip(": ")
     if scenario.dimensions:
         yield f"  vectors: {scenario.dimensions} numbers each"
+    if scenario.vectors:
+        yield from _vectors(scenario.vectors.entries)
     if limit := scenario.rate_limit:
         wait = ", and Retry-After says how long to wait" if limit.retry_after else ""
         yield f"  quota: {limit.requests} requests in {limit.per:g} s, then 429{wait}"
@@ -39,6 +43,27 @@ def _lines(scenario: Scenario) -> Iterator[str]:
         yield "  any other request: normal service"
     if scenario.has_patterns:
         yield f"  {DIFFERENCES}"
+
+
+_SHOWN = 8  # numbers of a vector
+
+
+def _vectors(entries: Sequence[KnownVector]) -> Iterator[str]:
+    for entry in entries:
+        one = entry.text_matches is None
+        texts = f"the text {quoted(entry.text)}" if one else f"texts with {_regex(entry)}"
+        if entry.vector is not None:
+            shown = [digits(number / SCALE) for number in entry.vector[:_SHOWN]]
+            shown += ["…"] if len(entry.vector) > _SHOWN else []
+            yield f"  {texts} {'has' if one else 'have'} the vector [{', '.join(shown)}]"
+        else:
+            cosine = f"cosine {entry.cosine:g} to the vector of {quoted(entry.near)}"
+            yield f"  {texts} {'has' if one else 'have'} a vector with {cosine}"
+    yield "  any other text: its own vector"
+
+
+def _regex(entry: KnownVector) -> str:
+    return quoted(entry.text_matches.text) if entry.text_matches else ""
 
 
 _CONDITIONS = {

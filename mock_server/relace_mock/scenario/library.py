@@ -39,15 +39,18 @@ def bundled_folder() -> Path:
     return packaged if packaged.exists() else package.parents[1] / "scenarios"
 
 
-def read_file(path: Path) -> Scenario:
-    """Read the scenario in a file. Raises ``ScenarioError``."""
+def read_file(path: Path, dimensions: int | None = None) -> Scenario:
+    """Read the scenario in a file. Raises ``ScenarioError``.
+
+    ``dimensions`` is the length of the server's vectors, if it is known.
+    """
     try:
         text = reading.contents(path, SIZE_LIMIT)
     except reading.UnreadableError as error:
         raise _mistake(path, f"cannot be read: {error}") from None
     from relace_mock.scenario.model import read  # noqa: PLC0415 - loaded when a scenario is first played
 
-    return read(text, str(path), path.stem)
+    return read(text, str(path), path.stem, dimensions)
 
 
 def files_in(folder: Path) -> list[Path]:
@@ -78,12 +81,21 @@ def _mistake(path: Path, problem: str, key: str = "") -> ScenarioError:
 
 
 class Library:
-    """Scenarios by name. Raises ``ScenarioError`` if one of the user's files is bad."""
+    """Scenarios by name. Raises ``ScenarioError`` if one of the user's files is bad.
 
-    def __init__(self, folder: Path | None = None, file: Path | None = None) -> None:
+    ``dimensions`` is the length of the server's vectors, if there is a server.
+    """
+
+    def __init__(
+        self,
+        folder: Path | None = None,
+        file: Path | None = None,
+        dimensions: int | None = None,
+    ) -> None:
         self._bundled = {path.stem: path for path in files_in(bundled_folder())}
         self._folder = folder
         self._file = file
+        self._dimensions = dimensions
         self._own: dict[Path, tuple[tuple[int, int], Scenario]] = {}
         self._read: dict[str, Scenario] = {}  # all that were read, bundled or own, by name
         self._tried: dict[Path, tuple[int, int]] = {}
@@ -101,7 +113,7 @@ class Library:
         """Return the newest good version of a scenario; None for an unknown name."""
         scenario = self._read.get(name)
         if scenario is None and name in self._bundled:
-            scenario = self._read[name] = read_file(self._bundled[name])
+            scenario = self._read[name] = read_file(self._bundled[name], self._dimensions)
         return scenario
 
     def name_of(self, path: Path) -> str:
@@ -159,7 +171,7 @@ class Library:
 
     def _add(self, path: Path) -> None:
         stamp = _stamp(path)
-        scenario = read_file(path)
+        scenario = read_file(path, self._dimensions)
         self._refuse_other(path, scenario)
         _, before = self._own.get(path, (None, scenario))
         self._own[path] = stamp, scenario
@@ -196,17 +208,19 @@ def _stamp(path: Path) -> tuple[int, int]:
     return status.st_mtime_ns, status.st_size
 
 
-def open_library(folder: Path | None, scenario: str | None) -> tuple[Library, str | None]:
+def open_library(
+    folder: Path | None, scenario: str | None, dimensions: int
+) -> tuple[Library, str | None]:
     """The scenarios there are, and the name of the one to play by default.
 
-    ``scenario`` is a name or a file. Raises ``ScenarioError``, or ``SettingsError`` for an
+    ``scenario`` is a name or a file. ``dimensions`` is the length of the server's vectors. Raises ``ScenarioError``, or ``SettingsError`` for an
     unknown name.
     """
     if scenario is not None and names_a_file(scenario):
         path = Path(scenario)
-        library = Library(folder, path)
+        library = Library(folder, path, dimensions)
         return library, library.name_of(path)
-    library = Library(folder)
+    library = Library(folder, None, dimensions)
     if scenario is not None and library.get(scenario) is None:
         raise SettingsError(library.unknown(scenario))
     return library, scenario

@@ -13,10 +13,18 @@ from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, get_args
 
 from relace_mock.scenario import aliases
+from relace_mock.scenario.components import wrong_numbers
 from relace_mock.scenario.compounds import ListOf, Mistakes, Record
 from relace_mock.scenario.coverage import covered
 from relace_mock.scenario.durations import Duration
 from relace_mock.scenario.kinds import Flag, OneOf, Text
+from relace_mock.scenario.known_vectors import (
+    ENTRY_LIMIT,
+    KnownVector,
+    KnownVectors,
+    as_vectors,
+    impossible,
+)
 from relace_mock.scenario.mistakes import ScenarioError
 from relace_mock.scenario.numbers import Multiple, Whole, short_text
 from relace_mock.scenario.rule import (
@@ -81,6 +89,11 @@ class _File:
     dimensions: Annotated[
         int | None, Multiple(8, 8192), "vectors of this length, for this scenario only"
     ] = None
+    vectors: Annotated[
+        tuple[KnownVector, ...],
+        ListOf(Record(KnownVector), form=as_vectors, most=ENTRY_LIMIT),
+        "texts whose vectors a test needs to know",
+    ] = ()
     rate_limit: Annotated[RateLimit | None, Record(RateLimit), "a quota"] = None
     steps: Annotated[
         tuple[Step, ...],
@@ -104,6 +117,8 @@ class _File:
         """See ``Record``."""
         if name in ("when", "chance"):
             return "it belongs to a rule: rules: [{when: {…}, steps: [{…}]}]"
+        if name in ("text", "text_matches", "near", "cosine"):
+            return f"it belongs to an entry of vectors: vectors: [{{{name}: …}}]"
         return step_elsewhere(name)
 
     @staticmethod
@@ -119,12 +134,16 @@ class _File:
 
     def mistakes(self, node: Node) -> Iterator[ScenarioError]:
         """Yield a mistake for a scenario that does nothing."""
-        if not (self.steps or self.rules or self.rate_limit or self.dimensions):
-            yield node.mistake("does nothing: give it steps, rules, rate_limit or dimensions")
+        if not (self.steps or self.rules or self.rate_limit or self.dimensions or self.vectors):
+            yield node.mistake(
+                "does nothing: give it steps, rules, rate_limit, dimensions or vectors"
+            )
         if self.repeat and not self.steps and not self.rules:
             yield node.keys["repeat"].mistake("is for steps at the top; a rule has its own")
         if self.steps:
             yield from Rule(When(), self.steps).mistakes(node)
+        if self.vectors:
+            yield from impossible(self.vectors, node.value["vectors"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +158,7 @@ class Scenario:
     description: str
     seed: int
     dimensions: int | None
+    vectors: KnownVectors | None
     rate_limit: RateLimit | None
     rules: tuple[Rule, ...]
     digest: str
@@ -152,18 +172,21 @@ class Scenario:
 
     @property
     def has_patterns(self) -> bool:
-        """Whether a rule matches the inputs against a regular expression."""
-        return any(rule.when.input_matches for rule in self.rules)
+        """Whether the inputs are matched against a regular expression."""
+        in_vectors = self.vectors is not None and self.vectors.has_patterns
+        return in_vectors or any(rule.when.input_matches for rule in self.rules)
 
 
 _KIND = Record(_File)
 
 
-def read(text: bytes, file: str, default_name: str) -> Scenario:
+def read(text: bytes, file: str, default_name: str, dimensions: int | None = None) -> Scenario:
     """Read a scenario from YAML or JSON. Raises ``ScenarioError`` with all mistakes.
 
-    ``file`` names the text in messages. The top may also have ``$schema``, for editors. Pure: it
-    may run in any thread, and takes up to about a second for the largest scenario.
+    ``file`` names the text in messages. ``dimensions`` is the length of the server's vectors, if it
+    is known: the length of the vectors in a scenario that sets none. The top may also have
+    ``$schema``, for editors. Pure: it may run in any thread, and takes up to about a second for the
+    largest scenario.
     """
     parsed = parse(text, file)
     node = parsed.top
@@ -171,19 +194,23 @@ def read(text: bytes, file: str, default_name: str) -> Scenario:
     if isinstance(node.value, dict) and "$schema" in node.value:
         mistakes.read(Text(), node.value.pop("$schema"))
     keys: _File = mistakes.read(_KIND, node)
+    if isinstance(node.value, dict):
+        mistakes.add_all(wrong_numbers(node, dimensions))
     mistakes.refuse()
     rules = keys.rules
     if keys.steps:
         rules = (Rule(When(), keys.steps, repeat=keys.repeat),)
     name = keys.name or default_name
+    digest = hashlib.sha256(name.encode() + b"\n" + text).hexdigest()[:16]
     return Scenario(
         name,
         keys.description,
         keys.seed,
         keys.dimensions,
+        KnownVectors(keys.vectors, digest) if keys.vectors else None,
         keys.rate_limit,
         rules,
-        hashlib.sha256(name.encode() + b"\n" + text).hexdigest()[:16],
+        digest,
         node.plain(),
         max(len(text), parsed.size),
     )

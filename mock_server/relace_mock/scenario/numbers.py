@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass
 
@@ -9,7 +10,9 @@ from relace_mock.scenario.kinds import LARGEST, Schema, found
 from relace_mock.scenario.source import Node
 from relace_mock.settings import parse_size
 
+_SIGNED = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?", re.ASCII)
 _PERCENT = re.compile(r"(\d+(?:\.\d+)?)\s*%")
+_LARGEST = 1e300  # so that sums and lengths are finite
 _LONGEST = 40  # characters of a number that is recognised in a string
 
 
@@ -141,3 +144,34 @@ class Positive:
     def schema(self) -> Schema:
         """See ``Kind``."""
         return {"type": "number", "exclusiveMinimum": 0, "maximum": self.most}
+
+
+@dataclass(frozen=True, slots=True)
+class Between:
+    """A number from ``least`` to ``most``, which may be negative; any number without these."""
+
+    least: float = -math.inf
+    most: float = math.inf
+
+    def read(self, node: Node) -> float:
+        """See ``Kind``."""
+        value = node.value
+        if type(value) not in (int, float) or not self._fits(value):
+            limits = "" if self.most == math.inf else f" from {self.least:g} to {self.most:g}"
+            node.fail(f"must be a number{limits}, not {found(node)}{self._remedy(node)}")
+        return float(value)
+
+    def _fits(self, value: float) -> bool:
+        return self.least <= value <= self.most and abs(value) <= _LARGEST
+
+    def _remedy(self, node: Node) -> str:
+        text = short_text(node)
+        if _SIGNED.fullmatch(text) and self._fits(float(text)):
+            return f": write {text}, without quotes"
+        percent = _PERCENT.fullmatch(text)
+        return f": write {float(percent[1]) / 100:g} for {percent[1]} %" if percent else ""
+
+    def schema(self) -> Schema:
+        """See ``Kind``."""
+        limits = {} if self.most == math.inf else {"minimum": self.least, "maximum": self.most}
+        return {"type": "number"} | limits

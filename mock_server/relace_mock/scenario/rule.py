@@ -13,7 +13,7 @@ from relace_mock.scenario.kinds import Flag
 from relace_mock.scenario.mistakes import ScenarioError
 from relace_mock.scenario.numbers import Fraction
 from relace_mock.scenario.source import Node
-from relace_mock.scenario.step import Step, as_step
+from relace_mock.scenario.step import Step, as_step, for_all
 from relace_mock.scenario.when import When
 
 _STEP_KEYS = frozenset(field.name for field in dataclasses.fields(Step))
@@ -95,7 +95,7 @@ class Rule:
         """See ``Record``."""
         if name in When.__dataclass_fields__:
             return f"it is a condition: when: {{{name}: …}}"
-        return step_elsewhere(name)
+        return for_all(name) or step_elsewhere(name)
 
     @staticmethod
     def conflicts(node: Node) -> Iterator[ScenarioError]:

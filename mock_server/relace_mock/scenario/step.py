@@ -116,6 +116,13 @@ def as_step(node: Node) -> str:
     return "{normal: true}" if name == "normal" else "{status: 429}"
 
 
+def for_all(name: str) -> str | None:
+    """Say that a key is for all answers of a scenario; None if it is not."""
+    if name in ("vectors", "dimensions", "rate_limit", "seed"):
+        return f"it is for all answers: write {name} at the top of the scenario"
+    return None
+
+
 @dataclass(frozen=True, slots=True)
 class Step:
     """A step: one answer, or several that are alike."""
@@ -172,7 +179,7 @@ class Step:
         """See ``Record``."""
         if name in ("when", "chance", "repeat", "steps"):
             return "it belongs to a rule: rules: [{when: {…}, steps: [{…}]}]"
-        return None
+        return for_all(name)
 
     @staticmethod
     def conflicts(node: Node) -> Iterator[ScenarioError]:

@@ -24,6 +24,7 @@ class ChunkedBody:
         self._trailer_size = 0
         self._chunks = 0
         self._length = 0
+        self.over = False  # whether the last line of the trailer has arrived
 
     def end_of(self, data: bytes, at: int) -> int:
         """Return the offset in ``data`` where the body ends, or ``len(data)`` if it goes on.
@@ -52,6 +53,7 @@ class ChunkedBody:
                 if self._trailer_size > TRAILER_LIMIT:
                     raise ValueError(f"the trailer has more than {TRAILER_LIMIT} bytes")
                 if not line.strip(b"\r\n"):
+                    self.over = True
                     return at
             else:
                 self._begin_chunk(line)

@@ -14,6 +14,7 @@ from relace_mock.messages import Received, Reply
 from relace_mock.pipeline import Exchange, Pipeline
 from relace_mock.rendering import error
 from relace_mock.serving import documents
+from relace_mock.serving.aside import in_thread_of_its_own
 from relace_mock.serving.body import Body, asks_first, declared_length, read_body, with_length
 from relace_mock.serving.cors import Cors
 from relace_mock.serving.plain import Wire, WireOf
@@ -70,6 +71,8 @@ async def _answer(exchange: Exchange, body: Body) -> Answer:
         numbers = await asyncio.to_thread(exchange.read, body.content, body.length)
     else:
         numbers = exchange.read(body.content, body.length)
+    if exchange.waits():
+        return await in_thread_of_its_own(exchange.answer)
     if long or numbers > _NUMBERS_AT_ONCE:
         return await asyncio.to_thread(exchange.answer)
     return exchange.answer()

@@ -17,6 +17,7 @@ from types import FrameType
 import uvicorn
 
 from relace_mock.clock import MONOTONIC
+from relace_mock.colour import is_wanted
 from relace_mock.control.guard import Guard, is_loopback
 from relace_mock.journal.access_log import AccessLog
 from relace_mock.pipeline import Pipeline
@@ -125,7 +126,7 @@ class _Server(uvicorn.Server):
         self.guard = Guard(loopback=loopback, token=settings.control_token)
         self.lines = Outlet()
         if listening.access_log:
-            pipeline.journal.subscribe(AccessLog(self.lines.write))
+            pipeline.journal.subscribe(AccessLog(self.lines.write, colour=is_wanted(sys.stderr)))
         self._library = pipeline.rules.library if settings.reload else None
         self._read_timeout = listening.read_timeout
         self._tasks: list[asyncio.Task[None]] = []

@@ -21,7 +21,7 @@ from typing import IO, Unpack
 from relace_mock.keywords import SettingsKeywords, settings_from
 from relace_mock.serving.child import written
 from relace_mock.serving.running_server import RunningServer
-from relace_mock.settings import Http, Listening, ServerError, SettingsError
+from relace_mock.settings import Http, Listening, ServerError, Settings, SettingsError
 
 _ROOT = str(Path(__file__).parent.parent.parent)
 # The folder goes to the end of the path: it is only needed if the caller put it on its own path by
@@ -68,18 +68,29 @@ def running(
         with in_thread(chosen, listening) as server:
             yield server
         return
-    with tempfile.TemporaryFile() as log:
-        child = _Child(written(chosen, listening), log)
-        try:
-            yield RunningServer(child.base_url(), chosen.control_token)
-        finally:
-            child.stop()
+    with tempfile.TemporaryFile() as log, server_process(chosen, listening, log) as child:
+        yield RunningServer(child.base_url(), chosen.control_token)
 
 
-class _Child:
-    """A server process. ``log`` gets its standard error."""
+@contextlib.contextmanager
+def server_process(
+    settings: Settings, listening: Listening, log: IO[bytes] | None = None
+) -> Iterator[ServerProcess]:
+    """Start a server in a process of its own, and stop it at the end of the block.
 
-    def __init__(self, wanted: bytes, log: IO[bytes]) -> None:
+    ``log`` gets its standard error; without it, the process has that of this one.
+    """
+    child = ServerProcess(written(settings, listening), log)
+    try:
+        yield child
+    finally:
+        child.stop()
+
+
+class ServerProcess:
+    """A server in a process of its own, which may still be starting."""
+
+    def __init__(self, wanted: bytes, log: IO[bytes] | None) -> None:
         if not sys.executable:
             raise ServerError(f"sys.executable is empty, so there is no Python to start: {_REMEDY}")
         self._owner = os.getpid()
@@ -107,7 +118,10 @@ class _Child:
                 view = view[os.write(self._asks, view) :]
 
     def base_url(self) -> str:
-        """Wait until the server is ready, and return its URL."""
+        """Wait until the server is ready, and return its URL.
+
+        Raises ``SettingsError`` for a bad setting and ``ServerError`` if it cannot start.
+        """
         answer = b""
         while not answer.endswith(b"\n") and (piece := os.read(self._answers, 65536)):
             answer += piece
@@ -143,12 +157,16 @@ class _Child:
 
     def _why_it_ended(self) -> str:
         code = self._wait()
+        if self._log is None:
+            return f"the server process ended with exit code {code} before it was ready"
         *_, last = self._said().splitlines() or ["it wrote nothing"]
         return (
             f"the server process ended with exit code {code} before it was ready: {last}; {_REMEDY}"
         )
 
     def _said(self) -> str:
+        if self._log is None:
+            return ""
         self._log.seek(0)
         return self._log.read().decode("utf-8", "replace").strip()
 

@@ -37,6 +37,28 @@ Send = Callable[[Any], Awaitable[None]]
 _ARRIVAL = 1.0
 
 
+def unsent(transport: asyncio.WriteTransport) -> int:
+    """Bytes that the other side has not received; elsewhere than on Linux, only unsent ones."""
+    if transport.is_closing():
+        return 0
+    size = transport.get_write_buffer_size()
+    if size or fcntl is None:
+        return size
+    count = bytearray(4)
+    with contextlib.suppress(OSError):
+        fcntl.ioctl(transport.get_extra_info("socket").fileno(), termios.TIOCOUTQ, count)
+    return int.from_bytes(count, sys.byteorder)
+
+
+def reset(transport: asyncio.WriteTransport) -> None:
+    """Tear a connection down (RST): set the linger time to 0, then close."""
+    if transport.is_closing():
+        return
+    peer = transport.get_extra_info("socket")
+    peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    transport.abort()
+
+
 class _Kept:
     """Stands in for a transport while uvicorn writes the head, and keeps the bytes."""
 
@@ -88,13 +110,9 @@ class TcpWire:
         self._transport.close()
 
     def reset(self) -> None:
-        """Tear the connection down (RST): set the linger time to 0, then close."""
+        """Tear the connection down (RST)."""
         self._leave_it()
-        if self._transport.is_closing():
-            return
-        peer = self._transport.get_extra_info("socket")
-        peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        self._transport.abort()
+        reset(self._transport)
 
     def hold(self) -> None:
         """Hold back an incomplete TCP segment until the connection ends, on Linux."""
@@ -105,7 +123,7 @@ class TcpWire:
     async def arrived(self) -> None:
         """Wait until the client has received what was written, for a second at most."""
         deadline = asyncio.get_running_loop().time() + _ARRIVAL
-        while self._unsent() and asyncio.get_running_loop().time() < deadline:  # noqa: ASYNC110 - no event tells what the kernel sent
+        while unsent(self._transport) and asyncio.get_running_loop().time() < deadline:  # noqa: ASYNC110 - no event tells what the kernel sent
             await asyncio.sleep(0.001)
 
     def asks_first(self) -> bool:
@@ -125,18 +143,6 @@ class TcpWire:
         if self._transport.is_closing() and not self._cycle.response_complete:
             self._leave_it()
         return bool(self._cycle.disconnected)
-
-    def _unsent(self) -> int:
-        """Bytes that the client has not received; elsewhere than on Linux, only unsent ones."""
-        if self._transport.is_closing():
-            return 0
-        size = self._transport.get_write_buffer_size()
-        if size or fcntl is None:
-            return size
-        count = bytearray(4)
-        with contextlib.suppress(OSError):
-            fcntl.ioctl(self._transport.get_extra_info("socket").fileno(), termios.TIOCOUTQ, count)
-        return int.from_bytes(count, sys.byteorder)
 
     def _leave_it(self) -> None:
         """Tell uvicorn that nothing more of the answer will be sent."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from relace_mock.messages import Replaying
 from relace_mock.scenario.engine import Position
 from relace_mock.state.quota import Spent
 
@@ -57,7 +58,8 @@ class State(NamedTuple):
     ``positions`` has the digest of each scenario and the position in its script, the one that moved
     last at the end. ``story`` counts rewinds: counters from an earlier story are void. ``call``
     counts calls declared new: attempts from an earlier call are void. ``advanced`` is how many
-    seconds the namespace's own clock was moved.
+    seconds the namespace's own clock was moved. ``replaying`` is the recording that the key replays
+    instead of the server's.
     """
 
     installed: Installed | None = None
@@ -68,6 +70,7 @@ class State(NamedTuple):
     story: int = 0
     call: int = 0
     seen: Marks = Marks()
+    replaying: Replaying | None = None
 
     @property
     def follows_default(self) -> bool:
@@ -121,13 +124,14 @@ class State(NamedTuple):
     def is_protected(self, now: float) -> bool:
         """Whether a test may rely on this state, so that it is not dropped to make room.
 
-        A test may rely on an installed scenario, a moved clock, a script that has answered, and
-        an open quota window.
+        A test may rely on an installed scenario, a recording, a moved clock, a script that has
+        answered, and an open quota window.
         """
         return (
             self.installed is not None
             or self.advanced != 0.0
             or self.positions != ()
+            or self.replaying is not None
             or (self.spent is not None and now < self.spent.ends)
         )
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from relace_mock import contract
-from relace_mock.messages import EmbedRequest, Headers, Received
+from relace_mock.messages import EmbedRequest, Headers, Received, Replaying
 from relace_mock.refusals import Refusal, rate_limited, unknown_scenario
 from relace_mock.scenario import engine, patterns
 from relace_mock.scenario.engine import NOTHING, Decision
@@ -40,6 +40,7 @@ class Ruling(NamedTuple):
     ``outcome`` is the outcome before the script; it may be a refusal by the quota. ``preferred`` is
     a status that the request itself asked for. ``fields`` are the header fields of the quota.
     ``now`` is the namespace's time in seconds since 1970. ``attempt`` is None if none was counted.
+    ``replaying`` is the recording that the key replays.
     """
 
     outcome: EmbedRequest | Refusal
@@ -50,6 +51,7 @@ class Ruling(NamedTuple):
     chosen_by: str | None = None
     scenario: Scenario | None = None
     attempt: int | None = None
+    replaying: Replaying | None = None
 
 
 class Chosen(NamedTuple):
@@ -109,7 +111,7 @@ class Rules:
             if wish and wish.status:  # RFC 7240: for this one answer, so no attempt is counted
                 preferred = wish.status if isinstance(so_far, EmbedRequest) else None
                 ruling = Ruling(so_far, NOTHING, preferred, fields, now.time, by, scenario)
-                return state, counter, ruling
+                return state, counter, ruling._replace(replaying=state.replaying)
             counter = counter.counted(state)
             decision = NOTHING
             if scenario is not None:
@@ -127,7 +129,15 @@ class Rules:
                 if position is not before:
                     state = state.moved(scenario.digest, position)
             ruling = Ruling(
-                so_far, decision, None, fields, now.time, by, scenario, counter.attempts
+                so_far,
+                decision,
+                None,
+                fields,
+                now.time,
+                by,
+                scenario,
+                counter.attempts,
+                state.replaying,
             )
             return state, counter, ruling
 

@@ -11,25 +11,44 @@ import sys
 import threading
 from collections import OrderedDict
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from relace_mock.messages import Embedded, EmbedRequest, OutputDtype, Piece
 from relace_mock.settings import Settings
 from relace_mock.vectors.embedding import Space, space, space_key
+from relace_mock.vectors.known import KnownSpace
 from relace_mock.vectors.tokens import count_tokens
+
+if TYPE_CHECKING:
+    from relace_mock.scenario.known_vectors import KnownVectors
 
 _SPACES = 16  # spaces that are kept: of a model, in a number of dimensions
 _ENTRY = 420  # bytes of an entry beside its text and its row, about
 _REMEMBERED = 1 << 14  # texts that came once
 
 
+class Batch(NamedTuple):
+    """The answer that a recorded row came in: its number, and how many texts it answered.
+
+    ``told`` says that the answer told its number of tokens.
+    """
+
+    number: int
+    texts: int
+    told: bool
+
+
 class Row(NamedTuple):
-    """A text's vector as a JSON array without its closing bracket, and its tokens."""
+    """A text's vector as a JSON array without its closing bracket, and its tokens.
+
+    ``batch`` is None unless the row was recorded.
+    """
 
     json: Piece
     tokens: int
+    batch: Batch | None = None
 
 
 class CacheState(NamedTuple):
@@ -52,19 +71,35 @@ class Embedder:
         self._cache = RowCache(settings.cache_bytes, at_once=settings.embedding != "hash")
         self.cache_state = self._cache.state
 
-    def embed(self, request: EmbedRequest) -> Embedded:
-        """The vectors of all inputs, each computed once."""
+    def embed(self, request: EmbedRequest, known: KnownVectors | None = None) -> Embedded:
+        """The vectors of all inputs, each computed once; ``known`` has those of a scenario."""
         dimensions = request.dimensions or self._settings.dimensions
         key = self._key(request.model, dimensions)
-        found, missing = self._cache.find(key, request.output_dtype, request.input)
-        if missing:
-            encoded = [text.encode() for text in missing]
-            rows = self._rows(self._space(key, dimensions), request.output_dtype, encoded)
-            made = dict(zip(missing, map(Row, rows, count_tokens(encoded)), strict=True))
-            self._cache.keep(key, request.output_dtype, made)
-            found |= made
+        space, dtype = self._space(key, dimensions), request.output_dtype
+        if known is None:
+            found = self._found(key, space, dtype, request.input)
+        else:
+            entries = known.entries_of(request.input)
+            others = [text for text in request.input if text not in entries]
+            found = self._found(key, space, dtype, others)
+            # Cached under another key, as each scenario may give these texts another vector.
+            key += known.digest.encode()
+            found |= self._found(key, KnownSpace(known, entries, space), dtype, list(entries))
         chosen = [found[text] for text in request.input]
         return Embedded([row.json for row in chosen], sum([row.tokens for row in chosen]))
+
+    def _found(
+        self, key: bytes, space: Space, dtype: OutputDtype, texts: Sequence[str]
+    ) -> dict[str, Row]:
+        """The rows of some texts, from the cache or computed."""
+        found, missing = self._cache.find(key, dtype, texts)
+        if missing:
+            encoded = [text.encode() for text in missing]
+            rows = self._rows(space, dtype, encoded)
+            made = dict(zip(missing, map(Row, rows, count_tokens(encoded)), strict=True))
+            self._cache.keep(key, dtype, made)
+            found |= made
+        return found
 
     def _new_key(self, model: str, dimensions: int) -> bytes:
         name, seed = self._settings.embedding, self._settings.seed
@@ -115,6 +150,11 @@ class RowCache:
             self._hits += len(texts) - len(missing)
         return found, list(dict.fromkeys(missing))
 
+    def has_all(self, space: bytes, dtype: OutputDtype, texts: Sequence[str]) -> bool:
+        """Whether the rows of all these texts are kept."""
+        with self._lock:
+            return all((space, dtype, text) in self._rows for text in texts)
+
     def keep(self, space: bytes, dtype: OutputDtype, rows: dict[str, Row]) -> None:
         """Keep rows by their texts, and drop the longest unused ones for them."""
         with self._lock:
@@ -126,7 +166,7 @@ class RowCache:
                 if size > self._limit:
                     continue
                 # A copy, as a view would keep the batch that the row was computed in.
-                self._rows[key] = Row(bytes(row.json), row.tokens), size
+                self._rows[key] = row._replace(json=bytes(row.json)), size
                 self._bytes += size
             while self._bytes > self._limit:
                 _, (_, size) = self._rows.popitem(last=False)

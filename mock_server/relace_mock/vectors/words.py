@@ -1,4 +1,4 @@
-"""Text to words: where a text splits, what identifies a word, how much it weighs.
+"""Text to words: where a text splits, and what identifies a word.
 
 All of it is integer arithmetic over whole batches of UTF-8 bytes, so the cost does
 not depend on which words were seen before, nothing is cached, and every machine gets
@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Sequence
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -129,27 +128,3 @@ def identity(word: bytes) -> int:
     for byte in reversed(word):
         total = (total + byte) * _BASE % (1 << 64)
     return total
-
-
-def weights(words: npt.NDArray[np.uint64]) -> npt.NDArray[np.int64]:
-    """How much each word tells: the root of the logarithm of its rarity."""
-    listed, weight = _weight_table()
-    nearest = np.searchsorted(listed, words)
-    nearest[nearest == len(listed)] = 0
-    return np.where(listed[nearest] == words, weight[nearest], weight.max())
-
-
-@functools.cache
-def _weight_table() -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.int64]]:
-    """The words of ``words.txt``, in the order of their identities, and their weights."""
-    listed: dict[int, int] = {}
-    lines = (Path(__file__).parent / "words.txt").read_bytes().splitlines()
-    for line in lines:
-        if not line.startswith(b"#"):
-            weight, *words = line.split()
-            listed.update((identity(word), int(weight)) for word in words)
-    ordered = sorted(listed.items())
-    return (
-        np.array([word for word, _ in ordered], np.uint64),
-        np.array([weight for _, weight in ordered], np.int64),
-    )

@@ -56,8 +56,10 @@ def begin(
     results = [
         {"index": index, "embedding": bytes(row) + b"]"} for index, row in enumerate(embedded.rows)
     ]
-    usage = {"total_tokens": embedded.total_tokens}
-    return Draft(request, {"results": results, "usage": usage}, drifted)
+    answer: dict[str, Any] = {"results": results}
+    if embedded.total_tokens is not None:
+        answer["usage"] = {"total_tokens": embedded.total_tokens}
+    return Draft(request, answer, drifted)
 
 
 def numbers(vector: bytes) -> list[bytes]:

@@ -6,7 +6,7 @@ from relace_mock.scenario.mutations.draft import Draft, Mutation
 
 
 def _change(draft: Draft) -> None:
-    del draft.answer["usage"]
+    draft.answer.pop("usage", None)  # an upstream may have left it out already
 
 
 OMIT_USAGE = Mutation("omit_usage", "usage is missing", _change)

@@ -60,3 +60,11 @@ def _timestamp(match: re.Match[str], now: float) -> float:
         tzinfo=UTC,
     )
     return moment.timestamp()
+
+
+def is_early(gap: float, asked: float) -> bool:
+    """Whether a retry after ``gap`` seconds came before the seconds that were asked for.
+
+    Clocks and schedulers differ a little: 5 % and 50 ms are allowed.
+    """
+    return gap < asked * 0.95 - 0.05

@@ -1,0 +1,1 @@
+"""Tools that need no server: vectors as arrays, source files as pieces, search in code."""

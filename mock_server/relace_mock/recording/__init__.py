@@ -1,0 +1,1 @@
+"""Real vectors, kept by text: recorded from an upstream, and replayed without it."""

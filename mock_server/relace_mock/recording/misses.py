@@ -1,0 +1,56 @@
+"""The refusals and messages about vectors that are not recorded, or differ from the recorded ones."""
+
+from __future__ import annotations
+
+import shlex
+
+from relace_mock.messages import EmbedRequest
+from relace_mock.recording.file import Recording
+from relace_mock.refusals import Refusal
+
+#: The host that serves embeddings (documented).
+ENDPOINT = "https://embeddings.endpoint.relace.run"
+
+
+def missed(recording: Recording | None, request: EmbedRequest, missing: int) -> Refusal:
+    """Refuse a request with texts that are not recorded, and say how to record them."""
+    texts = len(set(request.input))
+    are = "is" if missing == 1 else "are"
+    if recording is None:
+        return Refusal(
+            500,
+            f"{missing} of {texts} texts {are} not recorded: start the server with --replay FILE, "
+            "or without --on-miss error",
+        )
+    detail = (
+        f"{missing} of {texts} texts {are} not in the recording {recording.path.name} "
+        f"(model {request.model[:100]}, {request.output_dtype})"
+    )
+    spaces = recording.spaces()
+    if (request.model, request.output_dtype) not in [space[:2] for space in spaces]:
+        held = ", ".join(f"{space.model} as {space.output_dtype}" for space in spaces[:5])
+        detail += f", which holds {held or 'nothing yet'}"
+    command = f"relace-mock serve --upstream {ENDPOINT} --record {shlex.quote(str(recording.path))}"
+    return Refusal(
+        500,
+        f"{detail}: record them with `{command}` and the same requests, or answer them with made-up "
+        "vectors: --on-miss synthesize",
+    )
+
+
+def other_dimensions(asked: int, recorded: int, model: str) -> Refusal:
+    """Refuse vectors of other dimensions than the recorded ones."""
+    return Refusal(500, about_dimensions(asked, recorded, model))
+
+
+def about_dimensions(asked: int, recorded: int, model: str) -> str:
+    """Say that vectors of other dimensions do not go with the recorded ones."""
+    return (
+        f"the recorded vectors of {model[:100]} have {recorded} dimensions, not {asked}: "
+        f"use --dimensions {recorded}, and a scenario without other `dimensions`"
+    )
+
+
+def drift(texts: int, host: str) -> str:
+    """Say that an upstream gave other vectors than those that were recorded first."""
+    return f"drift: {host} gives {texts} texts another vector than the recorded one, which stays"
