@@ -95,7 +95,7 @@ def test_the_command_of_the_container_runs_without_rights_and_stops_on_a_signal(
     try:
         ready = server.stdout.readline()
         assert ready.startswith(b"relace-mock ready: "), server.communicate()
-        [check] = [line for line in instructions("HEALTHCHECK")]
+        [check] = instructions("HEALTHCHECK")
         health = json.loads(check.partition("CMD ")[2])
         for url, code in ((f"http://127.0.0.1:{port}", 0), ("http://127.0.0.1:9", 1)):
             asked = [*prefix, *health, "--url", url]
