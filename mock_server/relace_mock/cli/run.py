@@ -30,10 +30,13 @@ Examples:
 
 
 def _options_of_serve() -> list[click.Parameter]:
-    """The options of ``serve``, but any free port is the default."""
+    """The options of ``serve``, but any free port is the default.
+
+    One worker is enough for one command, and standard input is the command's.
+    """
     options = []
     for parameter in serve.params:
-        if parameter.name == "workers":  # one is enough for one command
+        if parameter.name in ("workers", "stop_with_stdin"):
             continue
         own = copy.copy(parameter)
         if own.name == "port":

@@ -23,7 +23,7 @@ from relace_mock.cli.serve_options import (
 )
 from relace_mock.cli.streams import complain
 from relace_mock.cli.writing import write
-from relace_mock.serving import tuning
+from relace_mock.serving import lifeline, tuning
 from relace_mock.settings import (
     Listening,
     Settings,
@@ -55,13 +55,16 @@ Examples:
 @recording_options
 @limit_options
 @store_options
-def serve(**options: Any) -> None:
+def serve(*, stop_with_stdin: bool, **options: Any) -> None:
     """Run the mock server.
 
     It answers POST /v1/code/embed, /v2/code/rank and /v1/code/rank until Ctrl-C or SIGTERM.
     """
     tuning.keep_freed_memory()
     tuning.use_one_blas_thread()
+
+    if stop_with_stdin:
+        lifeline.stop_with_stdin()
 
     from relace_mock.serving.running_server import RunningServer
 

@@ -83,6 +83,13 @@ listening_options = declared(
         default=None,
         help="Write a line for each request to standard error. By default on if standard error is a terminal.",
     ),
+    option(
+        "--stop-with-stdin",
+        section="Listening",
+        is_flag=True,
+        default=False,
+        help="Stop when standard input closes. For programs that start the server: it ends with them even if they are killed.",
+    ),
 )
 answer_options = declared(
     option(
