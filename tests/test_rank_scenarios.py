@@ -388,3 +388,21 @@ def test_the_embedded_application_ranks(mock: RemoteControl, path: str) -> None:
             return (await client.post(path, json=BODY, headers=headers)).content
 
     assert asyncio.run(ask_inside()) == rank(mock, BODY, path).content
+
+
+def test_the_bundled_scenarios_of_the_ranker(mock: RemoteControl) -> None:
+    """A client of both endpoints plays them."""
+    mock.play("ranker-down")
+    assert [rank(mock, BODY, path).status_code for path in (V2, V1, V2)] == [500] * 3
+    assert ask(mock, EMBED).status_code == 200
+    mock.play("ranker-lies")
+    ask(mock, EMBED)
+    strange, high, honest = (rank(mock) for _ in range(3))
+    assert names(strange)[0] not in [file["filename"] for file in FILES]
+    assert scores(high)[0] > 1
+    assert scores(honest)[0] <= 1
+    assert [request.mutations for request in mock.requests[-3:]] == [
+        ["unknown_filename"],
+        ["score_out_of_range"],
+        [],
+    ]

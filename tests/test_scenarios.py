@@ -52,6 +52,8 @@ SEEN = {
         "200",
         "200",
     ],
+    "ranker-down": ["200"] * 2,  # tests/test_rank_scenarios.py has the ranker's own
+    "ranker-lies": ["200"] * 2,
     "rate-limited": ["429 Rate limit exceeded, after 1"] * 4,
     "rate-limited-twice": [*["429 Rate limit exceeded, after 1"] * 2, "200", "200"],
     "rate-limited-without-retry-after": [*["429 Rate limit exceeded"] * 2, "200"],
