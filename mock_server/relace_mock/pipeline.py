@@ -224,7 +224,7 @@ class Exchange:
         if isinstance(outcome, Refusal):
             return None
         if self._ledger.threads is not None:  # to look would be a round trip; the change searches
-            return Inputs(outcome.input)
+            return Inputs(outcome.searched)
         state, default = pipeline.store.look(self._namespace).state, pipeline.store.default()
         return pipeline.rules.looked_through(self._received, outcome, self._key, state, default)
 

@@ -187,4 +187,4 @@ def _named(name: str) -> Scenario:
     """A scenario of which only the name is known."""
     from relace_mock.scenario.model import Scenario  # noqa: PLC0415 - as above
 
-    return Scenario(name, "", 0, None, None, (), "", None, 0)
+    return Scenario(name, "", 0, None, None, None, (), "", None, 0)
