@@ -111,7 +111,7 @@ def proof(session: nox.Session) -> None:
     session.run("python", "-m", "tests.kit.proof")
     session.run("python", "-m", "tests.kit.client_proof")
     rounds = {"TEST_ROUNDS": "500"}
-    session.run("pytest", "tests/test_concurrency.py", env=rounds)
+    session.run("pytest", "tests/test_concurrency.py", "tests/test_workers.py", env=rounds)
     session.run("python", "-m", "tests.attacks")
 
 

@@ -40,13 +40,15 @@ def free_port() -> int:
 
 
 @contextlib.contextmanager
-def started(command: list[str]) -> Iterator[tuple[int, subprocess.Popen[bytes]]]:
-    """Run a server on the first core. Yield its port and process once it accepts connections."""
+def started(
+    command: list[str], *, pinned: bool = True
+) -> Iterator[tuple[int, subprocess.Popen[bytes]]]:
+    """Run a server on the first core, or on all. Yield its port and process once it accepts."""
     port = free_port()
     process = subprocess.Popen(
         [part.format(port=port) for part in command],
         stdout=subprocess.DEVNULL,
-        preexec_fn=lambda: pin(0),
+        preexec_fn=(lambda: pin(0)) if pinned else None,
     )
     try:
         while True:

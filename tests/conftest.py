@@ -34,7 +34,7 @@ if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
 # Every `httpx.Client` takes 30 ms to load the public certificate authorities, and the tests and
 # the processes that they start make thousands. No test asks a public host: one authority will do.
 os.environ["SSL_CERT_FILE"] = str(Path(__file__).parent / "authority.pem")
-# Scripts that tests start run this Python as `python3`. That of a version manager starts slowly.
+# Commands that tests start are those of this environment. A version manager's start slowly.
 os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
 JAVASCRIPT = Path(__file__).parent / "javascript"
 #: Options for pytest inside pytest: skip plugins that load slowly and are not needed.

@@ -167,6 +167,7 @@ def test_the_help_of_serve_is_in_sections_and_ends_with_examples() -> None:
         "Vectors:",
         "Scenarios:",
         "Journal and limits:",
+        "Shared store:",
         "Help:",
     ]
     assert "  Examples:\n    relace-mock serve\n" in text

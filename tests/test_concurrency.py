@@ -14,13 +14,22 @@ import pytest
 import relace_mock
 from relace_mock import RunningServer
 from tests.conftest import Serve
+from tests.redis_server import new_prefix, shared
 
 #: Rounds of each test; `nox -s proof` runs more.
 ROUNDS = int(os.environ.get("TEST_ROUNDS", "100"))
 
 
-@pytest.fixture(scope="module", params=["httptools", "h11"])
-def running(request: pytest.FixtureRequest) -> Iterator[RunningServer]:
+SHARED = "two workers with Redis"
+
+
+@pytest.fixture(scope="module", params=["httptools", "h11", SHARED])
+def running(request: pytest.FixtureRequest, serve: Serve) -> Iterator[RunningServer]:
+    if request.param == SHARED:
+        store = ("--store", shared().url, "--store-prefix", new_prefix())
+        with serve("--workers", "2", "--dimensions", "8", *store) as process:
+            yield RunningServer(process.base_url)
+        return
     with relace_mock.running(http=request.param, dimensions=8) as server:
         yield server
 

@@ -110,6 +110,7 @@ def test_an_allowed_page_may_read_every_answer(
     assert response.headers["vary"] == "origin"
     assert named(response.headers["access-control-expose-headers"]) == {
         "x-relace-mock",
+        "x-relace-mock-source",
         "x-ratelimit-limit",
         "x-ratelimit-remaining",
         "x-ratelimit-reset",

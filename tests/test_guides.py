@@ -12,7 +12,6 @@ import os
 import re
 import shlex
 import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import fields
 from pathlib import Path
@@ -47,7 +46,10 @@ def sections(page: str) -> dict[str, str]:
     return dict(zip(parts[1::2], parts[2::2], strict=True))
 
 
-GUIDES = ["README.md", "docs/scenarios.md", "docs/retries.md", "docs/control.md", "docs/rank.md"]
+GUIDES = [
+    "README.md",
+    *(f"docs/{name}.md" for name in ("scenarios", "retries", "control", "rank", "run")),
+]
 TYPED = [
     pytest.param(text, id=f"{page}: {heading}")
     for page in GUIDES
@@ -97,13 +99,11 @@ def typed(code: str) -> Iterator[tuple[str, str]]:
 
 def run(command: str) -> str:
     """What a command says, typed as a user would where the package is installed."""
-    binaries = str(Path(sys.executable).parent)
-    path = os.pathsep.join([binaries, os.environ["PATH"]])
     done = subprocess.run(
         ["bash", "-c", command],  # noqa: S607 - wherever the user's is
         capture_output=True,
         text=True,
-        env=os.environ | {"PATH": path, "COLUMNS": "80"},
+        env=os.environ | {"COLUMNS": "80"},
         check=False,
     )
     return done.stdout + done.stderr

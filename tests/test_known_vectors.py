@@ -286,6 +286,7 @@ def test_known_vectors_hold_in_both_spaces_with_any_seed(embedding: SpaceName) -
         with relace_mock.running(dimensions=DIMENSIONS, embedding=embedding, seed=seed) as server:
             mock = server.control("rlc-x")
             mock.play(STORY)
+            assert results(answer(mock, [QUERY])) == [FIXED]
             for _ in range(3):  # in the hash space, a row is cached when it comes the second time
                 query, close = ask(mock, QUERY, "close")
                 assert query.tolist() == FIXED

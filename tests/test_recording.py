@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import re
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -281,6 +283,35 @@ def test_a_scenario_cannot_ask_for_other_dimensions_than_were_recorded(
         answer = ask(mock, "a")
     assert answer.status_code == 500
     assert "have 64 dimensions, not 128" in answer.json()["error"]
+
+
+def test_a_server_that_is_its_own_upstream_says_so(serve: Serve, file: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        port = str(closed.getsockname()[1])
+    arguments = ("--port", port, "--upstream", f"http://127.0.0.1:{port}")
+    with serve(*arguments, "--record", str(file)) as process:
+        answer = embed(process.base_url, "a")
+    assert answer.status_code == 500
+    assert answer.json()["error"].endswith("--upstream is the address of this server itself")
+
+
+def test_the_access_log_says_where_vectors_come_from(
+    serve: Serve, upstream: RunningServer, file: Path
+) -> None:
+    recorded(upstream.base_url, file, ["a"])
+    with serve("--replay", str(file), "--access-log") as process:
+        vectors(embed(process.base_url, "a"))
+        process.popen.terminate()
+        _, said = process.popen.communicate()
+    assert re.search(r"1 input  \d+ tokens?  recorded\n", said), said
+
+
+def test_texts_can_be_kept_later(upstream: RunningServer, file: Path) -> None:
+    recorded(upstream.base_url, file, ["a text to be seen"])
+    assert b"a text to be seen" not in file.read_bytes()
+    with client(upstream=upstream.base_url, record=file, keep_text=True) as mock:
+        assert source(ask(mock, "a text to be seen")) == "recorded"
+    assert b"a text to be seen" in file.read_bytes()
 
 
 def test_an_upstream_alone_is_asked_every_time(upstream: RunningServer) -> None:

@@ -19,6 +19,16 @@ from tests.recordings import MODEL, ask, client, embed, journal, recorded, sourc
 
 KEY = "rlc-0123456789abcdefghijklmnopqrstuv"
 
+# Answers that no mutation makes.
+_RESULT = '{"index": %d, "embedding": %s}'
+_RESULTS = f'{{"results": [{_RESULT}, {_RESULT}]}}'
+WRONG = {
+    "zero_results": '{"results": []}',
+    "string_component": _RESULTS % (0, '["0.1"]', 1, "[0.1]"),
+    "empty_vector": _RESULTS % (0, "[]", 1, "[0.1]"),
+    "too_large": _RESULTS % (0, "[0.1, 0.2]", 1, "[0.1, 1e999]"),
+}
+
 
 @pytest.fixture(scope="module")
 def upstream() -> Iterator[RunningServer]:
@@ -82,6 +92,10 @@ def test_a_broken_connection_is_a_500_and_nothing_is_recorded(
             "its vectors have 32 dimensions, and the recorded ones of this model have 64",
         ),
         ("ragged_dimensions", "vectors have different lengths"),
+        ("zero_results", "0 results for 2 texts"),
+        ("string_component", 'the embedding of result 0 has "0.1" for a number'),
+        ("empty_vector", "the embedding of result 0 is not a list of numbers"),
+        ("too_large", "a number that is too large: 1e999"),
         ("null_component", "null for a number"),
         ("nan_component", "NaN for a number"),
         ("truncated_json", "the body is not JSON"),
@@ -93,7 +107,8 @@ def test_an_answer_that_breaks_the_contract_is_a_500_and_is_never_recorded(
     recorder: httpx.Client, real: RemoteControl, file: Path, mutation: str, problem: str
 ) -> None:
     vectors(ask(recorder, "known"))
-    real.play({"steps": [{"mutate": mutation}]})
+    step = {"status": 200, "body_text": WRONG[mutation]} if mutation in WRONG else None
+    real.play({"steps": [step or {"mutate": mutation}]})
     answer = ask(recorder, "a", "b")
     assert answer.status_code == 500
     message = answer.json()["error"]

@@ -58,6 +58,21 @@ async def main():
             print(response.status)
 asyncio.run(main())
 """,
+    "aiohttp with threads that look names up": """
+import aiohttp, asyncio
+async def main():
+    connector = aiohttp.TCPConnector(resolver=aiohttp.ThreadedResolver())
+    async with aiohttp.ClientSession(connector=connector) as session:
+        async with session.post(url, json=body, headers=fields) as response:
+            print(response.status)
+asyncio.run(main())
+""",
+    "requests with gevent": """
+from gevent import monkey
+monkey.patch_all()
+import requests
+print(requests.post(url, json=body, headers=fields).status_code)
+""",
     "aiohttp with uvloop": """
 import aiohttp, uvloop
 async def main():
@@ -224,7 +239,7 @@ const headers = {{ Authorization: `Bearer ${{process.env.RELACE_API_KEY}}`, 'Con
 const body = JSON.stringify({{ model: 'relace-embed-v1', input: ['a'] }});
 """
     (tmp_path / "client.mjs").write_text(start + NODE[client])
-    once(run(tmp_path, "--", node, "client.mjs"))
+    once(run(tmp_path, "--", node, "client.mjs", variables=with_blank(tmp_path)))
 
 
 def test_the_official_python_sdk_reaches_the_mock_at_its_default_url(tmp_path: Path) -> None:
@@ -276,7 +291,15 @@ def java() -> str:
 
 def test_the_http_client_of_java_reaches_the_mock(java: str, tmp_path: Path) -> None:
     (tmp_path / "Client.java").write_text(JAVA % HOST)
-    once(run(tmp_path, "--", java, "Client.java"))
+    ended = run(tmp_path, "--", java, "Client.java", variables=with_blank(tmp_path))
+    once(ended)
+
+
+def with_blank(folder: Path) -> dict[str, str]:
+    """The name of a temporary folder with a blank in it, which options must survive."""
+    place = folder / "a folder"
+    place.mkdir()
+    return {"TMPDIR": str(place)}
 
 
 def test_pytest_with_two_workers_reaches_the_mock(tmp_path: Path) -> None:

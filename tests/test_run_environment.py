@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import socket
 import ssl
 import subprocess
 from pathlib import Path
@@ -21,12 +22,12 @@ OURS = trustme.CA(organization_name="ours").cert_pem.bytes()
 USERS = trustme.CA(organization_name="of the user").cert_pem.bytes()
 
 
-def after(folder: Path, before: dict[str, str]) -> dict[str, str]:
+def after(folder: Path, before: dict[str, str], *, block: bool = False) -> dict[str, str]:
     """The environment of a command, and the files of its run."""
     files = Files(folder / "run")
     files.folder.mkdir()
     files.write(before, OURS)
-    return environment_for(before, files, 4711, "http://127.0.0.1:1/v1", block=False)
+    return environment_for(before, files, 4711, "http://127.0.0.1:1/v1", block=block)
 
 
 def subjects(pem: bytes) -> set[str]:
@@ -66,6 +67,13 @@ def test_without_a_proxy_of_the_user_this_machine_is_reached_directly(tmp_path: 
     found = after(tmp_path, {"NO_PROXY": "internal.example,api.relace.run"})
     assert found["NO_PROXY"] == "internal.example,localhost,127.0.0.1,::1"
     assert found["no_proxy"] == "localhost,127.0.0.1,::1"
+
+
+def test_blocked_hosts_cannot_go_past_the_proxy(tmp_path: Path) -> None:
+    before = {"NO_PROXY": "internal.example", "HTTPS_PROXY": "http://theirs:1"}
+    found = after(tmp_path, before, block=True)
+    assert found["NO_PROXY"] == found["no_proxy"] == "localhost,127.0.0.1,::1"
+    assert "internal.example" not in found["JAVA_TOOL_OPTIONS"]
 
 
 def test_what_was_taken_out_of_no_proxy_is_still_reached_directly() -> None:
@@ -205,6 +213,13 @@ def test_the_hosts_of_relace_match_by_pattern() -> None:
         "notapi.relace.run", "api.relace.run.example", "a.notendpoint.relace.run", "",
     ):  # fmt: skip
         assert not hosts.is_relace(host), host
+
+
+def test_this_machine_is_known_by_its_names() -> None:
+    for host in ("localhost", "a.localhost", "127.9.9.9", "::1", "[::1]", socket.gethostname()):
+        assert hosts.is_here(host), host
+    for host in ("192.0.2.1", "example.com", "localhost.example"):
+        assert not hosts.is_here(host), host
 
 
 def test_the_rest_of_the_environment_stays_as_it_was(tmp_path: Path) -> None:

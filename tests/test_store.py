@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import concurrent.futures
+import functools
+import importlib
 import itertools
 from collections import defaultdict
 from collections.abc import Callable
@@ -14,6 +16,9 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
+from relace_mock.shared.database import Database, Limits
+from relace_mock.shared.link import Link
+from relace_mock.shared.store import RedisStore
 from relace_mock.state.memory import MemoryStore
 from relace_mock.state.model import (
     Counter,
@@ -26,6 +31,7 @@ from relace_mock.state.model import (
 )
 from relace_mock.state.quota import Spent
 from relace_mock.state.store import Change, FullError, Now, Result, Store
+from tests.redis_server import new_prefix, shared
 
 NAMES = st.sampled_from(["a", "b", "c"])
 BODIES = st.sampled_from([b"x", b"y"])
@@ -47,21 +53,59 @@ class Twice(MemoryStore):
     """A store that runs each change twice, as if it lost a race first."""
 
     def update(self, name: str, body: bytes | None, change: Change[Result]) -> Result:
-        def run_again(state: State, counter: Counter, now: Now) -> tuple[State, Counter, Result]:
-            change(state, counter, now)
-            return change(state, counter, now)
-
-        return super().update(name, body, run_again)
+        return super().update(name, body, run_twice(change))
 
 
-STORES: dict[str, type[MemoryStore]] = {"memory": MemoryStore, "memory, changes run twice": Twice}
+class RedisTwice(RedisStore):
+    """The same in Redis."""
+
+    def update(self, name: str, body: bytes | None, change: Change[Result]) -> Result:
+        return super().update(name, body, run_twice(change))
+
+
+def run_twice(change: Change[Result]) -> Change[Result]:
+    def run_again(state: State, counter: Counter, now: Now) -> tuple[State, Counter, Result]:
+        change(state, counter, now)
+        return change(state, counter, now)
+
+    return run_again
+
+
+Make = Callable[[int, float, Callable[[], float]], Store]
+
+
+def in_memory(of: type[MemoryStore]) -> Make:
+    return lambda limit, ttl, time: of(limit, ttl, Default(), clock=time, monotonic=time)
+
+
+def in_redis(of: type[RedisStore]) -> Make:
+    def make(limit: int, ttl: float, time: Callable[[], float]) -> Store:
+        return of(database(new_prefix(), Limits(limit, ttl), time), 60)
+
+    return make
+
+
+def database(prefix: str, limits: Limits, time: Callable[[], float] | None = None) -> Database:
+    return Database(link(), prefix, limits, Default(), {}, time)
+
+
+@functools.cache
+def link() -> Link:
+    return Link(shared().url, 60)
+
+
+STORES = {
+    "memory": in_memory(MemoryStore),
+    "memory, changes run twice": in_memory(Twice),
+    "redis": in_redis(RedisStore),
+    "redis, changes run twice": in_redis(RedisTwice),
+}
 
 
 def new_store(
     kind: str, *, limit: int = 100, ttl: float = 3600, time: Callable[[], float] | None = None
 ) -> Store:
-    time = time or Time()
-    return STORES[kind](limit, ttl, Default(), clock=time, monotonic=time)
+    return STORES[kind](limit, ttl, time or Time())
 
 
 @pytest.fixture(params=STORES)
@@ -229,6 +273,16 @@ TestStoreTwice = TwiceAgainstModel.TestCase
 TestStoreTwice.settings = TestStore.settings
 
 
+class RedisAgainstModel(StoreAgainstModel):
+    """The same with a store in Redis."""
+
+    kind = "redis"
+
+
+TestRedisStore = RedisAgainstModel.TestCase
+TestRedisStore.settings = TestStore.settings
+
+
 def test_concurrent_requests_get_every_step_once(kind: str) -> None:
     store = new_store(kind)
     with concurrent.futures.ThreadPoolExecutor(16) as pool:
@@ -334,14 +388,19 @@ def test_a_namespace_may_be_evicted_once_its_quota_window_is_over(kind: str) -> 
     assert store.counts() == (2, 1, 0)
 
 
-def test_the_counters_of_a_namespace_are_bounded_and_dropped_ones_are_counted(kind: str) -> None:
+def test_the_counters_of_a_namespace_are_bounded_and_dropped_ones_are_counted(
+    kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in ("state.memory", "shared.database"):
+        assert importlib.import_module(f"relace_mock.{module}")._BODIES == 4096
+        monkeypatch.setattr(f"relace_mock.{module}._BODIES", 64)
     store = new_store(kind)
-    for number in range(5000):
+    for number in range(80):
         body = b"%d" % number
         store.update("a", body, counted)
         store.revise("a", body, Counter.succeeded)
     seen = store.look("a")
-    assert (seen.forgotten, seen.lost) == (5000 - 4096, False)
-    for number in range(5000, 10000):
+    assert (seen.forgotten, seen.lost) == (80 - 64, False)
+    for number in range(80, 160):
         store.update("a", b"%d" % number, counted)
     assert store.look("a").lost, "attempts of calls that had not succeeded were dropped"

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 
 #: The reply of a fault that sends none.
 NEVER_SENT = Reply(0, (), ())
+_BARE = Reply(200, (), ())
 
 
 class Answer(NamedTuple):
@@ -109,10 +110,17 @@ class Answers:
         ``key`` is the client's, for an upstream. This may wait for a recording or an upstream. Once
         ``is_abandoned`` is true, nobody waits for the answer, and it may be wrong.
         """
+        return self._answer(ruling, lambda: self._made(ruling, key, is_abandoned))
+
+    def outline(self, ruling: Ruling) -> Answer:
+        """Make the same answer without results, which take most of the time."""
+        return self._answer(ruling, lambda: _Made(_BARE, None, None))
+
+    def _answer(self, ruling: Ruling, make: Callable[[], _Made]) -> Answer:
         decision = ruling.decision
         if decision.step and (problem := self.problem_with([decision.step])):
             return Answer(error(500, problem))
-        reply, made = self._reply(ruling, key, is_abandoned)
+        reply, made = self._reply(ruling, make)
         delay = decision.delay * self._time_scale
         if made is None:
             return Answer(reply, decision.step, delay, self._time_scale)
@@ -120,13 +128,15 @@ class Answers:
 
     def waits(self, ruling: Ruling) -> bool:
         """Whether ``to`` may wait for a recording or an upstream."""
-        replaying, request = ruling.replaying, ruling.outcome
-        if replaying is None and self.sources.default is None:
+        request = ruling.outcome
+        if self.computes(ruling) or not isinstance(request, EmbedRequest):
             return False
-        if not isinstance(request, EmbedRequest) or not _has_vectors(ruling):
-            return False
-        source = self.sources.find(replaying)
-        return source is None or not source.has_at_hand(request)
+        source = self.sources.find(ruling.replaying)
+        return _has_vectors(ruling) and (source is None or not source.has_at_hand(request))
+
+    def computes(self, ruling: Ruling) -> bool:
+        """Whether vectors are computed here, and not taken from a recording or an upstream."""
+        return ruling.replaying is None and self.sources.default is None
 
     def problem_with(self, steps: Iterable[Step]) -> str | None:
         """Why these steps cannot be performed here; None if they can."""
@@ -138,12 +148,10 @@ class Answers:
             "use relace_mock.running() or `relace-mock serve`"
         )
 
-    def _reply(
-        self, ruling: Ruling, key: str | None, is_abandoned: Callable[[], bool]
-    ) -> tuple[Reply, _Made | None]:
+    def _reply(self, ruling: Ruling, make: Callable[[], _Made]) -> tuple[Reply, _Made | None]:
         """The reply with the header fields of quota and step; how it was made if it has results."""
         step = ruling.decision.step
-        reply, made = self._body(ruling, key, is_abandoned)
+        reply, made = self._body(ruling, make)
         fields = ruling.fields
         if reply.status == 429 and not fields and made is None:
             fields = quota.made_up(ruling.now, self._reset_form)
@@ -158,9 +166,8 @@ class Answers:
             reply = with_fields(reply, {"Retry-After": value})
         return reply, made
 
-    def _body(
-        self, ruling: Ruling, key: str | None, is_abandoned: Callable[[], bool]
-    ) -> tuple[Reply, _Made | None]:
+    @staticmethod
+    def _body(ruling: Ruling, make: Callable[[], _Made]) -> tuple[Reply, _Made | None]:
         """The reply without these fields."""
         step = ruling.decision.step
         if ruling.preferred is not None and ruling.preferred != 200:
@@ -171,18 +178,23 @@ class Answers:
             return NEVER_SENT, None
         if isinstance(ruling.outcome, Refusal):
             return refused(ruling.outcome), None
-        if isinstance(ruling.outcome, RankRequest):
-            made = self._ranked(ruling.outcome, step.mutate if step else (), is_abandoned)
-        else:
-            made = self._embedded(ruling.outcome, ruling, key)
+        made = make()
         return made.reply, made
+
+    def _made(self, ruling: Ruling, key: str | None, is_abandoned: Callable[[], bool]) -> _Made:
+        """The reply with results."""
+        request, step = ruling.outcome, ruling.decision.step
+        assert not isinstance(request, Refusal)
+        if isinstance(request, RankRequest):
+            return self._ranked(request, step.mutate if step else (), is_abandoned)
+        return self._embedded(request, ruling, key)
 
     def _embedded(self, request: EmbedRequest, ruling: Ruling, key: str | None) -> _Made:
         """The reply with vectors, mutated if the step asks for it."""
         known = ruling.scenario.vectors if ruling.scenario else None
         notes: Sequence[str] = ()
         told = None
-        if ruling.replaying is None and self.sources.default is None:
+        if self.computes(ruling):
             embedded = self.embedder.embed(request, known)
         else:
             supplied = self.sources.supply(request, ruling.replaying, key)

@@ -55,6 +55,10 @@ class SettingsKeywords(TypedDict, total=False):
     keep_text: bool
     replay: Path | None
     on_miss: OnMiss | None
+    store: str
+    store_prefix: str
+    store_ttl: float
+    store_timeout: float
 
 
 _FORMS = {bool: "True or False", str: "a string", Path: "a pathlib.Path"}
@@ -65,8 +69,14 @@ _EXAMPLES = {
     "upstream": ", such as 'https://embeddings.endpoint.relace.run'",
     "record": ", such as Path('vectors.relace')",
     "replay": ", such as Path('vectors.relace')",
+    "store": ", 'memory' or a URL such as 'redis://127.0.0.1:6379/0'",
 }
-_SECRET = ("api_keys", "control_token", "upstream_key")
+_SECRET = (  # the URL of a store may hold a password
+    "api_keys",
+    "control_token",
+    "upstream_key",
+    "store",
+)
 
 
 def settings_from(keywords: Mapping[str, Any], *, also: tuple[str, ...] = ()) -> Settings:

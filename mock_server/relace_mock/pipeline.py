@@ -13,54 +13,61 @@ returns.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 
-import orjson
 from xxhash import xxh3_128_digest
 
 from relace_mock import contract
 from relace_mock.answers import NEVER_SENT, Answer, Answers, failed
 from relace_mock.auth import authenticate, read_key
 from relace_mock.clock import MONOTONIC, REAL, Clock
+from relace_mock.fingerprints import attempts_hash, texts_hash
 from relace_mock.journal.connections import EVENTS, Connections
-from relace_mock.journal.entry import packed
-from relace_mock.journal.events import (
-    BEYOND,
-    BODY_LIMIT,
-    Arrived,
-    BodyRead,
-    Decided,
-    Finished,
-    Outcome,
-)
+from relace_mock.journal.events import BEYOND, BODY_LIMIT, BodyRead, Decided, Finished, Outcome
 from relace_mock.journal.journal import Journal
 from relace_mock.keys import namespace_of
-from relace_mock.messages import EmbedRequest, Received, Request
+from relace_mock.messages import Received, Request
 from relace_mock.refusals import (
     Refusal,
     body_too_large,
     method_not_allowed,
+    origin_failed,
     out_of_room,
     route_not_found,
+    store_failed,
 )
 from relace_mock.rendering import message
-from relace_mock.scenario.library import open_library
+from relace_mock.scenario.library import Library, open_library
+from relace_mock.scenario.matching import Inputs
 from relace_mock.settings import Settings
+from relace_mock.state.ledger import Ledger, LocalLedger, Outline
 from relace_mock.state.memory import MemoryStore
-from relace_mock.state.model import Counter, Default, Installed
+from relace_mock.state.model import Default, Installed
 from relace_mock.state.ruling import Rules, Ruling, may_search
-from relace_mock.state.store import FullError, Store
+from relace_mock.state.store import FullError, StoreError
 from relace_mock.validation import media_type_refusal, validate
+
+
+def print_error(line: str) -> None:
+    """Write a line to standard error."""
+    sys.stderr.write(f"{line}\n")
 
 
 class Pipeline:
     """Answers requests, without a socket. Safe to use from several threads.
 
     ``has_sockets`` says that the shells can perform every fault, also those that need a socket.
+    ``complain`` gets lines for the operator.
     """
 
     def __init__(
-        self, settings: Settings, clock: Clock = REAL, *, has_sockets: bool = True
+        self,
+        settings: Settings,
+        clock: Clock = REAL,
+        *,
+        has_sockets: bool = True,
+        complain: Callable[[str], None] = print_error,
     ) -> None:
         contract.as_yaml()  # read now: later the process may have no free file descriptor
         self.settings = settings
@@ -68,11 +75,15 @@ class Pipeline:
         library, name = open_library(settings.scenarios, settings.scenario, settings.dimensions)
         self.rules = Rules(settings, library)
         default = Default(Installed(name, None) if name is not None else None)
-        self.store: Store = MemoryStore(
-            settings.max_namespaces, settings.namespace_ttl, default, clock
-        )
-        self.journal = Journal(settings.journal_size, settings.journal_bytes)
         self.connections = Connections()
+        self.ledger: Ledger
+        if settings.store == "memory":
+            store = MemoryStore(settings.max_namespaces, settings.namespace_ttl, default, clock)
+            journal = Journal(settings.journal_size, settings.journal_bytes)
+            self.ledger = LocalLedger(store, journal, self.connections)
+        else:
+            self.ledger = _shared(settings, library, default, complain)
+        self.store, self.journal = self.ledger.store, self.ledger.journal
         self._known_keys = frozenset(settings.api_keys)
 
     def handle(self, head: Received, client: str) -> Exchange:
@@ -106,6 +117,8 @@ class Pipeline:
             return route_not_found(_ENDPOINTS)
         if received.method != contract.METHOD:
             return method_not_allowed(received.method, contract.METHOD)
+        if self.answers.sources.asks_itself(received):
+            return origin_failed("--upstream is the address of this server itself")
         if received.length > self.settings.max_body:
             return body_too_large(received.length, self.settings.max_body)
         return None
@@ -119,9 +132,10 @@ class Exchange:
         "_body_hash",
         "_credential",
         "_decided",
+        "_gave_up",
         "_history",
-        "_journal",
         "_key",
+        "_ledger",
         "_left",
         "_namespace",
         "_outcome",
@@ -142,29 +156,19 @@ class Exchange:
         self._decided = _NOT_DECIDED
         self._outcome: Request | Refusal = _UNDECIDED.outcome
         self._left = False
-        time, moved = pipeline.store.time_of(self._namespace)
-        self._journal = pipeline.journal
-        self._history = self._journal.begin(
-            Arrived(
-                self._namespace,
-                client,
-                head.method,
-                head.path,
-                head.query,
-                packed(head.headers),
-                time,
-                MONOTONIC(),
-                moved,
-                next(EVENTS),
-                pipeline.connections.find(client),
-            )
-        )
+        self._ledger = pipeline.ledger
+        self._history = self._ledger.begin(head, self._namespace, client)
+        self._gave_up = False
 
     def is_refused(self, declared_length: int) -> bool:
         """Whether the head alone is reason to refuse the request, whatever its body."""
         head = self._received.with_body(b"", declared_length)
         refused = self._pipeline.refusal_of_target(head) or media_type_refusal(head)
         return bool(refused) or isinstance(self._pipeline.accepted(self._credential), Refusal)
+
+    def arrives_slowly(self) -> None:
+        """Enter the request now, though its body is still to come."""
+        self._ledger.arrive(self._history)
 
     def searches(self, length: int) -> bool:
         """Whether ``read`` takes long because a scenario searches a body of this length."""
@@ -183,21 +187,21 @@ class Exchange:
         pipeline = self._pipeline
         received = self._received = self._received.with_body(body, length)
         body_hash = xxh3_128_digest(body)
-        self._body_hash = _attempts_hash(received.path, body_hash)
-        self._journal.append(
-            self._history, BodyRead(body[: BODY_LIMIT + BEYOND], length, body_hash)
-        )
+        self._body_hash = attempts_hash(received.path, body_hash)
+        read = BodyRead(body[: BODY_LIMIT + BEYOND], length, body_hash)
         outcome = self._outcome = pipeline.outcome_of(received, self._credential)
-        inputs = None
-        if may_search(length):
-            state, default = pipeline.store.look(self._namespace).state, pipeline.store.default()
-            inputs = pipeline.rules.looked_through(received, outcome, self._key, state, default)
+        inputs = self._searched(outcome) if may_search(length) else None
         change = pipeline.rules.change(received, outcome, self._body_hash, self._key, inputs)
         try:
-            ruling = pipeline.store.update(self._namespace, self._body_hash, change)
+            ruling = self._ledger.decide(
+                self._history, read, self._body_hash, change, self._outlined
+            )
         except FullError:
             ruling = Ruling(out_of_room(pipeline.settings.max_namespaces))
-        self._ruling = ruling
+        except StoreError as error:
+            ruling = Ruling(store_failed(str(error)))
+        if not self._gave_up:
+            self._ruling = ruling
         if isinstance(ruling.outcome, Refusal):
             return 0
         return pipeline.answers.numbers(ruling.outcome)
@@ -206,13 +210,44 @@ class Exchange:
         """Whether ``answer`` may wait for a recording or an upstream."""
         return self._pipeline.answers.waits(self._ruling)
 
+    def give_up(self) -> None:
+        """Decide on a 500, because ``read`` takes too long."""
+        self._gave_up = True
+        self._ledger.give_up(self._history)
+        patience = self._pipeline.settings.store_timeout
+        problem = f"the store did not answer within {patience:g} s (--store-timeout)"
+        self._ruling = Ruling(store_failed(problem))
+
+    def _searched(self, outcome: Request | Refusal) -> Inputs | None:
+        """The inputs of a valid request, searched before the store locks its namespace."""
+        pipeline = self._pipeline
+        if isinstance(outcome, Refusal):
+            return None
+        if self._ledger.threads is not None:  # to look would be a round trip; the change searches
+            return Inputs(outcome.searched)
+        state, default = pipeline.store.look(self._namespace).state, pipeline.store.default()
+        return pipeline.rules.looked_through(self._received, outcome, self._key, state, default)
+
     def answer(self, is_abandoned: Callable[[], bool] = lambda: False) -> Answer:
         """Make the answer that ``read`` decided on, with its results.
 
         ``is_abandoned`` says whether the client has left, so that a long computation may stop.
         """
-        ruling = self._ruling
-        answer = self._answer = self._pipeline.answers.to(ruling, self._key, is_abandoned)
+        answer = self._answer = self._pipeline.answers.to(self._ruling, self._key, is_abandoned)
+        self._decided = self._told(self._ruling, answer)
+        self._ledger.note(self._history, self._decided)
+        return answer
+
+    def _outlined(self, ruling: Ruling) -> Outline:
+        """The answer without its results, which may take long to compute."""
+        answer = self._pipeline.answers.outline(ruling)
+        whole = answer.fault is None and answer.delay == 0.0
+        whole = whole and self._pipeline.answers.computes(ruling)  # else a text may be missing
+        succeeds = whole and 200 <= answer.reply.status < 300
+        return Outline(self._told(ruling, answer), succeeds)
+
+    def _told(self, ruling: Ruling, answer: Answer) -> Decided:
+        """What the journal says of an answer."""
         step, fault = answer.step, answer.fault
         retry_after = None
         if step is not None or answer.reply.status != 200:
@@ -222,7 +257,7 @@ class Exchange:
         asked = self._outcome  # before quota and script
         refusal = asked if isinstance(asked, Refusal) else None
         request = None if isinstance(asked, Refusal) else asked
-        self._decided = Decided(
+        return Decided(
             answer.reply.status if not self._left and (not fault or fault.sends_head) else None,
             answer.missed or (isinstance(ruling.outcome, Refusal) and not (step and step.replaces)),
             refusal.status if refusal else None,
@@ -233,33 +268,32 @@ class Exchange:
             None if answer.missed else ruling.attempt,  # no retry of the client helps
             (message(refusal),) if refusal else (),
             (*request.notes, *answer.notes) if request else (),
-            _texts_hash(request, self._received.length) if request else None,
+            # only if the body is too long for the journal to keep it whole
+            texts_hash(request) if request and self._received.length > BODY_LIMIT else None,
             request.size if request else None,
             answer.tokens,
             answer.source,
             answer.told,
         )
-        self._journal.append(self._history, self._decided)
-        return answer
 
     def fail(self) -> Answer:
         """The answer after a failure of this package itself."""
         self._answer = failed()
         self._decided = self._decided._replace(status=500)
-        self._journal.append(self._history, self._decided)
+        self._ledger.note(self._history, self._decided)
         return self._answer
 
     def refuse(self, problem: str, status: int) -> None:
         """Enter that the request was refused by the shell, and that this is over."""
-        self._journal.append(
+        self._ledger.note(
             self._history, Decided(status=status, refusal=status, natural=True, broken=(problem,))
         )
-        self._journal.append(self._history, _finished("refused"))
+        self._ledger.note(self._history, _finished("refused"))
 
     def cut_off(self, body: bytes, length: int) -> None:
         """Enter that the client left before it had sent the whole body."""
-        self._journal.append(self._history, BodyRead(body[: BODY_LIMIT + BEYOND], length))
-        self._journal.append(self._history, _finished("client_aborted"))
+        self._ledger.note(self._history, BodyRead(body[: BODY_LIMIT + BEYOND], length))
+        self._ledger.note(self._history, _finished("client_aborted"))
 
     def finish(self, *, left: bool) -> None:
         """Enter that the answer was sent, unless the client ``left`` before.
@@ -275,29 +309,26 @@ class Exchange:
             outcome = "faulted"
         elif self._decided.natural:
             outcome = "refused"
-        self._journal.append(self._history, _finished(outcome))
         whole = not left and (fault is None or fault.raises is None)
-        if whole and 200 <= self._answer.reply.status < 300 and self._decided.attempt is not None:
-            self._pipeline.store.revise(self._namespace, self._body_hash, Counter.succeeded)
+        success = whole and 200 <= self._answer.reply.status < 300
+        self._ledger.finish(
+            self._history,
+            _finished(outcome),
+            self._body_hash,
+            delivered=success and self._decided.attempt is not None,
+        )
+
+
+def _shared(
+    settings: Settings, library: Library, default: Default, complain: Callable[[str], None]
+) -> Ledger:
+    from relace_mock.shared.opening import open_ledger  # noqa: PLC0415 - only for a shared store
+
+    return open_ledger(settings, library, default, complain)
 
 
 def _finished(outcome: Outcome) -> Finished:
     return Finished(outcome, MONOTONIC(), next(EVENTS))
-
-
-def _attempts_hash(path: str, body_hash: bytes) -> bytes:
-    """Hash that tells attempts apart: the same body may go to both paths of ``rank``."""
-    if path == contract.EMBED_PATH:
-        return body_hash
-    return xxh3_128_digest(path.encode() + b"\n" + body_hash)
-
-
-def _texts_hash(request: Request, length: int) -> bytes | None:
-    """Hash of model and texts, where the body is too long for the journal to keep it whole."""
-    if length <= BODY_LIMIT:
-        return None
-    kind = request.model if isinstance(request, EmbedRequest) else request.token_limit
-    return xxh3_128_digest(orjson.dumps([kind, *request.searched]))
 
 
 _ENDPOINTS = "the endpoints are " + ", ".join(

@@ -16,6 +16,7 @@
     ├── 429  rate_limited           the quota is spent
     └── 500  out_of_room            no state can be kept for another key
              origin_failed          the upstream gave no answer, or a wrong one
+             store_failed           the shared store cannot be used now
 
 ``example`` is the name of a documented message in ``openapi.yaml``; the response has this message,
 then ``detail``. Without an example, the detail is the whole message. A detail never repeats a key.
@@ -126,3 +127,8 @@ def out_of_room(limit: int) -> Refusal:
 def origin_failed(detail: str) -> Refusal:
     """Refuse a request because the upstream gave no answer, or one that breaks the contract."""
     return Refusal(500, detail, "origin_error", scriptable=False)
+
+
+def store_failed(problem: str) -> Refusal:
+    """Refuse a request because the shared store cannot be used now."""
+    return Refusal(500, f"relace-mock: {problem}", scriptable=False)

@@ -22,6 +22,8 @@ OnMiss = Literal["error", "synthesize", "forward"]
 _ORIGIN = re.compile(r"(?i)[a-z][a-z0-9+.-]*://([a-z0-9._-]+|\[[0-9a-f:.]+\])(:\d{1,5})?")
 _UPSTREAM = re.compile(r"(?i)https?://([a-z0-9._-]+|\[[0-9a-f:.]+\])(:\d{1,5})?(/[^?#\s@]*)?")
 _LARGEST_TIME_SCALE = 100.0
+_STORE = re.compile(r"rediss?://[^/?#\s]")
+_PREFIX = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 _SIZE = re.compile(r"(\d+)\s*([kKmMgG]?)(i?)[bB]?")
 
 
@@ -108,6 +110,14 @@ class Settings:
     #: What to do with texts that are not recorded; None for ``forward`` with an upstream, else
     #: ``error``.
     on_miss: OnMiss | None = None
+    #: Where state and journal are: ``memory``, or the URL of a Redis that several processes share.
+    store: str = field(default="memory", repr=False)
+    #: Beginning of the store's keys. Mocks with other prefixes share nothing.
+    store_prefix: str = "relace-mock"
+    #: Time in seconds after which the store drops what nobody used.
+    store_ttl: float = 86_400.0
+    #: Time in seconds that a request waits for the store before it gets a 500.
+    store_timeout: float = 2.0
 
     def __post_init__(self) -> None:
         _one_of("unknown-key-status", self.unknown_key_status, get_args(UnknownKeyStatus))
@@ -143,6 +153,14 @@ class Settings:
             )
         _at_least("max-inputs", self.max_inputs, 1)
         _at_least("cache-bytes", self.cache_bytes, 0)
+        _store(self.store, self.store_prefix)
+        _duration("store-ttl", self.store_ttl)
+        _duration("store-timeout", self.store_timeout)
+        if self.store_ttl < self.namespace_ttl and self.store != "memory":
+            raise SettingsError(
+                f"store-ttl must be at least namespace-ttl, {self.namespace_ttl:g}s, "
+                f"not {self.store_ttl:g}s"
+            )
         _at_least("seed", self.seed, 0)
         if type(self.dimensions) is not int or self.dimensions not in range(8, 8193, 8):
             raise SettingsError(
@@ -179,6 +197,8 @@ class Listening:
     max_connections: int | None = None
     #: Whether the server writes a line for each request to standard error.
     access_log: bool = False
+    #: Processes that serve the port together. More than one needs a shared store.
+    workers: int = 1
 
     def __post_init__(self) -> None:
         if self.port not in range(65536):
@@ -187,6 +207,7 @@ class Listening:
         _duration("read-timeout", self.read_timeout)
         if self.max_connections is not None:
             _at_least("max-connections", self.max_connections, 1)
+        _at_least("workers", self.workers, 1)
 
 
 def _one_of(name: str, value: object, choices: tuple[object, ...]) -> None:
@@ -252,6 +273,20 @@ def refuse_several_recorders(settings: Settings, workers: int) -> None:
         raise SettingsError(
             f"record works with one worker, not with {workers}: only one process can write a "
             "recording. Leave --workers out while you record"
+        )
+
+
+def _store(store: object, prefix: object) -> None:
+    """Refuse a bad store, without its URL: that may hold a password."""
+    if not isinstance(store, str) or not (store == "memory" or _STORE.match(store)):
+        raise SettingsError(
+            "store must be memory, or a URL such as redis://127.0.0.1:6379/0 or rediss://HOST:PORT "
+            "(with TLS)"
+        )
+    if not isinstance(prefix, str) or not _PREFIX.fullmatch(prefix):
+        raise SettingsError(
+            "store-prefix must be up to 64 letters, digits, . : _ or -, such as relace-mock, "
+            f"not {prefix!r}"
         )
 
 

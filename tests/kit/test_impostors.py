@@ -13,6 +13,7 @@ from relace_contract.address import base_url
 from tests.kit.impostors import MANNERS, impostor
 from tests.kit.judging import found, judged, problem
 from tests.kit.reference import Answer, Asked, Reference
+from tests.kit.test_command import verify
 
 # What is said, and the exit code: 1 for what answers wrongly, 2 for what does not answer.
 ENDS = {
@@ -29,7 +30,8 @@ ENDS = {
 }
 
 
-def verify(url: str, *options: str) -> subprocess.CompletedProcess[str]:
+def verify_in_a_process(url: str, *options: str) -> subprocess.CompletedProcess[str]:
+    """A process must end even though a check still waits for its answer."""
     return subprocess.run(
         [sys.executable, "-m", "relace_mock", "verify-server", url, *options],
         capture_output=True,
@@ -43,7 +45,7 @@ def verify(url: str, *options: str) -> subprocess.CompletedProcess[str]:
 def test_what_is_no_relace_gets_a_clear_answer(name: str) -> None:
     code, words = ENDS[name]
     with impostor(MANNERS[name]) as url:
-        done = verify(url, "--timeout", "1", "--examples", "2")
+        done = verify_in_a_process(url, "--timeout", "1", "--examples", "2")
     assert done.returncode == code, done.stdout + done.stderr
     assert words in done.stdout + done.stderr
     assert "Traceback" not in done.stderr

@@ -318,7 +318,10 @@ def test_the_report_of_a_run_that_was_stopped_says_that_it_is_incomplete(
             if b"/" in line.partition(b"]")[0] and line.startswith(b"["):
                 break
         process.send_signal(getattr(signal, name))
-        output, errors = process.communicate(timeout=60)
+        try:
+            output, errors = process.communicate(timeout=60)
+        finally:
+            process.kill()
     assert b"Traceback" not in errors
     assert not complete(tmp_path)
     content = json.loads((tmp_path / "r.json").read_bytes())

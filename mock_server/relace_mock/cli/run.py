@@ -30,9 +30,14 @@ Examples:
 
 
 def _options_of_serve() -> list[click.Parameter]:
-    """The options of ``serve``, but any free port is the default."""
+    """The options of ``serve``, but any free port is the default.
+
+    One worker is enough for one command, and standard input is the command's.
+    """
     options = []
     for parameter in serve.params:
+        if parameter.name in ("workers", "stop_with_stdin"):
+            continue
         own = copy.copy(parameter)
         if own.name == "port":
             own.default = 0
@@ -81,7 +86,7 @@ def run(
     from relace_mock.interception.session import run as run_command
 
     options["access_log"] = bool(options["access_log"])  # standard error is the command's
-    settings, listening = configured(**options)
+    settings, listening = configured(workers=1, **options)
     if report is not None:
         _refuse_unwritable(report)
     _end_on_signals()

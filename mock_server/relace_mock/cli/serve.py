@@ -5,36 +5,30 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import click
 
-from relace_mock.cli.completion import complete_scenarios
 from relace_mock.cli.options import (
-    Choice,
     OptionsOnly,
-    Seconds,
-    Size,
-    declared,
-    option,
-    scenarios_option,
     vector_options,
+)
+from relace_mock.cli.serve_options import (
+    answer_options,
+    limit_options,
+    listening_options,
+    recording_options,
+    scenario_options,
+    store_options,
 )
 from relace_mock.cli.streams import complain
 from relace_mock.cli.writing import write
-from relace_mock.serving import tuning
+from relace_mock.serving import lifeline, tuning
 from relace_mock.settings import (
-    Contract,
-    Http,
     Listening,
-    OnMiss,
-    ResetForm,
     Settings,
-    UnknownKeyStatus,
 )
 
-_DEFAULTS = Settings()
-_LISTENING = Listening()
 _EXAMPLES = """
 \b
 Examples:
@@ -52,244 +46,16 @@ Examples:
       answer with the recorded vectors, without network
 """
 
-_listening_options = declared(
-    option(
-        "--host",
-        section="Listening",
-        default=_LISTENING.host,
-        help="Address to listen on. localhost and :: listen on both IPv4 and IPv6.",
-    ),
-    option(
-        "--port",
-        section="Listening",
-        type=click.IntRange(0, 65535),
-        default=_LISTENING.port,
-        help="Port to listen on; 0 picks any free port.",
-    ),
-    option(
-        "--http",
-        section="Listening",
-        type=Choice(get_args(Http)),
-        default=_LISTENING.http,
-        help="HTTP parser. httptools is faster; auto uses it if it is installed, else h11.",
-    ),
-    option(
-        "--ssl-certfile",
-        section="Listening",
-        type=click.Path(path_type=Path),
-        help="TLS certificate (PEM). With it the server speaks https.",
-    ),
-    option(
-        "--ssl-keyfile",
-        section="Listening",
-        type=click.Path(path_type=Path),
-        help="Private key (PEM), if the certificate file does not contain it.",
-    ),
-    option(
-        "--read-timeout",
-        section="Listening",
-        type=Seconds(),
-        default="30s",
-        help="Time for a whole request to come; a slower one gets 408.",
-    ),
-    option(
-        "--max-connections",
-        section="Listening",
-        type=int,
-        metavar="N",
-        help="Connections at once; more get 503. By default as many as the system has descriptors.",
-    ),
-    option(
-        "--access-log/--no-access-log",
-        section="Listening",
-        default=None,
-        help="Write a line for each request to standard error. By default on if standard error is a terminal.",
-    ),
-)
-_answer_options = declared(
-    option(
-        "--api-key",
-        "api_keys",
-        section="Answers",
-        multiple=True,
-        metavar="KEY",
-        help="API key to accept; repeatable (in the variable, put spaces between keys). Without any, every key is accepted.",
-    ),
-    option(
-        "--unknown-key-status",
-        section="Answers",
-        type=Choice([str(status) for status in get_args(UnknownKeyStatus)]),
-        default=str(_DEFAULTS.unknown_key_status),
-        help="HTTP status for an API key that is not accepted.",
-    ),
-    option(
-        "--cors",
-        section="Answers",
-        multiple=True,
-        metavar="ORIGIN",
-        help="Let web pages of this origin, such as https://app.example, read responses; repeatable, * for all.",
-    ),
-    option(
-        "--contract",
-        section="Answers",
-        type=Choice(get_args(Contract)),
-        default=_DEFAULTS.contract,
-        help="Requests that Relace answers but does not document, such as a lone string as input: observed answers and notes them, documented refuses them.",
-    ),
-    option(
-        "--rate-limit",
-        section="Answers",
-        metavar="N/TIME",
-        help="Quota of each API key, such as 3/60s: three requests in 60 seconds, then 429.",
-    ),
-    option(
-        "--rate-limit-reset",
-        section="Answers",
-        type=Choice(get_args(ResetForm)),
-        default=_DEFAULTS.rate_limit_reset,
-        help="Form of the header X-RateLimit-Reset: seconds since 1970, a date, or seconds from now.",
-    ),
-)
-_scenario_options = declared(
-    option(
-        "--scenario",
-        section="Scenarios",
-        metavar="NAME|FILE",
-        shell_complete=complete_scenarios,
-        help="Scenario to play for every API key without its own: a name or a file.",
-    ),
-    scenarios_option,
-    option(
-        "--scenario-seed",
-        section="Scenarios",
-        type=int,
-        default=_DEFAULTS.scenario_seed,
-        help="Make scenarios with chance play out differently.",
-    ),
-    option(
-        "--time-scale",
-        section="Scenarios",
-        type=float,
-        default=_DEFAULTS.time_scale,
-        metavar="F",
-        help="Multiply delays, drips and hangs by F. With 0.001, tests hardly wait for them.",
-    ),
-    option(
-        "--reload",
-        section="Scenarios",
-        is_flag=True,
-        default=False,
-        help="Read scenario files again when they change.",
-    ),
-)
-_recording_options = declared(
-    option(
-        "--upstream",
-        section="Recordings",
-        metavar="URL",
-        help="Real endpoint, with or without /v1, such as https://embeddings.endpoint.relace.run. It is asked for the vectors that are not recorded.",
-    ),
-    option(
-        "--upstream-key",
-        section="Recordings",
-        metavar="KEY",
-        help="API key for the upstream. Without one, the key of each request is sent.",
-    ),
-    option(
-        "--record",
-        section="Recordings",
-        type=click.Path(path_type=Path),
-        metavar="FILE",
-        help="Keep the vector of each text that the upstream answers in this recording, and answer what it already holds.",
-    ),
-    option(
-        "--keep-text",
-        section="Recordings",
-        is_flag=True,
-        default=False,
-        help="Record the texts too. By default a recording has only their hashes.",
-    ),
-    option(
-        "--replay",
-        section="Recordings",
-        type=click.Path(path_type=Path),
-        metavar="FILE",
-        help="Answer with the vectors of this recording.",
-    ),
-    option(
-        "--on-miss",
-        section="Recordings",
-        type=Choice(get_args(OnMiss)),
-        help="What to do with a text that is not recorded: answer 500, make a vector up, or ask the upstream. By default forward with --upstream, else error.",
-    ),
-)
-_limit_options = declared(
-    option(
-        "--journal-size",
-        section="Journal and limits",
-        type=int,
-        default=_DEFAULTS.journal_size,
-        help="Number of requests that the journal keeps.",
-    ),
-    option(
-        "--journal-bytes",
-        section="Journal and limits",
-        type=Size(),
-        default="32MB",
-        help="Memory for the journal.",
-    ),
-    option(
-        "--max-namespaces",
-        section="Journal and limits",
-        type=int,
-        default=_DEFAULTS.max_namespaces,
-        help="Number of API keys whose scenario, quota and clock are kept.",
-    ),
-    option(
-        "--namespace-ttl",
-        section="Journal and limits",
-        type=Seconds(),
-        default="1h",
-        help="Idle time after which the state of an API key may make room for another key.",
-    ),
-    option(
-        "--max-body",
-        section="Journal and limits",
-        type=Size(),
-        default="50MB",
-        help="Largest request body; a larger one gets 413.",
-    ),
-    option(
-        "--max-inputs",
-        section="Journal and limits",
-        type=int,
-        default=_DEFAULTS.max_inputs,
-        help="Largest number of texts, or of files to rank, in a request; more get 413.",
-    ),
-    option(
-        "--cache-bytes",
-        section="Journal and limits",
-        type=Size(),
-        default="32MB",
-        help="Memory for the cache of vectors, for texts that are sent again.",
-    ),
-    option(
-        "--control-token",
-        section="Journal and limits",
-        metavar="TOKEN",
-        help="Token that control requests must send. Without one, only a server on loopback has a control API.",
-    ),
-)
-
 
 @click.command(cls=OptionsOnly, epilog=_EXAMPLES)
-@_listening_options
-@_answer_options
+@listening_options
+@answer_options
 @vector_options
-@_scenario_options
-@_recording_options
-@_limit_options
-def serve(**options: Any) -> None:
+@scenario_options
+@recording_options
+@limit_options
+@store_options
+def serve(*, stop_with_stdin: bool, **options: Any) -> None:
     """Run the mock server.
 
     It answers POST /v1/code/embed, /v2/code/rank and /v1/code/rank until Ctrl-C or SIGTERM.
@@ -297,13 +63,23 @@ def serve(**options: Any) -> None:
     tuning.keep_freed_memory()
     tuning.use_one_blas_thread()
 
+    if stop_with_stdin:
+        lifeline.stop_with_stdin()
+
     from relace_mock.serving.running_server import RunningServer
-    from relace_mock.serving.server import serve as run
 
     def ready(server: RunningServer) -> None:
         write(f"relace-mock ready: {server.base_url}\n".encode())
 
-    run(*configured(**options), ready, complain)
+    settings, listening = configured(**options)
+    if listening.workers > 1:
+        from relace_mock.serving.workers import serve_with_workers
+
+        serve_with_workers(settings, listening, ready)
+    else:
+        from relace_mock.serving.server import serve as run
+
+        run(settings, listening, ready, complain)
 
 
 def configured(
@@ -315,6 +91,7 @@ def configured(
     ssl_keyfile: Path | None,
     read_timeout: float,
     max_connections: int | None,
+    workers: int,
     access_log: bool | None,
     unknown_key_status: str,
     **settings: Any,
@@ -335,5 +112,6 @@ def configured(
             read_timeout=read_timeout,
             max_connections=max_connections,
             access_log=sys.stderr.isatty() if access_log is None else access_log,
+            workers=workers,
         ),
     )

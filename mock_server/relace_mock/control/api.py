@@ -36,7 +36,7 @@ from relace_mock.state.model import (
     with_default_later,
     with_default_reset,
 )
-from relace_mock.state.store import FullError
+from relace_mock.state.store import FullError, StoreError
 from relace_mock.version import __version__
 
 if TYPE_CHECKING:
@@ -59,6 +59,7 @@ class Control:
         self._rules = pipeline.rules
         self._store = pipeline.store
         self._guard = guard
+        self.waits = pipeline.ledger.threads is not None  # for the network
         self._routes: dict[str, dict[str, Callable[[Received], Any]]] = {
             "health": {"GET": self._health},
             "openapi.json": {
@@ -90,7 +91,7 @@ class Control:
 
     def is_short(self, received: Received) -> bool:
         """Whether ``answer`` takes so little time that an event loop can wait for it."""
-        if len(received.body) > _SHORT_BODY:
+        if len(received.body) > _SHORT_BODY or self.waits:
             return False
         name = received.path.removeprefix(PREFIX)
         if name in ("requests", "verdict"):
@@ -103,8 +104,8 @@ class Control:
             answer = self._route(received)(received)
         except BadRequestError as error:
             return rendering.error(error.status, str(error), error.headers)
-        except ScenarioError as error:
-            return rendering.error(400, str(error))
+        except (ScenarioError, StoreError) as error:
+            return rendering.error(400 if isinstance(error, ScenarioError) else 500, str(error))
         if answer is None:
             return Reply(204, (rendering.MARK,), ())
         return Reply(200, (_JSON, rendering.MARK), (orjson.dumps(answer),))
@@ -236,7 +237,7 @@ class Control:
 
         scenario = read(body, "scenario", "unnamed", self._pipeline.settings.dimensions)
         self._can_play(scenario)
-        return Installed(scenario.name, scenario)
+        return Installed(scenario.name, scenario, body if self.waits else b"")
 
     def _can_play(self, scenario: Scenario) -> None:
         steps = [step for rule in scenario.rules for step in rule.steps]
@@ -295,7 +296,7 @@ class Control:
             journal.clear(namespace_of(key))
             return
         store = self._store
-        followers = [name for name in store.names() if store.look(name).state.follows_default]
+        followers = store.followers()
         store.update_default(lambda default: with_default_reset(default, everyone=everything))
         if everything:
             journal.clear()

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 
 from relace_mock.durations import seconds_in
+from relace_mock.state.store import StoreError
 
 _PAUSE = 0.005  # seconds between two checks
 _LONGEST = 60.0  # seconds
@@ -28,6 +29,9 @@ def pauses(seconds: float, is_pending: Callable[[], bool]) -> Iterator[float]:
     """
     end = time.monotonic() + seconds
     for _ in range(math.ceil(seconds / _PAUSE)):
-        if not is_pending() or time.monotonic() >= end:
-            return
+        try:
+            if not is_pending() or time.monotonic() >= end:
+                return
+        except StoreError:
+            return  # the answer will say what is wrong
         yield _PAUSE

@@ -78,11 +78,11 @@ def environment_for(
     after = {**before, **kept}
     for name in _PROXIES:
         after[name] = after[name.lower()] = address
-    if not proxied:
-        # These hosts were reached without a proxy, and a server that does not answer must still be
-        # a refused connection, and not an answer of a proxy.
-        for name in _NO_PROXY:
-            after[name] = ",".join(filter(None, [after.get(name, ""), _LOOPBACK]))
+    # Without a proxy of the user, these hosts were reached directly, and a server that does not
+    # answer must still be a refused connection, and not an answer of a proxy.
+    for name in _NO_PROXY if block or not proxied else ():
+        others = "" if block else after.get(name, "")  # a blocked host must ask the proxy
+        after[name] = ",".join(filter(None, [others, _LOOPBACK]))
     for name in trust.REPLACING:
         after[name] = str(files.bundle)
     after[trust.ADDING] = str(files.addition)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import socket
 from collections.abc import Sequence
 
 from relace_mock.control.guard import is_loopback
@@ -25,9 +26,10 @@ def is_relace(host: str) -> bool:
 
 
 def is_here(host: str) -> bool:
-    """Whether a host is this machine's loopback: ``--block-others`` does not block it."""
+    """Whether a host is this machine: ``--block-others`` does not block it."""
     name = normal(host)
-    return is_loopback(name) or name in ("0.0.0.0", "::")  # noqa: S104 - a client may write it
+    own = ("0.0.0.0", "::", normal(socket.gethostname()))  # noqa: S104 - a client may write it
+    return is_loopback(name) or name in own
 
 
 def shown(host: str, port: int) -> str:

@@ -146,10 +146,7 @@ class Entry:
                 "method": self.hidden(arrived.method),
                 "path": self.path,
                 "query": self.query,
-                "headers": [
-                    [_text(name), _text(value)]
-                    for name, value in self._hiding.headers(self._headers)
-                ],
+                "headers": self.shown_headers(),
                 **self._shown_body(),
             },
             "outcome": self.outcome,
@@ -169,11 +166,11 @@ class Entry:
             "violations": self.violations,
             "notes": tuple(map(self.hidden, decided.notes)),
             "source": decided.source,
-            "upstream": self._shown_upstream(),
-            "near_misses": self._near_misses(),
+            "upstream": self.shown_upstream(),
+            "near_misses": self.near_misses(),
         }
 
-    def _shown_upstream(self) -> dict[str, Any] | None:
+    def shown_upstream(self) -> dict[str, Any] | None:
         """What an upstream answered, if it was asked."""
         told = self.decided.told
         if told is None:
@@ -196,7 +193,12 @@ class Entry:
             text = {"body_base64": base64.b64encode(body).decode()}
         return {**text, "length": self.read.length, "xxh3_128": self.read.body_hash.hex()}
 
-    def _near_misses(self) -> list[dict[str, Any]]:
+    def shown_headers(self) -> list[list[str]]:
+        """Names and values of the header fields, with the key hidden."""
+        hidden = self._hiding.headers(self._headers)
+        return [[_text(name), _text(value)] for name, value in hidden]
+
+    def near_misses(self) -> list[dict[str, Any]]:
         """Why each rule did not answer; empty if one did."""
         if self.scenario is None or self.decided.decision.step is not None:
             return []

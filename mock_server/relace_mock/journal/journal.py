@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from typing import Protocol
 
 from relace_mock.journal.entry import Entry, folded
 from relace_mock.journal.events import Arrived, Event, Finished
@@ -32,6 +33,32 @@ class History:
 
 #: Called with each event, on the thread where it happened. It must neither block nor raise.
 Reader = Callable[[History, Event], None]
+
+
+class Entries(Protocol):
+    """What the control API needs of a journal."""
+
+    def entries(self, namespace: str | None = None) -> list[Entry]:
+        """Entries of a namespace, or all, oldest first."""
+
+    def is_pending(self, namespace: str | None = None) -> bool:
+        """Whether an exchange is still under way, in a namespace or in any."""
+
+    def clear(self, namespace: str | None = None) -> None:
+        """Drop the entries of a namespace, or all."""
+
+    def dropped(self, namespace: str | None = None) -> int:
+        """Number of entries dropped to make room since ``clear``, of a namespace or of all."""
+
+    def subscribe(self, reader: Reader) -> None:
+        """Call a reader with every event of this process from now on."""
+
+    def __len__(self) -> int:
+        """Number of entries."""
+
+    @property
+    def dropped_since_start(self) -> int:
+        """Number of entries dropped to make room since the start, of all namespaces."""
 
 
 class Journal:

@@ -28,7 +28,8 @@ class Summary(NamedTuple):
 
     ``time`` is its arrival in seconds since 1970; ``duration`` is in seconds, None while it is
     pending. ``does`` has the fault or the mutations of the step. ``target`` is method and path,
-    unless they are those of the endpoint that embeds. ``body`` is the hash of the body.
+    unless they are those of the endpoint that embeds. ``source`` is where the vectors come from.
+    ``body`` is the hash of the body.
     """
 
     time: float
@@ -39,6 +40,7 @@ class Summary(NamedTuple):
     inputs: int | None
     input_noun: str
     tokens: int | None
+    source: str | None
     scenario: str | None
     rule: int | None
     step: int | None
@@ -64,6 +66,7 @@ def summary_of(entry: Entry) -> Summary:
         decided.inputs,
         _noun(arrived.path),
         decided.tokens,
+        decided.source,
         entry.scenario.name if entry.scenario else None,
         decision.rule,
         decision.number,
@@ -89,6 +92,7 @@ def summary_from(shown: Mapping[str, Any]) -> Summary:
         shown["inputs"],
         _noun(path),
         shown["tokens"],
+        shown["source"],
         shown["scenario"],
         shown["rule"],
         shown["step"],
@@ -130,6 +134,8 @@ class Lines:
         before = self._swapped(of)
         if of.target is not None:
             yield _printable(of.target)
+        if of.source not in (None, "computed"):
+            yield str(of.source)
         again = of.attempt is not None and of.attempt > 1
         if of.scenario is not None and (of.target is None or of.step is not None):
             told = f"{of.scenario}, {_answered_by(of)}"

@@ -9,7 +9,7 @@ import os
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -31,6 +31,7 @@ WHERE model = ? AND output_dtype = ? AND hash = ?
 _ADD = """
 INSERT OR IGNORE INTO vectors (space, hash, answer, tokens, form, vector) VALUES (?, ?, ?, ?, ?, ?)
 """
+_KEEP = "INSERT OR IGNORE INTO texts VALUES (?, ?)"
 _FIRST = "SELECT form, vector FROM vectors WHERE space = ? AND hash = ?"
 _PROBLEMS = (
     ("SQLITE_FULL", "the disk is full: make room. What was recorded before is safe"),
@@ -171,9 +172,7 @@ class Recording:
                         if (form, data) != (vector.form, vector.data):
                             kept[text] = Stored(form, data, vector.length)
                     if keep_text:
-                        database.execute(
-                            "INSERT OR IGNORE INTO texts VALUES (?, ?)", (hash_of(text), text)
-                        )
+                        database.execute(_KEEP, (hash_of(text), text))
                 database.execute("COMMIT")
             except BaseException:
                 with contextlib.suppress(sqlite3.Error):
@@ -181,6 +180,11 @@ class Recording:
                 raise
         assert answer is not None
         return Added(answer, kept)
+
+    def keep_texts(self, texts: Iterable[str]) -> None:
+        """Keep the texts of vectors that were recorded without them. Raises ``RecordingError``."""
+        with self.using() as database:
+            database.executemany(_KEEP, [(hash_of(text), text) for text in texts])
 
     def dimensions(self, model: str) -> int | None:
         """The dimensions of the recorded vectors of a model. Raises ``RecordingError``."""

@@ -157,6 +157,8 @@ class _Supply:
         if recording is None or not texts:
             return texts
         kept = recording.find(request.model, request.output_dtype, texts)
+        if self._origins.keep_text:
+            recording.keep_texts(kept)
         rows = {text: _row(found) for text, found in kept.items()}
         self._source.cache.keep(self._source.space(request), request.output_dtype, rows)
         self._have(rows, "recorded")

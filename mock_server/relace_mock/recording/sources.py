@@ -9,7 +9,7 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from relace_mock.messages import EmbedRequest, Replaying
+from relace_mock.messages import EmbedRequest, Received, Replaying
 from relace_mock.refusals import Refusal
 from relace_mock.rendering import refused
 from relace_mock.settings import Settings, SettingsError
@@ -55,6 +55,14 @@ class Sources:
     def find(self, replaying: Replaying | None) -> RecordedSource | None:
         """The source of a key, if it is open; None if it is not, or if vectors are computed."""
         return self.default if replaying is None else self._sources.get(replaying)
+
+    def asks_itself(self, received: Received) -> bool:
+        """Whether a request comes from this very server, which is its own upstream."""
+        if self._upstream is None:
+            return False
+        from relace_mock.recording.upstream import ASKER  # noqa: PLC0415 - see above
+
+        return received.header(ASKER.encode()) == [self._upstream.name]
 
     def all(self) -> list[RecordedSource]:
         """All sources that are open."""

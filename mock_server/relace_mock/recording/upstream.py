@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import secrets
 import time
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
@@ -17,6 +18,8 @@ from relace_mock.version import __version__
 
 #: Seconds in all that 429s are waited out. The window of the free tier is a minute (documented).
 LONGEST_WAIT = 90.0
+#: Header field with the name of the server that asks, so that none asks itself.
+ASKER = "x-relace-mock-asker"
 _CONNECT, _SILENCE, _WHOLE = 10.0, 120.0, 600.0  # seconds
 _CONNECTIONS = 32
 _MOST = 512_000_000  # bytes of an answer
@@ -57,10 +60,11 @@ class Upstream:
         self._url = base + contract.EMBED_PATH
         self.host = urlsplit(base).netloc
         self._key = key
+        self.name = secrets.token_hex(8)
         self._client = httpx.Client(
             timeout=httpx.Timeout(_SILENCE, connect=_CONNECT, pool=None),
             limits=httpx.Limits(max_connections=_CONNECTIONS),
-            headers={"user-agent": f"relace-mock/{__version__}"},
+            headers={"user-agent": f"relace-mock/{__version__}", ASKER: self.name},
         )
 
     def ask(

@@ -105,9 +105,11 @@ class Library:
 
     def names(self) -> list[str]:
         """List the names of all scenarios."""
-        return sorted(
-            {*self._bundled, *(scenario.name for _, scenario in list(self._own.values()))}
-        )
+        return sorted({*self._bundled, *self.own_names()})
+
+    def own_names(self) -> list[str]:
+        """List the names of the scenarios in the user's files."""
+        return sorted(scenario.name for _, scenario in list(self._own.values()))
 
     def get(self, name: str) -> Scenario | None:
         """Return the newest good version of a scenario; None for an unknown name."""

@@ -16,7 +16,8 @@ from relace_mock.rendering import MARK, error
 ANY = "*"
 #: Header fields of answers that a page may read, besides the few that are always readable.
 _EXPOSED = (
-    b"x-relace-mock, x-ratelimit-limit, x-ratelimit-remaining, x-ratelimit-reset, retry-after"
+    b"x-relace-mock, x-relace-mock-source, x-ratelimit-limit, x-ratelimit-remaining, "
+    b"x-ratelimit-reset, retry-after"
 )
 _METHODS = b"POST, GET, HEAD"
 _FIELDS = ("authorization", "content-type")  # what every request to the endpoint has

@@ -30,6 +30,9 @@ _LOG = logging.getLogger(__name__)
 _BYTES_AT_ONCE = 1_000_000
 _NUMBERS_AT_ONCE = 500_000
 _CONTROL_THREADS = 2
+# Seconds until a request whose body is still arriving is entered into a shared store. Most bodies
+# arrive sooner, and then one round trip does for both.
+_SLOW_BODY = 0.05
 _WITHOUT_BODY = (204, 304)
 
 
@@ -38,6 +41,7 @@ class Endpoint:
 
     def __init__(self, pipeline: Pipeline, wire_of: WireOf) -> None:
         self._pipeline = pipeline
+        self._threads = pipeline.ledger.threads
         self._wire_of = wire_of
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -47,7 +51,7 @@ class Endpoint:
         if asks_first(head, wire) and exchange.is_refused(declared_length(head)):
             body = Body(b"", declared_length(head), ended=False)
         else:
-            body = await read_body(head, receive, self._pipeline.settings.max_body)
+            body = await self._read_body(exchange, head, receive)
         if body.cut_off:
             if late := wire.late():
                 exchange.refuse(late, 408)
@@ -56,7 +60,7 @@ class Endpoint:
             return
         gone = threading.Event()
         try:
-            answer = await _answer(exchange, body, receive, gone)
+            answer = await self._answer(exchange, body, receive, gone)
         except Exception:  # noqa: BLE001 - the client gets every failure as a JSON error
             _LOG.exception("relace-mock failed to answer a request")
             answer = exchange.fail()
@@ -71,24 +75,48 @@ class Endpoint:
         finally:
             exchange.finish(left=left)
 
+    async def _read_body(self, exchange: Exchange, head: Received, receive: Receive) -> Body:
+        """Read the body. If it takes long, a shared store gets the head of the request first."""
+        limit = self._pipeline.settings.max_body
+        if self._threads is None:  # the request is in the journal already
+            return await read_body(head, receive, limit)
+        loop = asyncio.get_running_loop()
+        timer = loop.call_later(_SLOW_BODY, exchange.arrives_slowly)
+        try:
+            return await read_body(head, receive, limit)
+        finally:
+            timer.cancel()
 
-async def _answer(
-    exchange: Exchange, body: Body, receive: Receive, gone: threading.Event
-) -> Answer | None:
-    """Make the answer to a request, in a thread if that takes long; None if the client left.
+    async def _answer(
+        self, exchange: Exchange, body: Body, receive: Receive, gone: threading.Event
+    ) -> Answer | None:
+        """Make the answer to a request, in a thread if that takes long or waits for the store.
 
-    Sets ``gone`` if the client leaves while an answer is computed.
-    """
-    long = body.length > _BYTES_AT_ONCE or exchange.searches(body.length)
-    if long:
-        numbers = await asyncio.to_thread(exchange.read, body.content, body.length)
-    else:
-        numbers = exchange.read(body.content, body.length)
-    if exchange.waits():
-        return await _unless_left(exchange.answer, receive)
-    if long or numbers > _NUMBERS_AT_ONCE:
-        return await _answer_in_thread(exchange, receive, gone)
-    return exchange.answer()
+        Returns None if the client left. Sets ``gone`` if it leaves while results are computed.
+        """
+        long = body.length > _BYTES_AT_ONCE
+        if self._threads is not None:
+            numbers = await self._read_in_time(exchange, body)
+        elif long := long or exchange.searches(body.length):
+            numbers = await asyncio.to_thread(exchange.read, body.content, body.length)
+        else:
+            numbers = exchange.read(body.content, body.length)
+        if exchange.waits():
+            return await _unless_left(exchange.answer, receive)
+        if long or numbers > _NUMBERS_AT_ONCE:
+            return await _answer_in_thread(exchange, receive, gone)
+        return exchange.answer()
+
+    async def _read_in_time(self, exchange: Exchange, body: Body) -> int:
+        """Let a thread wait for the store, but not longer than ``--store-timeout``."""
+        loop = asyncio.get_running_loop()
+        reading = loop.run_in_executor(self._threads, exchange.read, body.content, body.length)
+        try:
+            async with asyncio.timeout(self._pipeline.settings.store_timeout):
+                return await asyncio.shield(reading)
+        except TimeoutError:
+            exchange.give_up()
+            return 0
 
 
 async def _unless_left(make: Callable[[], Answer], receive: Receive) -> Answer | None:
@@ -139,13 +167,26 @@ class ControlEndpoint:
         if not body.cut_off:
             received = head.with_body(body.content, body.length)
             try:
-                for seconds in self._control.pauses(received):
-                    await asyncio.sleep(seconds)
+                await self._settle(received)
                 reply = await self._reply(received)
             except Exception:  # noqa: BLE001 - as above
                 _LOG.exception("relace-mock failed at %s %s", received.method, received.path)
                 reply = error(500, "relace-mock itself failed: its log has the traceback")
             await deliver(reply, send, wire, close=not body.ended)
+
+    async def _settle(self, received: Received) -> None:
+        """Wait for other requests, if this one asks for that."""
+        pauses = self._control.pauses(received)
+        if not self._control.waits:
+            for seconds in pauses:
+                await asyncio.sleep(seconds)
+            return
+        loop = asyncio.get_running_loop()
+        while True:  # each look at the journal asks the store
+            pause = await loop.run_in_executor(self._threads, next, pauses, None)
+            if pause is None:
+                return
+            await asyncio.sleep(pause)
 
     async def _reply(self, received: Received) -> Reply:
         """Make the reply, in a thread if it may be long: it must not block the event loop."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import weakref
 from typing import Unpack
 from urllib.parse import quote
@@ -43,7 +44,7 @@ def app(**settings: Unpack[SettingsKeywords]) -> ASGIApp:
 
     async def application(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
-            await _live(receive, send)
+            await _live(receive, send, pipeline)
         elif scope["type"] == "websocket":
             await send({"type": "websocket.close"})
         else:
@@ -79,10 +80,12 @@ def _with_raw_path(scope: Scope) -> Scope:
     }
 
 
-async def _live(receive: Receive, send: Send) -> None:
-    """Complete the lifespan events: there is nothing to start or to stop."""
+async def _live(receive: Receive, send: Send, pipeline: Pipeline) -> None:
+    """Complete the lifespan events: there is nothing to start, and only a shared store to close."""
     while True:
         message = await receive()
+        if message["type"] == "lifespan.shutdown":
+            await asyncio.to_thread(pipeline.ledger.close)
         await send({"type": f"{message['type']}.complete"})
         if message["type"] == "lifespan.shutdown":
             return

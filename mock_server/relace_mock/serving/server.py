@@ -43,6 +43,8 @@ _KEEP_ALIVE = 75
 _LOOKS_AT_LATE = 0.5
 #: File descriptors kept free of connections, for files and for modules that are loaded late.
 _RESERVED = 40
+#: File descriptors kept free for connections to a shared store.
+_RESERVED_FOR_STORE = 40
 #: Seconds between two checks of the scenario files, with ``reload``.
 _RELOAD = 0.2
 
@@ -52,23 +54,30 @@ def serve(
     listening: Listening,
     on_ready: Callable[[RunningServer], None],
     on_end: Callable[[str], None] | None = None,
+    sockets: list[socket.socket] | None = None,
 ) -> None:
     """Serve until SIGTERM or SIGINT. Raises ``ServerError``.
 
     ``on_end`` is called with a line about the recording that was replayed, if there is one.
+    ``sockets`` are listening sockets that other workers share; by default, new ones are opened.
     """
-    server = _Server(settings, listening, on_ready)
-    if not server.guard.loopback and settings.control_token is None:
-        sys.stderr.write(
-            f"relace-mock: the control API (/_mock/) is closed on {listening.host}, because other "
-            "machines could use it: add --control-token TOKEN\n"
-        )
+    server = _Server(settings, listening, on_ready, sockets)
+    if sockets is None and not server.guard.loopback and settings.control_token is None:
+        sys.stderr.write(f"relace-mock: {closed_control(listening)}\n")
     # For warnings of uvicorn and asyncio: to write them directly would block on a full pipe.
     logging.lastResort = _Lines(server.lines.write)
     server.listen()
     if on_end is not None and settings.replay is not None and (line := server.recordings.unused()):
         on_end(line)
     server.recordings.close()
+
+
+def closed_control(listening: Listening) -> str:
+    """What to tell the operator of a server that other machines can reach, without a token."""
+    return (
+        f"the control API (/_mock/) is closed on {listening.host}, because other machines could "
+        "use it: add --control-token TOKEN"
+    )
 
 
 class _Lines(logging.Handler):
@@ -122,10 +131,15 @@ class _Server(uvicorn.Server):
         settings: Settings,
         listening: Listening,
         on_ready: Callable[[RunningServer], None],
+        sockets: list[socket.socket] | None = None,
     ) -> None:
-        pipeline = Pipeline(settings)  # first: if it refuses a scenario, no socket is open yet
+        self.lines = Outlet()
+        # First: if it refuses a scenario, no socket is open yet.
+        pipeline = Pipeline(settings, complain=self.lines.write)
+        self._ledger = pipeline.ledger
         self.recordings = pipeline.answers.sources
-        self._sockets = bind(listening.host, listening.port)
+        self._sockets = sockets or bind(listening.host, listening.port)
+        self._are_shared = sockets is not None
         self._on_ready = on_ready
         self._call_off_exit: Callable[[], object] | None = None
         secure = listening.ssl_certfile is not None
@@ -135,12 +149,12 @@ class _Server(uvicorn.Server):
         )
         loopback = all(is_loopback(each.getsockname()[0]) for each in self._sockets)
         self.guard = Guard(loopback=loopback, token=settings.control_token)
-        self.lines = Outlet()
         if listening.access_log:
             pipeline.journal.subscribe(AccessLog(self.lines.write, colour=is_wanted(sys.stderr)))
         self._library = pipeline.rules.library if settings.reload else None
         self._read_timeout = listening.read_timeout
         self._tasks: list[asyncio.Task[None]] = []
+        room = _room(_RESERVED + (_RESERVED_FOR_STORE if self._ledger.threads else 0))
         super().__init__(
             uvicorn.Config(
                 create_app(pipeline, self.guard, wire_of),
@@ -149,7 +163,7 @@ class _Server(uvicorn.Server):
                     pipeline.refused,
                     pipeline.connections.opened,
                     pipeline.connections.closed,
-                    Limits(listening.read_timeout, listening.max_connections or _room()),
+                    Limits(listening.read_timeout, listening.max_connections or room),
                 ),
                 ssl_context_factory=tls(listening) if secure else None,
                 ws="none",
@@ -165,8 +179,11 @@ class _Server(uvicorn.Server):
 
     def listen(self) -> None:
         try:
-            self.run(sockets=accept_in_groups(self._sockets))
+            # Of several workers, none takes more connections at once than the others.
+            shared = self._are_shared
+            self.run(sockets=self._sockets if shared else accept_in_groups(self._sockets))
         finally:
+            self._ledger.close()
             self.lines.close()
             if self._call_off_exit is not None:
                 self._call_off_exit()
@@ -235,7 +252,7 @@ def _exit_in(seconds: float) -> Callable[[], object]:
     return timer.cancel  # pragma: no cover - Windows
 
 
-def _room() -> int:
+def _room(reserved: int) -> int:
     """How many connections the file descriptors of this process allow."""
     try:
         import resource  # noqa: PLC0415 - not on Windows
@@ -246,7 +263,7 @@ def _room() -> int:
         return 1000
     if limit == resource.RLIM_INFINITY:  # pragma: no cover - not where this was tried
         return 100_000
-    return max(limit - in_use - _RESERVED, 4)
+    return max(limit - in_use - reserved, 4)
 
 
 async def _reload(library: Library, write: Callable[[str], None]) -> None:

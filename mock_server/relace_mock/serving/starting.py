@@ -24,9 +24,10 @@ from relace_mock.serving.running_server import RunningServer
 from relace_mock.settings import Http, Listening, ServerError, Settings, SettingsError
 
 _ROOT = str(Path(__file__).parent.parent.parent)
+#: The program of a server process.
 # The folder goes to the end of the path: it is only needed if the caller put it on its own path by
 # hand. -P keeps the working directory off the path, so that no file there shadows a module.
-_PROGRAM = f"import sys; sys.path.append({_ROOT!r}); from relace_mock.serving.child import main; sys.exit(main())"
+PROGRAM = f"import sys; sys.path.append({_ROOT!r}); from relace_mock.serving.child import main; sys.exit(main())"
 # Arguments of `running` that are not fields of `Settings`.
 _ARGUMENTS = ("host", "port", "http", "thread", "read_timeout", "max_connections")
 _PATIENCE = 5.0  # seconds to wait for the process after SIGTERM, before SIGKILL
@@ -100,7 +101,7 @@ class ServerProcess:
         _LIFELINES.add(self._asks)
         try:
             self._process = subprocess.Popen(  # noqa: S603 - this Python and our own module
-                [sys.executable, "-P", "-W", "ignore", "-c", _PROGRAM],
+                [sys.executable, "-P", "-W", "ignore", "-c", PROGRAM],
                 stdin=asks,
                 stdout=answers,
                 stderr=log,

@@ -150,6 +150,10 @@ class MemoryStore:
         with self._lock:
             return [*self._loose, *self._protected]
 
+    def followers(self) -> list[str]:
+        """See ``Store``."""
+        return [name for name in self.names() if self.look(name).state.follows_default]
+
     def counts(self) -> Counts:
         """See ``Store``."""
         with self._lock:

@@ -21,10 +21,14 @@ FURTHEST = 1000 * 365.25 * 86400
 
 
 class Installed(NamedTuple):
-    """An installed scenario. ``scenario`` is None if ``name`` stands for one in the library."""
+    """An installed scenario. ``scenario`` is None if ``name`` stands for one in the library.
+
+    ``text`` is the scenario as it was sent. A shared store keeps it, for the other processes.
+    """
 
     name: str
     scenario: Scenario | None
+    text: bytes = b""
 
 
 class Marks(NamedTuple):

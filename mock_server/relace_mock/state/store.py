@@ -34,6 +34,13 @@ class FullError(Exception):
     """No room for another namespace: all are protected, and none was idle for long enough."""
 
 
+class StoreError(Exception):
+    """A shared store cannot be used now. The message says why on one line, without an address.
+
+    A change during which this was raised may or may not have been made.
+    """
+
+
 class Counts(NamedTuple):
     """How many namespaces are kept, and how many were dropped to make room.
 
@@ -91,6 +98,9 @@ class Store(Protocol):
 
     def names(self) -> list[str]:
         """The names of all namespaces in the store."""
+
+    def followers(self) -> list[str]:
+        """The names of the namespaces that follow the server's default."""
 
     def counts(self) -> Counts:
         """How full the store is."""

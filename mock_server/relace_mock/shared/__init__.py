@@ -1,0 +1,1 @@
+"""State and journal in Redis, which any number of workers and replicas share."""
