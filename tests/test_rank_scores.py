@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 import sysconfig
+from hashlib import blake2b
 from itertools import pairwise
 from pathlib import Path
 from statistics import median, quantiles
@@ -48,8 +49,9 @@ def documented_functions(count: int) -> list[tuple[str, str]]:
             if isinstance(node, ast.FunctionDef) and (text := ast.get_docstring(node)):
                 node.body = node.body[1:] or [ast.Pass()]
                 pairs.add((text.partition("\n\n")[0], ast.unparse(node)))
-    chosen = sorted(pair for pair in pairs if len(pair[0].split()) >= 4)
-    return chosen[:: len(chosen) // count][:count]
+    chosen = (pair for pair in pairs if len(pair[0].split()) >= 4)
+    # In the order of a hash, as neighbours in the alphabet resemble each other.
+    return sorted(chosen, key=lambda pair: blake2b("".join(pair).encode()).digest())[:count]
 
 
 def test_scores_separate_the_functions_of_docstrings_from_others() -> None:
