@@ -63,7 +63,7 @@ select_pythons_of_pyenv()
 @nox.session(python=PYTHONS)
 def tests(session: nox.Session) -> None:
     """Run the test suite with branch coverage; without, if there are arguments for pytest."""
-    install(session, "-e", ".[kit]", *groups("test"))
+    install(session, "-e", ".[kit,code]", *groups("test"))
     if session.posargs:  # a part of the tests covers a part
         run_tests(session, "pytest")
         return
@@ -75,7 +75,7 @@ def tests(session: nox.Session) -> None:
 @nox.session
 def latest(session: nox.Session) -> None:
     """Run the test suite with the newest versions of all packages, without constraints.txt."""
-    session.install("-e", ".[kit]", *groups("test"))
+    session.install("-e", ".[kit,code]", *groups("test"))
     run_tests(session, "pytest")
 
 
@@ -83,9 +83,10 @@ def latest(session: nox.Session) -> None:
 def lowest(session: nox.Session) -> None:
     """Run the test suite with the lowest versions that pyproject.toml allows."""
     project = PROJECT["project"]
-    needs = [*project["dependencies"], *project["optional-dependencies"]["kit"], *groups("test")]
+    extras = [need for extra in ("kit", "code") for need in project["optional-dependencies"][extra]]
+    needs = [*project["dependencies"], *extras, *groups("test")]
     session.install(
-        "-e", ".[kit]", *(re.sub(r">=([^,;\s]+)(,[^;]*)?", r"==\1", need) for need in needs)
+        "-e", ".[kit,code]", *(re.sub(r">=([^,;\s]+)(,[^;]*)?", r"==\1", need) for need in needs)
     )
     run_tests(session, "pytest")
 
@@ -93,7 +94,7 @@ def lowest(session: nox.Session) -> None:
 @nox.session
 def docs(session: nox.Session) -> None:
     """Test only the examples and tables of the documentation. `tests` includes them."""
-    install(session, "-e", ".[kit]", *groups("test"))
+    install(session, "-e", ".[kit,code]", *groups("test"))
     session.run("pytest", "tests/test_docs.py", "tests/test_guides.py")
 
 
@@ -103,7 +104,7 @@ def proof(session: nox.Session) -> None:
 
     The results of the checks go into docs/proof.md and docs/proof-clients.md.
     """
-    install(session, "-e", ".[kit]", *groups("test"))
+    install(session, "-e", ".[kit,code]", *groups("test"))
     session.run("python", "-m", "tests.kit.proof")
     session.run("python", "-m", "tests.kit.client_proof")
     rounds = {"TEST_ROUNDS": "500"}
@@ -121,7 +122,7 @@ def lint(session: nox.Session) -> None:
 @nox.session
 def types(session: nox.Session) -> None:
     """Check types with mypy."""
-    install(session, "-e", ".[kit]", *groups("test", "types"))
+    install(session, "-e", ".[kit,code]", *groups("test", "types"))
     session.run("mypy")
 
 
@@ -144,5 +145,5 @@ def bench(session: nox.Session) -> None:
 @nox.session(python=PYTHONS)
 def constraints(session: nox.Session) -> None:
     """Write constraints.txt: on each Python, the newest versions that work together."""
-    session.install("-e", ".[kit]", *groups("dev"))
+    session.install("-e", ".[kit,code]", *groups("dev"))
     session.run("python", "scripts/constraints.py", *PYTHONS)
