@@ -80,6 +80,13 @@ def test_a_vector_depends_on_its_text_only(
 
 
 @both
+def test_no_texts_have_no_vectors(name: SpaceName) -> None:
+    where = make(name, 64)
+    assert where.components([]).shape == (0, 64)
+    assert where.rows([]) == []
+
+
+@both
 def test_a_long_text_in_a_batch_changes_no_other_vector(name: SpaceName) -> None:
     where = make(name, 64)
     texts = [b"a b", b"word " * 40_000, b"c d", b"x" * 200_000, b""]

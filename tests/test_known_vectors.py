@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +14,13 @@ import httpx
 import numpy as np
 import numpy.typing as npt
 import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
 
 import relace_mock
 from relace_mock import RemoteControl, RunningServer
+from relace_mock.scenario.model import read
+from relace_mock.settings import SpaceName
 from relace_mock.vectors.decimals import SCALE
 from relace_mock.vectors.known import beside
 
@@ -238,6 +244,79 @@ def test_the_sums_are_exact_for_the_longest_vectors() -> None:
     ).astype(np.int32)
     placed = beside(target, own, 0.25).astype(float)
     assert abs(cosine(target.astype(float), placed) - 0.25) < 1e-7
+
+
+@given(
+    numbers=st.lists(st.integers(-SCALE, SCALE), min_size=16, max_size=16),
+    wanted=st.floats(-1, 1),
+)
+def test_whatever_the_two_directions_the_cosine_is_exact(numbers: list[int], wanted: float) -> None:
+    both = np.array(numbers, float).reshape(2, 8)
+    assume(np.linalg.norm(both, axis=1).min() > 1)
+    both /= np.linalg.norm(both, axis=1)[:, None]
+    target, own = np.rint(both * SCALE).astype(np.int32)
+    placed = beside(target, own, wanted).astype(float)
+    assert abs(cosine(target.astype(float), placed) - wanted) < 1e-7
+    assert abs(np.linalg.norm(placed) / SCALE - 1) < 1e-7
+
+
+def product(one: list[Decimal], other: list[Decimal]) -> Decimal:
+    return sum((first * second for first, second in zip(one, other, strict=True)), Decimal(0))
+
+
+@pytest.mark.parametrize("wanted", [0.92, 0.5, -0.123456])
+def test_every_digit_is_that_of_exact_arithmetic(mock: RemoteControl, wanted: float) -> None:
+    """So it is the same on every machine."""
+    own, target = (
+        [Decimal(str(number)) for number in row] for row in results(answer(mock, ["a", "b"]))
+    )
+    mock.play(entries({"text": "a", "near": "b", "cosine": wanted}))
+    part = product(target, own) / product(target, target)
+    aside = [one - part * other for one, other in zip(own, target, strict=True)]
+    ahead_by = Decimal(str(wanted)) / product(target, target).sqrt()
+    aside_by = (1 - Decimal(str(wanted)) ** 2).sqrt() / product(aside, aside).sqrt()
+    exact = [ahead_by * one + aside_by * other for one, other in zip(target, aside, strict=True)]
+    assert results(answer(mock, ["a"]))[0] == [round(float(one), 8) for one in exact]
+
+
+@pytest.mark.parametrize("embedding", ["semantic", "hash"])
+def test_known_vectors_hold_in_both_spaces_with_any_seed(embedding: SpaceName) -> None:
+    seen = []
+    for seed in (0, 7):
+        with relace_mock.running(dimensions=DIMENSIONS, embedding=embedding, seed=seed) as server:
+            mock = server.control("rlc-x")
+            mock.play(STORY)
+            assert results(answer(mock, [QUERY])) == [FIXED]
+            for _ in range(3):  # in the hash space, a row is cached when it comes the second time
+                query, close = ask(mock, QUERY, "close")
+                assert query.tolist() == FIXED
+                assert abs(cosine(query, close) - 0.92) < 1e-6
+            seen.append(close)
+    assert (seen[0] != seen[1]).any()
+
+
+@pytest.mark.parametrize("settings", [{"bit_order": "little"}, {"binary_dtype": "uint8"}])
+def test_binary_known_vectors_follow_the_settings(settings: dict[str, Any]) -> None:
+    with relace_mock.running(dimensions=DIMENSIONS, **settings) as server:
+        mock = server.control("rlc-x")
+        mock.play(STORY)
+        packed = np.packbits(np.array(FIXED) > 0, bitorder=settings.get("bit_order", "big"))
+        dtype = settings.get("binary_dtype", "int8")
+        assert (ask(mock, QUERY, dtype="binary")[0] == packed.view(dtype)).all()
+
+
+def test_texts_are_matched_outside_the_event_loop() -> None:
+    """So that a long text and many patterns make no other request wait."""
+    story = entries({"text_matches": "x", "near": "y", "cosine": 0.5})
+    assert read(json.dumps(story).encode(), "story", "story").has_patterns
+
+
+def test_many_clients_of_one_key_get_the_same_vectors(mock: RemoteControl) -> None:
+    mock.play(STORY)
+    texts = [QUERY, "close", "def a_far(): pass", "x"]
+    with ThreadPoolExecutor(8) as pool:
+        bodies = {each.content for each in pool.map(lambda _: answer(mock, texts), range(32))}
+    assert len(bodies) == 1
 
 
 DRIFT = "model_drift"

@@ -53,7 +53,7 @@ class HashSpace:
     def components(self, texts: Sequence[bytes]) -> Components:
         """See ``Space``."""
         components: Components = self._codebook[self.draw(texts)]
-        return components.reshape(len(texts), -1)
+        return components.reshape(len(texts), 2 * self._pairs)
 
     def rows(self, texts: Sequence[bytes]) -> list[memoryview]:
         """See ``Space``."""
