@@ -40,7 +40,7 @@ def sections(page: str) -> dict[str, str]:
     return dict(zip(parts[1::2], parts[2::2], strict=True))
 
 
-GUIDES = ["README.md", "docs/scenarios.md", "docs/retries.md", "docs/control.md"]
+GUIDES = ["README.md", "docs/scenarios.md", "docs/retries.md", "docs/control.md", "docs/offline.md"]
 TYPED = [
     pytest.param(text, id=f"{page}: {heading}")
     for page in GUIDES
