@@ -1,5 +1,6 @@
 """Checks, tests and builds of the project: ``nox -l`` lists the sessions."""
 
+import itertools
 import os
 import re
 import shutil
@@ -63,14 +64,14 @@ select_pythons_of_pyenv()
 @nox.session(python=PYTHONS)
 def tests(session: nox.Session) -> None:
     """Run the test suite."""
-    install(session, "-e", ".[kit]", *groups("test"))
+    install(session, "-e", ".[all]", *groups("test"))
     run_tests(session, "pytest")
 
 
 @nox.session
 def coverage(session: nox.Session) -> None:
     """Run the test suite with branch coverage, and require 95 %. Takes twice as long as `tests`."""
-    install(session, "-e", ".[kit]", *groups("test"))
+    install(session, "-e", ".[all]", *groups("test"))
     run_tests(session, "coverage", "run", "-m", "pytest")
     session.run("coverage", "combine")
     session.run("coverage", "report")
@@ -79,7 +80,7 @@ def coverage(session: nox.Session) -> None:
 @nox.session
 def latest(session: nox.Session) -> None:
     """Run the test suite with the newest versions of all packages, without constraints.txt."""
-    session.install("-e", ".[kit]", *groups("test"))
+    session.install("-e", ".[all]", *groups("test"))
     run_tests(session, "pytest")
 
 
@@ -87,9 +88,10 @@ def latest(session: nox.Session) -> None:
 def lowest(session: nox.Session) -> None:
     """Run the test suite with the lowest versions that pyproject.toml allows."""
     project = PROJECT["project"]
-    needs = [*project["dependencies"], *project["optional-dependencies"]["kit"], *groups("test")]
+    extras = [need for extra in ("kit", "code") for need in project["optional-dependencies"][extra]]
+    needs = [*project["dependencies"], *extras, *groups("test")]
     session.install(
-        "-e", ".[kit]", *(re.sub(r">=([^,;\s]+)(,[^;]*)?", r"==\1", need) for need in needs)
+        "-e", ".[all]", *(re.sub(r">=([^,;\s]+)(,[^;]*)?", r"==\1", need) for need in needs)
     )
     run_tests(session, "pytest")
 
@@ -97,7 +99,7 @@ def lowest(session: nox.Session) -> None:
 @nox.session
 def docs(session: nox.Session) -> None:
     """Test only the examples and tables of the documentation. `tests` includes them."""
-    install(session, "-e", ".[kit]", *groups("test"))
+    install(session, "-e", ".[all]", *groups("test"))
     session.run("pytest", "tests/test_docs.py", "tests/test_guides.py")
 
 
@@ -107,7 +109,7 @@ def proof(session: nox.Session) -> None:
 
     The results go into docs/proof.md, docs/proof-clients.md and docs/attacks.md.
     """
-    install(session, "-e", ".[kit]", *groups("test"))
+    install(session, "-e", ".[all]", *groups("test"))
     session.run("python", "-m", "tests.kit.proof")
     session.run("python", "-m", "tests.kit.client_proof")
     rounds = {"TEST_ROUNDS": "500"}
@@ -126,7 +128,7 @@ def lint(session: nox.Session) -> None:
 @nox.session
 def types(session: nox.Session) -> None:
     """Check types with mypy."""
-    install(session, "-e", ".[kit]", *groups("test", "types"))
+    install(session, "-e", ".[all]", *groups("test", "types"))
     session.run("mypy")
 
 
@@ -149,5 +151,5 @@ def bench(session: nox.Session) -> None:
 @nox.session(python=PYTHONS)
 def constraints(session: nox.Session) -> None:
     """Write constraints.txt: on each Python, the newest versions that work together."""
-    session.install("-e", ".[kit]", *groups("dev"))
+    session.install("-e", ".[all]", *groups("dev"))
     session.run("python", "scripts/constraints.py", *PYTHONS)

@@ -60,11 +60,10 @@ def test_embed_writes_numpy_files(dtype: str, numbers: str) -> None:
     ("arguments", "stdin", "words"),
     [
         (["--file", "/no/such/file"], b"", "cannot read /no/such/file: No such file"),
-        (["--file", "/"], b"", "cannot read /: Is a directory"),
         ([], b"\xff", "standard input is not UTF-8 at byte 0"),
         (["a", "--model", ""], b"", "--model must not be empty"),
         (["a", "--dimensions", "7"], b"", "dimensions must be a multiple of 8"),
-        (["a", "--format", "csv"], b"", "'csv' is not one of 'json', 'npy'"),
+        (["a", "--format", "csv"], b"", "'csv' is not one of 'json', 'jsonl', 'npy', 'npz'"),
     ],
 )
 def test_embed_reports_each_error_in_one_line(
@@ -117,7 +116,7 @@ def test_an_unknown_command_is_not_repeated_in_the_message() -> None:
     assert (done.returncode, done.stdout) == (2, b"")
     assert (
         done.stderr
-        == b"relace-mock: No such command: the commands are embed, run, scenario, serve, verify-client, verify-server\n"
+        == b"relace-mock: No such command: the commands are embed, health, recording, requests, run, scenario, search, serve, verify-client, verify-server\n"
     )
 
 
@@ -173,7 +172,9 @@ def test_the_help_of_serve_is_in_sections_and_ends_with_examples() -> None:
     assert "  Examples:\n    relace-mock serve\n" in text
 
 
-@pytest.mark.parametrize("command", [[], ["serve"], ["embed"], ["scenario"]])
+@pytest.mark.parametrize(
+    "command", [[], ["serve"], ["embed"], ["search"], ["health"], ["requests"], ["scenario"]]
+)
 def test_every_help_has_examples(command: list[str]) -> None:
     assert b"Examples:\n" in run(*command, "--help").stdout
 

@@ -48,7 +48,7 @@ def sections(page: str) -> dict[str, str]:
 
 GUIDES = [
     "README.md",
-    *(f"docs/{name}.md" for name in ("scenarios", "retries", "control", "rank", "run")),
+    *(f"docs/{name}.md" for name in ("scenarios", "retries", "control", "rank", "run", "offline")),
 ]
 TYPED = [
     pytest.param(text, id=f"{page}: {heading}")

@@ -75,4 +75,4 @@ def _look(url: str, timeout: float) -> tuple[str | None, str]:
             return str(told["version"]), ""
     except (ValueError, KeyError, TypeError):
         pass
-    return None, f"the server at {url} is not a relace-mock, or is not ready: check the URL"
+    return None, f"the server at {url} is not a relace-mock: check the URL"

@@ -71,6 +71,7 @@ def requests(
     _refuse_unsendable("--api-key", api_key)
     _refuse_unsendable("--control-token", control_token)
     from relace_mock.control.following import Follower, journal_of
+    from relace_mock.settings import ServerError
 
     fetch = journal_of(url, api_key, control_token)
     show = _printer(as_json=as_json)
@@ -83,6 +84,10 @@ def requests(
         if dropped:
             complain(f"{dropped} older requests were dropped: the journal was full")
         show(entries)
+    except ServerError as error:
+        if "X-Mock-Control-Token" in str(error):
+            raise ServerError(f"{error}: give it with --control-token") from None
+        raise
     except BrokenPipeError:  # the reader, such as `head`, has seen enough
         discard(sys.stdout)
 

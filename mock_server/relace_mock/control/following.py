@@ -29,7 +29,8 @@ def journal_of(base_url: str, api_key: str | None, control_token: str | None) ->
 
     def fetch(limit: int | None) -> tuple[list[Entry], int]:
         query = "" if limit is None else "?" + urlencode({"limit": limit})
-        answer = answered(send("GET", f"/_mock/requests{query}", fields, b""), base_url)
+        response = send("GET", f"/_mock/requests{query}", fields, b"")
+        answer = answered(response, base_url)
         return answer["requests"], answer["dropped"]
 
     return fetch

@@ -2,7 +2,7 @@
 
 The columns are: time, short hash of the key, status, duration, inputs, tokens. Where they apply,
 there follow the path, the scenario with what answered, the attempt with the gap since the attempt
-before, and how the exchange ended.
+before, why the request was refused, and how the exchange ended.
 """
 
 from __future__ import annotations
@@ -14,12 +14,13 @@ from typing import Any, NamedTuple
 
 from relace_mock import contract, retry_after
 from relace_mock.colour import painted
+from relace_mock.excerpts import shortened
 from relace_mock.journal.entry import Entry
 from relace_mock.keys import ANONYMOUS
 
 _REMEMBERED = 10_000  # requests whose next attempt may come
 _SCENARIO = 40  # characters of the column of the scenario, if another one follows
-_LONGEST = 80  # characters of a path
+_LONGEST = 80  # characters of a client's path, or of a message
 _HUES = ("cyan", "magenta", "blue", "yellow", "green")  # of keys, so that the eye can follow one
 
 
@@ -29,7 +30,7 @@ class Summary(NamedTuple):
     ``time`` is its arrival in seconds since 1970; ``duration`` is in seconds, None while it is
     pending. ``does`` has the fault or the mutations of the step. ``target`` is method and path,
     unless they are those of the endpoint that embeds. ``source`` is where the vectors come from.
-    ``body`` is the hash of the body.
+    ``body`` is the hash of the body. ``refusal`` is why the request was refused.
     """
 
     time: float
@@ -49,6 +50,7 @@ class Summary(NamedTuple):
     retry_after: str | None
     body: str
     target: str | None
+    refusal: str | None
 
 
 def summary_of(entry: Entry) -> Summary:
@@ -75,6 +77,7 @@ def summary_of(entry: Entry) -> Summary:
         decided.retry_after,
         entry.read.body_hash.hex(),
         None if is_usual else f"{entry.hidden(arrived.method)} {entry.path}",
+        entry.violations[-1] if entry.outcome == "refused" and decided.broken else None,
     )
 
 
@@ -101,6 +104,7 @@ def summary_from(shown: Mapping[str, Any]) -> Summary:
         shown["retry_after"],
         request["xxh3_128"],
         None if is_usual else f"{method} {path}",
+        shown["violations"][-1] if shown["outcome"] == "refused" and shown["violations"] else None,
     )
 
 
@@ -144,6 +148,8 @@ class Lines:
             )
         if again:
             yield f"attempt {of.attempt}{self._gap(before, of)}"
+        if of.refusal is not None:
+            yield self._paint(_printable(of.refusal), "yellow")
         if of.outcome not in ("answered", "refused"):
             yield self._paint(of.outcome.replace("_", " "), "red")
 
@@ -216,6 +222,6 @@ def _answered_by(of: Summary) -> str:
 
 
 def _printable(text: str) -> str:
-    """At most 80 characters of a client's text; a mark replaces each unprintable character."""
-    marked = (c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text[:_LONGEST])
-    return "".join(marked)
+    """At most 80 characters of a text; a mark replaces each unprintable character."""
+    marked = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
+    return shortened(marked, _LONGEST)
