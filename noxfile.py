@@ -136,8 +136,9 @@ def build(session: nox.Session) -> None:
 @nox.session
 def bench(session: nox.Session) -> None:
     """Run every benchmark, and print the tables for docs/benchmarks.md."""
-    install(session, ".", *groups("bench"))
-    for name in ("startup", "throughput", "scenarios", "vectors", "search_quality", "memory"):
+    install(session, ".[redis]", *groups("bench"))
+    names = ("startup", "throughput", "scenarios", "vectors", "search_quality", "memory", "scale")
+    for name in names:
         session.run("python", f"benchmarks/{name}.py")
 
 
