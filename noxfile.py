@@ -88,8 +88,8 @@ def latest(session: nox.Session) -> None:
 def lowest(session: nox.Session) -> None:
     """Run the test suite with the lowest versions that pyproject.toml allows."""
     project = PROJECT["project"]
-    extras = [need for extra in ("kit", "code") for need in project["optional-dependencies"][extra]]
-    needs = [*project["dependencies"], *extras, *groups("test")]
+    extras = [needs for name, needs in project["optional-dependencies"].items() if name != "all"]
+    needs = [*project["dependencies"], *itertools.chain(*extras), *groups("test")]
     session.install(
         "-e", ".[all]", *(re.sub(r">=([^,;\s]+)(,[^;]*)?", r"==\1", need) for need in needs)
     )
@@ -143,8 +143,9 @@ def build(session: nox.Session) -> None:
 @nox.session
 def bench(session: nox.Session) -> None:
     """Run every benchmark, and print the tables for docs/benchmarks.md."""
-    install(session, ".", *groups("bench"))
-    for name in ("startup", "throughput", "scenarios", "vectors", "search_quality", "memory"):
+    install(session, ".[redis]", *groups("bench"))
+    names = ("startup", "throughput", "scenarios", "vectors", "search_quality", "memory", "scale")
+    for name in names:
         session.run("python", f"benchmarks/{name}.py")
 
 

@@ -41,7 +41,11 @@ def main() -> None:
     arguments = parser.parse_args()
     print(servers.machine())
     with redis() as url:
-        compare(url, arguments.rounds, arguments.seconds)
+        short = [[texts.body(["input 1", "input 2"])]]
+        title = "2 short inputs, seen before"
+        compare(title, short, url, arguments.rounds, arguments.seconds)
+        title = f"32 inputs of {texts.LENGTH} characters of code, never seen"
+        compare(title, texts.unseen(32), url, arguments.rounds, arguments.seconds)
         grow(url, arguments.largest)
 
 
@@ -65,9 +69,10 @@ def redis() -> Iterator[str]:
             process.wait()
 
 
-def compare(url: str, rounds: int, seconds: int) -> None:
+def compare(
+    title: str, templates: list[texts.Template], url: str, rounds: int, seconds: int
+) -> None:
     """Print requests a second of each subject."""
-    short = [[texts.body(["input 1", "input 2"])]]
     subjects: dict[str, list[str]] = {
         "memory": servers.mock(),
         "memory, again": servers.mock(),
@@ -78,7 +83,7 @@ def compare(url: str, rounds: int, seconds: int) -> None:
             for count in (1, 2, 4)
         },
     }
-    print(f"\n2 short inputs, seen before, {CONNECTIONS} connections")
+    print(f"\n{title}, {CONNECTIONS} connections")
     print(f"{'':22}{'ratio (min-max)':>22}{'req/s':>9}{'p50 ms':>9}{'p99 ms':>9}")
     with contextlib.ExitStack() as stack:
         ports = [
@@ -86,12 +91,12 @@ def compare(url: str, rounds: int, seconds: int) -> None:
             for command in subjects.values()
         ]
         for port in ports:
-            load.run(port, short, CONNECTIONS, 1)  # warm-up
+            load.run(port, templates, CONNECTIONS, 1)  # warm-up
         runs: list[list[load.Load]] = [[] for _ in ports]
         turns = list(zip(ports, runs, strict=True))
         for _ in range(rounds):
             for port, results in turns:
-                results.append(load.run(port, short, CONNECTIONS, seconds))
+                results.append(load.run(port, templates, CONNECTIONS, seconds))
             turns.reverse()
     for name, results in zip(subjects, runs, strict=True):
         ratios = [each.rate / floor.rate for each, floor in zip(results, runs[0], strict=True)]

@@ -11,11 +11,16 @@ import sys
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import click
 import httpx
 import pytest
+import yaml
 
+import relace_mock
 from relace_mock import RunningServer
+from relace_mock.cli import cli
 from tests.conftest import Process, Serve
 from tests.redis_server import new_prefix, shared
 from tests.sockets import refuses_connections
@@ -226,3 +231,66 @@ def test_two_replicas_of_four_workers_give_a_one_shot_failure_to_one_of_64_clien
         assert entries[0].status == 500, "the first to arrive gets the first step"
         verdicts = [httpx.get(f"{server.url}/_mock/verdict").json() for server in servers]
         assert verdicts[0] == verdicts[1]
+
+
+COMPOSE = yaml.safe_load((Path(__file__).parent.parent / "compose.yaml").read_text())
+
+
+def test_the_options_of_the_compose_file_are_those_of_serve() -> None:
+    """There is no Docker here to run it."""
+    services = COMPOSE["services"]
+    assert services["mock-1"] == services["mock-2"]
+    environment = services["mock-1"]["environment"]
+    serve = cli.commands["serve"]
+    variables = {
+        option.envvar: option for option in serve.params if isinstance(option, click.Option)
+    }
+    given = [
+        part
+        for name, value in environment.items()
+        for part in (variables[name].opts[-1], value.replace("${RELACE_MOCK_CONTROL_TOKEN:-", ""))
+    ]
+    context = serve.make_context("serve", given)
+    assert context.params["workers"] == 2
+    assert context.params["store"] == "redis://redis:6379/0"
+    assert "relace-mock serve" in services["mock-1"]["command"][-1]
+    balancer = COMPOSE["configs"]["balancer"]["content"]
+    assert all(f"server {name} {name}:8080 check" in balancer for name in ("mock-1", "mock-2"))
+
+
+def test_a_server_of_a_test_session_may_be_a_replica() -> None:
+    prefix = new_prefix()
+    settings: dict[str, Any] = {"dimensions": 8, "store": shared().url, "store_prefix": prefix}
+    with (
+        relace_mock.running(thread=False, **settings) as first,
+        relace_mock.running(thread=False, **settings) as second,
+    ):
+        first.control("rlc-a").play({"steps": [{"status": 500}, {"status": 502}]})
+        statuses = [ask(server.control("rlc-a")).status_code for server in (second, first, second)]
+    assert statuses == [500, 502, 200]
+
+
+def test_an_application_in_another_server_may_be_a_replica() -> None:
+    """At the end of its lifespan it leaves, so that one with other settings may begin."""
+    prefix = new_prefix()
+
+    async def play(seed: int) -> list[int]:
+        app = relace_mock.app(dimensions=8, store=shared().url, store_prefix=prefix, seed=seed)
+        messages = iter(({"type": "lifespan.startup"}, {"type": "lifespan.shutdown"}))
+
+        async def receive() -> dict[str, str]:
+            return next(messages)
+
+        async def send(_: Any) -> None: ...
+
+        headers = {"Authorization": "Bearer mock.server-error-once.x"}
+        transport = httpx.ASGITransport(app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://mock/v1") as client:
+            body = {"model": "m", "input": ["a"]}
+            asked = [client.post("/code/embed", json=body, headers=headers) for _ in range(4)]
+            statuses = [response.status_code for response in await asyncio.gather(*asked)]
+        await app({"type": "lifespan"}, receive, send)
+        return sorted(statuses)
+
+    assert asyncio.run(play(1)) == [200, 200, 200, 500]
+    assert asyncio.run(play(2)) == [200, 200, 200, 500]

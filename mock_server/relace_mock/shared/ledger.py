@@ -25,6 +25,7 @@ from relace_mock.state.ruling import Ruling
 from relace_mock.state.store import Change, Now, StoreError
 
 _THREADS = 32
+_TRIES = 3  # to find a record whose number is not known
 
 
 class SharedHistory(History):
@@ -217,17 +218,17 @@ class SharedLedger:
             try:
                 if not history.is_sent:
                     self._enter(history)
-                self._finished(history, body, delivered=delivered, again=False)
+                self._finished(history, body, delivered=delivered, tries=1)
             except StoreError as error:
                 self._pulse.failed(str(error))
                 self._pulse.later(
-                    partial(self._finished, history, body, delivered=delivered, again=True)
+                    partial(self._finished, history, body, delivered=delivered, tries=2)
                 )
 
     def _finished(
-        self, history: SharedHistory, body: bytes, *, delivered: bool, again: bool
+        self, history: SharedHistory, body: bytes, *, delivered: bool, tries: int
     ) -> None:
-        """Complete a record. With ``again``, this was tried before."""
+        """Complete a record. ``tries`` counts from 1; only the first may find no ticket."""
         entry = history.entry()
         told, decided = history.told, entry.decided
         is_new = told is None or decided._replace(tokens=None) != told
@@ -243,16 +244,22 @@ class SharedLedger:
             body.hex(),
             history.number or "",
             self._ticket(history),
-            "1" if again else "0",
+            "1" if tries > 1 else "0",
             *parts,
             entry.outcome,
             "" if decided.tokens is None else decided.tokens,
             *change,
         )
-        if not history.number:  # the reply to its arrival was lost
-            self._pulse.unsure(history.namespace, -1)
-            if answer != b"done":
-                self._pulse.missed(history.namespace)
+        if history.number:
+            return
+        # The reply to its arrival was lost. Redis may even run the arrival later than this.
+        if answer != b"done" and tries < _TRIES:
+            again = partial(self._finished, history, body, delivered=delivered, tries=tries + 1)
+            self._pulse.later(again)
+            return
+        self._pulse.unsure(history.namespace, -1)
+        if answer != b"done":
+            self._pulse.missed(history.namespace)
 
 
 def _parts(history: SharedHistory, decided: Decided) -> tuple[bytes, bytes, int]:

@@ -158,7 +158,7 @@ def _reason(error: Exception) -> str:
 
 def _of_reply(text: str) -> str:
     """What an error reply of Redis means."""
-    if "NOAUTH" in text or "WRONGPASS" in text or "Authentication" in text:
+    if "NOAUTH" in text or "WRONGPASS" in text or "uthenticat" in text:
         return _NO_ACCESS
     if "maxmemory" in text:
         return "is full (OOM): raise its maxmemory, or start the mock with a shorter --store-ttl"

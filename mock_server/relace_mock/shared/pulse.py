@@ -10,7 +10,7 @@ from collections.abc import Callable
 from relace_mock.shared.database import BEAT, Database
 from relace_mock.state.store import StoreError
 
-_BEAT_WHILE_FAILING = 0.25  # seconds
+_SOON = 0.25  # seconds until the next sign, if something waits for the store
 _LATE = 10_000  # jobs that wait until the store works again; the oldest goes first
 _NAMES = 10_000  # namespaces whose missed requests are counted apart
 
@@ -88,7 +88,7 @@ class Pulse:
             self._database.leave()
 
     def _run(self) -> None:
-        while not self._closing.wait(_BEAT_WHILE_FAILING if self._failing else BEAT):
+        while not self._closing.wait(_SOON if self._failing or self._late else BEAT):
             try:
                 self._database.beat()
                 self.tell_missed()
@@ -102,8 +102,7 @@ class Pulse:
                 self._complain("relace-mock: the store works again")
 
     def _catch_up(self) -> None:
-        while self._late:
-            job = self._late[0]
+        for job in list(self._late):  # those that come meanwhile wait until the next time
             job()
             with contextlib.suppress(ValueError):  # so many came meanwhile that it is gone
                 self._late.remove(job)
