@@ -143,9 +143,9 @@ def build(session: nox.Session) -> None:
 @nox.session
 def bench(session: nox.Session) -> None:
     """Run every benchmark, and print the tables for docs/benchmarks.md."""
-    install(session, ".[redis]", *groups("bench"))
-    names = ("startup", "throughput", "scenarios", "vectors", "search_quality", "memory", "scale")
-    for name in names:
+    install(session, ".[record,redis]", *groups("bench"))
+    names = ("startup", "throughput", "scenarios", "vectors", "search_quality", "memory")
+    for name in (*names, "recording", "scale"):
         session.run("python", f"benchmarks/{name}.py")
 
 
