@@ -229,6 +229,18 @@ def test_a_client_that_does_not_trust_the_certificate_is_counted(blocking: Leadi
     assert not blocking.tally.relace
 
 
+def test_a_connection_without_a_request_is_counted_as_such(
+    blocking: Leading, running: RunningServer
+) -> None:
+    """Node finishes the TLS handshake before it looks at the certificate."""
+    with blocking.connect() as connection:
+        connection.sendall(b"CONNECT api.relace.run:443 HTTP/1.1\r\n\r\n")
+        read_head(connection)
+        blocking.trust.wrap_socket(connection, server_hostname="api.relace.run").close()
+    until(lambda: blocking.tally.silent == {"api.relace.run": 1}, "the count")
+    assert not blocking.tally.relace and not blocking.tally.distrusted
+
+
 @pytest.mark.parametrize("url", ["https://other.example/", "http://other.example/"])
 def test_another_host_is_refused_by_name(url: str, blocking: Leading) -> None:
     with blocking.client() as client:
@@ -380,6 +392,17 @@ def test_a_slow_client_is_left(blocking: Leading, monkeypatch: pytest.MonkeyPatc
         for connection in (silent, slow, secure):
             with contextlib.suppress(ConnectionResetError):
                 assert connection.recv(1) == b""
+
+
+def test_a_slow_client_in_a_tunnel_is_left(
+    blocking: Leading, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(streams, "PATIENCE", 0.1)
+    with blocking.connect() as slow:
+        slow.sendall(b"CONNECT api.relace.run:443 HTTP/1.1\r\n\r\n")
+        read_head(slow)
+        with contextlib.suppress(ConnectionResetError):
+            assert slow.recv(1) == b""
 
 
 def test_more_connections_than_the_limit_are_closed(

@@ -132,8 +132,7 @@ class Proxy:
         if await first_byte(connection) == _TLS:
             await self._decrypt(connection, target.host)
         else:
-            count(self.tally.relace, hosts.normal(target.host))
-            await self._join_with_mock(await stream_of(connection))
+            await self._join_with_mock(await stream_of(connection), hosts.normal(target.host))
 
     async def _decrypt(self, connection: socket.socket, host: str | None) -> None:
         """Do the TLS handshake with a client, and join it with the mock.
@@ -144,15 +143,26 @@ class Proxy:
         context = self._context_for(host) if host else self._authority.context_by_name(named.append)
         try:
             client = await stream_of(connection, tls=context)
-        except OSError:
-            count(self.tally.distrusted, hosts.normal(named[0] if named else "a host without name"))
+        except OSError as error:
+            # A client that does not trust a certificate says so in TLS, or just leaves.
+            refused = isinstance(error, ssl.SSLError)
+            names = self.tally.distrusted if refused else self.tally.silent
+            count(names, hosts.normal(named[0] if named else "a host without name"))
             raise
-        count(self.tally.relace, hosts.normal(named[0]))
-        await self._join_with_mock(client)
+        await self._join_with_mock(client, hosts.normal(named[0]))
 
-    async def _join_with_mock(self, client: Stream) -> None:
-        with closing(client), closing(await self._open_mock()) as mock:
-            await join(client, mock)
+    async def _join_with_mock(self, client: Stream, host: str) -> None:
+        """Join a client with the mock, once it sends something, and count it."""
+        with closing(client):
+            first = b""
+            try:
+                first = await client.first()
+            finally:
+                count(self.tally.relace if first else self.tally.silent, host)
+            if first:
+                with closing(await self._open_mock()) as mock:
+                    await mock.send(first)
+                    await join(client, mock)
 
     def _context_for(self, host: str) -> ssl.SSLContext:
         try:

@@ -25,6 +25,10 @@ class Stream:
         self.reader = reader
         self.writer = writer
 
+    async def first(self) -> bytes:
+        """Read the first bytes; empty at the end. Raises ``OSError``, also if none come in time."""
+        return await asyncio.wait_for(self.reader.read(_PIECE), PATIENCE)
+
     async def send(self, data: bytes) -> None:
         """Write, and wait while the other side is slow. Raises ``ConnectionError``."""
         self.writer.write(data)

@@ -63,6 +63,9 @@ class Summary:
             "connections that were not caught, as the client did not trust the certificate",
             self.tally.distrusted,
         )
+        yield from _row(
+            "connections to Relace without a request, perhaps for lack of trust", self.tally.silent
+        )
         yield from _row("connections to other hosts", self.tally.others)
         yield from _row("other hosts that were not reached", self.tally.unreachable)
         yield from _row("other hosts that were blocked", self.tally.blocked)
@@ -103,6 +106,7 @@ class Summary:
                     "hosts": {
                         "relace": tally.relace,
                         "distrusted": tally.distrusted,
+                        "silent": tally.silent,
                         "passed_on": tally.others,
                         "unreachable": tally.unreachable,
                         "blocked": tally.blocked,

@@ -15,7 +15,9 @@ class Tally:
 
     #: Reached the mock.
     relace: Counter[str] = field(default_factory=Counter)
-    #: Ended in the TLS handshake: the client does not trust the authority of this run.
+    #: Relace's, but ended without a request: perhaps the client does not trust the authority.
+    silent: Counter[str] = field(default_factory=Counter)
+    #: Relace's, but the client said in TLS that it does not trust the authority of this run.
     distrusted: Counter[str] = field(default_factory=Counter)
     #: Passed on to other hosts.
     others: Counter[str] = field(default_factory=Counter)
