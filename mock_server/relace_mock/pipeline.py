@@ -32,6 +32,7 @@ from relace_mock.journal.events import (
     Outcome,
 )
 from relace_mock.journal.journal import Journal
+from relace_mock.journal.sent import sent
 from relace_mock.keys import namespace_of
 from relace_mock.messages import EmbedRequest, Received
 from relace_mock.refusals import (
@@ -226,6 +227,9 @@ class Exchange:
             _texts_hash(request, self._received.length) if request else None,
             len(request.input) if request else None,
             answer.tokens,
+            sent(answer.reply, has_vectors=answer.tokens is not None)
+            if answer.reply is not NEVER_SENT
+            else None,
         )
         self._journal.append(self._history, self._decided)
         return answer

@@ -17,6 +17,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from relace_mock.journal.connections import TcpConnection
+from relace_mock.journal.sent import Sent
 from relace_mock.scenario.engine import NOTHING, Decision
 
 if TYPE_CHECKING:
@@ -28,8 +29,9 @@ Outcome = Literal["pending", "answered", "refused", "faulted", "client_aborted"]
 BODY_LIMIT = 64 * 1024
 #: Bytes kept beyond ``BODY_LIMIT``, so that a key that crosses the limit is found and hidden.
 BEYOND = 8192
-# Approximate bytes in memory of a request without its data, a decision, a rule that did not match.
-_REQUEST, _DECISION, _MISS = 800, 200, 65
+# Approximate bytes in memory of a request without its data, a decision, a rule that did not match,
+# an answer without its body.
+_REQUEST, _DECISION, _MISS, _ANSWER = 800, 200, 65, 200
 
 
 class Arrived(NamedTuple):
@@ -92,7 +94,8 @@ class Decided(NamedTuple):
     refusal is sent and no scenario replaced it. ``attempt`` is None if none was counted.
     ``broken`` says how the request broke the contract. ``notes`` says what was accepted only
     because it is observed to work. ``texts_hash`` is a hash of model and texts, for a body that is
-    too long to be kept whole. ``inputs`` and ``tokens`` are the counts of a valid request.
+    too long to be kept whole. ``inputs`` and ``tokens`` are the counts of a valid request. ``sent``
+    is the answer, if there is one.
     """
 
     status: int | None = None
@@ -108,6 +111,7 @@ class Decided(NamedTuple):
     texts_hash: bytes | None = None
     inputs: int | None = None
     tokens: int | None = None
+    sent: Sent | None = None
 
     def __repr__(self) -> str:
         """Leave out the client's data: it may hold the key."""
@@ -116,9 +120,10 @@ class Decided(NamedTuple):
     @property
     def size(self) -> int:
         """Approximate bytes in memory."""
+        answer = 0 if self.sent is None else _ANSWER + len(self.sent.body)
         if self.decision is NOTHING:
-            return 0
-        return _DECISION + _MISS * len(self.decision.misses)
+            return answer
+        return answer + _DECISION + _MISS * len(self.decision.misses)
 
 
 class Finished(NamedTuple):
