@@ -51,7 +51,7 @@ def test_the_description_names_every_route_and_method(control: httpx.Client) -> 
         assert {name.lower() for name in allow.split(", ")} - {"head"} == set(methods)
 
 
-SCHEMA = schemathesis.openapi.from_dict(document())
+SCHEMA = schemathesis.openapi.from_dict(document()).exclude(path="/_mock/events")  # never ends
 
 
 @SCHEMA.parametrize()

@@ -21,7 +21,7 @@ ROOMS = [
     ["answers", "pipeline"],
     ["control"],
     ["serving"],
-    ["cli", "marker", "pytest_plugin"],
+    ["cli", "marker", "traces", "pytest_plugin"],
     ["__main__"],
 ]
 ORDER = [room for line in ROOMS for room in line]

@@ -163,6 +163,8 @@ class Listening:
     max_connections: int | None = None
     #: Whether the server writes a line for each request to standard error.
     access_log: bool = False
+    #: The file that gets the journal as one HTML page when the server ends.
+    trace: Path | None = None
 
     def __post_init__(self) -> None:
         if self.port not in range(65536):

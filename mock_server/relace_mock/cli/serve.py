@@ -92,6 +92,13 @@ _listening_options = declared(
         default=None,
         help="Write a line for each request to standard error. By default on if standard error is a terminal.",
     ),
+    option(
+        "--trace",
+        section="Listening",
+        type=click.Path(path_type=Path),
+        metavar="FILE",
+        help="Write the journal with its timeline to this HTML file when the server ends. It opens without a server.",
+    ),
 )
 _answer_options = declared(
     option(
@@ -243,6 +250,7 @@ def serve(
     read_timeout: float,
     max_connections: int | None,
     access_log: bool | None,
+    trace: Path | None,
     unknown_key_status: str,
     **settings: Any,
 ) -> None:
@@ -273,6 +281,7 @@ def serve(
             read_timeout=read_timeout,
             max_connections=max_connections,
             access_log=sys.stderr.isatty() if access_log is None else access_log,
+            trace=trace,
         ),
         ready,
     )

@@ -120,7 +120,7 @@ def _frames(changes: Iterable[Change]) -> bytes:
         _event("cleared", {"namespace": namespace})
         if entry is None
         else b"event: entry\ndata: %b\n\n" % entry
-        for namespace, entry in changes
+        for namespace, entry, _ in changes
     )
 
 

@@ -168,6 +168,13 @@ class RemoteControl:
             if step["given"] < (1 if step["times"] == "forever" else step["times"])
         ]
 
+    def trace(self) -> bytes:
+        """The journal of this key as one HTML file that needs no server."""
+        status, answer = self._send("GET", "/_mock/trace", self._fields, b"")
+        if status != 200:
+            raise ServerError(f"the server at {self.base_url} gives no trace: status {status}")
+        return answer
+
     def _ask(self, method: str, name: str, body: Any = None) -> Any:
         content = b"" if body is None else json.dumps(body).encode()
         status, answer = self._send(method, f"/_mock/{name}", self._fields, content)

@@ -39,6 +39,7 @@ class Change(NamedTuple):
 
     namespace: str | None
     entry: bytes | None = None
+    number: int = 0
 
 
 class News(NamedTuple):
@@ -112,7 +113,7 @@ class Feed:
                 what = self._waiting.pop(number, _GONE)
                 if isinstance(what, History):
                     if what.kept:
-                        self._keep(Change(what.namespace, rendered(what)))
+                        self._keep(Change(what.namespace, rendered(what), number))
                 elif what is not _GONE:
                     self._keep(Change(what or None))
         finally:
@@ -135,7 +136,9 @@ class Feed:
         ]
         for at in range(0, len(histories), _AT_ONCE):
             part = histories[at : at + _AT_ONCE]
-            yield [Change(each.namespace, rendered(each)) for each in part if each.kept]
+            yield [
+                Change(each.namespace, rendered(each), each.number) for each in part if each.kept
+            ]
 
     def _note(self, history: History, _: Event) -> None:
         """Note on the thread of a request that its history has changed."""

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 _SHOWN = 60  # characters of a text
 
 
-def seen(entry: Entry, condition: str) -> str | None:
+def seen(entry: Entry, condition: str) -> str | None:  # noqa: PLR0911 - one return a kind of condition
     """The value that a condition was compared with; None if it is not known any more."""
     match condition:
         case "attempt":

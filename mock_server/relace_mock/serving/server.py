@@ -18,6 +18,7 @@ import uvicorn
 
 from relace_mock.clock import MONOTONIC
 from relace_mock.control.guard import Guard, is_loopback
+from relace_mock.control.trace_file import TraceFile
 from relace_mock.journal.access_log import AccessLog
 from relace_mock.pipeline import Pipeline
 from relace_mock.scenario.library import Library
@@ -124,6 +125,7 @@ class _Server(uvicorn.Server):
         loopback = all(is_loopback(each.getsockname()[0]) for each in self._sockets)
         self.guard = Guard(loopback=loopback, token=settings.control_token)
         self.lines = Outlet()
+        self._trace = TraceFile(pipeline.journal, listening.trace) if listening.trace else None
         if listening.access_log:
             pipeline.journal.subscribe(AccessLog(self.lines.write))
         self._library = pipeline.rules.library if settings.reload else None
@@ -153,7 +155,12 @@ class _Server(uvicorn.Server):
 
     def listen(self) -> None:
         try:
-            self.run(sockets=accept_in_groups(self._sockets))
+            with self._trace or contextlib.nullcontext():
+                self.run(sockets=accept_in_groups(self._sockets))
+        except OSError as error:
+            if self._trace is None:
+                raise
+            self.lines.write(f"relace-mock: the trace was not written: {error}")
         finally:
             self.lines.close()
             if self._call_off_exit is not None:

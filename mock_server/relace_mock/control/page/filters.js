@@ -23,13 +23,6 @@ export class Filters {
     this.#text.focus();
   }
 
-  /** Shows only one key's requests. */
-  chooseKey(namespace) {
-    offer(this.#key, new Set([...known(this.#key), namespace]), keyName);
-    this.#key.value = namespace;
-    this.#change();
-  }
-
   /** Offers the values that there are. */
   offer(journal) {
     const keys = new Set();

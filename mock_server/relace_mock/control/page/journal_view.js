@@ -63,10 +63,11 @@ export class JournalView {
     this.#filters.focus();
   }
 
-  /** Shows one key only. */
-  chooseKey(namespace) {
-    this.#filters.chooseKey(namespace);
+  show() {
+    this.refresh();
   }
+
+  hide() {}
 
   /** Shows an entry in detail. */
   open(number, {focus = false, following = false} = {}) {

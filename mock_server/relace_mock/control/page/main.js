@@ -4,7 +4,10 @@ import {keepToken, send} from "./api.js";
 import {actionButton, download, el, fill} from "./dom.js";
 import {Journal} from "./journal.js";
 import {JournalView} from "./journal_view.js";
+import {ScenariosView} from "./scenarios_view.js";
 import {follow} from "./stream.js";
+import {VectorsView} from "./vectors_view.js";
+import {VerdictView} from "./verdict_view.js";
 
 const journal = new Journal();
 const state = el("span", {class: "state", role: "status"}, "Connecting…");
@@ -26,21 +29,50 @@ const tools = [
   }),
 ];
 
+const scenarios = new ScenariosView();
 const views = {
   journal: new JournalView(journal, {
-    edit: null,
+    edit: (text) => { location.hash = "scenarios"; switchView(); scenarios.edit(text); },
     origin: root, tools,
     hint: [
       "No request yet. Point a client at ", el("code", {}, `${root}/v1`),
       " with any API key, and it appears here.",
     ],
   }),
+  scenarios,
+  vectors: new VectorsView(openRequest),
+  verdict: new VerdictView(journal, openRequest),
 };
-
+const names = {journal: "Live journal", scenarios: "Scenarios", vectors: "Vectors", verdict: "Verdict"};
+const links = Object.entries(names).map(([name, label]) => el("a", {href: `#${name}`}, label));
 document.body.append(
   el("header", {class: "top"},
-    el("strong", {class: "brand"}, "relace-mock"), state),
-  views.journal.element);
+    el("strong", {class: "brand"}, "relace-mock"),
+    el("nav", {"aria-label": "Views"}, links),
+    state),
+  ...Object.values(views).map((view) => view.element));
+
+function switchView() {
+  const wanted = location.hash.slice(1) in views ? location.hash.slice(1) : "journal";
+  links.forEach((link) => {
+    if (link.hash === `#${wanted}`) link.setAttribute("aria-current", "page");
+    else link.removeAttribute("aria-current");
+  });
+  for (const [name, view] of Object.entries(views)) {
+    const shown = name === wanted;
+    if (view.element.hidden === !shown && name !== "journal") continue;
+    view.element.hidden = !shown;
+    if (shown) view.show();
+    else view.hide();
+  }
+  document.title = `${names[wanted]} – relace-mock`;
+}
+
+function openRequest(number) {
+  location.hash = "journal";
+  switchView();
+  views.journal.open(number, {focus: true});
+}
 
 let dropped = 0;
 function tell(what, detail) {
@@ -66,10 +98,24 @@ function askForToken(problem) {
   dialog.addEventListener("close", () => {
     keepToken(field.value);
     dialog.remove();
-    follow(journal, tell);
+    start();
   });
   document.body.append(dialog);
   dialog.showModal();
 }
 
-follow(journal, tell);
+function start() {
+  follow(journal, tell);
+  switchView();
+}
+
+addEventListener("hashchange", switchView);
+addEventListener("keydown", (event) => {
+  const typing = event.target instanceof Element && event.target.closest("input, textarea, select, dialog");
+  if (event.key !== "/" || typing || event.ctrlKey || event.metaKey) return;
+  event.preventDefault();
+  location.hash = "journal";
+  switchView();
+  views.journal.focus();
+});
+start();
