@@ -25,6 +25,7 @@ from relace_mock.messages import Received
 _UNDER_WAY = 100
 # Seconds between two snapshots for one reader that falls behind again and again.
 _REST = 2.0
+_AT_ONCE = 256 * 1024  # bytes of entries that are sent together
 
 
 class Events:
@@ -107,11 +108,26 @@ class Reader:
             for change in news.changes
             if self._namespace is None or change.namespace in (None, self._namespace)
         ]
+        for part in _parts(wanted):
+            yield _frames(part)
         if wanted:
-            yield _frames(wanted) + b"id: %b\n\n" % self._id(number).encode()
+            yield b"id: %b\n\n" % self._id(number).encode()
 
     def _id(self, number: int) -> str:
         return f"{self._run}-{number}"
+
+
+def _parts(changes: list[Change]) -> Iterator[list[Change]]:
+    """Divide changes, so that what waits for a slow client is never much."""
+    part, size = [], 0
+    for change in changes:
+        part.append(change)
+        size += len(change.entry or b"")
+        if size >= _AT_ONCE:
+            yield part
+            part, size = [], 0
+    if part:
+        yield part
 
 
 def _frames(changes: Iterable[Change]) -> bytes:

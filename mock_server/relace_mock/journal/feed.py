@@ -143,7 +143,7 @@ class Feed:
     def _note(self, history: History, _: Event) -> None:
         """Note on the thread of a request that its history has changed."""
         waiting = self._waiting
-        if len(waiting) >= self._most_waiting:
+        if len(waiting) >= self._most_waiting and history.number not in waiting:
             self._missed += len(waiting)
             waiting.clear()
         waiting[history.number] = history
