@@ -59,7 +59,7 @@ export class Detail {
       section("Request",
         el("p", {class: "line"}, `${entry.request.method} ${entry.request.path}${entry.request.query ? `?${entry.request.query}` : ""}`),
         headers(entry.request.headers),
-        content(entry.request)),
+        content(entry.request, "Body of the request")),
       section("Answer", this.#answer(entry)),
       section("Timing", this.#timing(entry)));
   }
@@ -99,7 +99,7 @@ export class Detail {
       entry.fault ? `, then the fault ${entry.fault}` : "");
     const {answer} = entry;
     if (!answer) return said;
-    return [said, headers(answer.headers), content(answer)];
+    return [said, headers(answer.headers), content(answer, "Body of the answer")];
   }
 
   #timing(entry) {
@@ -141,7 +141,7 @@ function headers(fields) {
 }
 
 /** A body, indented if it is JSON, with a word about what is not shown. */
-function content({body, body_base64: encoded, length}) {
+function content({body, body_base64: encoded, length}, label) {
   if (!length) return el("p", {class: "muted"}, "No body.");
   const text = encoded ?? pretty(body);
   const kept = encoded ? atob(encoded).length : new TextEncoder().encode(body).length;
@@ -150,7 +150,7 @@ function content({body, body_base64: encoded, length}) {
   if (kept < length) notes.push(`the first ${kept.toLocaleString("en")} are kept`);
   return [
     el("p", {class: "muted"}, notes.join(", ")),
-    el("pre", {tabindex: 0, role: "region", "aria-label": "Body"}, text),
+    el("pre", {tabindex: 0, role: "region", "aria-label": label}, text),
   ];
 }
 

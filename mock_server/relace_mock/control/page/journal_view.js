@@ -72,6 +72,7 @@ export class JournalView {
   /** Shows an entry in detail. */
   open(number, {focus = false, following = false} = {}) {
     if (following && this.#open === null) return; // the arrow keys open nothing by themselves
+    if (!this.#journal.get(number)) return; // no longer kept
     this.#open = number;
     this.element.classList.add("has-detail");
     this.#list.choose(number);

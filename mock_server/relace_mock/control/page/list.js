@@ -89,7 +89,7 @@ export class VirtualList {
         this.#shown.delete(item);
       }
     }
-    for (let at = first; at < last; at += 1) this.#place(this.#items[at], at);
+    for (let at = first; at < last; at += 1) this.#place(this.#items[at], at, at - first);
     if (this.#rows.has(this.#chosen)) {
       this.element.setAttribute("aria-activedescendant", idOf(this.#chosen));
     } else {
@@ -97,7 +97,7 @@ export class VirtualList {
     }
   }
 
-  #place(item, at) {
+  #place(item, at, position) {
     let row = this.#rows.get(item);
     if (!row) {
       row = el("div", {
@@ -105,8 +105,9 @@ export class VirtualList {
         onclick: () => { this.choose(item, {scroll: false}); this.#open(item); },
       });
       this.#rows.set(item, row);
-      this.inner.append(row);
     }
+    const there = this.inner.children[position] ?? null;
+    if (there !== row) this.inner.insertBefore(row, there);
     setStyle(row, {top: `${at * this.#rowHeight()}px`});
     row.setAttribute("aria-selected", String(item === this.#chosen));
     row.setAttribute("aria-posinset", String(at + 1));
@@ -130,8 +131,8 @@ export class VirtualList {
     const step = steps[event.key];
     if (step === undefined || !this.#items.length) return;
     event.preventDefault();
-    const here = this.#items.indexOf(this.#chosen);
-    const there = here < 0 ? 0 : Math.min(Math.max(here + step, 0), this.#items.length - 1);
+    const here = this.#items.indexOf(this.#chosen); // -1 while none is chosen
+    const there = here < 0 && Number.isFinite(step) ? 0 : Math.min(Math.max(here + step, 0), this.#items.length - 1);
     this.choose(this.#items[there]);
     this.#open(this.#chosen, {following: true});
   }

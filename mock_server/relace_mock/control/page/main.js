@@ -41,7 +41,7 @@ const views = {
   }),
   scenarios,
   vectors: new VectorsView(openRequest),
-  verdict: new VerdictView(journal, openRequest),
+  verdict: new VerdictView(openRequest),
 };
 const names = {journal: "Live journal", scenarios: "Scenarios", vectors: "Vectors", verdict: "Verdict"};
 const links = Object.entries(names).map(([name, label]) => el("a", {href: `#${name}`}, label));

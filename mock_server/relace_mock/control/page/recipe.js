@@ -137,7 +137,8 @@ function summary(steps) {
     const what = step.fault ?? step.mutate?.join(" and ") ?? step.status ?? "normal service";
     return times > 1 ? `${times} × ${what}` : `${what}`;
   });
-  return `${parts.join(", then ")}, then normal service.`;
+  if (parts.at(-1) !== "normal service") parts.push("normal service");
+  return `${parts.join(", then ")}.`;
 }
 
 /** JSON in which every character that YAML's readers refuse is escaped. */

@@ -10,14 +10,12 @@ const PAUSE = 2000; // milliseconds between two looks
 
 export class VerdictView {
   #cards = el("div", {class: "verdicts"});
-  #journal;
   #open;
   #timer = null;
   #shown = "";
 
   /** `open(number)` shows a request in the journal. */
-  constructor(journal, open) {
-    this.#journal = journal;
+  constructor(open) {
     this.#open = open;
     this.element = el("main", {class: "verdict", id: "verdict", hidden: true},
       el("h1", {class: "unseen"}, "Verdict of each key"), this.#cards);
@@ -60,9 +58,8 @@ export class VerdictView {
   }
 
   #finding({rule, level, message, requests}) {
-    const links = requests.slice(0, SHOWN).map((number) => (this.#journal.get(number)
-      ? el("button", {type: "button", class: "link", onclick: () => this.#open(number)}, `#${number}`)
-      : `#${number}`));
+    const links = requests.slice(0, SHOWN).map((number) =>
+      el("button", {type: "button", class: "link", onclick: () => this.#open(number)}, `#${number}`));
     return el("li", {},
       el("span", {class: `badge ${level === "fail" ? "refused" : "passing"}`}, rule.replaceAll("_", " ")),
       ` ${message} `,
