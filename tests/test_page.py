@@ -68,14 +68,18 @@ def opened(page: Page, server: RunningServer) -> None:
 
 
 def embed(
-    server: RunningServer, *texts: str, key: str = "rlc-page", timeout: float = 20, **headers: str
+    server: RunningServer,
+    *texts: str,
+    key: str = "rlc-page",
+    timeout: float = 20,
+    headers: dict[str, str] | None = None,
 ) -> httpx.Response | httpx.HTTPError:
     body = {"model": "relace-embed-v1", "input": list(texts or ("def add(a, b): return a + b",))}
     try:
         return httpx.post(
             f"{server.base_url}/code/embed",
             json=body,
-            headers={"Authorization": f"Bearer {key}", **headers},
+            headers={"Authorization": f"Bearer {key}", **(headers or {})},
             timeout=timeout,
         )
     except httpx.HTTPError as error:
@@ -312,7 +316,7 @@ def test_a_text_that_is_script_is_shown_as_text(page: Page, running: RunningServ
             ]
         }
     )
-    embed(running, SCRIPT, **{"User-Agent": SCRIPT, "X-Mock-Scenario": "ok"})
+    embed(running, SCRIPT, headers={"User-Agent": SCRIPT, "X-Mock-Scenario": "ok"})
     embed(running, SCRIPT)
     httpx.get(f"{running.url}/{SCRIPT}")
     count(rows(page), 3)

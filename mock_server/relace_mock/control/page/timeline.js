@@ -8,17 +8,19 @@ import {began, ended, seconds, told, wait} from "./times.js";
 const ROW = 26;
 const LABEL = 92;
 const SHOWN = 50;
+const [NARROW, WIDE] = [360, 640]; // of the picture: its letters are as large on a phone
 
 /** A picture of a conversation. `open` is called with the number of an attempt that is clicked. */
 export function timeline(attempts, open) {
+  const width = window.innerWidth < 760 ? NARROW : WIDE;
   const shown = attempts.slice(-SHOWN);
   const start = began(shown[0]);
   const end = Math.max(...shown.map((entry) => ended(entry) + (told(entry) ?? 0)), start + 0.001);
   const picture = svg("svg", {
-    class: "timeline", viewBox: `0 0 640 ${ROW * shown.length + 18}`, role: "img",
+    class: "timeline", viewBox: `0 0 ${width} ${ROW * shown.length + 18}`, role: "img",
     "aria-label": inWords(attempts),
   });
-  const x = (time) => LABEL + ((time - start) / (end - start)) * (640 - LABEL - 10);
+  const x = (time) => LABEL + ((time - start) / (end - start)) * (width - LABEL - 10);
   shown.forEach((entry, index) => {
     const y = index * ROW;
     const row = svg("g", {class: "attempt"});
@@ -46,7 +48,7 @@ export function timeline(attempts, open) {
   });
   const y = ROW * shown.length + 13;
   picture.append(svg("text", {class: "axis", x: LABEL, y}, "0 s"));
-  picture.append(svg("text", {class: "axis", x: 630, y, "text-anchor": "end"}, seconds(end - start)));
+  picture.append(svg("text", {class: "axis", x: width - 10, y, "text-anchor": "end"}, seconds(end - start)));
   const earlier = attempts.length - shown.length;
   return el("figure", {},
     picture,
