@@ -51,7 +51,8 @@ def test_the_description_names_every_route_and_method(control: httpx.Client) -> 
         assert {name.lower() for name in allow.split(", ")} - {"head"} == set(methods)
 
 
-OPERATIONS = operations(schemathesis.openapi.from_dict(document()))
+SCHEMA = schemathesis.openapi.from_dict(document()).exclude(path="/_mock/events")  # never ends
+OPERATIONS = operations(SCHEMA)
 
 
 @pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: str(operation.label))

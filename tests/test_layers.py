@@ -34,7 +34,7 @@ ROOMS = [
     ["control"],
     ["serving"],
     ["interception"],
-    ["cli", "marker", "pytest_plugin"],
+    ["cli", "marker", "traces", "pytest_plugin"],
     ["__main__"],
 ]
 ORDER = [room for line in ROOMS for room in line]

@@ -26,6 +26,7 @@ from relace_mock.fingerprints import attempts_hash, texts_hash
 from relace_mock.journal.connections import EVENTS, Connections
 from relace_mock.journal.events import BEYOND, BODY_LIMIT, BodyRead, Decided, Finished, Outcome
 from relace_mock.journal.journal import Journal
+from relace_mock.journal.sent import sent
 from relace_mock.keys import namespace_of
 from relace_mock.messages import Received, Request
 from relace_mock.refusals import (
@@ -244,7 +245,7 @@ class Exchange:
         whole = answer.fault is None and answer.delay == 0.0
         whole = whole and self._pipeline.answers.computes(ruling)  # else a text may be missing
         succeeds = whole and 200 <= answer.reply.status < 300
-        return Outline(self._told(ruling, answer), succeeds)
+        return Outline(self._told(ruling, answer)._replace(sent=None), succeeds)
 
     def _told(self, ruling: Ruling, answer: Answer) -> Decided:
         """What the journal says of an answer."""
@@ -274,6 +275,9 @@ class Exchange:
             answer.tokens,
             answer.source,
             answer.told,
+            sent(answer.reply, has_vectors=answer.tokens is not None)
+            if answer.reply is not NEVER_SENT
+            else None,
         )
 
     def fail(self) -> Answer:

@@ -59,6 +59,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="store_true",
         help="fail a test that passes without playing its scenario to the end",
     )
+    group.addoption(
+        "--relace-mock-trace",
+        metavar="DIR",
+        help="write the requests of each failed test to an HTML file in this folder",
+    )
     strict = "the same as the option --relace-mock-strict"
     parser.addini("relace_mock_strict", strict, type="bool", default=False)
 
@@ -70,6 +75,10 @@ def pytest_configure(config: pytest.Config) -> None:
         "relace_scenario(scenario): play a scenario (a name, a file, YAML text or a dict) "
         "in a test that uses relace_mock",
     )
+    if folder := config.getoption("relace_mock_trace"):
+        from relace_mock.traces import make_folder  # noqa: PLC0415 - see above
+
+        make_folder(folder)
 
 
 @pytest.fixture(scope="session")
@@ -140,6 +149,7 @@ def relace_mock(
     if os.getpid() != owner:
         return  # a forked child must not end the mock: it belongs to the parent process
     problems = _strict_problems(mock) if run.passed and _is_strict(item.config) else []
+    run.trace = _trace(item, mock) if problems else run.trace
     run.journal = _journal(mock)  # a later teardown may fail, when the mock is already gone
     run.mock = None
     mock.forget()
@@ -174,6 +184,7 @@ class _Run:
     mock: RemoteControl | None
     passed: bool = False
     journal: str = ""
+    trace: bytes | None = None
 
     def shown(self) -> str:
         return self.journal if self.mock is None else _journal(self.mock)
@@ -224,7 +235,23 @@ def pytest_runtest_makereport(
         run.passed = report.passed and not hasattr(report, "wasxfail")
     if report.failed:
         report.sections.append(("relace-mock journal", run.shown()))
+        if run.mock is not None:
+            run.trace = _trace(item, run.mock)
+        if run.trace is not None:
+            from relace_mock.traces import write  # noqa: PLC0415 - see above
+
+            folder = str(item.config.getoption("relace_mock_trace"))
+            report.sections.append(("relace-mock trace", write(folder, item.nodeid, run.trace)))
     return report
+
+
+def _trace(item: pytest.Item, mock: RemoteControl) -> bytes | None:
+    """The trace of a test, if the user wants one."""
+    if not item.config.getoption("relace_mock_trace"):
+        return None
+    from relace_mock.traces import fetched  # noqa: PLC0415 - see above
+
+    return fetched(mock)
 
 
 def _fixtures(item: pytest.Item) -> tuple[str, ...]:

@@ -199,6 +199,8 @@ class Listening:
     access_log: bool = False
     #: Processes that serve the port together. More than one needs a shared store.
     workers: int = 1
+    #: The file that gets the journal as one HTML page when the server ends.
+    trace: Path | None = None
 
     def __post_init__(self) -> None:
         if self.port not in range(65536):

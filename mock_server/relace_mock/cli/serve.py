@@ -93,6 +93,7 @@ def configured(
     max_connections: int | None,
     workers: int,
     access_log: bool | None,
+    trace: Path | None,
     unknown_key_status: str,
     **settings: Any,
 ) -> tuple[Settings, Listening]:
@@ -113,5 +114,6 @@ def configured(
             max_connections=max_connections,
             access_log=sys.stderr.isatty() if access_log is None else access_log,
             workers=workers,
+            trace=trace,
         ),
     )

@@ -84,6 +84,13 @@ listening_options = declared(
         help="Write a line for each request to standard error. By default on if standard error is a terminal.",
     ),
     option(
+        "--trace",
+        section="Listening",
+        type=click.Path(path_type=Path),
+        metavar="FILE",
+        help="Write the journal with its timeline to this HTML file when the server ends. It opens without a server.",
+    ),
+    option(
         "--stop-with-stdin",
         section="Listening",
         is_flag=True,

@@ -7,27 +7,27 @@ that key, and a request without a key on the server's default.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import orjson
 
 from relace_mock import rendering
-from relace_mock.control import filters
+from relace_mock.control import filters, overview, page_files, trace
+from relace_mock.control.checking import checked
 from relace_mock.control.description import document, scenario_schema
+from relace_mock.control.events import Events, Reader
 from relace_mock.control.guard import Guard
-from relace_mock.control.reading import BadRequestError, body_of, key_of
+from relace_mock.control.parameters import BadRequestError, Subject, body_of, subject_of
+from relace_mock.control.polling import PolledReader
 from relace_mock.control.replaying import ReplayControl
 from relace_mock.control.settling import pauses
-from relace_mock.keys import ANONYMOUS, namespace_of
+from relace_mock.keys import ANONYMOUS
 from relace_mock.messages import Received, Reply
 from relace_mock.pipeline import Pipeline
 from relace_mock.refusals import out_of_room
-from relace_mock.scenario import engine
 from relace_mock.scenario.library import KEPT_LIMIT
 from relace_mock.scenario.mistakes import ScenarioError
-from relace_mock.scenario.selection import Wish, named_by
 from relace_mock.scenario.source import SIZE_LIMIT, Node, parse
 from relace_mock.state.model import (
     Installed,
@@ -48,7 +48,14 @@ BODY_LIMIT = SIZE_LIMIT
 # The event loop itself answers requests of at most so many bytes, for at most so many entries.
 _SHORT_BODY = 4096
 _SHORT_JOURNAL = 50
+_SHORT = ("health", "scenario", "clock", "reset", "namespace", "new-call")
 _JSON = (b"content-type", b"application/json")
+#: Header fields of an event stream.
+STREAM = (
+    (b"content-type", b"text/event-stream"),
+    (b"cache-control", b"no-store"),
+    rendering.MARK,
+)
 
 
 class Control:
@@ -60,6 +67,7 @@ class Control:
         self._store = pipeline.store
         self._guard = guard
         self.waits = pipeline.ledger.threads is not None  # for the network
+        self._events = Events(pipeline.journal)
         self._routes: dict[str, dict[str, Callable[[Received], Any]]] = {
             "health": {"GET": self._health},
             "openapi.json": {
@@ -70,7 +78,15 @@ class Control:
             "scenario": {"GET": self._show, "PUT": self._install, "DELETE": self._remove},
             "recording": ReplayControl(pipeline, self._change).routes,
             "requests": {"GET": self._requests, "DELETE": self._clear},
-            "verdict": {"GET": self._verdict},
+            "events": {"GET": self._past_events},
+            "verdict": {
+                "GET": lambda asked: overview.verdict(pipeline, subject_of(asked).namespace)
+            },
+            "verdicts": {"GET": lambda _: overview.verdicts(pipeline)},
+            "namespaces": {"GET": lambda _: overview.namespaces(pipeline)},
+            "check": {"POST": lambda asked: checked(asked.body)},
+            "vectors": {"POST": self._compare},
+            "trace": {"GET": self._trace},
             "clock": {"POST": self._advance},
             "reset": {"POST": self._reset},
             "namespace": {"DELETE": self._forget},
@@ -83,10 +99,9 @@ class Control:
             if self._route(received) != self._requests:
                 return
             seconds = _filters(received).get("settle", 0.0)
-            key = key_of(received)
+            name = subject_of(received).namespace
         except BadRequestError:
             return  # `answer` will say what is wrong
-        name = namespace_of(key) if key else None
         yield from pauses(seconds, lambda: self._pipeline.journal.is_pending(name))
 
     def is_short(self, received: Received) -> bool:
@@ -94,9 +109,9 @@ class Control:
         if len(received.body) > _SHORT_BODY or self.waits:
             return False
         name = received.path.removeprefix(PREFIX)
-        if name in ("requests", "verdict"):
+        if name in ("requests", "verdict", "events"):
             return len(self._pipeline.journal) <= _SHORT_JOURNAL
-        return name not in ("openapi.json", "scenario.schema.json", "scenarios", "recording")
+        return name in _SHORT
 
     def answer(self, received: Received) -> Reply:
         """The reply to a request whose path begins with ``PREFIX``."""
@@ -106,9 +121,21 @@ class Control:
             return rendering.error(error.status, str(error), error.headers)
         except (ScenarioError, StoreError) as error:
             return rendering.error(400 if isinstance(error, ScenarioError) else 500, str(error))
+        if isinstance(answer, Reply):
+            return answer
         if answer is None:
             return Reply(204, (rendering.MARK,), ())
         return Reply(200, (_JSON, rendering.MARK), (orjson.dumps(answer),))
+
+    def stream(self, received: Received) -> Reader | PolledReader | None:
+        """The reader of ``GET /_mock/events``, for a shell that can follow it; else None."""
+        if received.method != "GET" or received.path != f"{PREFIX}events":
+            return None
+        try:
+            self._route(received)
+            return self._events.reader(received, subject_of(received).namespace)
+        except BadRequestError:
+            return None  # `answer` will say what is wrong
 
     def refuses(self, head: Received) -> bool:
         """Whether the head alone is reason to refuse a request, whatever its body."""
@@ -119,7 +146,11 @@ class Control:
         return False
 
     def _route(self, received: Received) -> Callable[[Received], Any]:
-        methods = self._routes.get(received.path.removeprefix(PREFIX))
+        name = received.path.removeprefix(PREFIX)
+        page = page_files.file_for(name)
+        methods = self._routes.get(name)
+        if page is not None:
+            methods = {"GET": lambda _: page_files.reply_with(page)}
         if methods is None:
             known = ", ".join(PREFIX + name for name in self._routes)
             raise BadRequestError(f"the control API has no such path: use one of {known}", 404)
@@ -132,7 +163,7 @@ class Control:
                 ((b"allow", allowed.encode()),),
             )
         public = ("health", "openapi.json", "scenario.schema.json")
-        if received.path.removeprefix(PREFIX) not in public:
+        if page is None and name not in public:
             if problem := self._guard.problem(received):
                 raise BadRequestError(problem, 403)
             if received.length > BODY_LIMIT:
@@ -155,35 +186,27 @@ class Control:
             "namespaces": {"kept": counts.kept, "evicted": counts.evicted},
         }
 
-    def _list(self, _: Received) -> dict[str, Any]:
+    def _list(self, received: Received) -> dict[str, Any]:
         library = self._rules.library
-        found = [(name, library.get(name)) for name in library.names()]
+        wanted = filters.name_in(received)
+        if wanted is not None and library.get(wanted) is None:
+            raise BadRequestError(library.unknown(wanted), 404)
+        found = [(name, library.get(name)) for name in ([wanted] if wanted else library.names())]
         return {
             "scenarios": [
                 {"name": name, "description": scenario.description}
+                | ({"text": library.text_of(name)} if wanted else {})
                 for name, scenario in found
                 if scenario
             ]
         }
 
     def _show(self, received: Received) -> dict[str, Any]:
-        key = key_of(received)
-        named = named_by(key)
-        held = self._store.look(namespace_of(key))
-        wish = Wish("key", named) if named else None
-        by, scenario, _ = self._rules.chosen(wish, held.state, self._store.default())
-        positions = dict(held.state.positions)
-        return {
-            "chosen_by": by,
-            "name": scenario.name if scenario else None,
-            "scenario": scenario.source if scenario else None,
-            "position": engine.shown(scenario, positions) if scenario else [],
-            "forgotten": held.forgotten,
-        }
+        return overview.playing(self._pipeline, subject_of(received))
 
     def _install(self, received: Received) -> dict[str, Any]:
-        key = key_of(received)
-        if named_by(key):
+        subject = subject_of(received)
+        if subject.names:
             raise BadRequestError(
                 "a key mock.NAME.anything names its scenario itself: install with another key", 409
             )
@@ -195,24 +218,24 @@ class Control:
                 "remove some with DELETE /_mock/scenario, or install one by its name",
                 413,
             )
-        self._play(key, installed)
+        self._play(subject, installed)
         return self._show(received)
 
     def _remove(self, received: Received) -> dict[str, Any]:
-        self._play(key_of(received), None)
+        self._play(subject_of(received), None)
         return self._show(received)
 
-    def _play(self, key: str | None, installed: Installed | None) -> None:
-        if key is None:
+    def _play(self, subject: Subject, installed: Installed | None) -> None:
+        if subject.namespace is None:
             self._store.update_default(lambda default: with_default_installed(default, installed))
         else:
-            self._change(key, lambda state: state.playing(installed))
+            self._change(subject, lambda state: state.playing(installed))
 
-    def _change(self, key: str | None, change: Callable[[State], State]) -> float:
-        """Change the state of a key's namespace, and return the time there."""
+    def _change(self, subject: Subject, change: Callable[[State], State]) -> float:
+        """Change the state of a namespace, and return the time there."""
         try:
             return self._store.update(
-                namespace_of(key),
+                subject.name,
                 None,
                 lambda state, counter, now: (change(state), counter, now.time),
             )
@@ -245,55 +268,53 @@ class Control:
             raise BadRequestError(problem)
 
     def _requests(self, received: Received) -> dict[str, Any]:
-        key = key_of(received)
+        name = subject_of(received).namespace
         journal = self._pipeline.journal
-        name = namespace_of(key) if key else None
         entries = journal.entries(name)
         dropped = journal.dropped(name)
         entries = filters.chosen(entries, _filters(received))
         return {"requests": [entry.shown() for entry in entries], "dropped": dropped}
 
-    def _verdict(self, received: Received) -> dict[str, Any]:
-        from relace_mock.control.verdict import judge  # noqa: PLC0415 - seldom asked for
+    def _compare(self, received: Received) -> dict[str, Any]:
+        from relace_mock.control.neighbours import compared  # noqa: PLC0415 - seldom asked for
 
-        key = key_of(received)
-        name = namespace_of(key) if key else None
-        journal = self._pipeline.journal
-        entries = journal.entries(name)
-        dropped = journal.dropped(name)  # read last, so that it counts what was dropped meanwhile
-        lost = self._store.look(name).lost if name else self._store.counts().lost > 0
-        verdict = judge(entries, dropped, forgotten=lost)
-        return {
-            "ok": verdict.ok,
-            "complete": verdict.complete,
-            "requests": verdict.requests,
-            "findings": [asdict(finding) for finding in verdict.findings],
-        }
+        return compared(self._pipeline, body_of(received, "Texts")["texts"])
+
+    def _trace(self, received: Received) -> Reply:
+        subject = subject_of(received)
+        entries = (
+            orjson.dumps(each.shown()) for each in self._pipeline.journal.entries(subject.namespace)
+        )
+        dropped = self._pipeline.journal.dropped(subject.namespace)
+        return trace.reply(entries, dropped)
+
+    def _past_events(self, received: Received) -> Reply:
+        past = self._events.past(received, subject_of(received).namespace)
+        return Reply(200, STREAM, (past,))
 
     def _clear(self, received: Received) -> None:
-        key = key_of(received)
-        self._pipeline.journal.clear(namespace_of(key) if key else None)
+        self._pipeline.journal.clear(subject_of(received).namespace)
 
     def _advance(self, received: Received) -> dict[str, Any]:
         seconds = body_of(received, "Advance")["advance"]
-        key = key_of(received)
+        subject = subject_of(received)
         try:
-            if key is None:
+            if subject.namespace is None:
                 self._store.update_default(lambda default: with_default_later(default, seconds))
             else:
-                self._change(key, lambda state: state.later(seconds))
+                self._change(subject, lambda state: state.later(seconds))
         except OverflowError as error:
             raise BadRequestError(str(error)) from None
-        now, _ = self._store.time_of(namespace_of(key))
+        now, _ = self._store.time_of(subject.name)
         return {"now": datetime.fromtimestamp(now, UTC).isoformat()}
 
     def _reset(self, received: Received) -> None:
         everything = bool(received.body) and body_of(received, "Reset").get("all", False)
-        key = key_of(received)
+        subject = subject_of(received)
         journal = self._pipeline.journal
-        if key is not None and not everything:
-            self._change(key, State.reset)
-            journal.clear(namespace_of(key))
+        if subject.namespace is not None and not everything:
+            self._change(subject, State.reset)
+            journal.clear(subject.namespace)
             return
         store = self._store
         followers = store.followers()
@@ -305,14 +326,14 @@ class Control:
                 journal.clear(name)
 
     def _forget(self, received: Received) -> None:
-        key = key_of(received)
-        if key is None:
+        name = subject_of(received).namespace
+        if name is None:
             raise BadRequestError("no key: send that of the namespace, Authorization: Bearer KEY")
-        self._store.forget(namespace_of(key))
-        self._pipeline.journal.clear(namespace_of(key))
+        self._store.forget(name)
+        self._pipeline.journal.clear(name)
 
     def _new_call(self, received: Received) -> None:
-        self._change(key_of(received), State.with_new_call)
+        self._change(subject_of(received), State.with_new_call)
 
 
 def _filters(received: Received) -> dict[str, Any]:

@@ -7,8 +7,10 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from relace_mock.control.moment import since_1970
+from relace_mock.control.parameters import BadRequestError
 from relace_mock.control.settling import settle
 from relace_mock.journal.entry import Entry
+from relace_mock.messages import Received
 
 
 def read(query: bytes) -> dict[str, Any]:
@@ -24,6 +26,14 @@ def read(query: bytes) -> dict[str, Any]:
         except ValueError as error:
             raise ValueError(f"{name} must be {error}, not {value[:40]!r}") from None
     return wanted
+
+
+def name_in(received: Received) -> str | None:
+    """The ``name`` in the query of ``GET /_mock/scenarios``. Raises ``BadRequestError``."""
+    given = parse_qsl(received.query.decode("latin-1"), keep_blank_values=True)
+    if any(name != "name" for name, _ in given) or len(given) > 1:
+        raise BadRequestError("the only filter here is name, once: ?name=rate-limited-twice")
+    return given[0][1] if given else None
 
 
 def chosen(entries: list[Entry], wanted: dict[str, Any]) -> list[Entry]:

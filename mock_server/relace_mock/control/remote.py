@@ -17,7 +17,7 @@ from relace_mock.control.recorded import RecordedRequest, recorded
 from relace_mock.excerpts import quoted
 from relace_mock.keys import namespace_of
 from relace_mock.scenario.library import names_a_file, read_file
-from relace_mock.settings import OnMiss, SettingsError
+from relace_mock.settings import OnMiss, ServerError, SettingsError
 
 if TYPE_CHECKING:
     from relace_mock.scenario.model import Scenario
@@ -218,6 +218,13 @@ class RemoteControl:
             for number, step in enumerate(rule["steps"])
             if step["given"] < (1 if step["times"] == "forever" else step["times"])
         ]
+
+    def trace(self) -> bytes:
+        """The journal of this key as one HTML file that needs no server."""
+        status, answer = self._send("GET", "/_mock/trace", self._fields, b"")
+        if status != 200:
+            raise ServerError(f"the server at {self.base_url} gives no trace: status {status}")
+        return answer
 
     def _ask(self, method: str, name: str, body: Any = None) -> Any:
         content = b"" if body is None else json.dumps(body).encode()

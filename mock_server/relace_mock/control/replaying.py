@@ -6,8 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from relace_mock.control.reading import BadRequestError, body_of, key_of
-from relace_mock.keys import namespace_of
+from relace_mock.control.parameters import BadRequestError, Subject, body_of, subject_of
 from relace_mock.messages import Received, Replaying
 from relace_mock.pipeline import Pipeline
 from relace_mock.settings import OnMiss, SettingsError
@@ -21,7 +20,7 @@ class ReplayControl:
     """Answers the control requests about recordings. ``change`` changes the state of a key."""
 
     def __init__(
-        self, pipeline: Pipeline, change: Callable[[str | None, Callable[[State], State]], float]
+        self, pipeline: Pipeline, change: Callable[[Subject, Callable[[State], State]], float]
     ) -> None:
         self._store = pipeline.store
         self._sources = pipeline.answers.sources
@@ -33,8 +32,8 @@ class ReplayControl:
         }
 
     def _replay(self, received: Received) -> dict[str, Any]:
-        key, body = key_of(received), body_of(received, "Replay")
-        if key is None:
+        subject, body = subject_of(received), body_of(received, "Replay")
+        if subject.namespace is None:
             raise BadRequestError(
                 "no key: send that of the namespace, Authorization: Bearer KEY, or start the "
                 "server with --replay FILE"
@@ -52,25 +51,25 @@ class ReplayControl:
             self._sources.open(replaying)
         except SettingsError as error:
             raise BadRequestError(str(error)) from None
-        self._change(key, lambda state: state._replace(replaying=replaying))
+        self._change(subject, lambda state: state._replace(replaying=replaying))
         return self._show(received)
 
     def _stop(self, received: Received) -> dict[str, Any]:
-        key = key_of(received)
-        if key is None:
+        subject = subject_of(received)
+        if subject.namespace is None:
             raise BadRequestError("no key: send that of the namespace, Authorization: Bearer KEY")
-        self._change(key, lambda state: state._replace(replaying=None))
+        self._change(subject, lambda state: state._replace(replaying=None))
         return self._show(received)
 
     def _show(self, received: Received) -> dict[str, Any]:
         """The recording of a key, or without one every recording that is open."""
         from relace_mock.recording.file import RecordingError  # noqa: PLC0415 - seldom asked for
 
-        key = key_of(received)
-        if key is None:
+        subject = subject_of(received)
+        if subject.namespace is None:
             sources = self._sources.all()
         else:
-            source = self._sources.find(self._store.look(namespace_of(key)).state.replaying)
+            source = self._sources.find(self._store.look(subject.namespace).state.replaying)
             sources = [] if source is None else [source]
         try:
             return {"recordings": [shown for each in sources if (shown := _shown(each))]}

@@ -6,7 +6,6 @@ that it shows.
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -23,6 +22,8 @@ from relace_mock.journal.events import (
     Outcome,
 )
 from relace_mock.journal.redaction import Redaction
+from relace_mock.journal.seen import seen
+from relace_mock.journal.sent import body_shown, shown
 from relace_mock.messages import Headers, is_secret
 from relace_mock.scenario.matching import why
 
@@ -167,6 +168,7 @@ class Entry:
             "notes": tuple(map(self.hidden, decided.notes)),
             "source": decided.source,
             "upstream": self.shown_upstream(),
+            "answer": shown(decided.sent, decision, self._hiding) if decided.sent else None,
             "near_misses": self.near_misses(),
         }
 
@@ -186,12 +188,11 @@ class Entry:
         }
 
     def _shown_body(self) -> dict[str, Any]:
-        body = self.body
-        try:
-            text = {"body": body.decode()}
-        except UnicodeDecodeError:
-            text = {"body_base64": base64.b64encode(body).decode()}
-        return {**text, "length": self.read.length, "xxh3_128": self.read.body_hash.hex()}
+        return {
+            **body_shown(self.body),
+            "length": self.read.length,
+            "xxh3_128": self.read.body_hash.hex(),
+        }
 
     def shown_headers(self) -> list[list[str]]:
         """Names and values of the header fields, with the key hidden."""
@@ -199,12 +200,16 @@ class Entry:
         return [[_text(name), _text(value)] for name, value in hidden]
 
     def near_misses(self) -> list[dict[str, Any]]:
-        """Why each rule did not answer; empty if one did."""
+        """Why each rule did not answer, and what it saw; empty if one did."""
         if self.scenario is None or self.decided.decision.step is not None:
             return []
         rules = self.scenario.rules
         return [
-            {"rule": rule, "why": self.hidden(why(rules[rule].when, condition))}
+            {
+                "rule": rule,
+                "why": self.hidden(why(rules[rule].when, condition)),
+                "saw": (saw := seen(self, condition)) and self.hidden(saw),
+            }
             for rule, condition in self.decided.decision.misses
         ]
 

@@ -17,6 +17,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from relace_mock.journal.connections import TcpConnection
+from relace_mock.journal.sent import Sent
 from relace_mock.messages import Source, Told
 from relace_mock.scenario.engine import NOTHING, Decision
 
@@ -29,8 +30,9 @@ Outcome = Literal["pending", "answered", "refused", "faulted", "client_aborted"]
 BODY_LIMIT = 64 * 1024
 #: Bytes kept beyond ``BODY_LIMIT``, so that a key that crosses the limit is found and hidden.
 BEYOND = 8192
-# Approximate bytes in memory of a request without its data, a decision, a rule that did not match.
-_REQUEST, _DECISION, _MISS = 800, 200, 65
+# Approximate bytes in memory of a request without its data, a decision, a rule that did not match,
+# an answer without its body.
+_REQUEST, _DECISION, _MISS, _ANSWER = 800, 200, 65, 200
 
 
 class Arrived(NamedTuple):
@@ -92,9 +94,11 @@ class Decided(NamedTuple):
     request itself is refused, even if a scenario sends another answer. ``natural`` says that a
     refusal is sent and no scenario replaced it. ``attempt`` is None if none was counted.
     ``broken`` says how the request broke the contract. ``notes`` says what was accepted only
-    because it is observed to work, and what there is to know about recorded vectors. ``texts_hash`` is a hash of model and texts, for a body that is
-    too long to be kept whole. ``inputs`` and ``tokens`` are the counts of a valid request.
-    ``source`` says where the vectors of the answer come from. ``told`` is the answer of an upstream.
+    because it is observed to work, and what there is to know about recorded vectors. ``texts_hash``
+    is a hash of model and texts, for a body that is too long to be kept whole. ``inputs`` and
+    ``tokens`` are the counts of a valid request. ``source`` says where the vectors of the answer
+    come from. ``told`` is the answer of an upstream. ``sent`` is the answer, if there is one; a
+    shared journal does not keep it.
     """
 
     status: int | None = None
@@ -112,6 +116,7 @@ class Decided(NamedTuple):
     tokens: int | None = None
     source: Source | None = None
     told: Told | None = None
+    sent: Sent | None = None
 
     def __repr__(self) -> str:
         """Leave out the client's data: it may hold the key."""
@@ -121,6 +126,8 @@ class Decided(NamedTuple):
     def size(self) -> int:
         """Approximate bytes in memory."""
         size = 0 if self.told is None else self.told.size
+        if self.sent is not None:
+            size += _ANSWER + len(self.sent.body)
         if self.decision is NOTHING:
             return size
         return size + _DECISION + _MISS * len(self.decision.misses)

@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable
 from typing import Protocol
 
+from relace_mock.journal.connections import EVENTS
 from relace_mock.journal.entry import Entry, folded
 from relace_mock.journal.events import Arrived, Event, Finished
 from relace_mock.journal.shelf import Shelf
@@ -33,6 +34,8 @@ class History:
 
 #: Called with each event, on the thread where it happened. It must neither block nor raise.
 Reader = Callable[[History, Event], None]
+#: Called when the histories of a namespace, or all, were cleared. The same rules hold.
+OnClear = Callable[[str | None], None]
 
 
 class Entries(Protocol):
@@ -72,11 +75,22 @@ class Journal:
         self._number = 0
         self._lock = threading.Lock()
         self._readers: tuple[Reader, ...] = ()
+        self._on_clear: tuple[OnClear, ...] = ()
+        #: The number of the event (``EVENTS``) at which histories were last cleared.
+        self.cleared = 0
         self._pending: dict[int, History] = {}
 
-    def subscribe(self, reader: Reader) -> None:
-        """Call a reader with every event from now on."""
-        self._readers += (reader,)
+    def subscribe(self, reader: Reader, on_clear: OnClear | None = None) -> None:
+        """Call a reader with every event from now on, and ``on_clear`` with every clearing."""
+        with self._lock:
+            self._readers += (reader,)
+            self._on_clear += (on_clear,) if on_clear else ()
+
+    def unsubscribe(self, reader: Reader, on_clear: OnClear | None = None) -> None:
+        """End a subscription."""
+        with self._lock:
+            self._readers = tuple(each for each in self._readers if each != reader)
+            self._on_clear = tuple(each for each in self._on_clear if each != on_clear)
 
     def begin(self, arrived: Arrived) -> History:
         """Enter a request whose head has arrived."""
@@ -102,9 +116,12 @@ class Journal:
 
     def entries(self, namespace: str | None = None) -> list[Entry]:
         """Entries of a namespace, or all, oldest first."""
+        return [history.entry() for history in self.histories(namespace)]
+
+    def histories(self, namespace: str | None = None) -> list[History]:
+        """Histories of a namespace, or all, oldest first."""
         with self._lock:
-            histories = self._shelf.records(namespace)
-        return [history.entry() for history in histories]
+            return self._shelf.records(namespace)
 
     def is_pending(self, namespace: str | None = None) -> bool:
         """Whether an exchange is still under way, in a namespace or in any."""
@@ -117,6 +134,9 @@ class Journal:
         """Drop the histories of a namespace, or all."""
         with self._lock:
             self._shelf.clear(namespace)
+            self.cleared = next(EVENTS)
+        for on_clear in self._on_clear:
+            on_clear(namespace)
 
     def dropped(self, namespace: str | None = None) -> int:
         """Number of histories dropped to make room since ``clear``, of a namespace or of all.

@@ -118,6 +118,17 @@ class Library:
             scenario = self._read[name] = read_file(self._bundled[name], self._dimensions)
         return scenario
 
+    def text_of(self, name: str) -> str | None:
+        """Return the text of a scenario's file, as it is now; None for an unknown name."""
+        own = (path for path, (_, scenario) in list(self._own.items()) if scenario.name == name)
+        path = next(own, self._bundled.get(name))
+        if path is None:
+            return None
+        try:
+            return reading.contents(path, SIZE_LIMIT).decode("utf-8", "replace")
+        except reading.UnreadableError:
+            return None
+
     def name_of(self, path: Path) -> str:
         """Return the name of the scenario in one of the user's files."""
         return self._own[path][1].name

@@ -19,6 +19,7 @@ from relace_mock.serving import documents
 from relace_mock.serving.aside import in_thread_of_its_own
 from relace_mock.serving.body import Body, asks_first, declared_length, read_body, with_length
 from relace_mock.serving.cors import Cors
+from relace_mock.serving.events import follow
 from relace_mock.serving.plain import Wire, WireOf
 from relace_mock.settings import Contract
 
@@ -166,6 +167,9 @@ class ControlEndpoint:
             body = await read_body(head, receive, BODY_LIMIT)
         if not body.cut_off:
             received = head.with_body(body.content, body.length)
+            if (reader := self._control.stream(received)) is not None:
+                await follow(reader, receive, send, self._threads)
+                return
             try:
                 await self._settle(received)
                 reply = await self._reply(received)

@@ -19,6 +19,7 @@ import uvicorn
 from relace_mock.clock import MONOTONIC
 from relace_mock.colour import is_wanted
 from relace_mock.control.guard import Guard, is_loopback
+from relace_mock.control.trace_file import TraceFile
 from relace_mock.journal.access_log import AccessLog
 from relace_mock.pipeline import Pipeline
 from relace_mock.scenario.library import Library
@@ -149,6 +150,7 @@ class _Server(uvicorn.Server):
         )
         loopback = all(is_loopback(each.getsockname()[0]) for each in self._sockets)
         self.guard = Guard(loopback=loopback, token=settings.control_token)
+        self._trace = TraceFile(pipeline.journal, listening.trace) if listening.trace else None
         if listening.access_log:
             pipeline.journal.subscribe(AccessLog(self.lines.write, colour=is_wanted(sys.stderr)))
         self._library = pipeline.rules.library if settings.reload else None
@@ -181,7 +183,12 @@ class _Server(uvicorn.Server):
         try:
             # Of several workers, none takes more connections at once than the others.
             shared = self._are_shared
-            self.run(sockets=self._sockets if shared else accept_in_groups(self._sockets))
+            with self._trace or contextlib.nullcontext():
+                self.run(sockets=self._sockets if shared else accept_in_groups(self._sockets))
+        except OSError as error:
+            if self._trace is None:
+                raise
+            self.lines.write(f"relace-mock: the trace was not written: {error}")
         finally:
             self._ledger.close()
             self.lines.close()

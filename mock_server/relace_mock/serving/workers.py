@@ -45,6 +45,10 @@ def serve_with_workers(
     Raises ``SettingsError`` or ``ServerError``.
     """
     refuse_several_recorders(settings, listening.workers)
+    if listening.trace is not None:
+        raise SettingsError(
+            "--trace works with one worker: save the page at /_mock/ instead, or GET /_mock/trace"
+        )
     if settings.store == "memory":
         raise SettingsError(
             f"--workers {listening.workers} needs a store that all workers share, as each has its "

@@ -231,7 +231,7 @@ class SharedLedger:
         """Complete a record. ``tries`` counts from 1; only the first may find no ticket."""
         entry = history.entry()
         told, decided = history.told, entry.decided
-        is_new = told is None or decided._replace(tokens=None) != told
+        is_new = told is None or decided._replace(tokens=None, sent=None) != told
         parts = _parts(history, decided) if is_new else (b"", b"", 0)
         change: tuple[str | int, ...] = ("", "", "")
         if history.success is not None and not delivered:

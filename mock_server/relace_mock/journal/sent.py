@@ -1,0 +1,72 @@
+"""The answer to a request, as the journal keeps and shows it."""
+
+from __future__ import annotations
+
+import base64
+from typing import Any, NamedTuple
+
+from relace_mock.journal.redaction import Redaction
+from relace_mock.messages import Headers, Reply
+from relace_mock.scenario.engine import Decision
+
+_EXCERPT = 240  # bytes that are kept of an answer with vectors, which can be computed again
+#: Bytes that are kept of any other answer.
+ANSWER_LIMIT = 64 * 1024
+
+
+class Sent(NamedTuple):
+    """An answer: its header fields, the beginning of its body, and the length of the whole body.
+
+    A fault may have kept a part of it from the client.
+    """
+
+    headers: Headers = ()
+    body: bytes = b""
+    length: int = 0
+
+    def __repr__(self) -> str:
+        """Leave out the data: it may repeat the client's."""
+        return f"<Sent {self.length} bytes>"
+
+
+def sent(reply: Reply, *, has_vectors: bool) -> Sent:
+    """What the journal keeps of a reply."""
+    room = _EXCERPT if has_vectors else ANSWER_LIMIT
+    kept: list[bytes] = []
+    for piece in reply.pieces:
+        kept.append(bytes(piece[:room]))
+        room -= len(kept[-1])
+        if not room:
+            break
+    return Sent(reply.headers, b"".join(kept), reply.length)
+
+
+def shown(answer: Sent, decision: Decision, hiding: Redaction) -> dict[str, Any]:
+    """An answer as the control API returns it, with what the step did to its delivery."""
+    body = hiding.text(answer.body)
+    step = decision.step
+    return {
+        "headers": [
+            [_text(hiding.text(name)), _text(hiding.text(value))] for name, value in answer.headers
+        ],
+        **body_shown(body, cut=len(answer.body) < answer.length),
+        "length": answer.length,
+        "cut": len(answer.body) < answer.length,
+        "delay": decision.delay,
+        "at": step.at if step else None,
+        "bytes_per_second": step.bytes_per_second if step else None,
+    }
+
+
+def body_shown(body: bytes, *, cut: bool = False) -> dict[str, str]:
+    """A body as text, or in Base64 if it is not UTF-8. One that was cut may end in half a letter."""
+    try:
+        return {"body": body.decode()}
+    except UnicodeDecodeError as error:
+        if cut and error.start > len(body) - 4:
+            return {"body": body[: error.start].decode()}
+        return {"body_base64": base64.b64encode(body).decode()}
+
+
+def _text(raw: bytes) -> str:
+    return raw.decode("utf-8", "replace")
