@@ -6,6 +6,7 @@ import multiprocessing
 import os
 import signal
 import sys
+import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -100,7 +101,7 @@ def _read(files: Sequence[tuple[Found, bool]]) -> Iterator[Source]:
         return
     # Spawned, not forked: a fork of a process with threads, such as NumPy's, may hang.
     context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(min(processors, 8), context, _ignore_interrupts)
+    pool = ProcessPoolExecutor(min(processors, 8), context, _live_and_die_with_parent)
     try:
         yield from pool.map(_split, files, chunksize=8)
     finally:
@@ -111,8 +112,17 @@ def _split(file: tuple[Found, bool]) -> Source:
     return sources.read(file[0], whole=file[1])
 
 
-def _ignore_interrupts() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the first process tells of Ctrl-C, once
+def _live_and_die_with_parent() -> None:
+    """Ignore Ctrl-C, which the first process tells of once, and end when that process was killed."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_after_parent, daemon=True).start()
+
+
+def _end_after_parent() -> None:
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    parent.join()
+    os._exit(1)
 
 
 def counted(number: int, noun: str) -> str:
