@@ -26,7 +26,7 @@ SHARED = "two workers with Redis"
 @pytest.fixture(scope="module", params=["httptools", "h11", SHARED])
 def running(request: pytest.FixtureRequest, serve: Serve) -> Iterator[RunningServer]:
     if request.param == SHARED:
-        store = ("--store", shared().url, "--store-prefix", new_prefix())
+        store = ("--store", shared().url, "--store-prefix", new_prefix(), "--store-timeout", "60s")
         with serve("--workers", "2", "--dimensions", "8", *store) as process:
             yield RunningServer(process.base_url)
         return

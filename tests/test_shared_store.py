@@ -32,7 +32,7 @@ Replicas = tuple[RunningServer, RunningServer]
 
 @contextlib.contextmanager
 def replica(prefix: str, **settings: Any) -> Iterator[RunningServer]:
-    settings = {"dimensions": 8, "store": shared().url, **settings}
+    settings = {"dimensions": 8, "store": shared().url, "store_timeout": 60.0, **settings}
     with relace_mock.running(store_prefix=prefix, **settings) as server:
         yield server
 

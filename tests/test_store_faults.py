@@ -260,6 +260,25 @@ def test_a_store_that_was_emptied_is_said_in_the_verdict(redis: Redis) -> None:
         assert control.verdict().ok
 
 
+def test_a_key_that_was_not_used_before_the_store_was_emptied_has_lost_nothing(
+    redis: Redis,
+) -> None:
+    with mock(redis) as first, mock(redis) as second:
+        for server, key in ((first, "rlc-first"), (second, "rlc-second")):
+            assert ask(server.control(key)).status_code == 200
+        redis.client().flushall()
+        ask(first)
+        ask(second)
+        client = redis.client()
+        (meta,) = (key for key in client.keys("*:meta"))
+        client.hset(meta, "lost_at", "1000")  # all replicas have had time to tell what they used
+        for server in (first, second):
+            for key, forgotten in (("rlc-first", True), ("rlc-second", True), ("rlc-new", False)):
+                ask(server.control(key))
+                rules = [finding.rule for finding in server.control(key).verdict().failures]
+                assert ("state_forgotten" in rules) is forgotten, key
+
+
 def test_two_replicas_that_meet_an_empty_store_share_it(redis: Redis) -> None:
     with mock(redis) as first, mock(redis) as second:
         redis.client().flushall()
@@ -391,6 +410,15 @@ def test_a_certificate_that_is_not_trusted_is_said(tls: tuple[Redis, str]) -> No
     told = serve_fails("--store", f"rediss://localhost:{redis.port}/0")
     assert "TLS failed" in told
     assert "certificate" in told.lower()
+
+
+def test_a_signal_stops_the_server_though_the_store_hangs(redis: Redis, serve: Serve) -> None:
+    with serve("--store", redis.url, "--workers", "2", "--dimensions", "8") as process:
+        assert ask(RunningServer(process.base_url)).status_code == 200
+        os.kill(redis._process.pid, signal.SIGSTOP)
+        process.popen.terminate()
+        process.popen.communicate(timeout=30)
+        assert process.popen.returncode == 0
 
 
 def test_one_line_says_that_the_store_fails_and_one_that_it_works_again(

@@ -9,12 +9,14 @@ from __future__ import annotations
 import json
 import secrets
 import threading
+from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import orjson
 
+from relace_mock.clock import MONOTONIC
 from relace_mock.settings import ServerError
 from relace_mock.shared.codec import (
     Scenarios,
@@ -33,6 +35,8 @@ _ALIVE = 10.0  # seconds after its last sign that a replica counts as stopped
 #: Seconds between two signs.
 BEAT = 2.0
 _TRIES = 5  # so often a scenario may be replaced while it is read
+_NAMES = 100_000  # namespaces of which it is remembered that they were used
+_AT_ONCE = 1000  # names in one call
 _BODIES = 4096  # bodies whose counters a namespace keeps
 
 
@@ -85,6 +89,9 @@ class Database:
         self._settings = settings
         self.member = secrets.token_hex(8)
         self._joining = threading.Lock()
+        self._guard = threading.Lock()
+        self._used: OrderedDict[str, float] = OrderedDict()
+        self._idle = limits.idle
         self.scenarios = Scenarios()
         if default.installed:
             self.scenarios.keep(default.installed)
@@ -114,7 +121,7 @@ class Database:
 
         Raises ``ServerError`` if replicas with other settings are using the store.
         """
-        before, self._run = self._run, self._run or secrets.token_hex(8)
+        before, self._run = self._run, secrets.token_hex(8)
         answer = self._call(
             "join",
             self.member,
@@ -128,10 +135,21 @@ class Database:
             self._run = before
             raise ServerError(self._differences(orjson.loads(answer[1])))
         self._run = answer[1].decode()
+        if before and before != self._run:
+            self._tell_lost()
+
+    def _tell_lost(self) -> None:
+        """Mark the namespaces that this replica has used as lost: the old run is gone."""
+        since = MONOTONIC() - self._idle
+        lost = [name for name, used in list(self._used.items()) if used > since]
+        for start in range(0, len(lost), _AT_ONCE):
+            self._call("lost", *lost[start : start + _AT_ONCE])
 
     def call(self, operation: str, *arguments: str | bytes | float) -> Any:
         """Run an operation of the script. Raises ``StoreError``."""
         run = self._run
+        if operation == "settle":
+            self._use(str(arguments[0]))
         answer = self._call(operation, *arguments)
         if answer != b"strange":
             return answer
@@ -142,6 +160,13 @@ class Database:
                 except ServerError as error:
                     raise StoreError(str(error)) from None
         return self._call(operation, *arguments)
+
+    def _use(self, name: str) -> None:
+        with self._guard:
+            self._used[name] = MONOTONIC()
+            self._used.move_to_end(name)
+            if len(self._used) > _NAMES:
+                self._used.popitem(last=False)
 
     def look(self, name: str, body: bytes | None) -> Seen:
         """Read a namespace, and the counter of a body."""

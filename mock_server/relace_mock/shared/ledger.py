@@ -65,6 +65,8 @@ class _Deciding:
 
     def change(self, state: State, counter: Counter, now: Now) -> tuple[State, Counter, Ruling]:
         history = self._history
+        if history.given_up:  # the client has its answer: change nothing
+            raise StoreError("the request was given up")
         history.moved = now.default.advanced + state.advanced
         state, counter, ruling = self._change(state, counter, now)
         outline = self._outlined(ruling)

@@ -15,6 +15,7 @@ local LOOSE, PROTECTED, ENDS, LOST = P .. 'loose', P .. 'protected', P .. 'ends'
 local HELD, WEIGHT, WENT, PENDING = P .. 'held', P .. 'weight', P .. 'went', P .. 'pending'
 local SIZES = P .. 'sizes'
 local NAMES_KEPT = 100000 -- names of dropped namespaces that are remembered
+local TELLING = 10 * 1000000 -- until all replicas have told which namespaces were lost with a run
 local A = {unpack(ARGV, 6)}
 
 local touched = {}
@@ -56,7 +57,7 @@ local function is_lost(name, wall)
   if read('EXISTS', of(name)) == 1 then return false end
   if read('ZSCORE', PROTECTED, name) then return true end
   local gone = read('HGET', META, 'lost_at')
-  return gone and wall - gone < LIMITS.idle
+  return gone and wall - gone < TELLING
 end
 
 local function drop(name)
@@ -331,11 +332,16 @@ function operations.forget(name)
   return 'done'
 end
 
+function operations.lost(...)
+  for _, name in ipairs({...}) do mark_lost(name) end
+  return 'done'
+end
+
 function operations.counts()
   local kept = read('HMGET', META, 'evicted', 'records', 'dropped', 'went_of_others', 'lost_at')
   local wall = times()
   local lost = read('ZCARD', LOST)
-  if kept[5] and wall - kept[5] < LIMITS.idle then lost = lost + 1 end
+  if kept[5] and wall - kept[5] < TELLING then lost = lost + 1 end
   local sum = number(read('HSTRLEN', META, 'scenario'))
   for _, size in ipairs(read('HVALS', SIZES)) do sum = sum + size end
   return {read('ZCARD', LOOSE) + read('ZCARD', PROTECTED), number(kept[1]), lost, sum,
