@@ -50,24 +50,24 @@ def test_serve_writes_the_journal_at_its_end(serve: Serve, tmp_path: Path, when:
         assert process.popen.wait(10) == 0
     trace = file.read_text()
     found = entries_of(trace)
-    assert [entry["status"] for entry in found] == [500, 200, 200] or len(found) == 3
+    assert [entry["status"] for entry in found] == [500, 200, 200]
     assert all(entry["outcome"] == "answered" for entry in found)
     assert SECRET not in trace
     assert [path.name for path in tmp_path.iterdir()] == ["trace.html"]
 
 
-def test_a_trace_of_a_full_journal_is_written_within_the_time_to_stop(
+def test_a_trace_of_many_requests_is_written_within_the_time_to_stop(
     serve: Serve, tmp_path: Path
 ) -> None:
     file = tmp_path / "trace.html"
     with serve("--trace", str(file), "--dimensions", "8") as process:
         with httpx.Client() as client:
-            for number in range(1500):
+            for number in range(300):
                 body = {"model": "m", "input": [f"text {number}"]}
                 client.post(f"{process.base_url}/code/embed", json=body, headers=KEY)
         process.popen.terminate()
         assert process.popen.wait(10) == 0
-    assert len(entries_of(file.read_text())) == 1500
+    assert len(entries_of(file.read_text())) == 300
 
 
 def test_a_path_that_cannot_be_written_is_refused_at_the_start(tmp_path: Path) -> None:

@@ -18,9 +18,8 @@ from relace_mock.control.frames import frame
 from relace_mock.control.polling import PolledReader
 from relace_mock.journal.connections import EVENTS
 from relace_mock.journal.feed import Change, Feed
-from relace_mock.journal.journal import Journal
+from relace_mock.journal.journal import Entries, Journal
 from relace_mock.messages import Received
-from relace_mock.state.ledger import Entries
 
 # Events that other threads may not have entered yet, though they have their numbers.
 _UNDER_WAY = 100

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 import orjson
 
 from relace_mock.control.frames import frame
-from relace_mock.state.ledger import Entries
+from relace_mock.journal.journal import Entries
 
 _PAUSE = 1.0  # seconds between two reads
 # The time between two reads is at least so many times what the last one took, as reading a long
