@@ -25,7 +25,7 @@ USERS = trustme.CA(organization_name="of the user").cert_pem.bytes()
 def after(folder: Path, before: dict[str, str], *, block: bool = False) -> dict[str, str]:
     """The environment of a command, and the files of its run."""
     files = Files(folder / "run")
-    files.folder.mkdir()
+    files.folder.mkdir(parents=True)
     files.write(before, OURS)
     return environment_for(before, files, 4711, "http://127.0.0.1:1/v1", block=block)
 
@@ -66,7 +66,9 @@ def test_only_what_names_relace_is_taken_out_of_no_proxy(
 def test_without_a_proxy_of_the_user_this_machine_is_reached_directly(tmp_path: Path) -> None:
     found = after(tmp_path, {"NO_PROXY": "internal.example,api.relace.run"})
     assert found["NO_PROXY"] == "internal.example,localhost,127.0.0.1,::1"
-    assert found["no_proxy"] == "localhost,127.0.0.1,::1"
+    assert found["no_proxy"] == found["NO_PROXY"]
+    found = after(tmp_path / "x", {})
+    assert found["NO_PROXY"] == found["no_proxy"] == "localhost,127.0.0.1,::1"
 
 
 def test_blocked_hosts_cannot_go_past_the_proxy(tmp_path: Path) -> None:

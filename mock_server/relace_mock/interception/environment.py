@@ -80,8 +80,9 @@ def environment_for(
         after[name] = after[name.lower()] = address
     # Without a proxy of the user, these hosts were reached directly, and a server that does not
     # answer must still be a refused connection, and not an answer of a proxy.
-    for name in _NO_PROXY if block or not proxied else ():
-        others = "" if block else after.get(name, "")  # a blocked host must ask the proxy
+    for name, other in (_NO_PROXY, _NO_PROXY[::-1]) if block or not proxied else ():
+        # A host that is blocked must ask the proxy. Most clients read only one of the variables.
+        others = "" if block else kept.get(name, kept.get(other, ""))
         after[name] = ",".join(filter(None, [others, _LOOPBACK]))
     for name in trust.REPLACING:
         after[name] = str(files.bundle)
