@@ -137,7 +137,15 @@ def build(session: nox.Session) -> None:
 def bench(session: nox.Session) -> None:
     """Run every benchmark, and print the tables for docs/benchmarks.md."""
     install(session, ".", *groups("bench"))
-    for name in ("startup", "throughput", "scenarios", "vectors", "search_quality", "recording", "memory"):
+    for name in (
+        "startup",
+        "throughput",
+        "scenarios",
+        "vectors",
+        "search_quality",
+        "recording",
+        "memory",
+    ):
         session.run("python", f"benchmarks/{name}.py")
 
 
