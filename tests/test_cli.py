@@ -117,7 +117,7 @@ def test_an_unknown_command_is_not_repeated_in_the_message() -> None:
     assert (done.returncode, done.stdout) == (2, b"")
     assert (
         done.stderr
-        == b"relace-mock: No such command: the commands are embed, scenario, serve, verify-client, verify-server\n"
+        == b"relace-mock: No such command: the commands are embed, recording, scenario, serve, verify-client, verify-server\n"
     )
 
 
@@ -166,13 +166,14 @@ def test_the_help_of_serve_is_in_sections_and_ends_with_examples() -> None:
         "Answers:",
         "Vectors:",
         "Scenarios:",
+        "Recordings:",
         "Journal and limits:",
         "Help:",
     ]
     assert "  Examples:\n    relace-mock serve\n" in text
 
 
-@pytest.mark.parametrize("command", [[], ["serve"], ["embed"], ["scenario"]])
+@pytest.mark.parametrize("command", [[], ["serve"], ["embed"], ["scenario"], ["recording"]])
 def test_every_help_has_examples(command: list[str]) -> None:
     assert b"Examples:\n" in run(*command, "--help").stdout
 
