@@ -1,9 +1,9 @@
 """Measure recordings: the size of the file, lookups a second, and the speed of a replay.
 
-    python benchmarks/recording.py [--rounds 5] [--seconds 1]
+    python benchmarks/recording.py [--rounds 5]
 
-Recording and lookups are measured in seconds of processor time: a disk only adds the time of a
-commit for each request. The vectors have eight decimals, as those of the mock; doubles of a real service have more digits,
+Everything is measured in processor time, so that other work on the machine changes little. Waiting
+for the disk, once for each request that is recorded, comes on top. The vectors have eight decimals, as those of the mock; doubles of a real service have more digits,
 which take as much room in the file. A replay is compared with a mock that computes, both with texts
 that they have seen before.
 """
@@ -12,7 +12,10 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import http.client
+import os
 import random
+import statistics
 import tempfile
 import time
 from pathlib import Path
@@ -20,7 +23,6 @@ from pathlib import Path
 import numpy as np
 import servers
 import texts
-from throughput import Subject, compare
 
 import relace_mock
 from relace_mock.recording.file import Recording, Space
@@ -33,8 +35,7 @@ BATCH = 32
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--seconds", type=int, default=1)
-    arguments = parser.parse_args()
+    rounds = parser.parse_args().rounds
     servers.pin(1)
     print(servers.machine())
     with tempfile.TemporaryDirectory() as folder:
@@ -44,7 +45,7 @@ def main() -> None:
         )
         for count, dimensions in ((100_000, 256), (5_000, 2560)):
             measure(Path(folder) / f"{dimensions}.relace", count, dimensions)
-        replay(Path(folder) / "replay.relace", arguments)
+        replay(Path(folder) / "replay.relace", rounds)
 
 
 def measure(path: Path, count: int, dimensions: int) -> None:
@@ -79,25 +80,55 @@ def measure(path: Path, count: int, dimensions: int) -> None:
     )
 
 
-def replay(path: Path, arguments: argparse.Namespace) -> None:
-    """Compare a replay with a mock that computes, over HTTP."""
-    short, seen = [[texts.body(["input 1", "input 2"])]], texts.mixed(BATCH)
+def replay(path: Path, rounds: int) -> None:
+    """Compare a replay with a mock that computes: processor time of the server for each request."""
+    short, seen = [texts.body(["input 1", "input 2"])], [t[0] for t in texts.mixed(BATCH)]
     with (
         relace_mock.running(seed=7) as upstream,
         relace_mock.running(upstream=upstream.base_url, record=path) as recorder,
     ):
         port = int(recorder.url.rpartition(":")[2])
-        for template in (*short, *seen):
-            servers.post(port, template[0])
-    for title, templates, connections in (
-        ("2 short inputs, seen before", short, (1, 32)),
-        (f"{BATCH} inputs of {texts.LENGTH} characters, seen before", seen, (1, 8)),
+        for body in (*short, *seen):
+            servers.post(port, body)
+    print(f"\n{'':28}{'computed':>12}{'replayed':>12}{'ratio (min-max)':>22}")
+    with (
+        servers.started(servers.mock()) as computing,
+        servers.started(servers.mock("--replay", str(path))) as replaying,
     ):
-        subjects = [
-            Subject("computed", servers.mock(), templates),
-            Subject("replayed", servers.mock("--replay", str(path)), templates),
-        ]
-        compare(title, subjects, connections, arguments)
+        for title, bodies, count in (
+            ("2 short inputs", short, 1500),
+            (f"{BATCH} inputs of {texts.LENGTH} characters", seen, 300),
+        ):
+            for port, process in (computing, replaying):
+                spent(port, process.pid, bodies, count)  # now it has seen them
+            pairs = [
+                [
+                    spent(port, process.pid, bodies, count)
+                    for port, process in (computing, replaying)
+                ]
+                for _ in range(rounds)
+            ]
+            ratios = [one / other for one, other in pairs]
+            middle = [statistics.median(times) * 1e6 for times in zip(*pairs, strict=True)]
+            spread = f"{statistics.median(ratios):.2f} ({min(ratios):.2f}-{max(ratios):.2f})"
+            print(f"{title:28}{middle[0]:>9.0f} us{middle[1]:>9.0f} us{spread:>22}")
+
+
+def spent(port: int, process: int, bodies: list[bytes], count: int) -> float:
+    """Send requests over one connection, and return the seconds that the server took for each."""
+    connection = http.client.HTTPConnection("127.0.0.1", port)
+    before = processor_time(process)
+    for number in range(count):
+        connection.request("POST", "/v1/code/embed", bodies[number % len(bodies)], servers.HEADERS)
+        connection.getresponse().read()
+    connection.close()
+    return (processor_time(process) - before) / count
+
+
+def processor_time(process: int) -> float:
+    """Return the processor time of a process in seconds (Linux only)."""
+    fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 if __name__ == "__main__":

@@ -165,6 +165,7 @@ def test_the_help_of_serve_is_in_sections_and_ends_with_examples() -> None:
         "Answers:",
         "Vectors:",
         "Scenarios:",
+        "Recordings:",
         "Journal and limits:",
         "Shared store:",
         "Help:",
@@ -173,7 +174,8 @@ def test_the_help_of_serve_is_in_sections_and_ends_with_examples() -> None:
 
 
 @pytest.mark.parametrize(
-    "command", [[], ["serve"], ["embed"], ["search"], ["health"], ["requests"], ["scenario"]]
+    "command",
+    [[], ["serve"], ["embed"], ["search"], ["health"], ["requests"], ["scenario"], ["recording"]],
 )
 def test_every_help_has_examples(command: list[str]) -> None:
     assert b"Examples:\n" in run(*command, "--help").stdout

@@ -27,26 +27,31 @@ def send(pipeline: Pipeline, key: bytes = b"rlc-test") -> None:
 
 def pipeline_and_feed(**bounds: int) -> tuple[Pipeline, Feed]:
     pipeline = Pipeline(Settings(dimensions=8))
-    return pipeline, Feed(pipeline.journal, **bounds)
+    return pipeline, Feed(journal_of(pipeline), **bounds)
+
+
+def journal_of(pipeline: Pipeline) -> Journal:
+    assert isinstance(pipeline.journal, Journal)
+    return pipeline.journal
 
 
 def entries(news: News) -> list[Any]:
     return [json.loads(change.entry) for change in news.changes if change.entry]
 
 
-def readers(journal: Journal) -> int:
-    return len(journal._readers)
+def readers(pipeline: Pipeline) -> int:
+    return len(journal_of(pipeline)._readers)
 
 
 def test_nothing_reads_the_journal_while_nobody_follows() -> None:
     pipeline, feed = pipeline_and_feed()
-    assert readers(pipeline.journal) == 0
+    assert readers(pipeline) == 0
     feed.join()
     feed.join()
-    assert readers(pipeline.journal) == 1
+    assert readers(pipeline) == 1
     feed.leave()
     feed.leave()
-    assert readers(pipeline.journal) == 0
+    assert readers(pipeline) == 0
     send(pipeline)
     assert not feed.has_news
 

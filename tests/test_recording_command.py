@@ -16,6 +16,8 @@ import relace_mock
 from relace_mock import RunningServer
 from tests.recordings import MODEL, ask, client, embed, recorded, source, vectors
 
+pytestmark = pytest.mark.usefixtures("measured")
+
 
 @pytest.fixture(scope="module")
 def upstream() -> Iterator[RunningServer]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import signal
 import socket
@@ -73,6 +74,19 @@ def test_a_file_that_is_no_recording_is_left_alone(tmp_path: Path, mode: str) ->
         said = serve_fails(*arguments, f"--{mode}", str(path))
         assert problem in said and str(path) in said
         assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize("mode", ["replay", "record"])
+def test_a_folder_a_pipe_and_a_device_are_refused(tmp_path: Path, mode: str) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    upstream = {"upstream": "http://127.0.0.1:9"} if mode == "record" else {}
+    for path, kind in (
+        (tmp_path, "a folder"),
+        (tmp_path / "pipe", "no regular file"),
+        (Path("/dev/zero"), "no regular file"),
+    ):
+        with pytest.raises(SettingsError, match=f"{mode}: {path} is {kind}: give the name of"):
+            client(**upstream, **{mode: path})
 
 
 @pytest.mark.parametrize("mode", ["replay", "record"])

@@ -15,7 +15,7 @@ from typing import Self
 
 from relace_mock.control.trace import document
 from relace_mock.journal.feed import Feed, rendered
-from relace_mock.journal.journal import Journal
+from relace_mock.journal.journal import Entries, Journal
 from relace_mock.settings import SettingsError
 
 _PAUSE = 0.25  # seconds between two looks at what has changed
@@ -110,3 +110,15 @@ def write_whole(path: Path, content: bytes) -> None:
 
 def _beside(path: Path) -> Path:
     return path.with_name(f".{path.name[:200]}.{os.getpid()}")
+
+
+def trace_file(journal: Entries, path: Path | None) -> TraceFile | None:
+    """The trace of a journal; None without a path. Raises ``SettingsError``."""
+    if path is None:
+        return None
+    if not isinstance(journal, Journal):
+        raise SettingsError(
+            "--trace needs --store memory, because other servers write the shared journal too: save "
+            "the trace on the page at /_mock/ instead, or with GET /_mock/trace"
+        )
+    return TraceFile(journal, path)

@@ -100,6 +100,7 @@ class Recording:
         self._lock = threading.Lock()
         self.used: set[int] = set()
         self._release = contextlib.ExitStack()
+        schema.refuse_special(path, setting)
         if writes:
             self._release.enter_context(lock(path, setting))
         is_new = writes and path.stat().st_size == 0

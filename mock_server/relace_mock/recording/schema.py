@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import stat
 import struct
 from pathlib import Path
 
@@ -57,6 +58,17 @@ def create(database: sqlite3.Connection) -> None:
     """Write the empty tables of a recording, all or nothing."""
     pragmas, tables = _SCHEMA.split("CREATE", 1)
     database.executescript(f"{pragmas} BEGIN IMMEDIATE; CREATE{tables} COMMIT;")
+
+
+def refuse_special(path: Path, setting: str) -> None:
+    """Refuse a folder, a pipe or a device, which may never end. Raises ``SettingsError``."""
+    try:
+        mode = path.stat().st_mode
+    except (OSError, ValueError):  # it does not exist, or opening it will say what is wrong
+        return
+    if not stat.S_ISREG(mode):
+        kind = "a folder" if stat.S_ISDIR(mode) else "no regular file"
+        raise SettingsError(f"{setting}: {path} is {kind}: give the name of a recording")
 
 
 def check(path: Path, setting: str) -> None:

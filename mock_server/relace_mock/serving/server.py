@@ -19,7 +19,7 @@ import uvicorn
 from relace_mock.clock import MONOTONIC
 from relace_mock.colour import is_wanted
 from relace_mock.control.guard import Guard, is_loopback
-from relace_mock.control.trace_file import TraceFile
+from relace_mock.control.trace_file import trace_file
 from relace_mock.journal.access_log import AccessLog
 from relace_mock.pipeline import Pipeline
 from relace_mock.scenario.library import Library
@@ -150,7 +150,7 @@ class _Server(uvicorn.Server):
         )
         loopback = all(is_loopback(each.getsockname()[0]) for each in self._sockets)
         self.guard = Guard(loopback=loopback, token=settings.control_token)
-        self._trace = TraceFile(pipeline.journal, listening.trace) if listening.trace else None
+        self._trace = trace_file(pipeline.journal, listening.trace)
         if listening.access_log:
             pipeline.journal.subscribe(AccessLog(self.lines.write, colour=is_wanted(sys.stderr)))
         self._library = pipeline.rules.library if settings.reload else None
