@@ -198,9 +198,9 @@ def test_head_gets_405_without_a_body(client: httpx.Client) -> None:
 @pytest.mark.parametrize(
     "path", ["/", "/v1", "/v1/code/embed/", "/v1/code", "//v1/code/embed", "/v1/v1/code/embed"]
 )
-def test_unknown_paths_get_404_that_names_the_endpoint(client: httpx.Client, path: str) -> None:
+def test_unknown_paths_get_404_that_names_the_endpoints(client: httpx.Client, path: str) -> None:
     said = refused(client, 404, url=str(client.base_url) + path, content=b"{}")
-    assert said == "Bad Request: Route not found: the endpoint is POST /v1/code/embed"
+    assert said == "Bad Request: Route not found: the endpoints are POST /v1/code/embed, POST /v2/code/rank, POST /v1/code/rank"
 
 
 def test_unknown_fields_and_repeated_fields_are_accepted(client: httpx.Client) -> None:

@@ -62,7 +62,7 @@ def test_another_spelling_of_the_path_gets_404(
 ) -> None:
     status, body = ask(server, method, target)
     assert status == 404
-    assert body["error"].endswith("the endpoint is POST /v1/code/embed")
+    assert body["error"].endswith("the endpoints are POST /v1/code/embed, POST /v2/code/rank, POST /v1/code/rank")
 
 
 @pytest.mark.parametrize("target", OTHERS)

@@ -303,7 +303,7 @@ def test_the_access_log_says_where_vectors_come_from(
         vectors(embed(process.base_url, "a"))
         process.popen.terminate()
         _, said = process.popen.communicate()
-    assert re.search(r"1 input  \d+ tokens?  recorded\n", said), said
+    assert re.search(r"1 input  +\d+ tokens?  recorded\n", said), said
 
 
 def test_texts_can_be_kept_later(upstream: RunningServer, file: Path) -> None:

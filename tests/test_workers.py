@@ -34,8 +34,8 @@ ROUNDS = int(os.environ.get("TEST_ROUNDS", "5"))
 
 def options(workers: int, prefix: str | None = None) -> tuple[str, ...]:
     store = ("--store", shared().url, "--store-prefix", prefix or new_prefix())
-    store += ("--store-timeout", "60s")  # the machine may be busy
-    return ("--workers", str(workers), "--dimensions", "8", *store)
+    patient = ("--store-timeout", "60s")  # the machine may be busy
+    return ("--workers", str(workers), "--dimensions", "8", *store, *patient)
 
 
 def children_of(process: subprocess.Popen[str]) -> list[int]:

@@ -95,7 +95,7 @@ class Endpoint:
 
         Returns None if the client left. Sets ``gone`` if it leaves while results are computed.
         """
-        long = body.length > _BYTES_AT_ONCE
+        long = len(body.content) > _BYTES_AT_ONCE
         if self._threads is not None:
             numbers = await self._read_in_time(exchange, body)
         elif long := long or exchange.searches(body.length):
