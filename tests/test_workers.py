@@ -34,8 +34,8 @@ ROUNDS = int(os.environ.get("TEST_ROUNDS", "5"))
 
 def options(workers: int, prefix: str | None = None) -> tuple[str, ...]:
     store = ("--store", shared().url, "--store-prefix", prefix or new_prefix())
-    store += ("--store-timeout", "60s")  # the machine may be busy
-    return ("--workers", str(workers), "--dimensions", "8", *store)
+    patient = ("--store-timeout", "60s")  # the machine may be busy
+    return ("--workers", str(workers), "--dimensions", "8", *store, *patient)
 
 
 def children_of(process: subprocess.Popen[str]) -> list[int]:
@@ -211,7 +211,8 @@ def test_two_replicas_of_four_workers_give_a_one_shot_failure_to_one_of_64_clien
     serve: Serve,
 ) -> None:
     prefix = new_prefix()
-    with serve(*options(4, prefix)) as first, serve(*options(4, prefix)) as second:
+    given = (*options(4, prefix), "--journal-size", str(64 * ROUNDS))
+    with serve(*given) as first, serve(*given) as second:
         servers = [RunningServer(process.base_url) for process in (first, second)]
 
         async def play() -> None:
