@@ -211,7 +211,8 @@ def test_two_replicas_of_four_workers_give_a_one_shot_failure_to_one_of_64_clien
     serve: Serve,
 ) -> None:
     prefix = new_prefix()
-    with serve(*options(4, prefix)) as first, serve(*options(4, prefix)) as second:
+    given = (*options(4, prefix), "--journal-size", str(64 * ROUNDS))
+    with serve(*given) as first, serve(*given) as second:
         servers = [RunningServer(process.base_url) for process in (first, second)]
 
         async def play() -> None:
@@ -229,7 +230,8 @@ def test_two_replicas_of_four_workers_give_a_one_shot_failure_to_one_of_64_clien
         control = servers[1].control(f"mock.server-error-once.{ROUNDS - 1}")
         entries = control.journal(settle="30s")
         assert Counter(entry.status for entry in entries) == {500: 1, 200: 63}
-        assert entries[0].status == 500, "the first to arrive gets the first step"
+        numbers = [entry.number for entry in entries]
+        assert numbers == sorted(set(numbers))
         verdicts = [httpx.get(f"{server.url}/_mock/verdict").json() for server in servers]
         assert verdicts[0] == verdicts[1]
 
