@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from relace_mock import rendering
-from relace_mock.control import filters, overview, page_files, trace
+from relace_mock.control import filters, overview, page_files
 from relace_mock.control.checking import checked
 from relace_mock.control.description import document, scenario_schema
 from relace_mock.control.events import Events, Reader
@@ -278,6 +278,8 @@ class Control:
         return compared(self._pipeline, body_of(received, "Texts")["texts"])
 
     def _trace(self, received: Received) -> Reply:
+        from relace_mock.control import trace  # noqa: PLC0415 - seldom asked for
+
         subject = subject_of(received)
         entries = map(rendered, self._pipeline.journal.histories(subject.namespace))
         dropped = self._pipeline.journal.dropped(subject.namespace)
