@@ -64,15 +64,16 @@ class Job:
         script = self.folder / "script"
         script.write_text(step["run"])
         environment = {name: self._filled(text) for name, text in step.get("env", {}).items()}
-        done = subprocess.run(
-            [_BASH, "--noprofile", "--norc", "-e", "-o", "pipefail", str(script)],
-            env=self.environment | environment | {k: str(v) for k, v in written.items()},
-            stdout=(self.folder / "out").open("w"),  # a pipe would wait for the server's end
-            stderr=subprocess.STDOUT,
-            text=True,
-            check=False,
-            cwd=self.folder,
-        )
+        with (self.folder / "out").open("w") as out:
+            done = subprocess.run(
+                [_BASH, "--noprofile", "--norc", "-e", "-o", "pipefail", str(script)],
+                env=self.environment | environment | {k: str(v) for k, v in written.items()},
+                stdout=out,  # a pipe would wait for the end of the server
+                stderr=subprocess.STDOUT,
+                text=True,
+                check=False,
+                cwd=self.folder,
+            )
         done.stdout, done.stderr = (self.folder / "out").read_text(), ""
         for name, into in (("GITHUB_ENV", self.environment), ("GITHUB_OUTPUT", self.outputs)):
             into |= dict(line.split("=", 1) for line in written[name].read_text().splitlines())

@@ -200,7 +200,10 @@ def test_head_gets_405_without_a_body(client: httpx.Client) -> None:
 )
 def test_unknown_paths_get_404_that_names_the_endpoints(client: httpx.Client, path: str) -> None:
     said = refused(client, 404, url=str(client.base_url) + path, content=b"{}")
-    assert said == "Bad Request: Route not found: the endpoints are POST /v1/code/embed, POST /v2/code/rank, POST /v1/code/rank"
+    assert (
+        said
+        == "Bad Request: Route not found: the endpoints are POST /v1/code/embed, POST /v2/code/rank, POST /v1/code/rank"
+    )
 
 
 def test_unknown_fields_and_repeated_fields_are_accepted(client: httpx.Client) -> None:

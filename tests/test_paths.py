@@ -62,7 +62,9 @@ def test_another_spelling_of_the_path_gets_404(
 ) -> None:
     status, body = ask(server, method, target)
     assert status == 404
-    assert body["error"].endswith("the endpoints are POST /v1/code/embed, POST /v2/code/rank, POST /v1/code/rank")
+    assert body["error"].endswith(
+        "the endpoints are POST /v1/code/embed, POST /v2/code/rank, POST /v1/code/rank"
+    )
 
 
 @pytest.mark.parametrize("target", OTHERS)

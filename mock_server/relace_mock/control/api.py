@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from relace_mock import rendering
-from relace_mock.control import filters, overview, page_files, trace
+from relace_mock.control import filters, overview, page_files
 from relace_mock.control.checking import checked
 from relace_mock.control.description import document, scenario_schema
 from relace_mock.control.events import Events, Reader
@@ -281,6 +281,8 @@ class Control:
         return compared(self._pipeline, body_of(received, "Texts")["texts"])
 
     def _trace(self, received: Received) -> Reply:
+        from relace_mock.control import trace  # noqa: PLC0415 - seldom asked for
+
         subject = subject_of(received)
         entries = (
             orjson.dumps(each.shown()) for each in self._pipeline.journal.entries(subject.namespace)

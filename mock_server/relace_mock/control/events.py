@@ -10,7 +10,7 @@ A client that reconnects with ``Last-Event-ID`` gets only what changed since, if
 
 from __future__ import annotations
 
-import secrets
+import os
 import time
 from collections.abc import Iterable, Iterator
 
@@ -34,7 +34,7 @@ class Events:
     def __init__(self, journal: Entries) -> None:
         self._journal = journal
         self._feed = Feed(journal) if isinstance(journal, Journal) else None
-        self._run = secrets.token_hex(4)  # ids of another run of the server are void
+        self._run = os.urandom(4).hex()  # ids of another run of the server are void
 
     def past(self, received: Received, namespace: str | None) -> bytes:
         """A stream that ends after the snapshot, for shells that cannot follow the journal."""

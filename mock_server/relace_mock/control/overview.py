@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 from relace_mock.control.parameters import Subject
-from relace_mock.control.verdict import judge
 from relace_mock.journal.entry import Entry
 from relace_mock.pipeline import Pipeline
 from relace_mock.scenario import engine
@@ -99,6 +98,8 @@ def verdicts(pipeline: Pipeline) -> dict[str, Any]:
 
 
 def _judged(entries: list[Entry], dropped: int, *, lost: bool) -> dict[str, Any]:
+    from relace_mock.control.verdict import judge  # noqa: PLC0415 - seldom asked for
+
     judged = judge(entries, dropped, forgotten=lost)
     return {
         "ok": judged.ok,

@@ -112,10 +112,8 @@ def _beside(path: Path) -> Path:
     return path.with_name(f".{path.name[:200]}.{os.getpid()}")
 
 
-def trace_file(journal: Entries, path: Path | None) -> TraceFile | None:
-    """The trace of a journal; None without a path. Raises ``SettingsError``."""
-    if path is None:
-        return None
+def trace_file(journal: Entries, path: Path) -> TraceFile:
+    """The trace of a journal. Raises ``SettingsError`` for one that other servers write, too."""
     if not isinstance(journal, Journal):
         raise SettingsError(
             "--trace needs --store memory, because other servers write the shared journal too: save "

@@ -19,7 +19,6 @@ import uvicorn
 from relace_mock.clock import MONOTONIC
 from relace_mock.colour import is_wanted
 from relace_mock.control.guard import Guard, is_loopback
-from relace_mock.control.trace_file import trace_file
 from relace_mock.journal.access_log import AccessLog
 from relace_mock.pipeline import Pipeline
 from relace_mock.scenario.library import Library
@@ -150,7 +149,7 @@ class _Server(uvicorn.Server):
         )
         loopback = all(is_loopback(each.getsockname()[0]) for each in self._sockets)
         self.guard = Guard(loopback=loopback, token=settings.control_token)
-        self._trace = trace_file(pipeline.journal, listening.trace)
+        self._trace = _trace_file(pipeline, listening.trace) if listening.trace else None
         if listening.access_log:
             pipeline.journal.subscribe(AccessLog(self.lines.write, colour=is_wanted(sys.stderr)))
         self._library = pipeline.rules.library if settings.reload else None
@@ -243,6 +242,13 @@ class _Server(uvicorn.Server):
             ending = self._call_off_exit is not None
             for number, handler in before.items():
                 signal.signal(number, signal.SIG_IGN if ending else handler)
+
+
+def _trace_file(pipeline: Pipeline, path: Path) -> contextlib.AbstractContextManager[object]:
+    """What writes the trace at the end. Raises ``SettingsError`` if that is impossible."""
+    from relace_mock.control.trace_file import trace_file  # noqa: PLC0415 - few servers need it
+
+    return trace_file(pipeline.journal, path)
 
 
 def _exit_in(seconds: float) -> Callable[[], object]:
