@@ -135,7 +135,9 @@ def test_a_rule_answers_the_endpoint_that_it_names(mock: RemoteControl) -> None:
     mock.play(when(endpoint="embed"))
     assert ask(mock, EMBED).status_code == 503
     assert rank(mock).status_code == 200
-    assert mock.requests[-1].raw["near_misses"] == [{"rule": 0, "why": "endpoint: is not 'embed'"}]
+    assert mock.requests[-1].raw["near_misses"] == [
+        {"rule": 0, "why": "endpoint: is not 'embed'", "saw": "rank"}
+    ]
 
 
 @pytest.mark.parametrize(

@@ -52,14 +52,14 @@ def test_a_clean_server_is_exit_code_0_with_a_summary(mock: str, tmp_path: Path)
     badge = tmp_path / "badge.svg"
     done = verify(mock, "--examples", "3", "--badge", str(badge))
     assert done.returncode == 0, done.stdout
-    *families, _, _, _, level, written, last = done.stdout.splitlines()
+    *families, _, _, _, _, level, written, last = done.stdout.splitlines()
     assert level == "reached: production, every MUST and every SHOULD holds"
     assert written == f"written: {badge}"
     assert ">production</text>" in badge.read_text(encoding="utf-8")
     assert [line.split()[0] for line in families] == list(
         dict.fromkeys(one.family for one in requirements("server").values())
     )
-    assert last.startswith(f"{mock}: 104 hold, 1 information, 3 not claimed; seed 0, ")
+    assert last.startswith(f"{mock}: 123 hold, 2 information, 3 not claimed; seed 0, ")
     # Progress goes to standard error, a line for each family.
     assert f"[{len(requirements('server'))}/" in done.stderr.splitlines()[-1]
 
@@ -328,7 +328,7 @@ def suite(url: str, tmp_path: Path, *options: str) -> subprocess.CompletedProces
 def test_the_pytest_suite_passes_on_the_mock_on_two_workers(mock: str, tmp_path: Path) -> None:
     done = suite(mock, tmp_path, "--relace-examples", "2", "-n", "2")
     assert done.returncode == 0, done.stdout
-    assert "105 passed, 3 skipped" in done.stdout
+    assert "125 passed, 3 skipped" in done.stdout
 
 
 def test_the_pytest_suite_says_what_the_command_says(broken: str, tmp_path: Path) -> None:

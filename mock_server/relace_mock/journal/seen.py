@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from relace_mock import contract
+
 if TYPE_CHECKING:
     from relace_mock.journal.entry import Entry
 
@@ -25,8 +27,11 @@ def seen(entry: Entry, condition: str) -> str | None:  # noqa: PLR0911 - one ret
             return _excerpt(_body(entry).get("model"))
         case "output_dtype":
             return _excerpt(_body(entry).get("output_dtype", "float"))
+        case "endpoint":
+            return contract.ENDPOINTS.get(entry.arrived.path)
         case "input_contains" | "input_matches":
-            texts = _body(entry).get("input")
+            body = _body(entry)
+            texts = body.get("input", body.get("query"))  # of the ranker, only the query
             texts = [texts] if isinstance(texts, str) else texts
             if not isinstance(texts, list) or not texts:
                 return None

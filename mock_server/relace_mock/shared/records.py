@@ -7,7 +7,8 @@ has the values that ``Entry`` shows, and reading it hides nothing more.
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -41,8 +42,11 @@ class _Clean:
         return fields
 
 
+@dataclass(frozen=True)
 class CleanEntry(Entry):
-    """An entry whose events have no key in them."""
+    """An entry whose events have no key in them. ``misses`` is what ``near_misses`` shows."""
+
+    misses: Sequence[dict[str, Any]] = ()
 
     @cached_property
     def _hiding(self) -> Any:
@@ -50,7 +54,7 @@ class CleanEntry(Entry):
 
     def near_misses(self) -> list[dict[str, Any]]:
         """See ``Entry``."""
-        return [{"rule": rule, "why": text} for rule, text in self.decided.decision.misses]
+        return list(self.misses)
 
 
 def arrival(entry: Entry) -> bytes:
@@ -112,6 +116,7 @@ def entry_of(name: str, number: int, parts: Mapping[str, bytes]) -> Entry:
     """Read a record of a namespace; ``parts`` are as in ``store.lua``."""
     wall, steady, came = orjson.loads(parts["t"])
     decided, moved, tokens = Decided(), 0.0, None
+    misses: Sequence[dict[str, Any]] = ()
     finished = Finished()
     if "f" in parts:
         outcome, ended, over, counted = orjson.loads(parts["f"])
@@ -119,7 +124,7 @@ def entry_of(name: str, number: int, parts: Mapping[str, bytes]) -> Entry:
         tokens = int(counted) if counted else None
     if "d" in parts:
         fields = orjson.loads(parts["d"])
-        moved = fields["moved"]
+        moved, misses = fields["moved"], fields["near_misses"]
         decided = _decided(fields)._replace(tokens=tokens)
     head = orjson.loads(parts["a"])
     arrived = Arrived(
@@ -135,7 +140,7 @@ def entry_of(name: str, number: int, parts: Mapping[str, bytes]) -> Entry:
         came,
     )
     read = _body(orjson.loads(parts["r"])) if "r" in parts else BodyRead()
-    return CleanEntry(number, arrived, read, decided, finished)
+    return CleanEntry(number, arrived, read, decided, finished, misses)
 
 
 def _body(fields: Mapping[str, Any]) -> BodyRead:
@@ -151,7 +156,6 @@ def _decided(fields: Mapping[str, Any]) -> Decided:
     if fields["step"] is not None:
         fault, mutate = fields["step"]
         step = Step(fault=fault, mutate=tuple(mutate))
-    misses = tuple((miss["rule"], miss["why"]) for miss in fields["near_misses"])
     texts_hash = fields["texts_hash"]
     return Decided(
         status=fields["status"],
@@ -165,7 +169,6 @@ def _decided(fields: Mapping[str, Any]) -> Decided:
             fields["number"],
             step,
             not_applicable=fields["not_applicable"],
-            misses=misses,
         ),
         attempt=fields["attempt"],
         broken=tuple(fields["violations"]),
