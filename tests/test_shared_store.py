@@ -6,12 +6,14 @@ import asyncio
 import contextlib
 import json
 import re
+import shutil
 import subprocess
 import sys
 import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -22,6 +24,7 @@ from relace_mock import RemoteControl, RunningServer, ServerError, Settings
 from relace_mock.messages import Received
 from relace_mock.pipeline import Pipeline
 from relace_mock.shared.database import Limits
+from tests.recordings import embed, recorded, source
 from tests.redis_server import new_prefix, shared
 from tests.steering import Steering, ask, until
 from tests.test_concurrency import Client, connect
@@ -396,6 +399,40 @@ def test_replicas_with_other_settings_do_not_start_and_say_which() -> None:
         assert "--store-prefix" in str(told.value)
         with replica(new_prefix(), seed=2):
             pass
+
+
+def test_replicas_replay_a_recording_and_the_shared_journal_says_where_vectors_come_from(
+    tmp_path: Path,
+) -> None:
+    prefix = new_prefix()
+    with relace_mock.running(thread=True, dimensions=8) as endpoint:
+        file = recorded(endpoint.base_url, tmp_path / "recording.jsonl", ["a"])
+    moved = tmp_path / "other" / file.name
+    moved.parent.mkdir()
+    shutil.copy(file, moved)
+    with replica(prefix, replay=file) as first, replica(prefix, replay=moved) as second:
+        for server in (first, second):
+            assert source(embed(server.base_url, "a")) == "recorded"
+            assert embed(server.base_url, "new").status_code == 500
+        second.control("rlc-test").journal(settle="5s")
+        told = httpx.get(f"{second.url}/_mock/requests", timeout=60).json()["requests"]
+        assert [entry["source"] for entry in told] == ["recorded", None] * 2
+        moved.write_bytes(moved.read_bytes() * 2)
+        with pytest.raises(ServerError) as told, replica(prefix, replay=moved):
+            pass
+        assert "replay is recording.jsonl (" in str(told.value)
+
+
+def test_the_key_for_the_upstream_is_neither_stored_nor_shown_to_other_replicas() -> None:
+    prefix, secret = new_prefix(), "upstream-5ecret"
+    with replica(prefix, upstream="http://127.0.0.1:9", upstream_key=secret):
+        told = f"{shared().client().hgetall(f'{prefix}:meta')}"
+        assert "127.0.0.1:9" in told
+        assert "5ecret" not in told
+        with pytest.raises(ServerError) as refused, replica(prefix):
+            pass
+        assert "upstream is http://127.0.0.1:9 there and None here" in str(refused.value)
+        assert "5ecret" not in str(refused.value)
 
 
 def test_a_replica_of_another_version_does_not_start(monkeypatch: pytest.MonkeyPatch) -> None:

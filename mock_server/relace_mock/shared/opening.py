@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from dataclasses import fields
+from pathlib import Path
 from typing import Any
 
 from relace_mock.scenario.library import Library
@@ -28,6 +29,7 @@ _OWN = frozenset(
         "max_body",
         "time_scale",
     }
+    | {"upstream_key", "record", "keep_text"}
     | {"store", "store_prefix", "store_timeout"}
 )
 
@@ -60,10 +62,22 @@ def _agreed(settings: Settings, library: Library, default: Default) -> dict[str,
         if field.name not in _OWN:
             value = getattr(settings, field.name)
             agreed[field.name] = _hash(*sorted(value)) if field.name == "api_keys" else value
+    agreed["replay"] = _shown(settings.replay) if settings.replay else None
     agreed["scenario"] = default.installed.name if default.installed else None
     own = [scenario for scenario in map(library.get, library.own_names()) if scenario]
     agreed["scenarios"] = _hash(*(f"{each.name} {each.digest}" for each in own))
     return agreed
+
+
+def _shown(recording: Path) -> str:
+    """Name and size of a recording: replicas may have it in other folders, but not another one.
+
+    Its content is not hashed: that of a large recording would take longer than the start of a server.
+    """
+    try:
+        return f"{recording.name} ({recording.stat().st_size} bytes)"
+    except OSError as error:
+        raise ServerError(f"--replay {recording}: {error.strerror}") from None
 
 
 def _hash(*parts: str) -> str:
