@@ -62,7 +62,7 @@ def _exchange(address: Address, raw: bytes, *statuses: int) -> None:
 
 def _client(address: Address, key: str = "rlc-attack") -> httpx.Client:
     host, port = address
-    headers = {"Authorization": f"Bearer {key}"}
+    headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
     return httpx.Client(base_url=f"http://{host}:{port}", headers=headers, timeout=_TIMEOUT)
 
 
