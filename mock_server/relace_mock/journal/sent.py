@@ -46,9 +46,7 @@ def shown(answer: Sent, decision: Decision, hiding: Redaction) -> dict[str, Any]
     body = hiding.text(answer.body)
     step = decision.step
     return {
-        "headers": [
-            [_text(hiding.text(name)), _text(hiding.text(value))] for name, value in answer.headers
-        ],
+        "headers": [[_text(name), _text(value)] for name, value in hiding.answered(answer.headers)],
         **body_shown(body, cut=len(answer.body) < answer.length),
         "length": answer.length,
         "cut": len(answer.body) < answer.length,
