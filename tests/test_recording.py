@@ -394,3 +394,21 @@ def test_serve_says_at_its_end_what_was_never_used(
     assert f"relace-mock: {file}: 2 of 3 recorded vectors were never used" in said
     (recording,) = shown["recordings"]
     assert (recording["vectors"], recording["used"], len(recording["unused"])) == (3, 1, 2)
+
+
+def test_known_vectors_are_refused_where_vectors_are_recorded(tmp_path: Path) -> None:
+    """They would otherwise be ignored in silence, and the test would see another geometry."""
+    with relace_mock.running(thread=True, dimensions=8) as endpoint:
+        file = recorded(endpoint.base_url, tmp_path / "recording.jsonl", ["a", "b", "c"])
+    vector = [1.0] + [0.0] * 7
+    scenario = {
+        "dimensions": 8,
+        "vectors": [{"text": "a", "vector": vector}, {"text": "b", "near": "a", "cosine": 0.9}],
+    }
+    with client(replay=file) as mock:
+        assert mock.put("/_mock/scenario", json=scenario).status_code == 200
+        for text in ("a", "b"):
+            refused = ask(mock, text, "c")
+            assert refused.status_code == 500
+            assert "fixes `vectors` for 1 of the texts" in refused.json()["error"]
+        assert source(ask(mock, "c")) == "recorded"

@@ -43,6 +43,11 @@ if TYPE_CHECKING:
 #: The reply of a fault that sends none.
 NEVER_SENT = Reply(0, (), ())
 _BARE = Reply(200, (), ())
+_NO_KNOWN = (
+    "relace-mock: the scenario fixes `vectors` for {} of the texts, but this server takes vectors "
+    "from a recording or an upstream: play the scenario on a server without --replay, --record and "
+    "--upstream, or leave `vectors` out"
+)
 
 
 class Answer(NamedTuple):
@@ -196,6 +201,8 @@ class Answers:
         told = None
         if self.computes(ruling):
             embedded = self.embedder.embed(request, known)
+        elif known is not None and (texts := len(known.entries_of(request.input))):
+            return _Made(refused(Refusal(500, _NO_KNOWN.format(texts))), None, None)
         else:
             supplied = self.sources.supply(request, ruling.replaying, key)
             notes, told = supplied.notes, supplied.told
