@@ -255,6 +255,25 @@ def test_a_signal_passes_to_the_command_whose_exit_code_counts(name: str, tmp_pa
     assert running.end() == (7, f"{name}\n")
 
 
+def test_a_signal_while_the_command_starts_is_not_lost() -> None:
+    """Nobody outside can meet the moment between the start and the return of the call."""
+    code = """
+import asyncio, os, signal
+from relace_mock.interception.command import run_command
+start = asyncio.create_subprocess_exec
+async def start_late(*command, **options):
+    process = await start(*command, **options)
+    os.kill(os.getpid(), signal.SIGQUIT)
+    return process
+asyncio.create_subprocess_exec = start_late
+print(asyncio.run(run_command(["sleep", "60"], os.environ)))
+"""
+    run = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert run.stdout == f"{128 + signal.SIGQUIT}\n", run.stderr
+
+
 def test_a_signal_reaches_the_children_of_the_command_too(tmp_path: Path) -> None:
     """CI ends a job with a signal to the process that it started, and to no other."""
     child = HANDLES.format("SIGTERM")

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import os
 import signal
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 #: Exit codes for a command that cannot start, as of ``env`` and of shells.
 CANNOT_RUN, NOT_FOUND = 126, 127
@@ -33,39 +33,52 @@ async def run_command(command: Sequence[str], environment: Mapping[str, str]) ->
     # With a terminal, the command stays in our process group, so that it may read from the
     # terminal. Without one, it gets its own, so that its children get the signals as well.
     alone = not _has_terminal()
-    try:
-        process = await asyncio.create_subprocess_exec(
-            *command,
-            env=environment,
-            close_fds=False,  # what this process inherited, the command inherits too
-            process_group=0 if alone else None,
-        )
-    except FileNotFoundError:
-        raise CannotStartError("there is no such command", NOT_FOUND) from None
-    except OSError as error:
-        raise CannotStartError(f"the command cannot start: {error.strerror}", CANNOT_RUN) from None
-    with _passing_signals(process.pid, alone=alone):
+    with _passing_signals(alone=alone) as pass_on_to:
+        try:
+            process = await asyncio.create_subprocess_exec(
+                *command,
+                env=environment,
+                close_fds=False,  # what this process inherited, the command inherits too
+                process_group=0 if alone else None,
+            )
+        except FileNotFoundError:
+            raise CannotStartError("there is no such command", NOT_FOUND) from None
+        except OSError as error:
+            reason = f"the command cannot start: {error.strerror}"
+            raise CannotStartError(reason, CANNOT_RUN) from None
+        pass_on_to(process.pid)
         code = await process.wait()
     return 128 - code if code < 0 else code
 
 
 @contextlib.contextmanager
-def _passing_signals(pid: int, *, alone: bool) -> Iterator[None]:
+def _passing_signals(*, alone: bool) -> Iterator[Callable[[int], None]]:
+    """Pass signals on to the process that the function is told. Until then, they wait for it."""
     loop = asyncio.get_running_loop()
     seen: set[signal.Signals] = set()
+    waiting: list[signal.Signals] = []
+    process: int | None = None
 
     def pass_on(number: signal.Signals) -> None:
-        if not alone and number in _OF_TERMINALS and number not in seen:
+        if process is None:
+            waiting.append(number)
+        elif not alone and number in _OF_TERMINALS and number not in seen:
             seen.add(number)  # the terminal has sent it to the command, too
-            return
-        with contextlib.suppress(ProcessLookupError):
-            (os.killpg if alone else os.kill)(pid, number)
+        else:
+            with contextlib.suppress(ProcessLookupError):
+                (os.killpg if alone else os.kill)(process, number)
+
+    def pass_on_to(pid: int) -> None:
+        nonlocal process
+        process = pid
+        for number in waiting:
+            pass_on(number)
 
     numbers = [each for each in _PASSED_ON if signal.getsignal(each) != signal.SIG_IGN]
     for number in numbers:
         loop.add_signal_handler(number, pass_on, number)
     try:
-        yield
+        yield pass_on_to
     finally:
         for number in numbers:
             loop.add_signal_handler(number, lambda: None)  # the summary still comes
