@@ -23,11 +23,11 @@ KINDS = {400: "bad_request", 401: "authentication", 404: "key_not_found", 429: "
 
 
 async def embed(
-    base_url: str, api_key: str, model: str, texts: list[str], timeout: aiohttp.ClientTimeout
+    base_url: str, api_key: str, model: str, texts: list[str], limits: aiohttp.ClientTimeout
 ) -> tuple[list[list[float]], int | None]:
     """Return the vectors and the number of tokens. Raises what ``aiohttp`` raises."""
     async with (
-        aiohttp.ClientSession(timeout=timeout) as session,
+        aiohttp.ClientSession(timeout=limits) as session,
         session.post(
             f"{base_url}/code/embed",
             headers={"Authorization": f"Bearer {api_key}"},
