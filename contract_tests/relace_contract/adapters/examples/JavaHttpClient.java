@@ -21,6 +21,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.regex.Pattern;
 
 public class JavaHttpClient {
     static final HttpClient HTTP = HttpClient.newHttpClient();
@@ -138,6 +139,10 @@ public class JavaHttpClient {
 
     /** Reads and writes JSON: maps, lists, strings, numbers, booleans and null. */
     static class Json {
+        private static final Pattern INTEGER = Pattern.compile("-?(0|[1-9]\\d*)");
+        private static final Pattern NUMBER =
+                Pattern.compile(INTEGER + "(\\.\\d+)?([eE][+-]?\\d+)?");
+
         private final String text;
         private int place;
 
@@ -247,10 +252,10 @@ public class JavaHttpClient {
                     return false;
                 default:
             }
-            if (word.matches("-?(0|[1-9]\\d*)")) {
+            if (INTEGER.matcher(word).matches()) {
                 return new BigInteger(word);
             }
-            if (word.matches("-?(0|[1-9]\\d*)(\\.\\d+)?([eE][+-]?\\d+)?")) {
+            if (NUMBER.matcher(word).matches()) {
                 return Double.valueOf(word);
             }
             throw wrong();
