@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import atexit
+import functools
 import shlex
 import shutil
+import subprocess
 import sys
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -40,6 +44,10 @@ class RealClient:
         if self.file.endswith(".py"):
             module = f"relace_contract.adapters.examples.{self.file.removesuffix('.py')}"
             return shlex.join([sys.executable, "-m", module])
+        if self.file.endswith(".java"):
+            quick = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC")  # they halve the time to start
+            name = self.file.removesuffix(".java")
+            return shlex.join(["java", *quick, "-cp", _compiled(self.file), name])
         return shlex.join(
             ["node" if self.file.endswith(".mjs") else "sh", str(EXAMPLES / self.file)]
         )
@@ -66,6 +74,15 @@ class RealClient:
         return Stdio(self.command, self.folder)
 
 
+@functools.cache
+def _compiled(file: str) -> str:
+    """The folder of a Java file's classes: a run starts several processes of it."""
+    folder = tempfile.mkdtemp(prefix="relace-contract-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    subprocess.run(["javac", "-d", folder, str(EXAMPLES / file)], check=True)  # noqa: S607 - as found
+    return folder
+
+
 CLIENTS = (
     RealClient("reference", "reference.py", None),
     RealClient("Python SDK", "python_sdk.py", "python_sdk.known-failures.txt"),
@@ -79,4 +96,10 @@ CLIENTS = (
     ),
     RealClient("plain fetch", "fetch.mjs", "fetch.known-failures.txt", needs=("node",)),
     RealClient("curl", "curl.sh", "curl.known-failures.txt", "command", needs=("curl",)),
+    RealClient("plain requests", "plain_requests.py", "plain_requests.known-failures.txt"),
+    RealClient("plain aiohttp", "plain_aiohttp.py", "plain_aiohttp.known-failures.txt"),
+    RealClient(
+        "Java HttpClient", "JavaHttpClient.java", "java.known-failures.txt", needs=("java", "javac")
+    ),
+    RealClient("agent-shaped", "agent.py", "agent.known-failures.txt"),
 )

@@ -18,9 +18,9 @@ PAGE = Path(__file__).parents[2] / "docs" / "clients.md"
 HELD, FAILED, WARNED, INFORMED, UNCLAIMED = "✓", "✗", "!", "i", "–"
 _MARKS = {"MUST": FAILED, "SHOULD": WARNED, "MAY": INFORMED}
 _HEAD = """\
-# Six clients and the contract
+# Ten clients and the contract
 
-Written by `python -m tests.kit.clients_page` on {today}, with Python {python}, {node} and
+Written by `python -m tests.kit.clients_page` on {today}, with Python {python}, {node}, {java} and
 {curl}. Every check of `relace-mock verify-client`, on each client through its adapter in
 [`contract_tests/relace_contract/adapters/examples/`](../contract_tests/relace_contract/adapters/examples): [how to test your own](verify-client.md).
 
@@ -52,6 +52,7 @@ def page(reports: dict[RealClient, Report]) -> str:
         today=dt.datetime.now(tz=dt.UTC).date(),
         python=platform.python_version(),
         node="Node " + _printed("node", "--version").strip(),
+        java="Java " + _printed("java", "--version").split()[1],
         curl=" ".join(_printed("curl", "--version").split()[:2]),
         held=HELD,
         failed=FAILED,

@@ -49,9 +49,11 @@ class Seen:
 
     @property
     def texts(self) -> list[Any]:
-        """What was to be embedded."""
+        """The texts to be embedded. A lone string is one text; REQ-04 refuses its form."""
         content = self.json()
         texts = content.get("input") if isinstance(content, dict) else None
+        if isinstance(texts, str):
+            return [texts]
         return texts if isinstance(texts, list) else []
 
 
