@@ -11,7 +11,7 @@
     ├── 404  route_not_found
     │        unknown_key            a key outside the list given with ``--api-key``
     ├── 405  method_not_allowed
-    ├── 413  body_too_large, too_many
+    ├── 413  body_too_large, too_many, too_many_values
     ├── 415  unsupported_media_type
     ├── 429  rate_limited           the quota is spent
     └── 500  out_of_room            no state can be kept for another key
@@ -99,6 +99,16 @@ def too_many(subject: str, noun: str, count: int, limit: int) -> Refusal:
         413,
         f"{subject} {count} {noun}, but this server accepts at most {limit} in a request "
         "(--max-inputs)",
+        scriptable=False,
+    )
+
+
+def too_many_values(limit: int) -> Refusal:
+    """Refuse a body with more than ``limit`` JSON values, wherever they are."""
+    return Refusal(
+        413,
+        f"The body has more than {limit} JSON values, but a request with all the texts or files that "
+        "this server accepts needs fewer (--max-inputs)",
         scriptable=False,
     )
 

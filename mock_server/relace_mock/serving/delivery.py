@@ -21,6 +21,7 @@ from relace_mock.serving.body import Body, asks_first, declared_length, read_bod
 from relace_mock.serving.cors import Cors
 from relace_mock.serving.events import follow
 from relace_mock.serving.plain import Wire, WireOf
+from relace_mock.serving.turns import Turns
 from relace_mock.settings import Contract
 
 _LOG = logging.getLogger(__name__)
@@ -44,6 +45,7 @@ class Endpoint:
         self._pipeline = pipeline
         self._threads = pipeline.ledger.threads
         self._wire_of = wire_of
+        self._turns = Turns()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -101,11 +103,13 @@ class Endpoint:
         elif long := long or exchange.searches(body.length):
             numbers = await asyncio.to_thread(exchange.read, body.content, body.length)
         else:
+            await self._turns.wait()
             numbers = exchange.read(body.content, body.length)
         if exchange.waits():
             return await _unless_left(exchange.answer, receive)
         if long or numbers > _NUMBERS_AT_ONCE:
             return await _answer_in_thread(exchange, receive, gone)
+        await self._turns.wait()
         return exchange.answer()
 
     async def _read_in_time(self, exchange: Exchange, body: Body) -> int:

@@ -6,11 +6,15 @@ import orjson
 
 from relace_mock import contract
 from relace_mock.messages import Received, Request
-from relace_mock.refusals import Refusal, invalid_json
+from relace_mock.refusals import Refusal, invalid_json, too_many_values
 from relace_mock.settings import Contract
 from relace_mock.validation import embed, rank
 from relace_mock.validation.faults import json_fault
 from relace_mock.validation.media_type import media_type_refusal
+
+# A body has room for as many values as this beside those of its texts or files.
+_OTHER_VALUES = 100_000
+_VALUES_OF_A_FILE = 8  # two are documented; clients may send others
 
 
 def validate(received: Received, most: int, mode: Contract) -> Request | Refusal:
@@ -21,6 +25,9 @@ def validate(received: Received, most: int, mode: Contract) -> Request | Refusal
     """
     if refusal := media_type_refusal(received):
         return refusal
+    values = _OTHER_VALUES + _VALUES_OF_A_FILE * most
+    if len(received.body) > values and _has_more_values(received.body, values):
+        return too_many_values(values)
     try:
         body = orjson.loads(received.body)
     except orjson.JSONDecodeError as error:
@@ -29,6 +36,14 @@ def validate(received: Received, most: int, mode: Contract) -> Request | Refusal
         return embed.read(body, most, mode)
     names_only = received.path == contract.RANK_NAMES_PATH
     return rank.read(body, most, mode, names_only=names_only)
+
+
+def _has_more_values(body: bytes, most: int) -> bool:
+    from relace_mock.validation.values import (  # noqa: PLC0415 - NumPy takes long to import
+        has_more_values,
+    )
+
+    return has_more_values(body, most)
 
 
 __all__ = ["media_type_refusal", "validate"]
