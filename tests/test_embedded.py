@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import socket
 import threading
 from collections.abc import Iterator
@@ -131,3 +132,35 @@ def test_only_this_machine_may_control_the_app_without_a_token() -> None:
     token = {"X-Mock-Control-Token": "t"}
     far = ("192.0.2.1", 1)
     assert ask(app, "GET", "/_mock/verdict", client=far, headers=token).status_code == 200
+
+
+@pytest.mark.parametrize("waits_for", ["its body", "its answer"])
+def test_a_request_whose_task_the_server_cancels_is_over(waits_for: str) -> None:
+    """Some servers cancel the task of a request when its client leaves."""
+    app = relace_mock.app(dimensions=8)
+    received: list[Any] = []
+    if waits_for == "its answer":
+        ask(app, "PUT", "/_mock/scenario", json={"steps": [{"delay": "1h"}]})
+        received.append({"type": "http.request", "body": json.dumps(BODY).encode()})
+
+    async def receive() -> Any:
+        return received.pop(0) if received else await asyncio.Event().wait()
+
+    async def send(message: Any) -> None:
+        raise AssertionError(message)
+
+    head = {**HEADERS, "Content-Type": "application/json", "Content-Length": "30"}
+    fields = [(name.lower().encode(), value.encode()) for name, value in head.items()]
+    scope = {"type": "http", "method": "POST", "path": "/v1/code/embed", "headers": fields}
+
+    async def leave() -> Any:
+        request = asyncio.ensure_future(app(scope, receive, send))
+        for _ in range(10):
+            await asyncio.sleep(0)
+        request.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await request
+        return (await asked(app, "GET", "/_mock/requests")).json()["requests"]
+
+    (entry,) = asyncio.run(leave())
+    assert entry["outcome"] == "client_aborted"

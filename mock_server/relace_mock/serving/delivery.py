@@ -48,9 +48,20 @@ class Endpoint:
         self._turns = Turns()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request."""
+        """Answer one request. A server that cancels this says that the client has left."""
         head, wire = received_head(scope), self._wire_of(receive)
         exchange = self._pipeline.handle(head, _client(scope))
+        left: bool | None = True
+        try:
+            left = await self._converse(exchange, head, receive, send, wire)
+        finally:
+            if left is not None:
+                exchange.finish(left=left)
+
+    async def _converse(
+        self, exchange: Exchange, head: Received, receive: Receive, send: Send, wire: Wire
+    ) -> bool | None:
+        """Read the body, and send the answer. Return whether the client left; None if it is over."""
         if asks_first(head, wire) and exchange.is_refused(declared_length(head)):
             body = Body(b"", declared_length(head), ended=False)
         else:
@@ -60,23 +71,16 @@ class Endpoint:
                 exchange.refuse(late, 408)
             else:  # no one is left to answer
                 exchange.cut_off(body.content, body.length)
-            return
+            return None
         gone = threading.Event()
         try:
             answer = await self._answer(exchange, body, receive, gone)
         except Exception:  # noqa: BLE001 - the client gets every failure as a JSON error
             _LOG.exception("relace-mock failed to answer a request")
             answer = exchange.fail()
-        if answer is None:
-            exchange.finish(left=True)
-            return
-        left = True
-        try:
-            left = gone.is_set() or await _perform(
-                answer, receive, send, wire, close=not body.ended
-            )
-        finally:
-            exchange.finish(left=left)
+        if answer is None or gone.is_set():
+            return True
+        return await _perform(answer, receive, send, wire, close=not body.ended)
 
     async def _read_body(self, exchange: Exchange, head: Received, receive: Receive) -> Body:
         """Read the body. If it takes long, a shared store gets the head of the request first."""
