@@ -28,7 +28,7 @@ async def turns_of(shared: Turns, number: int) -> list[int]:
         loop.call_soon(count)
 
     async def work() -> int:
-        await shared.wait()
+        await shared.next()
         return turn
 
     loop = asyncio.get_running_loop()

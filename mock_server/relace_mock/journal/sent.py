@@ -10,6 +10,7 @@ from relace_mock.messages import Headers, Reply
 from relace_mock.scenario.engine import Decision
 
 _EXCERPT = 240  # bytes that are kept of an answer with vectors, which can be computed again
+_PIECES = 8  # pieces of such an answer that are enough for them
 #: Bytes that are kept of any other answer.
 ANSWER_LIMIT = 64 * 1024
 
@@ -31,14 +32,11 @@ class Sent(NamedTuple):
 
 def sent(reply: Reply, *, has_vectors: bool) -> Sent:
     """What the journal keeps of a reply."""
-    room = _EXCERPT if has_vectors else ANSWER_LIMIT
-    kept: list[bytes] = []
-    for piece in reply.pieces:
-        kept.append(bytes(piece[:room]))
-        room -= len(kept[-1])
-        if not room:
-            break
-    return Sent(reply.headers, b"".join(kept), reply.length)
+    room, pieces = ANSWER_LIMIT, reply.pieces
+    if has_vectors:
+        room, pieces = _EXCERPT, pieces[:_PIECES]
+    body = b"".join([piece[:room] for piece in pieces])[:room]
+    return Sent(reply.headers, body, reply.length)
 
 
 def shown(answer: Sent, decision: Decision, hiding: Redaction) -> dict[str, Any]:

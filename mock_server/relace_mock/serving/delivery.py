@@ -72,13 +72,12 @@ class Endpoint:
             else:  # no one is left to answer
                 exchange.cut_off(body.content, body.length)
             return None
-        gone = threading.Event()
         try:
-            answer = await self._answer(exchange, body, receive, gone)
+            answer = await self._answer(exchange, body, receive)
         except Exception:  # noqa: BLE001 - the client gets every failure as a JSON error
             _LOG.exception("relace-mock failed to answer a request")
             answer = exchange.fail()
-        if answer is None or gone.is_set():
+        if answer is None:
             return True
         return await _perform(answer, receive, send, wire, close=not body.ended)
 
@@ -94,12 +93,10 @@ class Endpoint:
         finally:
             timer.cancel()
 
-    async def _answer(
-        self, exchange: Exchange, body: Body, receive: Receive, gone: threading.Event
-    ) -> Answer | None:
+    async def _answer(self, exchange: Exchange, body: Body, receive: Receive) -> Answer | None:
         """Make the answer to a request, in a thread if that takes long or waits for the store.
 
-        Returns None if the client left. Sets ``gone`` if it leaves while results are computed.
+        Returns None if the client left meanwhile.
         """
         long = len(body.content) > _BYTES_AT_ONCE
         if self._threads is not None:
@@ -107,13 +104,13 @@ class Endpoint:
         elif long := long or exchange.searches(body.length):
             numbers = await asyncio.to_thread(exchange.read, body.content, body.length)
         else:
-            await self._turns.wait()
+            if self._turns.is_over():
+                await self._turns.next()
             numbers = exchange.read(body.content, body.length)
         if exchange.waits():
             return await _unless_left(exchange.answer, receive)
         if long or numbers > _NUMBERS_AT_ONCE:
-            return await _answer_in_thread(exchange, receive, gone)
-        await self._turns.wait()
+            return await _answer_in_thread(exchange, receive)
         return exchange.answer()
 
     async def _read_in_time(self, exchange: Exchange, body: Body) -> int:
@@ -143,8 +140,9 @@ async def _unless_left(make: Callable[[], Answer], receive: Receive) -> Answer |
         left.cancel()
 
 
-async def _answer_in_thread(exchange: Exchange, receive: Receive, gone: threading.Event) -> Answer:
-    """Make the answer in a thread, which may stop early once the client has left."""
+async def _answer_in_thread(exchange: Exchange, receive: Receive) -> Answer | None:
+    """Make the answer in a thread, which may stop early once the client has left; then None."""
+    gone = threading.Event()
 
     async def watch() -> None:
         if await _left(receive, None):
@@ -152,9 +150,10 @@ async def _answer_in_thread(exchange: Exchange, receive: Receive, gone: threadin
 
     watching = asyncio.create_task(watch())
     try:
-        return await asyncio.to_thread(exchange.answer, gone.is_set)
+        answer = await asyncio.to_thread(exchange.answer, gone.is_set)
     finally:
         watching.cancel()
+    return None if gone.is_set() else answer
 
 
 class ControlEndpoint:

@@ -20,12 +20,13 @@ class Turns:
         self._loop: asyncio.AbstractEventLoop | None = None  # of this turn
         self._ends = 0.0
 
-    async def wait(self) -> None:
-        """Return at once if the turn may go on, else in a later turn."""
-        while self._is_over():  # noqa: ASYNC110 - waits for a turn, not for an event
+    async def next(self) -> None:
+        """Wait for a turn that is not over."""
+        while self.is_over():  # noqa: ASYNC110 - waits for a turn, not for an event
             await asyncio.sleep(0)
 
-    def _is_over(self) -> bool:
+    def is_over(self) -> bool:
+        """Whether a request should wait for the next turn before it does its work."""
         now, loop = time.monotonic(), asyncio.get_running_loop()
         if self._loop is not loop:  # a new turn, or a loop that ended within one
             self._loop, self._ends = loop, now + _LONGEST
