@@ -22,10 +22,11 @@ from relace_mock.control.parameters import BadRequestError, Subject, body_of, su
 from relace_mock.control.polling import PolledReader
 from relace_mock.control.replaying import ReplayControl
 from relace_mock.control.settling import pauses
+from relace_mock.journal.redaction import of_request
 from relace_mock.keys import ANONYMOUS
 from relace_mock.messages import Received, Reply
 from relace_mock.pipeline import Pipeline
-from relace_mock.refusals import out_of_room
+from relace_mock.refusals import method_shown, out_of_room
 from relace_mock.scenario.library import KEPT_LIMIT
 from relace_mock.scenario.mistakes import ScenarioError
 from relace_mock.scenario.source import SIZE_LIMIT, Node, parse
@@ -111,6 +112,8 @@ class Control:
         name = received.path.removeprefix(PREFIX)
         if name in ("requests", "verdict", "events"):
             return len(self._pipeline.journal) <= _SHORT_JOURNAL
+        if name == "scenario" and received.method == "GET":
+            return False  # it may have a megabyte, in which the key is looked for
         return name in _SHORT
 
     def answer(self, received: Received) -> Reply:
@@ -118,9 +121,11 @@ class Control:
         try:
             answer = self._route(received)(received)
         except BadRequestError as error:
-            return rendering.error(error.status, str(error), error.headers)
+            told = of_request(received).line(str(error))
+            return rendering.error(error.status, told, error.headers)
         except (ScenarioError, StoreError) as error:
-            return rendering.error(400 if isinstance(error, ScenarioError) else 500, str(error))
+            told = of_request(received).line(str(error))
+            return rendering.error(400 if isinstance(error, ScenarioError) else 500, told)
         if isinstance(answer, Reply):
             return answer
         if answer is None:
@@ -158,7 +163,7 @@ class Control:
         if method not in methods:
             allowed = ", ".join([*methods, *(["HEAD"] if "GET" in methods else [])])
             raise BadRequestError(
-                f"{received.method[:20]} is not allowed here: use {allowed}",
+                f"{method_shown(received.method)} is not allowed here: use {allowed}",
                 405,
                 ((b"allow", allowed.encode()),),
             )
@@ -201,10 +206,10 @@ class Control:
             ]
         }
 
-    def _show(self, received: Received) -> dict[str, Any]:
-        return overview.playing(self._pipeline, subject_of(received))
+    def _show(self, received: Received) -> Any:
+        return of_request(received).values(overview.playing(self._pipeline, subject_of(received)))
 
-    def _install(self, received: Received) -> dict[str, Any]:
+    def _install(self, received: Received) -> Any:
         subject = subject_of(received)
         if subject.names:
             raise BadRequestError(
@@ -221,7 +226,7 @@ class Control:
         self._play(subject, installed)
         return self._show(received)
 
-    def _remove(self, received: Received) -> dict[str, Any]:
+    def _remove(self, received: Received) -> Any:
         self._play(subject_of(received), None)
         return self._show(received)
 
