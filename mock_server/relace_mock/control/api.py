@@ -206,10 +206,12 @@ class Control:
             ]
         }
 
-    def _show(self, received: Received) -> Any:
-        return of_request(received).values(overview.playing(self._pipeline, subject_of(received)))
+    def _show(self, received: Received) -> dict[str, Any]:
+        playing = overview.playing(self._pipeline, subject_of(received))
+        hiding = of_request(received)
+        return playing | {part: hiding.values(playing[part]) for part in ("name", "scenario")}
 
-    def _install(self, received: Received) -> Any:
+    def _install(self, received: Received) -> dict[str, Any]:
         subject = subject_of(received)
         if subject.names:
             raise BadRequestError(
@@ -226,7 +228,7 @@ class Control:
         self._play(subject, installed)
         return self._show(received)
 
-    def _remove(self, received: Received) -> Any:
+    def _remove(self, received: Received) -> dict[str, Any]:
         self._play(subject_of(received), None)
         return self._show(received)
 
