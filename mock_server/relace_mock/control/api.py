@@ -50,6 +50,7 @@ BODY_LIMIT = SIZE_LIMIT
 _SHORT_BODY = 4096
 _SHORT_JOURNAL = 50
 _SHORT = ("health", "scenario", "clock", "reset", "namespace", "new-call")
+_LONG = ("scenario", "GET")  # hides keys in up to a megabyte
 _JSON = (b"content-type", b"application/json")
 #: Header fields of an event stream.
 STREAM = (
@@ -112,20 +113,16 @@ class Control:
         name = received.path.removeprefix(PREFIX)
         if name in ("requests", "verdict", "events"):
             return len(self._pipeline.journal) <= _SHORT_JOURNAL
-        if name == "scenario" and received.method == "GET":
-            return False  # it may have a megabyte, in which the key is looked for
-        return name in _SHORT
+        return name in _SHORT and (name, received.method) != _LONG
 
     def answer(self, received: Received) -> Reply:
         """The reply to a request whose path begins with ``PREFIX``."""
         try:
             answer = self._route(received)(received)
-        except BadRequestError as error:
-            told = of_request(received).line(str(error))
-            return rendering.error(error.status, told, error.headers)
-        except (ScenarioError, StoreError) as error:
-            told = of_request(received).line(str(error))
-            return rendering.error(400 if isinstance(error, ScenarioError) else 500, told)
+        except (BadRequestError, ScenarioError, StoreError) as error:
+            status, fields = getattr(error, "status", 500), getattr(error, "headers", ())
+            status = 400 if isinstance(error, ScenarioError) else status
+            return rendering.error(status, of_request(received).line(str(error)), fields)
         if isinstance(answer, Reply):
             return answer
         if answer is None:
@@ -208,8 +205,8 @@ class Control:
 
     def _show(self, received: Received) -> dict[str, Any]:
         playing = overview.playing(self._pipeline, subject_of(received))
-        hiding = of_request(received)
-        return playing | {part: hiding.values(playing[part]) for part in ("name", "scenario")}
+        own = {part: playing[part] for part in ("name", "scenario")}  # of the client
+        return playing | of_request(received).values(own)
 
     def _install(self, received: Received) -> dict[str, Any]:
         subject = subject_of(received)
