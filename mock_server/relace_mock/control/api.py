@@ -206,7 +206,8 @@ class Control:
     def _show(self, received: Received) -> dict[str, Any]:
         playing = overview.playing(self._pipeline, subject_of(received))
         own = {part: playing[part] for part in ("name", "scenario")}  # of the client
-        return playing | of_request(received).values(own)
+        playing.update(of_request(received).values(own))
+        return playing
 
     def _install(self, received: Received) -> dict[str, Any]:
         subject = subject_of(received)
