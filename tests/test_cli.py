@@ -157,6 +157,14 @@ def test_an_unknown_word_without_a_near_match_is_not_repeated(arguments: list[st
     assert b"rlc-secret" not in done.stderr
 
 
+def test_a_key_as_the_value_of_another_option_is_not_repeated() -> None:
+    key = "rlc-0123456789abcdef0123456789abcdef"
+    done = run("serve", "--port", key)
+    assert done.returncode == 2
+    assert b"'--port'" in done.stderr
+    assert key.encode() not in done.stderr
+
+
 def test_the_help_of_serve_is_in_sections_and_ends_with_examples() -> None:
     text = run("serve", "--help").stdout.decode()
     titles = [line for line in text.splitlines() if line.endswith(":") and line[0] != " "]

@@ -180,3 +180,57 @@ def test_a_near_miss_shows_no_key(running: RunningServer) -> None:
     ask(running)
     (entry,) = entries(running, 1)
     assert entry["near_misses"][0]["why"] == "header: the request lacks Authorization"
+
+
+@pytest.mark.parametrize(
+    ("fields", "body"),
+    [
+        ({"X-Mock-Scenario": SECRET}, BODY),
+        ({}, BODY | {"output_dtype": SECRET}),
+        ({}, BODY | {"output_dtype": f"something {SECRET}"}),
+    ],
+    ids=["a scenario", "a value", "a value that is cut"],
+)
+def test_the_message_of_a_refusal_does_not_repeat_the_key(
+    running: RunningServer, fields: dict[str, str], body: dict[str, Any]
+) -> None:
+    answer = ask(running, headers=BEARER | fields, json=body)
+    assert answer.status_code == 400
+    assert SECRET[:12] not in answer.text
+    assert SECRET[:12] not in json.dumps(entries(running))
+
+
+def test_a_method_that_has_the_key_is_shown_nowhere(running: RunningServer) -> None:
+    answer = httpx.request(SECRET, f"{running.base_url}/code/embed", headers=BEARER)
+    assert SECRET[:12].lower() not in answer.text.lower()
+    assert SECRET[:12].lower() not in json.dumps(entries(running)).lower()
+
+
+def test_the_control_api_repeats_no_key(running: RunningServer) -> None:
+    """Neither the shown scenario has it, nor the message about a wrong one."""
+
+    def asked(method: str, path: str, body: object = None, **params: str) -> str:
+        url = f"{running.url.removesuffix('/v1')}/_mock/{path}"
+        return httpx.request(method, url, headers=BEARER, json=body, params=params).text
+
+    escaped = SECRET.replace("-", "%2D")
+    rule = {
+        "when": {"input_contains": SECRET},
+        "steps": [{"status": 500, "body": {"error": escaped}}],
+    }
+    told = [
+        asked("PUT", "scenario", {"name": "mine", "rules": [rule]}),
+        asked("GET", "scenario"),
+        asked("PUT", "scenario", {"name": SECRET}),
+        asked("PUT", "scenario", {"steps": [{SECRET: 1}]}),
+        asked("PUT", "scenario", {"rules": [{"when": {"input_matches": f"({SECRET}"}}]}),
+        asked("POST", "clock", {"advance": SECRET}),
+        asked("POST", "clock", {SECRET: 1}),
+        asked("GET", "requests", since=SECRET),
+        asked("GET", "requests", **{SECRET: "1"}),
+        asked(SECRET.upper(), "scenario"),
+    ]
+    assert '"name":"mine"' in told[1]
+    for text in told:
+        assert SECRET[:12].lower() not in text.lower()
+        assert escaped not in text

@@ -39,6 +39,7 @@ SPELLINGS = {
     "percent-encoded twice": percent(percent(KEY)),
     "percent-encoded three times": percent(percent(percent(KEY))),
     "every character percent-encoded": "".join(f"%{ord(each):02x}" for each in KEY),
+    "in upper case": KEY.upper(),
 }
 PLACES = {
     "authorization": ("authorization", f"Bearer {KEY}"),
@@ -53,6 +54,29 @@ PLACES = {
     "a proxy": ("proxy-authorization", f"Bearer {KEY}"),
     "a cookie": ("cookie", f"a=1; session={KEY}; b=2"),
     "a token": ("x-auth-token", f'"{KEY}"'),
+    "percent-encoded": ("authorization", "Bearer " + quote(quote(KEY, safe=""), safe="")),
+    "as a client quotes it": ("x-api-key", f"%22{quote(KEY, safe='')}%22"),
+    "in brackets": ("authorization", f"Bearer <{KEY}>"),
+    "basic, with a tab": (
+        "proxy-authorization",
+        "basic\t" + base64.b64encode(f"user:{KEY}".encode()).decode(),
+    ),
+    "basic, percent-encoded": (
+        "authorization",
+        "Basic " + base64.b64encode(f"user:{quote(KEY, safe='')}".encode()).decode(),
+    ),
+    "basic, with the alphabet of URLs": (
+        "authorization",
+        "Basic " + base64.urlsafe_b64encode(f"~~~???:{KEY}".encode()).decode(),
+    ),
+    "a percent-encoded cookie": ("cookie", f"auth=Bearer%20{quote(KEY, safe='')}"),
+    "a cookie without a name": ("cookie", KEY),
+    "a list of cookies": ("cookie", f"a=x, b={KEY}"),
+    "a password": ("x-password", KEY),
+    "a session": ("x-session", KEY),
+    "a JSON web token": ("x-jwt", KEY),
+    "a signature": ("x-signature", KEY),
+    "credentials": ("x-credential", KEY),
 }
 
 
@@ -64,12 +88,45 @@ def test_a_key_is_hidden_wherever_it_was_sent_and_however_it_is_spelt(
     assert redaction(place).line(f"before {spelling} after") == f"before {MARK} after"
 
 
-@pytest.mark.parametrize("name", ["api_key", "apikey", "access_token", "key", "%61pi_key"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "api_key",
+        "apikey",
+        "access_token",
+        "key",
+        "%61pi_key",
+        "auth",
+        "password",
+        "pwd",
+        "signature",
+        "bearer",
+    ],
+)
 def test_a_parameter_named_like_a_key_is_hidden_here_and_elsewhere(name: str) -> None:
     query = f"a=1&{name}={percent(KEY)}&b=2"
     hides = redaction(query=query)
     assert hides.query(query.encode()) == f"a=1&{name}={MARK}&b=2"
     assert hides.line(f"x{KEY}y") == f"x{MARK}y"
+
+
+def test_a_semicolon_separates_parameters_too() -> None:
+    query = f"a=1;api_key={percent(KEY)};b=2"
+    assert redaction(query=query).query(query.encode()) == f"a=1;api_key={MARK};b=2"
+
+
+def test_a_key_in_a_query_is_known_with_its_blanks_written_as_a_plus() -> None:
+    assert redaction(query="api_key=my+long+secret").line("my long secret") == MARK
+
+
+def test_the_name_of_a_header_field_hides_a_key_in_lower_case() -> None:
+    fields = [(b"authorization", b"Bearer Sk-Some-Long-Word"), (b"sk-some-long-word", b"1")]
+    hides = Redaction(fields, b"", NAMESPACE)
+    assert hides.headers(fields)[1] == (MARK.encode(), b"<hidden>")
+
+
+def test_a_name_such_as_author_is_no_secret() -> None:
+    assert redaction(("x-author", "somebody")).line("somebody") == "somebody"
 
 
 def test_what_looks_like_a_key_of_relaces_is_hidden_though_no_header_has_it() -> None:

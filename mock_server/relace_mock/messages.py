@@ -24,7 +24,11 @@ Headers = Sequence[tuple[bytes, bytes]]
 Piece = bytes | memoryview
 
 _TOLD = 1000  # approximate bytes in memory of an upstream's answer without its data
-_SECRET = re.compile(rb"authorization|cookie|key|token|secret", re.IGNORECASE)
+_SECRET = re.compile(
+    rb"authoriz|auth(?!or)|cookie|key|token|secret|(?<![a-z])pass|pwd|credential|session|signature"
+    rb"|jwt|bearer",
+    re.IGNORECASE,
+)
 
 
 @functools.lru_cache(256)

@@ -26,6 +26,7 @@ from relace_mock.fingerprints import attempts_hash, texts_hash
 from relace_mock.journal.connections import EVENTS, Connections
 from relace_mock.journal.events import BEYOND, BODY_LIMIT, BodyRead, Decided, Finished, Outcome
 from relace_mock.journal.journal import Journal
+from relace_mock.journal.redaction import without_keys
 from relace_mock.journal.sent import sent
 from relace_mock.keys import namespace_of
 from relace_mock.messages import Received, Request
@@ -201,6 +202,8 @@ class Exchange:
             ruling = Ruling(out_of_room(pipeline.settings.max_namespaces))
         except StoreError as error:
             ruling = Ruling(store_failed(str(error)))
+        if isinstance(ruling.outcome, Refusal):
+            ruling = ruling._replace(outcome=without_keys(ruling.outcome, received))
         if not self._gave_up:
             self._ruling = ruling
         if isinstance(ruling.outcome, Refusal):

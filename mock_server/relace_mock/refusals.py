@@ -29,6 +29,8 @@ from dataclasses import dataclass
 
 from relace_mock.messages import Headers
 
+_LONGEST_METHOD = 20
+
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
@@ -77,10 +79,15 @@ def method_not_allowed(method: str, allowed: str) -> Refusal:
     """Refuse a method, and name the allowed ones in ``Allow`` (RFC 9110 section 15.5.6)."""
     return Refusal(
         405,
-        f"{method[:20]} is not allowed here: use {allowed}",
+        f"{method_shown(method)} is not allowed here: use {allowed}",
         headers=((b"allow", allowed.encode()),),
         scriptable=False,
     )
+
+
+def method_shown(method: str) -> str:
+    """A method in a message. A long one is left out: its beginning could be a part of a key."""
+    return method if len(method) <= _LONGEST_METHOD else "this method"
 
 
 def body_too_large(length: int, limit: int) -> Refusal:

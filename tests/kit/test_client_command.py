@@ -93,6 +93,18 @@ def test_reports_are_written_in_every_form(trusting: str, tmp_path: Path) -> Non
     assert "What was asked of a client" in files[2].read_text(encoding="utf-8")
 
 
+def test_a_key_in_the_command_of_a_client_is_shown_nowhere(tmp_path: Path) -> None:
+    secrets = "rlc-0123456789abcdef0123456789abcdef", "sk-something-of-others"
+    says = f"import sys; sys.exit('{secrets[0]}')"
+    client = shlex.join([sys.executable, "-c", says, "--api-key", secrets[1]])
+    files = tmp_path / "report.json", tmp_path / "report.xml", tmp_path / "report.html"
+    reports = [word for file in files for word in ("--report", str(file))]
+    done = verify("--command", client, "--only", "REQ-01", "--timeout", "2", *reports)
+    assert "$RELACE_API_KEY" in done.stdout
+    for text in (done.stdout, done.stderr, *(file.read_text("utf-8") for file in files)):
+        assert not any(secret in text for secret in secrets)
+
+
 def test_known_failures_are_known_and_stale_ones_told(trusting: str, tmp_path: Path) -> None:
     known = tmp_path / "known.txt"
     known.write_text("RSP-01  # we trust the server\nRSP-02  # we did not\n", encoding="utf-8")

@@ -109,6 +109,16 @@ def test_a_pipe_that_takes_the_place_of_a_file_blocks_no_one(
     assert not done.is_alive()
 
 
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes with a name")
+@pytest.mark.parametrize("name", ["report.xml", "report.json", "report.html"])
+def test_a_report_is_not_written_into_a_pipe(name: str, tmp_path: Path) -> None:
+    """Nobody reads the pipe: a writer would wait forever."""
+    os.mkfifo(tmp_path / name)
+    done = verify("http://127.0.0.1:1", "--report", name, cwd=tmp_path)
+    assert done.returncode == 2
+    assert done.stderr == f"relace-mock: cannot write {name}: it is not a regular file\n"
+
+
 @pytest.mark.parametrize(
     "content",
     [b"[" * 20_000, b"a: &a [x]\n" + b"b: [*a, *a]\n" * 9, b"\xff\xfe", b"a: 2020-99-99", b"\0"],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import html
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -52,6 +53,17 @@ SPELLINGS = {
     "percent and JSON": quote(SECRET, safe="/").replace("/", r"\/"),
     "HTML": SECRET.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;"),
     "HTML, numbers": SECRET.replace("&", "&#38;").replace("'", "&#x27;"),
+    "HTML, every character": "".join(f"&#{ord(char)};" for char in SECRET),
+    "HTML, every character, padded": "".join(f"&#x{ord(char):05X};" for char in SECRET),
+    "HTML in HTML": html.escape(html.escape(SECRET)),
+    "JavaScript": "".join(f"\\u{{{ord(char):x}}}" for char in SECRET),
+    "Python, the longest way": "".join(f"\\U{ord(char):08X}" for char in SECRET),
+    "octal digits": "".join(f"\\{ord(char):03o}" for char in SECRET),
+    "hexadecimal digits": SECRET.encode().hex(),
+    "hexadecimal digits in upper case": SECRET.encode().hex().upper(),
+    "upper case": SECRET.upper(),
+    "most of it in upper case": SECRET[:20].upper(),
+    "upper case and percent": quote(SECRET.upper(), safe=""),
     "Basic, as the password": in_base64("user:"),
     "Basic, as the user": in_base64("", ":"),
     "Basic, with one more": in_base64("a:", "xy"),
@@ -67,7 +79,7 @@ def test_a_key_is_hidden_in_every_spelling(spelling: str) -> None:
     hidden = KEYS.hide(text)
     assert "RELACE_API_KEY" in hidden
     assert hidden.startswith("the key «") and hidden.endswith("» is wrong")
-    assert not any(SECRET[at : at + 8] in hidden for at in range(len(SECRET) - 7))
+    assert not any(SECRET[at : at + 8].lower() in hidden.lower() for at in range(len(SECRET) - 7))
     assert KEYS.found_in(text)
     assert KEYS.hide(text.encode()) == hidden.encode()
 
@@ -79,13 +91,9 @@ def test_a_hint_of_a_key_and_a_short_key_stay() -> None:
     assert short.hide("some text") == "some text"
 
 
-def test_a_key_in_another_case_is_found() -> None:
-    assert KEYS.found_in(SECRET.upper())
-
-
 def test_hiding_is_linear_in_what_came() -> None:
     """Not measured: were it quadratic, this would not end."""
-    for piece in ("%25", "\\", "r", "cmxj", "&#x", "%2572"):
+    for piece in ("%25", "\\", "r", "cmxj", "&#x", "&amp;", "&#0", "\\u{0", "%2572"):
         text = piece * (500_000 // len(piece))
         assert KEYS.hide(text) == text
 

@@ -76,7 +76,8 @@ class _Files:
             raise ValueError(f"--badge {self.badge} must end in .svg")
         if self.badge is not None and names:
             raise ValueError("--badge needs the whole run: leave out --only")
-        for written in (self.known_failures, self.badge):
+        pipes = [path for path in self.reports if path.is_fifo()]  # to open one would wait
+        for written in (*pipes, self.known_failures, self.badge):
             if written is not None:
                 check_writable(written)
 

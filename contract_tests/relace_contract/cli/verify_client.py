@@ -65,12 +65,15 @@ def verify_client(
         raise click.UsageError("one of --stdio, --command and --python must say what to check")
     ((way, client),) = ways
     kit = usable("relace_contract.client.verify")
+    keys_in_command = usable("relace_contract.server.keys").keys_in_command
     repeat = repeated(**settings)
+    hide = keys_in_command(client).hide
     return reported(
         "client",
         client,
-        lambda options, say: kit.verify(
-            kit.ClientOptions(way=way, client=client, repeat=repeat, **options), say
+        lambda options, say: hide(
+            kit.verify(kit.ClientOptions(way=way, client=client, repeat=repeat, **options), say)
         ),
+        hide=hide,
         **settings,
     )

@@ -1,8 +1,8 @@
 """API keys in what a server sends back: found and hidden in every spelling.
 
-A key is found as it was sent, with characters escaped as JSON, HTML and Python do, percent-encoded
-up to three times, and inside Base64, as the scheme ``Basic`` has it. So is a part of it that is
-too long to be a hint. The work is linear in the text.
+A key is found in upper and lower case, with characters escaped as JSON, HTML, JavaScript and Python
+do, percent-encoded up to three times, as hexadecimal digits, and inside Base64, as the scheme
+``Basic`` has it. So is a part of it that is too long to be a hint. The work is linear in the text.
 """
 
 from __future__ import annotations
@@ -24,6 +24,12 @@ _PART = 16
 _ESCAPES = ("\\", "%", "&")
 _TOKEN = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/_-=")
 _ENTITIES = {"&": "amp", "<": "lt", ">": "gt", '"': "quot", "'": "apos"}
+_IN_COMMAND = re.compile(
+    r"(rlc-[0-9A-Za-z]{32})"
+    r"|(?:bearer|basic|key|token|secret|password)(?:[\"']?[\s=:]+[\"']?)([^\s\"'$]{8,})",
+    re.IGNORECASE,
+)
+_ANY_CASE = re.IGNORECASE | re.ASCII
 _Value = TypeVar("_Value")
 
 
@@ -34,14 +40,16 @@ class Key:
         self.secret = secret
         self.name = name
         encoded = _middles(secret.encode())
+        digits = secret.encode().hex()
         parts = [secret[at : at + _PART] for at in range(len(secret) - _PART + 1)]
         #: A text that has the key without any escape, or a large part of it, has one of these.
         #: A part of 16 characters has a whole block of 8, wherever it begins.
         blocks = (secret[at : at + SECRET] for at in range(0, len(secret) - SECRET + 1, SECRET))
-        self.marks = (*blocks, *encoded)
-        self._whole = re.compile(_spelt(secret))
+        self.marks = (*blocks, *encoded, digits)
+        self._whole = re.compile(f"{_spelt(secret)}|{digits}", _ANY_CASE)
         self._encoded = re.compile("|".join(map(_spelt, encoded)))
-        self._part = re.compile("|".join(map(re.escape, parts)) or "(?!)")
+        self._part = re.compile("|".join(map(re.escape, parts)) or "(?!)", _ANY_CASE)
+        self._lower = secret.lower()
 
     def hidden_in(self, text: str) -> str:
         """The text with the key's name in its place."""
@@ -51,8 +59,8 @@ class Key:
 
     def _part_from(self, text: str, start: int, end: int) -> tuple[int, int]:
         """Where the longest part of the key that begins here ends."""
-        place = self.secret.index(text[start:end]) + _PART
-        while end < len(text) and place < len(self.secret) and text[end] == self.secret[place]:
+        place = self._lower.find(text[start:end].lower()) + _PART
+        while end < len(text) and self._lower[place : place + 1] == text[end].lower():
             end, place = end + 1, place + 1
         return start, end
 
@@ -64,7 +72,7 @@ class Keys:
         long_enough = [key for key in keys if len(key.secret) >= SECRET]
         # The longest first, as one may be a part of another.
         self._keys = sorted(long_enough, key=lambda key: len(key.secret), reverse=True)
-        marks = [*_ESCAPES, *(mark for key in self._keys for mark in key.marks)]
+        marks = [*_ESCAPES, *(mark.lower() for key in self._keys for mark in key.marks)]
         self._marks = [mark.encode() for mark in marks] if self._keys else []
         self._marked = re.compile("|".join(map(re.escape, marks)) if self._keys else "(?!)")
 
@@ -73,7 +81,7 @@ class Keys:
         hidden: Any = value
         match value:
             case str():
-                if self._marked.search(value):
+                if self._marked.search(value.lower()):
                     for key in self._keys:
                         hidden = key.hidden_in(hidden)
             case bytes():
@@ -91,14 +99,20 @@ class Keys:
         return result
 
     def _without(self, body: bytes) -> bytes:
-        if not any(mark in body for mark in self._marks):  # a large body costs no more
+        lower = body.lower()
+        if not any(mark in lower for mark in self._marks):  # a large body costs no more
             return body
         return self.hide(body.decode("latin-1")).encode("latin-1")
 
     def found_in(self, text: str) -> bool:
-        """Whether a text has one of the keys, in any case too, or a large part of one."""
-        lower = text.lower()
-        return self.hide(text) != text or any(key.secret.lower() in lower for key in self._keys)
+        """Whether a text has one of the keys, or a large part of one."""
+        return self.hide(text) != text
+
+
+def keys_in_command(command: str) -> Keys:
+    """The keys that a client's command has: what looks like one of Relace's, or is named so."""
+    found = (match[1] or match[2] for match in _IN_COMMAND.finditer(command))
+    return Keys(*(Key(secret, API_KEY) for secret in dict.fromkeys(found)))
 
 
 def _token_around(text: str, start: int, end: int) -> tuple[int, int]:
@@ -140,11 +154,15 @@ _BACKSLASHES = r"(?:(?<!\\)\\++|(?:%(?:25){0,2}5[cC]){1,8}+)"
 def _spelt_character(char: str) -> str:
     code = f"(?i:{ord(char):02x})"
     own = f"|{char}" if char in "\"'/" else ""  # `\/` is PHP's way
-    spellings = [f"{_BACKSLASHES}(?:u00{code}|x{code}{own})", f"%(?:25){{0,2}}{code}"]
+    escapes = f"u00{code}|u\\{{0{{0,4}}{code}\\}}|U000000{code}|x{code}|{ord(char):03o}{own}"
+    entities = f"#0{{0,5}}{ord(char)}|#x0{{0,5}}{code}|{_ENTITIES.get(char, '(?!)')}"
+    spellings = [
+        f"{_BACKSLASHES}(?:{escapes})",
+        f"%(?:25){{0,2}}{code}",
+        f"&(?:amp;){{0,3}}(?:{entities});",
+    ]
     if char == "\\":
         spellings.append(r"\\++")
-    if char in _ENTITIES:
-        spellings.append(f"&(?:{_ENTITIES[char]}|#{ord(char)}|#[xX]{code});")
     return f"(?:{'|'.join([*spellings, re.escape(char)])})"
 
 

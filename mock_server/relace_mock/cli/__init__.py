@@ -74,7 +74,7 @@ def main() -> None:
     except click.NoSuchOption as error:
         complain(_no_such_option(error))
     except click.ClickException as error:
-        complain(error.format_message())
+        complain(_without_keys(error.format_message()))
     except SettingsError as error:
         complain(error.brief)
     except ServerError as error:
@@ -85,6 +85,13 @@ def main() -> None:
     except (click.Abort, KeyboardInterrupt):
         complain("stopped")
     sys.exit(OWN_FAILURE if sys.argv[1:2] == ["run"] else 2)
+
+
+def _without_keys(text: str) -> str:
+    """A message about a wrong value, which may be a key in the wrong place."""
+    from relace_mock.journal.redaction import Redaction
+
+    return Redaction((), b"", "hidden").line(text)
 
 
 def _no_such_option(error: click.NoSuchOption) -> str:

@@ -22,10 +22,11 @@ from relace_mock.control.parameters import BadRequestError, Subject, body_of, su
 from relace_mock.control.polling import PolledReader
 from relace_mock.control.replaying import ReplayControl
 from relace_mock.control.settling import pauses
+from relace_mock.journal.redaction import of_request
 from relace_mock.keys import ANONYMOUS
 from relace_mock.messages import Received, Reply
 from relace_mock.pipeline import Pipeline
-from relace_mock.refusals import out_of_room
+from relace_mock.refusals import method_shown, out_of_room
 from relace_mock.scenario.library import KEPT_LIMIT
 from relace_mock.scenario.mistakes import ScenarioError
 from relace_mock.scenario.source import SIZE_LIMIT, Node, parse
@@ -49,6 +50,7 @@ BODY_LIMIT = SIZE_LIMIT
 _SHORT_BODY = 4096
 _SHORT_JOURNAL = 50
 _SHORT = ("health", "scenario", "clock", "reset", "namespace", "new-call")
+_LONG = ("scenario", "GET")  # hides keys in up to a megabyte
 _JSON = (b"content-type", b"application/json")
 #: Header fields of an event stream.
 STREAM = (
@@ -111,16 +113,16 @@ class Control:
         name = received.path.removeprefix(PREFIX)
         if name in ("requests", "verdict", "events"):
             return len(self._pipeline.journal) <= _SHORT_JOURNAL
-        return name in _SHORT
+        return name in _SHORT and (name, received.method) != _LONG
 
     def answer(self, received: Received) -> Reply:
         """The reply to a request whose path begins with ``PREFIX``."""
         try:
             answer = self._route(received)(received)
-        except BadRequestError as error:
-            return rendering.error(error.status, str(error), error.headers)
-        except (ScenarioError, StoreError) as error:
-            return rendering.error(400 if isinstance(error, ScenarioError) else 500, str(error))
+        except (BadRequestError, ScenarioError, StoreError) as error:
+            status, fields = getattr(error, "status", 500), getattr(error, "headers", ())
+            status = 400 if isinstance(error, ScenarioError) else status
+            return rendering.error(status, of_request(received).line(str(error)), fields)
         if isinstance(answer, Reply):
             return answer
         if answer is None:
@@ -158,7 +160,7 @@ class Control:
         if method not in methods:
             allowed = ", ".join([*methods, *(["HEAD"] if "GET" in methods else [])])
             raise BadRequestError(
-                f"{received.method[:20]} is not allowed here: use {allowed}",
+                f"{method_shown(received.method)} is not allowed here: use {allowed}",
                 405,
                 ((b"allow", allowed.encode()),),
             )
@@ -202,7 +204,10 @@ class Control:
         }
 
     def _show(self, received: Received) -> dict[str, Any]:
-        return overview.playing(self._pipeline, subject_of(received))
+        playing = overview.playing(self._pipeline, subject_of(received))
+        own = {part: playing[part] for part in ("name", "scenario")}  # of the client
+        playing.update(of_request(received).values(own))
+        return playing
 
     def _install(self, received: Received) -> dict[str, Any]:
         subject = subject_of(received)

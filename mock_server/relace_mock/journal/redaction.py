@@ -2,9 +2,10 @@
 
 These values count as keys: those of authorization-like header fields (with ``Basic`` decoded), of
 cookies, and of query parameters that are named like a key. Such a key is hidden everywhere in the
-request: as it was sent, as JSON escapes it, and percent-encoded up to three times. Text that looks
-like a Relace key is hidden too. A key of fewer than 8 characters may be part of ordinary words, so
-it is hidden only in its own place.
+request: as it was sent, as JSON escapes it, and percent-encoded up to three times, in upper or
+lower case. If the key itself was sent with such escapes, its decoded text is hidden too. Text that
+looks like a Relace key is hidden as well. A key of fewer than 8 characters may be part of ordinary
+words, so it is hidden only in its own place.
 
 All of this takes time linear in the size of the request.
 """
@@ -16,15 +17,25 @@ import binascii
 import re
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+from typing import Any
 
-from relace_mock.messages import Headers, is_secret
+import orjson
+
+from relace_mock.auth import bearer_key
+from relace_mock.keys import namespace_of
+from relace_mock.messages import Headers, Received, is_secret
+from relace_mock.refusals import Refusal
 
 _SHORTEST = 8
 # No credential has more words than this. With more, all text of the request is hidden.
 _MOST_KEYS = 32
 _SCHEMES = (b"bearer", b"basic", b"digest", b"token", b"negotiate")
-_PART = re.compile(rb"[^\s,;:=\"']+")  # a key in quotes, or with a comma after it
-_OF_RELACE = re.compile(rb"rlc-[0-9A-Za-z]{32}")
+# A key in quotes or brackets, or with a comma after it.
+_PART = re.compile(rb"[^\s,;:=|\"'`<>()\[\]{}]+")
+_OF_RELACE = re.compile(rb"rlc-[0-9a-z]{32}")  # in lower case
+_SEPARATOR = re.compile(rb"[&;]")
+_URL_SAFE = bytes.maketrans(b"-_", b"+/")
 _PERCENT = re.compile(rb"%([0-9A-Fa-f]{2})")
 # The JSON escapes of characters that a key can have.
 _ESCAPE = re.compile(rb'\\(?:u([Dd][89ABab]..)\\u([Dd][C-Fc-f]..)|u([0-9A-Fa-f]{4})|([/"\\]))')
@@ -45,7 +56,7 @@ class Redaction:
     def __init__(self, headers: Headers, query: bytes, namespace: str) -> None:
         self._mark = b"<key %b>" % namespace[:8].encode()
         keys = {
-            key
+            key.lower()
             for part in (*_in_headers(headers), *_in_query(query))
             for key in (part, part.decode("latin-1").encode())  # also as UTF-8
             if len(key) >= _SHORTEST and key.lower() not in _SCHEMES
@@ -73,16 +84,35 @@ class Redaction:
         hidden = self.text(raw)
         return text if hidden is raw else hidden.decode("utf-8", "replace")
 
+    def values(self, value: Any) -> Any:
+        """A JSON value with the keys hidden in its texts."""
+        dumped = orjson.dumps(value)
+        return value if self.text(dumped) is dumped else self._in_texts(value)
+
+    def _in_texts(self, value: Any) -> Any:
+        match value:
+            case str():
+                return self.line(value)
+            case list():
+                return [self._in_texts(each) for each in value]
+            case dict():
+                return {name: self._in_texts(each) for name, each in value.items()}
+        return value
+
     def query(self, raw: bytes) -> str:
         """A query string with keys hidden, and all values of parameters named like a key."""
         if not raw:
             return ""
+        hidden = self.text(raw)
         shown = []
-        for parameter in self.text(raw).split(b"&"):
-            name, equals, _ = parameter.partition(b"=")
+        at = 0
+        for end in (*(match.start() for match in _SEPARATOR.finditer(hidden)), len(hidden)):
+            name, equals, _ = hidden[at:end].partition(b"=")
             secret = equals and is_secret(_unquoted(name))
-            shown.append(name + b"=" + self._mark if secret else parameter)
-        return b"&".join(shown).decode("utf-8", "replace")
+            shown.append(name + b"=" + self._mark if secret else hidden[at:end])
+            shown.append(hidden[end : end + 1])
+            at = end + 1
+        return b"".join(shown).decode("utf-8", "replace")
 
     def headers(self, fields: Headers) -> Headers:
         """Header fields with keys hidden, and all values of fields not known to be harmless."""
@@ -106,7 +136,7 @@ class Redaction:
 
     def _found(self, view: _View) -> Iterator[_Span]:
         """Yield where keys are, as spans of the raw text."""
-        text = view.text
+        text = view.text.lower()  # of the same length: only ASCII letters change
         for key in self._keys:
             at = text.find(key)
             while at >= 0:
@@ -114,6 +144,19 @@ class Redaction:
                 at = text.find(key, at + len(key))
         for match in _OF_RELACE.finditer(text):
             yield view.raw_span(*match.span())
+
+
+def of_request(received: Received) -> Redaction:
+    """The redaction of what is told about a request."""
+    namespace = namespace_of(bearer_key(received))
+    return Redaction(received.headers, received.query, namespace)
+
+
+def without_keys(refusal: Refusal, received: Received) -> Refusal:
+    """The refusal of a request with its keys hidden, if the message may repeat what was sent."""
+    if refusal.status not in (400, 405):
+        return refusal
+    return replace(refusal, detail=of_request(received).line(refusal.detail))
 
 
 class _View:
@@ -208,20 +251,29 @@ def _in_headers(headers: Headers) -> Iterator[bytes]:
             continue
         if b"cookie" in name:
             for cookie in value.split(b";"):
-                yield cookie.partition(b"=")[2].strip(b' "')
+                _, equals, content = cookie.partition(b"=")
+                yield from _words(content if equals else cookie)
             continue
-        yield value.strip()
-        yield from value.split()
-        yield from _PART.findall(value)
-        scheme, _, rest = value.partition(b" ")
-        if scheme.lower() == b"basic":
-            yield from _basic(rest)
+        yield from _words(value)
+        scheme, *rest = value.split(None, 1)[:2] or (b"",)
+        if rest and scheme.lower() == b"basic":
+            for part in _basic(rest[0]):
+                yield from (view.text for view in _views(part))
+
+
+def _words(value: bytes) -> Iterator[bytes]:
+    """Yield the possible keys in a credential, as it was sent and with its escapes decoded."""
+    for view in _views(value):
+        text = view.text.strip()
+        yield text
+        yield from text.split()
+        yield from _PART.findall(text)
 
 
 def _basic(encoded: bytes) -> Iterator[bytes]:
     """Yield user and password of the scheme ``Basic`` (RFC 7617), together and apart."""
     try:
-        pair = base64.b64decode(encoded.strip() + b"==")
+        pair = base64.b64decode(encoded.strip().translate(_URL_SAFE) + b"==")
     except (ValueError, binascii.Error):
         return
     user, _, password = pair.partition(b":")
@@ -229,16 +281,13 @@ def _basic(encoded: bytes) -> Iterator[bytes]:
 
 
 def _in_query(query: bytes) -> Iterator[bytes]:
-    """Yield values of parameters that are named like a key, as sent and percent-decoded."""
-    for parameter in query.split(b"&") if b"=" in query else ():
+    """Yield values of parameters that are named like a key, as sent and decoded."""
+    for parameter in _SEPARATOR.split(query) if b"=" in query else ():
         name, _, value = parameter.partition(b"=")
         if is_secret(_unquoted(name)):
-            yield value
-            for _ in range(3):
-                if b"%" not in value:
-                    break
-                value = _unquoted(value)
-                yield value
+            yield from _words(value)
+            if b"+" in value:  # a blank, as a form writes it
+                yield from _words(value.replace(b"+", b" "))
 
 
 def _unquoted(raw: bytes) -> bytes:

@@ -7,8 +7,6 @@ from typing import Any
 import jsonschema_rs
 import orjson
 
-from relace_mock.excerpts import shortened
-
 _ARTICLES = {"array": "an array", "integer": "an integer", "object": "an object"}
 
 
@@ -70,7 +68,9 @@ def _type_of(value: object) -> str:
 
 
 def _shown(value: object, limit: int = 40) -> str:
-    return shortened(orjson.dumps(value).decode(), limit + 1)
+    """A value as JSON, or its type and size if it is long: a cut could leave a part of a key."""
+    text = orjson.dumps(value).decode()
+    return text if len(text) <= limit else f"{_type_of(value)} with {len(text)} characters of JSON"
 
 
 def emptied(value: object) -> object:
