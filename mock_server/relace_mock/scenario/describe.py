@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from http import HTTPStatus
 
+from relace_mock.counts import counted
 from relace_mock.excerpts import quoted
 from relace_mock.scenario.components import SCALE, digits
 from relace_mock.scenario.faults import FAULTS
@@ -25,12 +26,12 @@ def describe(scenario: Scenario) -> str:
 def _lines(scenario: Scenario) -> Iterator[str]:
     yield f"{scenario.name}: {scenario.description}".rstrip(": ")
     if scenario.dimensions:
-        yield f"  vectors: {scenario.dimensions} numbers each"
+        yield f"  vectors: {counted(scenario.dimensions, 'number')} each"
     if scenario.vectors:
         yield from _vectors(scenario.vectors.entries)
     if limit := scenario.rate_limit:
         wait = ", and Retry-After says how long to wait" if limit.retry_after else ""
-        yield f"  quota: {limit.requests} requests in {limit.per:g} s, then 429{wait}"
+        yield f"  quota: {counted(limit.requests, 'request')} in {limit.per:g} s, then 429{wait}"
     alone = len(scenario.rules) == 1 and scenario.rules[0].when == When()
     for number, rule in enumerate(scenario.rules):
         if not alone or rule.chance is not None:
@@ -111,7 +112,7 @@ def _action(step: Step) -> str:
         if step.body is not Absent.ABSENT:
             body = f"the body {quoted(step.body, 60)}"
         elif step.fixed_body is not None:
-            body = f"a body of {len(step.fixed_body[0])} bytes"
+            body = f"a body of {counted(len(step.fixed_body[0]), 'byte')}"
         elif step.status < 400:
             body = "no body"
         return f"answers {step.status}{_phrase(step.status)} with {body}"
@@ -136,7 +137,7 @@ def _more(step: Step) -> str:
     if step.at is not None:
         parts.append(f"at {step.at:.0%} of the body")
     if step.bytes_per_second is not None:
-        parts.append(f"{step.bytes_per_second:g} bytes a second")
+        parts.append(f"{counted(step.bytes_per_second, 'byte')} a second")
     for name, value in (step.headers or {}).items():
         parts.append(f"without {name}" if value is None else f"with {name}: {value}")
     if step.retry_after is not None:

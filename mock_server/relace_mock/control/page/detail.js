@@ -1,7 +1,7 @@
 // Everything about one entry: why this answer, its attempts, the request, the answer, the time.
 
 import {curl} from "./curl.js";
-import {actionButton, copied, download, el, fill} from "./dom.js";
+import {actionButton, copied, counted, download, el, fill} from "./dom.js";
 import {keyName} from "./filters.js";
 import {obstacle, scenario} from "./recipe.js";
 import {answerOf, kind, timeline} from "./timeline.js";
@@ -135,7 +135,7 @@ function lines(texts, level = "") {
 }
 
 function headers(fields) {
-  return el("details", {}, el("summary", {}, `${fields.length} header fields`),
+  return el("details", {}, el("summary", {}, counted(fields.length, "header field")),
     el("table", {class: "fields"}, el("tbody", {}, fields.map(([name, value]) =>
       el("tr", {}, el("th", {scope: "row"}, name), el("td", {}, value))))));
 }
@@ -145,9 +145,9 @@ function content({body, body_base64: encoded, length}, label) {
   if (!length) return el("p", {class: "muted"}, "No body.");
   const text = encoded ?? pretty(body);
   const kept = encoded ? atob(encoded).length : new TextEncoder().encode(body).length;
-  const notes = [`${length.toLocaleString("en")} bytes`];
+  const notes = [counted(length, "byte")];
   if (encoded) notes.push("shown in Base64");
-  if (kept < length) notes.push(`the first ${kept.toLocaleString("en")} are kept`);
+  if (kept < length) notes.push(`only the first ${kept.toLocaleString("en")} are kept`);
   return [
     el("p", {class: "muted"}, notes.join(", ")),
     el("pre", {tabindex: 0, role: "region", "aria-label": label}, text),

@@ -1,7 +1,7 @@
 // Starts the page: its views, the connection to the mock, and the token where one is needed.
 
 import {keepToken, send} from "./api.js";
-import {actionButton, download, el, fill} from "./dom.js";
+import {actionButton, counted, download, el, fill} from "./dom.js";
 import {Journal} from "./journal.js";
 import {JournalView} from "./journal_view.js";
 import {ScenariosView} from "./scenarios_view.js";
@@ -78,9 +78,9 @@ let dropped = 0;
 function tell(what, detail) {
   if (what === "live") {
     dropped = detail;
-    fill(state, el("span", {class: "lamp on"}), "Live", dropped ? ` (${dropped} earlier requests were dropped)` : "");
+    fill(state, el("span", {class: "lamp on"}), "Live", dropped ? ` (${counted(dropped, "earlier request")} no longer kept)` : "");
   } else if (what === "loading") fill(state, "Loading…");
-  else if (what === "behind") fill(state, `Fell behind by ${detail} changes: loading again…`);
+  else if (what === "behind") fill(state, `Fell behind by ${counted(detail, "change")}: loading again…`);
   else if (what === "lost") fill(state, el("span", {class: "lamp off"}), `Not connected: ${detail}. Trying again…`);
   else askForToken(detail);
 }
