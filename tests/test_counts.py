@@ -51,3 +51,6 @@ steps:
     assert "quota: 1 request in 60 s" in told
     assert "1 byte a second" in told
     assert "a body of 1 byte" in told
+    rules = b"rules: [{when: {min_inputs: 1, max_inputs: 2}, steps: [{status: 500}]}]"
+    told = describe(read(rules, "file.yaml", "mine"))
+    assert "if it has 1 input or more and it has 2 inputs or fewer" in told

@@ -72,8 +72,8 @@ _CONDITIONS = {
     "input_matches": "an input matches {!r}",
     "model": "the model is {!r}",
     "output_dtype": "output_dtype is {}",
-    "min_inputs": "there are {} inputs or more",
-    "max_inputs": "there are {} inputs or fewer",
+    "min_inputs": "it has {} or more",
+    "max_inputs": "it has {} or fewer",
     "header": "the request has {}",
     "attempt": "it is attempt {}",
     "would_be": "the answer would be {}",
@@ -91,6 +91,8 @@ def _condition(rule: Rule) -> str:
             value = " and ".join(f"{name}: {wanted}" for name, wanted in value.items())
         elif isinstance(value, tuple):
             value = " or ".join(map(str, value))
+        elif key in ("min_inputs", "max_inputs"):
+            value = counted(value, "input")
         elif isinstance(value, Pattern):
             value = value.text
         parts.append(words.format(value))

@@ -81,12 +81,13 @@ export class Detail {
     const dialog = el("dialog", {class: "recipe", "aria-label": "Scenario"},
       el("h2", {}, "This conversation as a scenario"),
       el("p", {}, "The mock answers the same again when it plays this file. ",
-        el("code", {}, `relace-mock scenario check ${name}.yaml`), " accepts it."),
+        el("code", {}, `relace-mock scenario check ${name}.yaml`), " accepts it, and ",
+        el("code", {}, `relace-mock serve --scenario ${name}.yaml`), " plays it for every key."),
       el("pre", {tabindex: 0, role: "region", "aria-label": "Scenario as YAML"}, text),
       el("div", {class: "actions"},
         actionButton("Copy", () => copied(text)),
         actionButton("Save the file", () => { download(text, `${name}.yaml`, "application/yaml"); return "Saved"; }),
-        this.#edit ? el("button", {type: "button", onclick: () => { dialog.close(); this.#edit(text); }}, "Open in the editor") : null,
+        this.#edit ? el("button", {type: "button", onclick: () => { dialog.close(); this.#edit(text, attempts[0].namespace); }}, "Open in the editor") : null,
         el("button", {type: "button", onclick: () => dialog.close()}, "Close")));
     dialog.addEventListener("close", () => dialog.remove());
     document.body.append(dialog);

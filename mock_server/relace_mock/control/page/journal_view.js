@@ -20,7 +20,7 @@ export class JournalView {
   #attempts = false;
   #open = null;
   #timelines = el("div", {class: "timelines", tabindex: 0, role: "region", "aria-label": "Attempts", hidden: true});
-  #empty = el("p", {class: "empty"});
+  #empty = el("div", {class: "empty"});
   #hint;
 
   /** `tools` are further buttons; `hint` says what to do while there is no entry. */

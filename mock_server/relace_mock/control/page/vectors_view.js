@@ -92,13 +92,13 @@ export class VectorsView {
   #nearest(names, {nearest, others}) {
     if (!others.length) return el("p", {class: "muted"}, "No client got a vector yet.");
     return el("div", {class: "scroll", tabindex: 0, role: "region", "aria-label": "The nearest texts"}, el("table", {class: "table"},
-      el("thead", {}, el("tr", {}, ["text", "nearest", "cosine", "binary", "rank", "request"].map((name) => el("th", {scope: "col"}, name)))),
+      el("thead", {}, el("tr", {}, ["text", "nearest", "cosine", "rank", "binary", "request"].map((name) => el("th", {scope: "col"}, name)))),
       el("tbody", {}, nearest.flatMap((row, at) => row.map(({other, cosine, binary, rank}, place) => el("tr", {class: place ? null : "first"},
         el("th", {scope: "row"}, place ? el("span", {class: "unseen"}, names[at]) : names[at]),
         el("td", {class: "excerpt"}, others[other].text),
         el("td", {}, cosine.toFixed(3)),
-        el("td", {}, binary.toFixed(3)),
         el("td", {}, rank.toFixed(3)),
+        el("td", {}, binary.toFixed(3)),
         el("td", {}, el("button", {type: "button", class: "link", onclick: () => this.#open(others[other].number)}, `#${others[other].number}`))))))));
   }
 }

@@ -54,6 +54,7 @@ export class VerdictView {
     return el("article", {class: "card"},
       el("h2", {}, dot(namespace), `${keyName(namespace)} `, el("span", {class: `badge ${ok ? "good" : requests ? "refused" : ""}`}, name)),
       el("p", {class: "muted"}, `${counted(requests, "request")} judged${complete ? "" : "; others are no longer in the journal"}`),
+      ok && !findings.length ? el("p", {class: "muted"}, "It kept every rule of the verdict: waits, retries, connections, repeated work.") : null,
       el("ul", {class: "findings"}, findings.map((finding) => this.#finding(finding))));
   }
 
