@@ -100,7 +100,7 @@ def row(browser: Browser, port: int, scene: Scene, arguments: argparse.Namespace
     page.close()
     long = [each for each in tasks if each > 100]
     figures = (
-        f"{sent / took:,.0f}",
+        f"{sent / arguments.seconds:,.0f}",
         f"{len(gaps) / took:.0f}",
         f"{statistics.quantiles(gaps, n=100)[98]:.0f} ms",
         f"{max(gaps):.0f} ms",
@@ -156,9 +156,9 @@ def flood(port: int, first: int, rate: int, seconds: int, most: int = 0) -> int:
             time.sleep(max(due - time.monotonic(), 0))
             due += 1 / each
             number = first + sent[place] * _CONNECTIONS + place
-            body = retry or json.dumps(
-                {"model": "relace-embed-v1", "input": [f"def number_{number}(): # number {number}"]}
-            )
+            text = f"def number_{number}(): # number {number}"
+            asked = {"model": "relace-embed-v1", "input": [text], "output_dtype": "binary"}
+            body = retry or json.dumps(asked)
             connection.request("POST", "/v1/code/embed", body, servers.HEADERS)
             response = connection.getresponse()
             response.read()
