@@ -48,14 +48,14 @@ def compare(
         raise UpstreamError(str(error)) from None
     length = found[0].length
     if length != space.length:
-        problem = f"vectors have {counted(length, 'component')} now, and had {space.length}"
+        problem = f"vectors have {length} components now, and had {space.length}"
         return Comparison(problem, drifted=True)
     pairs = [(item.vector, new) for item, new in zip(chosen, found, strict=True)]
     same = sum(old == new for old, new in pairs)
     cosines = [cosine(old, new, space.output_dtype) for old, new in pairs]
     if same == len(chosen):
         return Comparison(
-            f"{of_all(same, same, 'text', one='has', many='have')} the recorded vectors",
+            f"all {counted(same, 'text has', 'texts have')} the recorded vectors",
             drifted=False,
         )
     others = len(chosen) - same

@@ -46,7 +46,7 @@ def other_dimensions(asked: int, recorded: int, model: str) -> Refusal:
 def about_dimensions(asked: int, recorded: int, model: str) -> str:
     """Say that vectors of other dimensions do not go with the recorded ones."""
     return (
-        f"the recorded vectors of {model[:100]} have {counted(recorded, 'dimension')}, not {asked}: "
+        f"the recorded vectors of {model[:100]} have {recorded} dimensions, not {asked}: "
         f"use --dimensions {recorded}, and a scenario without other `dimensions`"
     )
 

@@ -26,7 +26,7 @@ def describe(scenario: Scenario) -> str:
 def _lines(scenario: Scenario) -> Iterator[str]:
     yield f"{scenario.name}: {scenario.description}".rstrip(": ")
     if scenario.dimensions:
-        yield f"  vectors: {counted(scenario.dimensions, 'number')} each"
+        yield f"  vectors: {scenario.dimensions} numbers each"
     if scenario.vectors:
         yield from _vectors(scenario.vectors.entries)
     if limit := scenario.rate_limit:
