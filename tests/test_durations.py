@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
+from relace_mock.control.description import document
 from relace_mock.control.settling import settle
 from relace_mock.durations import seconds_in
 from relace_mock.excerpts import quoted, shortened
@@ -24,6 +27,25 @@ def test_a_duration_means_the_same_in_a_setting_a_scenario_and_a_filter(
     assert quota is not None and quota.per == seconds
     if seconds <= 60:
         assert settle(text) == seconds
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["250ms", "2s", "1.5s", "1m", "61s", "0s", "1h", "0.01h", "2", ".5s", "5.s", "٢s", "2 s", ""],
+)
+def test_the_description_of_settle_admits_what_the_filter_reads(text: str) -> None:
+    (settle_described,) = (
+        parameter["schema"]
+        for parameter in document()["paths"]["/_mock/requests"]["get"]["parameters"]
+        if parameter["name"] == "settle"
+    )
+    described = re.fullmatch(settle_described["pattern"].strip("^$"), text) is not None
+    try:
+        settle(text)
+    except ValueError:
+        assert not described or text == "61s"  # too long, which a pattern cannot say
+    else:
+        assert described
 
 
 @pytest.mark.parametrize("text", ["", "2", "s", "2 s", "-2s", "٢s", "1e3s", "2d", "9" * 50 + "s"])

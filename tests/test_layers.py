@@ -16,6 +16,7 @@ ROOMS = [
     [
         "version",
         "durations",
+        "counts",
         "excerpts",
         "yaml_loader",
         "reading",

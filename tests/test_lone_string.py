@@ -94,7 +94,7 @@ def test_the_verdict_counts_a_lone_string_and_a_list_of_it_as_the_same_text(
     for _ in range(3):
         ask(mock, {"model": "m", "input": "aab"})
     (finding,) = mock.verdict().findings
-    assert finding.message == "1 texts were embedded 3 times or more, such as 'aab'"
+    assert finding.message == "1 text was embedded 3 times or more, such as 'aab'"
 
 
 @pytest.mark.parametrize("value", [None, 5, True, {"0": "a"}, [["a"]], ["a", 1], []])

@@ -597,6 +597,54 @@ def test_the_token_is_typed_once_and_never_in_a_url(browser: Browser) -> None:
         watched.close()
 
 
+def test_a_wrong_token_is_told_and_a_closed_dialog_can_be_opened_again(browser: Browser) -> None:
+    with relace_mock.running(dimensions=8, control_token="s3cret-token") as server:  # noqa: S106 - made up
+        watched = Watched(browser)
+        page = watched.page
+        page.goto(f"{server.url}/_mock/")
+        page.get_by_label("Control token").last.wait_for()
+        page.keyboard.press("Escape")
+        page.get_by_role("button", name="Type the token").click()
+        page.get_by_label("Control token").last.fill("wrong")
+        page.keyboard.press("Enter")
+        page.get_by_text("The mock refused that token").wait_for()
+        page.get_by_label("Control token").last.fill("s3cret-token")
+        page.keyboard.press("Enter")
+        page.get_by_text("Live", exact=True).wait_for()
+        watched.close()
+
+
+def test_a_button_says_why_it_failed(browser: Browser) -> None:
+    with relace_mock.running(dimensions=8) as server:
+        watched = Watched(browser)
+        opened(watched.page, server)
+    watched.page.get_by_role("button", name="Save trace").click()
+    watched.page.get_by_role("button", name="Failed: the mock does not answer").wait_for()
+    watched.close()
+
+
+def test_requests_to_rank_are_counted_as_files_and_no_odd_path(
+    page: Page, running: RunningServer
+) -> None:
+    codebase = [{"filename": "a.py", "content": "def add(a, b): return a + b"}]
+    body = {"query": "add", "codebase": codebase, "token_limit": 100}
+    for path in ("/v2/code/rank", "/v1/code/rank"):
+        httpx.post(f"{running.url}{path}", json=body, headers={"Authorization": "Bearer rlc-page"})
+    shows(rows(page).nth(1), "rank: 1 file, ")
+    shows(rows(page).nth(0), "rank, names only: 1 file, ")
+    httpx.get(f"{running.url}/v2/code/rank")
+    shows(rows(page).nth(0), "GET /v2/code/rank")
+
+
+def test_rank_stands_beside_the_cosine(page: Page, running: RunningServer) -> None:
+    embed(running, "def add(x, y): return x + y")
+    view(page, "Vectors")
+    page.get_by_role("textbox", name="Text A").fill("def add(x, y): return x + y")
+    table = page.get_by_label("The nearest texts").get_by_role("table")
+    assert table.get_by_role("columnheader").all_inner_texts()[2:4] == ["cosine", "rank"]
+    shows(table.get_by_role("row").nth(1).get_by_role("cell").nth(2), "1.000")
+
+
 def test_a_saved_trace_opens_without_a_server(
     browser: Browser, page: Page, running: RunningServer, tmp_path: Path
 ) -> None:

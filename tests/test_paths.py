@@ -83,6 +83,45 @@ def test_another_spelling_of_a_control_path_gets_404(server: RunningServer, targ
     status, body = ask(server, "GET", target)
     assert status == 404
     assert body["error"].startswith("the control API has no such path: use one of /_mock/health")
+    assert body["error"].endswith("did you mean /_mock/health?") or "%" in target
+
+
+@pytest.mark.parametrize(
+    ("target", "meant"),
+    [
+        ("/_mock/requests/", "requests"),
+        ("/_mock/request", "requests"),
+        ("/_mock/Verdict", "verdict"),
+        ("/_mock/scenarios//", "scenarios"),
+        ("/_mock/new_call", "new-call"),
+    ],
+)
+def test_a_control_path_that_is_almost_right_gets_the_right_one_named(
+    server: RunningServer, target: str, meant: str
+) -> None:
+    status, body = ask(server, "GET", target)
+    assert status == 404
+    assert body["error"].endswith(f"; did you mean /_mock/{meant}?")
+
+
+@pytest.mark.parametrize("query", ["", "?a=b"])
+def test_the_address_of_the_page_without_its_slash_leads_to_the_page(
+    server: RunningServer, query: str
+) -> None:
+    before = httpx.get(f"{server.url}/_mock/requests").json()["requests"]
+    answer = httpx.get(f"{server.url}/_mock{query}", follow_redirects=True)
+    assert [each.status_code for each in answer.history] == [308]
+    assert str(answer.url) == f"{server.url}/_mock/"
+    assert "<title>relace-mock</title>" in answer.text
+    assert httpx.get(f"{server.url}/_mock/requests").json()["requests"] == before
+    assert ask(server, "GET", "/_mocks")[0] == 404
+    assert len(httpx.get(f"{server.url}/_mock/requests").json()["requests"]) == len(before) + 1
+
+
+def test_the_address_of_the_page_without_its_slash_leads_to_the_page_in_process() -> None:
+    with httpx.Client(transport=relace_mock.transport(), base_url="http://mock") as client:
+        assert client.get("/_mock", follow_redirects=True).status_code == 200
+        assert client.get("/_mock/requests").json()["requests"] == []
 
 
 @pytest.mark.parametrize("target", ["/v1/code/embed", "/v1/code/embed?a=b%2F", "/v1/code/embed?"])

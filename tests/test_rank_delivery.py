@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import httpx
@@ -130,8 +130,8 @@ def test_vectors_are_computed_in_batches_and_not_kept(monkeypatch: pytest.Monkey
     sizes: list[int] = []
     original = ranking._batches
 
-    def batches(request: RankRequest) -> Iterator[tuple[list[int], list[bytes]]]:
-        for owners, texts in original(request):
+    def batches(contents: Sequence[str]) -> Iterator[tuple[list[int], list[bytes]]]:
+        for owners, texts in original(contents):
             sizes.append(len(texts))
             yield owners, texts
 

@@ -207,7 +207,7 @@ def test_token_counts_are_those_of_the_upstream(upstream: RunningServer, file: P
         counts = [tokens(text) for text in batch]
     assert sum(count for count, _ in counts) == told
     (note,) = counts[0][1]
-    assert note.startswith("usage.total_tokens is an estimate: for 1 of 1 texts the upstream told")
+    assert note.startswith("usage.total_tokens is an estimate: for 1 of 1 text the upstream told")
 
 
 @pytest.mark.parametrize(

@@ -61,7 +61,7 @@ def test_a_test_replays_a_recording_beside_it(
         [
             "*source recorded*",
             "*length 64*",
-            f"relace-mock: {pytester.path}/vectors.relace: 1 of 3 recorded vectors were never used",
+            f"relace-mock: {pytester.path}/vectors.relace: 1 of 3 recorded vectors was never used",
         ]
     )
 
@@ -154,7 +154,10 @@ def test_a_replay_may_make_vectors_up(upstream: RunningServer, tmp_path: Path) -
     with relace_mock.running(thread=True, dimensions=64) as server:
         server.control("rlc-test").replay(file, on_miss="synthesize")
         answer = embed(server.base_url, "a", "b")
+        embed(server.base_url, "a")
+        kept = [request.source for request in server.control("rlc-test").requests]
     assert source(answer) == "mixed" and len(vectors(answer)) == 2
+    assert kept == ["mixed", "recorded"]
 
 
 def test_a_replay_that_cannot_be_is_refused_and_changes_nothing(

@@ -81,12 +81,12 @@ def test_a_broken_connection_is_a_500_and_nothing_is_recorded(
 @pytest.mark.parametrize(
     ("mutation", "problem"),
     [
-        ("drop_result", "1 results for 2 texts"),
+        ("drop_result", "1 result for 2 texts"),
         ("extra_result", "3 results for 2 texts"),
         ("duplicate_index", "two results have the index"),
         ("index_out_of_range", "a result has the index"),
         ("string_index", "a result has the index"),
-        ("nest_results", "1 results for 2 texts"),
+        ("nest_results", "1 result for 2 texts"),
         (
             "wrong_dimension",
             "its vectors have 32 dimensions, and the recorded ones of this model have 64",

@@ -286,6 +286,15 @@ def test_a_settle_value_that_is_not_a_duration_is_refused(
         control.journal(settle=value)
 
 
+def test_a_request_says_where_the_vectors_of_its_answer_come_from(
+    client: httpx.Client, control: RemoteControl
+) -> None:
+    control.play({"steps": [{"status": 500}]})
+    ask(client)
+    ask(client)
+    assert [request.source for request in control.requests] == [None, "computed"]
+
+
 def test_the_repr_of_a_request_or_control_is_readable_and_holds_no_key(
     client: httpx.Client, control: RemoteControl
 ) -> None:
@@ -327,7 +336,7 @@ def test_a_verdict_is_true_only_if_it_is_ok(client: httpx.Client, control: Remot
     assert not control.verdict(), "no request was sent"
     ask(client)
     assert control.verdict()
-    assert repr(control.verdict()) == "<Verdict ok, 1 requests: no findings>"
+    assert repr(control.verdict()) == "<Verdict ok, 1 request: no findings>"
     control.play("unauthorized")
     ask(client), ask(client)
     assert not control.verdict()

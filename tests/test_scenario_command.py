@@ -88,7 +88,7 @@ def test_scenario_show_describes_every_condition_and_every_key(tmp_path: Path) -
         "    step 0: always: answers 400 Bad Request with the body {'error': 'refused by policy'}",
         "    and never anything else",
         (
-            "  rule 1: if an input matches 'a+' and there are 2 inputs or more and it is attempt 1, "
+            "  rule 1: if an input matches 'a+' and it has 2 inputs or more and it is attempt 1, "
             "with a chance of 0.5 (drawn by body)"
         ),
         "    step 0: once: closes after a part of the announced body, at 25% of the body",
@@ -97,7 +97,7 @@ def test_scenario_show_describes_every_condition_and_every_key(tmp_path: Path) -
             "missing, after 0.01 to 0.2 s, with X-A: b, without Server"
         ),
         "    then again from step 0",
-        "  rule 2: if the model is 'm' and output_dtype is binary and there are 9 inputs or fewer",
+        "  rule 2: if the model is 'm' and output_dtype is binary and it has 9 inputs or fewer",
         "    step 0: once: answers 302 Found with no body, with Location: /elsewhere",
         "    step 1: once: answers 299 with a body of 2 bytes",
         (

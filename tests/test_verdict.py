@@ -256,9 +256,7 @@ def test_embedding_the_same_text_three_times_warns(
         ask(client, {"model": "m", "input": ["the same", f"{number}"]})
     verdict = mock.verdict()
     assert rules(verdict) == [("duplicate_work", "warn")]
-    assert (
-        verdict.findings[0].message == "1 texts were embedded 3 times or more, such as 'the same'"
-    )
+    assert verdict.findings[0].message == "1 text was embedded 3 times or more, such as 'the same'"
 
 
 def test_a_bad_client_does_not_spoil_the_verdict_of_another_key(

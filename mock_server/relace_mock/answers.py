@@ -92,7 +92,7 @@ class Answers:
     def __init__(self, settings: Settings, *, has_sockets: bool) -> None:
         self.embedder = Embedder(settings)
         self.sources = Sources(settings, self.embedder)
-        self._ranker = Ranker(settings)
+        self.ranker = Ranker(settings)
         self._dimensions = settings.dimensions
         self._has_sockets = has_sockets
         self._time_scale = settings.time_scale
@@ -228,7 +228,7 @@ class Answers:
         self, request: RankRequest, mutations: Sequence[str], is_abandoned: Callable[[], bool]
     ) -> _Made:
         """The reply with files, mutated if the step asks for it."""
-        ranked = self._ranker.rank(request, is_abandoned)
+        ranked = self.ranker.rank(request, is_abandoned)
         if mutations:
             from relace_mock.scenario.mutations.draft import Draft  # noqa: PLC0415 - as above
 

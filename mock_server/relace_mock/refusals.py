@@ -27,6 +27,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from relace_mock.counts import counted
 from relace_mock.messages import Headers
 
 _LONGEST_METHOD = 20
@@ -122,7 +123,8 @@ def too_many_values(limit: int) -> Refusal:
 
 def rate_limited(requests: int, per: float) -> Refusal:
     """Refuse a request over the quota. ``per`` is the length of the window in seconds."""
-    detail = f"{requests} requests in {per:g} seconds are allowed"
+    allowed = "is allowed" if requests == 1 else "are allowed"
+    detail = f"{counted(requests, 'request')} in {counted(per, 'second')} {allowed}"
     return Refusal(429, detail, "rate_limit_exceeded")
 
 
@@ -135,7 +137,7 @@ def out_of_room(limit: int) -> Refusal:
     """Refuse a request with a new key, because the state of every stored key is in use."""
     return Refusal(
         500,
-        f"relace-mock keeps the state of at most {limit} keys, and tests rely on each of them: "
+        f"relace-mock keeps the state of at most {counted(limit, 'key')}, and tests rely on each of them: "
         "start the server with a larger --max-namespaces, or reset keys that are no longer used",
         scriptable=False,
     )

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from relace_mock.control.remote import RemoteControl
+from relace_mock.control.trace import titled
 from relace_mock.control.trace_file import write_whole
 from relace_mock.settings import ServerError
 
@@ -38,7 +39,7 @@ def write(folder: str, nodeid: str, trace: bytes) -> str:
     """Write the trace of a test, and return a line for its report."""
     path = Path(folder) / f"{name_of(nodeid)}.html"
     try:
-        write_whole(path, trace)
+        write_whole(path, titled(trace, nodeid))
     except OSError as error:
         return f"{path} was not written: {error.strerror}"
     return f"{path} shows the requests of this test in a browser"

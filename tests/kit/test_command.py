@@ -72,7 +72,7 @@ def test_a_finding_says_what_was_sent_what_came_back_and_what_the_contract_says(
     for words in (
         "FAILS  BIJ-indexes  (MUST, documented)",
         "contract:  The indexes of n results are the integers 0 to n - 1, each once.",
-        "found:     indexes [1] for 1 texts; they should be 0 to 0",
+        "found:     indexes [1] for 1 text; they should be 0 to 0",
         f"sent:      POST {broken}/code/embed",
         '{"model": "relace-embed-v1", "input": ["text 0"], "output_dtype": "float"}',
         "came back: 200",
@@ -102,7 +102,7 @@ def test_the_commands_of_a_finding_reproduce_it(broken: str) -> None:
     assert '"index": 1' in by_hand.stdout
     again = lines["again"].removeprefix("relace-mock verify-server ").split()
     repeated = verify(*again, RELACE_API_KEY=KEY)
-    assert "found:     indexes [1] for 1 texts" in repeated.stdout
+    assert "found:     indexes [1] for 1 text" in repeated.stdout
 
 
 def test_the_command_of_a_finding_has_the_options_that_it_needs(tmp_path: Path) -> None:
@@ -199,7 +199,7 @@ def test_reports_say_the_same_in_three_forms(broken: str, tmp_path: Path) -> Non
     suites = ET.fromstring(junit)  # noqa: S314 - our own file
     assert suites.get("tests") == str(len(select("server", ["BIJ", "NEG", "RL"])))
     (failure,) = suites.findall("testsuite[@name='BIJ']/testcase[@name='BIJ-indexes']/failure")
-    assert failure.get("message") == "indexes [1] for 1 texts; they should be 0 to 0"
+    assert failure.get("message") == "indexes [1] for 1 text; they should be 0 to 0"
     assert "came back: 200" in (failure.text or "")
 
     report = json.loads(machine)
@@ -335,7 +335,7 @@ def test_the_pytest_suite_says_what_the_command_says(broken: str, tmp_path: Path
     done = suite(broken, tmp_path, "--relace-api-key", KEY, "-k", "BIJ", "--relace-seed", "5")
     assert done.returncode == 1
     assert "1 failed, " in done.stdout
-    assert "indexes [1] for 1 texts; they should be 0 to 0" in done.stdout
+    assert "indexes [1] for 1 text; they should be 0 to 0" in done.stdout
     assert f"relace-mock verify-server {broken} --only BIJ-indexes --seed 5" in done.stdout
     assert KEY not in done.stdout
 

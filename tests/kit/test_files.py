@@ -144,7 +144,7 @@ def test_known_failures_are_written_read_again_and_then_nothing_is_new(tmp_path:
             *options, "--known-failures", str(first), "--write-known-failures", str(second)
         )
     assert failing.returncode == 1
-    assert f"written: {first}, 1 known failures" in failing.stdout
+    assert f"written: {first}, 1 known failure" in failing.stdout
     assert "BIN-signs            # of text 0, component" in text
     assert (known.returncode, again.returncode) == (0, 0)
     # Others of the family hold, which does not make it stale; its reason is kept.

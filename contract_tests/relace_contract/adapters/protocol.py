@@ -16,6 +16,7 @@ import enum
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from relace_contract.counts import counted
 from relace_contract.foreign_text import brief, cut
 
 PROTOCOL = 1
@@ -113,7 +114,8 @@ class Said:
             case Ending.OK:
                 sizes = ", ".join(str(len(vector)) for vector in self.embeddings[:8])
                 more = ", …" if len(self.embeddings) > 8 else ""
-                return f"ok, {len(self.embeddings)} vectors ({sizes}{more}), {self.total_tokens} tokens"
+                vectors = f"{counted(len(self.embeddings), 'vector')} ({sizes}{more})"
+                return f"ok, {vectors}, {self.total_tokens} tokens"
             case Ending.ERROR:
                 status = f", status {self.status}" if self.status else ""
                 return f"error, {self.kind}{status}: {brief(self.message)}"

@@ -15,6 +15,8 @@ from typing import Any
 
 import click
 
+from relace_contract.counts import counted
+
 #: What `pip install relace-mock` alone does not bring.
 _EXTRA = ("httpx", "hypothesis", "jinja2", "schemathesis")
 
@@ -90,7 +92,7 @@ class _Files:
         lines = [f"written: {path}" for path in self.reports]
         if self.known_failures is not None and not report.incomplete:
             count = known_list.write(self.known_failures, report, known)
-            lines.append(f"written: {self.known_failures}, {count} known failures")
+            lines.append(f"written: {self.known_failures}, {counted(count, 'known failure')}")
         if self.badge is not None and not report.incomplete:
             badge.write(self.badge, report)
             lines.append(f"written: {self.badge}")

@@ -10,6 +10,7 @@ from itertools import accumulate
 from typing import Any
 
 from relace_contract.adapters.protocol import Call, Ending, Said
+from relace_contract.counts import counted
 from relace_contract.foreign_text import brief, cut
 from relace_contract.judgement import Departure, Evidence
 
@@ -90,14 +91,18 @@ class Conversation:
     def gives(self, vectors: Sequence[Sequence[Any]], tokens: int | None = None) -> None:
         """Fail unless the client gave these, compared as binary64."""
         if len(self.embeddings) != len(vectors):
-            raise self.departs(f"{len(vectors)} vectors must come, not {len(self.embeddings)}")
+            raise self.departs(
+                f"{counted(len(vectors), 'vector')} must come, not {len(self.embeddings)}"
+            )
         for place, (found, true) in enumerate(zip(self.embeddings, vectors, strict=True)):
             if not _same(found, true):
                 other = next((n for n, row in enumerate(vectors) if _same(found, row)), None)
                 which = f"the vector of text {other}" if other is not None else _brief(found)
                 raise self.departs(f"text {place} must get {_brief(true)}, not {which}")
         if tokens is not None and self.said.total_tokens != tokens:
-            raise self.departs(f"{tokens} tokens were used, not {self.said.total_tokens}")
+            raise self.departs(
+                f"{counted(tokens, 'token was', 'tokens were')} used, not {self.said.total_tokens}"
+            )
 
     def fails(self, *kinds: str, status: int | None = None, says: str = "") -> None:
         """Fail unless the client said an error of one of these kinds, or of any."""
@@ -137,7 +142,7 @@ class Conversation:
             :_REQUESTS
         ]
         if len(self.requests) > _REQUESTS:
-            lines.append(f"… {len(self.requests) - _REQUESTS} more requests")
+            lines.append(f"… {counted(len(self.requests) - _REQUESTS, 'more request')}")
         end = f"{times[-1] - self.began:7.3f} s  the client said: {self.said}"
         return Evidence(
             f"embed {shown}\n{self._server()}",
@@ -157,7 +162,7 @@ class Conversation:
         )
 
     def _line(self, seen: Seen, at: float) -> str:
-        texts = f", {len(seen.texts)} texts" if seen.texts else ""
+        texts = f", {counted(len(seen.texts), 'text')}" if seen.texts else ""
         return (
             f"{at - self.began:7.3f} s  {seen.method} {seen.target}{texts} → "
             f"{cut(seen.answer, _SHOWN)}{''.join(f'; {problem}' for problem in seen.problems)}"

@@ -18,6 +18,7 @@ from relace_contract.client import trust
 from relace_contract.client.case import DIMENSIONS, Case, Setup
 from relace_contract.client.catalogue import CHECKS
 from relace_contract.client.options import ClientOptions
+from relace_contract.counts import counted
 from relace_contract.judgement import UNCLAIMED_FEATURE, Breach, CannotRun, Report, Result, not_run
 from relace_contract.reports.progress import Progress
 from relace_contract.requirements import Requirement, select
@@ -44,7 +45,7 @@ def verify(
     with contextlib.ExitStack() as stack:
         stack.enter_context(trust.told(options.cacert))
         clients = stack.enter_context(_Clients(adapter or options.adapter))
-        say(f"{clients.identity}: {len(checks)} checks, {options.jobs} at a time")
+        say(f"{clients.identity}: {counted(len(checks), 'check')}, {options.jobs} at a time")
         server = stack.enter_context(
             relace_mock.running(
                 thread=True,  # starts faster
@@ -80,7 +81,8 @@ def _advice(options: ClientOptions, client: Identity, results: Iterable[Result])
     if not count:
         return ()
     how = "with --feature WORD" if options.way == "command" else 'to its "features"'
-    return (f"{count} checks are not claimed: add {', '.join(missing)} {how}, as far as it can",)
+    checks = counted(count, "check is", "checks are")
+    return (f"{checks} not claimed: add {', '.join(missing)} {how}, as far as it can",)
 
 
 class _Clients:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from itertools import groupby
 
+from relace_contract.counts import counted
 from relace_contract.foreign_text import on_one_line, visible
 from relace_contract.judgement import Breach, Judgement, Report, Result
 from relace_contract.reports.badge import LEVELS, reached
@@ -68,7 +69,7 @@ def _show(cause: Cause) -> None:
         title = f"{word}  {asked.id}  ({asked.level}, {asked.label})"
         write((title, colour), bold=True)
     else:
-        write((f"{word}  {len(cause.ids)} checks: {cause.text}", colour), bold=True)
+        write((f"{word}  {counted(len(cause.ids), 'check')}: {cause.text}", colour), bold=True)
         for judgement, cases in groupby(cause.cases, key=lambda case: case[0].judgement):
             ids = ", ".join(dict.fromkeys(one.requirement.id for one, _ in cases))
             write(f"  {judgement.value + ':':<10} {ids}")

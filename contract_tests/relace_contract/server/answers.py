@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from relace_contract.counts import counted
 from relace_contract.judgement import Departure, NotExercised
 from relace_contract.server.remedies import remedy
 from relace_contract.server.round_trip import RoundTrip
@@ -58,7 +59,7 @@ def vectors(trip: RoundTrip, count: int) -> Vectors:
     """The ``count`` vectors of an answer, a row each, in the order of the inputs."""
     found = [one for one in results(trip) if isinstance(one, dict)]
     if len(found) != count:
-        raise unclear(f"{len(found)} results for {count} texts", trip)
+        raise unclear(f"{counted(len(found), 'result')} for {counted(count, 'text')}", trip)
     indexes = [one.get("index") for one in found]
     if sorted(map(str, indexes)) == sorted(map(str, range(count))):
         found.sort(key=lambda one: int(one["index"]))

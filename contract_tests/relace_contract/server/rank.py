@@ -16,6 +16,7 @@ import orjson
 
 from relace_contract import contract
 from relace_contract.contract import RANK_NAMES_PATH, RANK_PATH
+from relace_contract.counts import counted
 from relace_contract.foreign_text import brief
 from relace_contract.judgement import NotClaimed, Remark
 from relace_contract.server.answers import depart, expect, unclear
@@ -128,7 +129,11 @@ def _sent_only(trip: RoundTrip, found: list[Any]) -> None:
     sent = Counter(file["filename"] for file in FILES)
     for name, count in Counter(map(str, found)).items():
         if count > sent[name]:
-            many = "a file that was not sent" if not sent[name] else f"{count} results for one file"
+            many = (
+                "a file that was not sent"
+                if not sent[name]
+                else f"{counted(count, 'result')} for one file"
+            )
             raise depart(f"{many}: {brief(repr(name), 80)}", trip)
 
 
@@ -136,7 +141,9 @@ def whole(server: Server) -> None:
     """RANK-whole."""
     trip = ask(server)
     if len(_results(trip)) < len(FILES):
-        raise depart(f"{len(_results(trip))} results for {len(FILES)} files that all fit", trip)
+        raise depart(
+            f"{counted(len(_results(trip)), 'result')} for {len(FILES)} files that all fit", trip
+        )
 
 
 def scores(server: Server) -> None:
@@ -193,7 +200,10 @@ def duplicates(server: Server) -> None:
     twice = [file | {"filename": "same.py"} for file in FILES]
     trip = ask(server, GOOD | {"codebase": twice})
     if len(_results(trip)) != len(twice):
-        raise depart(f"{len(_results(trip))} results for {len(twice)} files of the same name", trip)
+        raise depart(
+            f"{counted(len(_results(trip)), 'result')} for {len(twice)} files of the same name",
+            trip,
+        )
 
 
 def tokens(server: Server) -> None:
@@ -255,7 +265,9 @@ def observed(server: Server) -> None:
     if trip.status == 400:
         raise Remark("`code` without `token_limit` is refused, as the documentation has it")
     if len(_results(trip)) != len(FILES):
-        raise depart(f"{len(_results(trip))} results for {len(FILES)} files with `code`", trip)
+        raise depart(
+            f"{counted(len(_results(trip)), 'result')} for {len(FILES)} files with `code`", trip
+        )
     raise Remark("`code` without `token_limit` is answered, as observed")
 
 

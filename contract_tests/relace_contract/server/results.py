@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from relace_contract import contract
+from relace_contract.counts import counted
 from relace_contract.server.answers import (
     alike,
     depart,
@@ -41,7 +42,7 @@ def _indexes(server: Server, texts: list[str]) -> None:
         raise depart(f"an index is {strange[0]!r}, not an integer", trip)
     if sorted(found) != list(range(len(texts))):
         raise depart(
-            f"indexes {found[:12]} for {len(texts)} texts; they should be 0 to {len(texts) - 1}",
+            f"indexes {found[:12]} for {counted(len(texts), 'text')}; they should be 0 to {len(texts) - 1}",
             trip,
         )
 
@@ -69,7 +70,10 @@ def duplicates(server: Server) -> None:
         trip = server.embed(texts)
         found = results(trip)
         if len(found) != len(texts):
-            raise depart(f"{len(found)} results for {len(texts)} texts, some alike", trip)
+            raise depart(
+                f"{counted(len(found), 'result')} for {counted(len(texts), 'text')}, some alike",
+                trip,
+            )
 
 
 def default_dtype(server: Server) -> None:
@@ -134,7 +138,7 @@ def tokens_grow(server: Server) -> None:
         trip = server.embed(texts)
         if tokens(trip) <= tokens(previous):
             raise depart(
-                f"{tokens(previous)} tokens, and {tokens(trip)} for more text",
+                f"{counted(tokens(previous), 'token')}, and {tokens(trip)} for more text",
                 previous,
                 trip,
             )

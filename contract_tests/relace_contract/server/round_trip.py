@@ -10,6 +10,7 @@ from typing import Any
 
 import orjson
 
+from relace_contract.counts import counted
 from relace_contract.foreign_text import cut, on_one_line, visible
 from relace_contract.judgement import Evidence
 from relace_contract.server.keys import API_KEY, BAD_KEY
@@ -157,7 +158,7 @@ def _message(first: str, headers: Headers, body: bytes) -> str:
     text = body[:_READ].decode(errors="backslashreplace")
     text = _NUMBERS.sub(r"\1…", text)
     if len(text) > _SHOWN:
-        text = f"{cut(text, _SHOWN)} ({len(body):,} bytes)"
+        text = f"{cut(text, _SHOWN)} ({counted(len(body), 'byte')})"
     shown = visible(text)
     return "\n".join([*lines, "", shown] if body else lines)
 

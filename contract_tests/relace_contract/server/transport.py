@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
+from relace_contract.counts import counted
 from relace_contract.server.answers import depart, embedded, expect, results, unclear, vectors
 from relace_contract.server.reach import DOCUMENTED, documented_example
 from relace_contract.server.round_trip import Headers, RoundTrip
@@ -69,7 +70,10 @@ def parallel(server: Server) -> None:
         expect(trip, 200, what="one of 20 requests at a time")
         found = results(trip)
         if len(found) != len(batch):
-            raise depart(f"{len(found)} results for {len(batch)} texts, in parallel", trip)
+            raise depart(
+                f"{counted(len(found), 'result')} for {counted(len(batch), 'text')}, in parallel",
+                trip,
+            )
         alone, other = embedded(server, batch)
         rows = vectors(trip, len(batch))
         if rows.shape != alone.shape or not np.allclose(rows, alone, rtol=0, atol=1e-3):

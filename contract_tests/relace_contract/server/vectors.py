@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from relace_contract.counts import counted
 from relace_contract.properties import holds_for
 from relace_contract.server.answers import (
     Vectors,
@@ -127,7 +128,9 @@ def permuted_tokens(server: Server) -> None:
         one = server.embed(texts)
         other = server.embed([texts[place] for place in order])
         if tokens(one) != tokens(other):
-            raise depart(f"{tokens(one)} tokens, and {tokens(other)} in another order", one, other)
+            raise depart(
+                f"{counted(tokens(one), 'token')}, and {tokens(other)} in another order", one, other
+            )
 
     holds_for(server.options, _permutations(), judge)
 
@@ -168,7 +171,7 @@ def split_tokens(server: Server) -> None:
         parts = [server.embed(texts[:cut]), server.embed(texts[cut:])]
         total = sum(map(tokens, parts))
         if total != tokens(one):
-            raise depart(f"{tokens(one)} tokens, and {total} in two parts", one, *parts)
+            raise depart(f"{counted(tokens(one), 'token')}, and {total} in two parts", one, *parts)
 
     holds_for(server.options, _cuts(), judge)
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from relace_contract import requirements
+from relace_contract.counts import counted
 from relace_contract.judgement import UNCLAIMED_POLICY, CannotRun, Report
 from relace_contract.reports.progress import Progress
 from relace_contract.runner import Check, run
@@ -60,7 +61,9 @@ def _advice(report: Report) -> tuple[str, ...]:
     unclaimed = sum(one.note == UNCLAIMED_POLICY for one in report.results)
     if not unclaimed:
         return ()
-    return (f"{unclaimed} policies are not asked for: name those that it keeps in --policy FILE",)
+    return (
+        f"{counted(unclaimed, 'policy is', 'policies are')} not asked for: name those that it keeps in --policy FILE",
+    )
 
 
 def _for_live(
@@ -84,7 +87,7 @@ def _for_live(
     # The first request, which all checks share, is one more.
     budget = 1 + sum(asked[identity].live for identity in kept)
     say(
-        f"{len(kept)} checks of {options.url}, with at most {budget} requests, one at a time, "
+        f"{counted(len(kept), 'check')} of {options.url}, with at most {budget} requests, one at a time, "
         f"{_GAP:g} s apart; a 429 is waited out. Only what is documented can fail."
     )
     pace = pace or Pace(gap=_GAP, patience=_PATIENCE, endurance=_ENDURANCE)

@@ -14,6 +14,7 @@ import jsonschema_rs
 import orjson
 
 from relace_contract import contract
+from relace_contract.counts import counted
 from relace_contract.foreign_text import brief
 from relace_contract.server.round_trip import RoundTrip
 
@@ -111,7 +112,7 @@ def one_result_each(trip: RoundTrip) -> str | None:
     found, texts = trip.results, _texts(trip.request.body) if trip.status == 200 else None
     if found is None or texts is None or len(found) == len(texts):
         return None
-    return f"{len(found)} results for {len(texts)} texts"
+    return f"{counted(len(found), 'result')} for {counted(len(texts), 'text')}"
 
 
 def _texts(body: bytes) -> list[str] | None:

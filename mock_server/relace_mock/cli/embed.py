@@ -14,6 +14,7 @@ import click
 from relace_mock.cli.arguments import as_text
 from relace_mock.cli.options import Choice, Command, option, vector_options
 from relace_mock.cli.streams import complain, discard
+from relace_mock.counts import counted
 from relace_mock.messages import OutputDtype
 from relace_mock.settings import Settings
 
@@ -98,7 +99,7 @@ def embed(
     The exit code is 1 if a file cannot be read. The others are embedded all the same.
     """
     from relace_mock.cli.progress import Progress
-    from relace_mock.cli.sources import Report, counted, leave_numpy_one_thread
+    from relace_mock.cli.sources import Report, leave_numpy_one_thread
 
     leave_numpy_one_thread()
     from relace_mock.offline.output import Job, write

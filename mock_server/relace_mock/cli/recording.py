@@ -15,6 +15,7 @@ import click
 from relace_mock.cli.groups import Commands
 from relace_mock.cli.options import Choice, Command, option
 from relace_mock.cli.streams import complain
+from relace_mock.counts import counted
 from relace_mock.messages import OutputDtype
 from relace_mock.settings import Settings
 
@@ -126,7 +127,7 @@ def merge(files: tuple[Path, ...], output: Path) -> None:
         conflicts = merged(files, output)
     with _opened(output) as opened:
         texts = sum(holding.texts for holding in holdings(opened))
-    print(f"{output}: {_count(texts, 'vector')} from {len(files)} recordings")
+    print(f"{output}: {counted(texts, 'vector')} from {counted(len(files), 'recording')}")
     for conflict in conflicts:
         complain(f"conflict: {conflict}")
     if conflicts:
@@ -162,11 +163,11 @@ def export(
             holding = _chosen(file, holdings(opened), model, output_dtype)
             target = output or file.with_suffix(".npz")
             count = exported(opened, holding, target)
-        print(f"{target}: {_count(count, 'vector')} of {_name(holding)}")
+        print(f"{target}: {counted(count, 'vector')} of {_name(holding)}")
         if holding.literal:
             complain(
-                f"{file}: {holding.literal} vectors have more digits than a double can hold: they "
-                "were rounded"
+                f"{file}: {counted(holding.literal, 'vector has', 'vectors have')} more digits than "
+                "a double can hold: rounded"
             )
 
 
@@ -241,19 +242,15 @@ def _name(holding: Holding) -> str:
     return f"{holding.space.model} as {holding.space.output_dtype}"
 
 
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"
-
-
 def _lines(file: Path, found: list[Holding], kept: int) -> Iterator[str]:
     """What a recording holds, in words."""
     size = file.stat().st_size / 1_000_000
     texts = sum(holding.texts for holding in found)
-    yield f"{file}: {_count(texts, 'vector')}, {size:.1f} MB"
+    yield f"{file}: {counted(texts, 'vector')}, {size:.1f} MB"
     for holding in found:
         hosts = ", ".join(holding.hosts)
         yield (
-            f"  {_name(holding)}: {_count(holding.texts, 'text')}, "
+            f"  {_name(holding)}: {counted(holding.texts, 'text')}, "
             f"{holding.space.dimensions} dimensions, from {hosts}"
         )
         yield f"    recorded from {_time(holding.first)} to {_time(holding.last)}"

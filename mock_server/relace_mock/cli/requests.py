@@ -15,6 +15,7 @@ from relace_mock.cli.options import OptionsOnly, option
 from relace_mock.cli.running_mock import url_option
 from relace_mock.cli.streams import complain, discard
 from relace_mock.colour import is_wanted
+from relace_mock.counts import counted
 
 if TYPE_CHECKING:
     from relace_mock.control.following import Entry, Follower
@@ -111,7 +112,8 @@ def _follow(follower: Follower, show: Callable[[Sequence[Entry]], None], url: st
             complain(f"the mock at {url} answers again")
         lost = False
         if follower.missed:
-            complain(f"{follower.missed} requests were dropped unseen: the journal was full")
+            requests = counted(follower.missed, "request was", "requests were")
+            complain(f"{requests} dropped unseen: the journal was full")
         show(entries)
 
 

@@ -14,6 +14,7 @@ from relace_mock.cli.arguments import as_text
 from relace_mock.cli.options import Command, option, vector_options
 from relace_mock.cli.writing import write
 from relace_mock.colour import is_wanted, painted
+from relace_mock.counts import counted
 from relace_mock.excerpts import shortened
 from relace_mock.settings import Settings
 
@@ -75,7 +76,7 @@ def search(
     The exit code is 1 if a file cannot be read. The others are searched all the same.
     """
     from relace_mock.cli.progress import Progress
-    from relace_mock.cli.sources import Report, counted, leave_numpy_one_thread, pieces_of
+    from relace_mock.cli.sources import Report, leave_numpy_one_thread, pieces_of
 
     leave_numpy_one_thread()
     from relace_mock.offline.search import search as find

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from relace_mock.cli.progress import Progress
 from relace_mock.cli.streams import complain
+from relace_mock.counts import counted
 from relace_mock.offline import sources
 from relace_mock.offline.files import Found, Problem, found
 from relace_mock.offline.pieces import Piece
@@ -123,8 +124,3 @@ def _end_after_parent() -> None:
     assert parent is not None
     parent.join()
     os._exit(1)
-
-
-def counted(number: int, noun: str) -> str:
-    """A number with its noun: ``1 file``, ``2,000 files``."""
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"

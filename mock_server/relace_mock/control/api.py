@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from relace_mock import rendering
-from relace_mock.control import filters, overview, page_files
+from relace_mock.control import filters, overview, page_files, paths
 from relace_mock.control.checking import checked
 from relace_mock.control.description import document, scenario_schema
 from relace_mock.control.events import Events, Reader
 from relace_mock.control.guard import Guard
 from relace_mock.control.parameters import BadRequestError, Subject, body_of, subject_of
+from relace_mock.control.paths import PREFIX
 from relace_mock.control.polling import PolledReader
 from relace_mock.control.replaying import ReplayControl
 from relace_mock.control.settling import pauses
@@ -43,7 +44,6 @@ from relace_mock.version import __version__
 if TYPE_CHECKING:
     from relace_mock.scenario.model import Scenario
 
-PREFIX = "/_mock/"
 #: The most bytes of a request body.
 BODY_LIMIT = SIZE_LIMIT
 # The event loop itself answers requests of at most so many bytes, for at most so many entries.
@@ -116,7 +116,7 @@ class Control:
         return name in _SHORT and (name, received.method) != _LONG
 
     def answer(self, received: Received) -> Reply:
-        """The reply to a request whose path begins with ``PREFIX``."""
+        """The reply to a request whose path ``is_control``."""
         try:
             answer = self._route(received)(received)
         except (BadRequestError, ScenarioError, StoreError) as error:
@@ -148,14 +148,13 @@ class Control:
         return False
 
     def _route(self, received: Received) -> Callable[[Received], Any]:
-        name = received.path.removeprefix(PREFIX)
+        name = paths.name_in(received.path)
         page = page_files.file_for(name)
         methods = self._routes.get(name)
         if page is not None:
             methods = {"GET": lambda _: page_files.reply_with(page)}
         if methods is None:
-            known = ", ".join(PREFIX + name for name in self._routes)
-            raise BadRequestError(f"the control API has no such path: use one of {known}", 404)
+            raise paths.unknown(name, self._routes)
         method = "GET" if received.method == "HEAD" else received.method
         if method not in methods:
             allowed = ", ".join([*methods, *(["HEAD"] if "GET" in methods else [])])

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from relace_mock.counts import counted
+
 Level = Literal["fail", "warn"]
 
 
@@ -48,7 +50,7 @@ class Verdict:
     def __repr__(self) -> str:
         """The verdict on one line, as a failed ``assert`` shows it."""
         found = "; ".join(map(str, self.findings)) or "no findings"
-        return f"<Verdict {'ok' if self.ok else 'NOT ok'}, {self.requests} requests: {found}>"
+        return f"<Verdict {'ok' if self.ok else 'NOT ok'}, {counted(self.requests, 'request')}: {found}>"
 
     @property
     def ok(self) -> bool:

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from relace_mock.control.remote import RemoteControl
+from relace_mock.counts import of_all
 from relace_mock.settings import ServerError, SettingsError
 
 
@@ -77,8 +78,9 @@ class MockServer:
                 mock.replay(file)
                 (found,) = mock.recordings()
                 if rest := found["vectors"] - found["used"]:
-                    of = f"{found['vectors']} recorded vectors"
-                    lines.append(f"{file}: {rest} of {of} were never used")
+                    recorded, noun = found["vectors"], "recorded vector"
+                    vectors = of_all(rest, recorded, noun, one="was", many="were")
+                    lines.append(f"{file}: {vectors} never used")
         return lines
 
     def close(self) -> None:

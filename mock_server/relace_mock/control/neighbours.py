@@ -13,6 +13,7 @@ import orjson
 from relace_mock.journal.entry import Entry
 from relace_mock.messages import EmbedRequest
 from relace_mock.pipeline import Pipeline
+from relace_mock.vectors.ranking import SCORE_UNITS
 
 Matrix = npt.NDArray[np.float64]
 
@@ -28,7 +29,9 @@ def compared(pipeline: Pipeline, texts: Sequence[str]) -> dict[str, Any]:
     """Similarities of texts, their nearest texts among the embedded ones, and a map of all.
 
     ``cosine`` compares the float vectors, and ``binary`` their sign bits: 1 for equal bits, -1 for
-    opposite ones. The map shows each vector in the two directions in which all of them vary most.
+    opposite ones. ``rank`` is the score that the ranker gives to the other text as a file, with the
+    typed text as the query. The map shows each vector in the two directions in which all of them
+    vary most.
     """
     others = dict(_embedded(reversed(pipeline.journal.entries()[-_LOOKED_AT:])))
     vectors = _vectors(pipeline, [*texts, *others])
@@ -37,6 +40,8 @@ def compared(pipeline: Pipeline, texts: Sequence[str]) -> dict[str, Any]:
     cosine = np.clip(vectors[:mine] @ vectors.T, -1, 1).round(4)
     binary = (signs[:mine] @ signs.T / vectors.shape[1]).round(4)
     points = _principal(vectors).round(4)
+    nearest = np.argsort(-cosine[:, mine:], axis=1, kind="stable")[:, :_NEAREST]
+    ranks = _ranks(pipeline, texts, [[list(others)[at] for at in row] for row in nearest])
     shown = [
         {"text": text[:_EXCERPT], "number": number, "point": point}
         for (text, number), point in zip(others.items(), points[mine:].tolist(), strict=True)
@@ -50,10 +55,15 @@ def compared(pipeline: Pipeline, texts: Sequence[str]) -> dict[str, Any]:
         "others": shown,
         "nearest": [
             [
-                {"other": int(at), "cosine": float(row[at]), "binary": float(bits[at])}
-                for at in np.argsort(-row, kind="stable")[:_NEAREST]
+                {
+                    "other": int(at),
+                    "cosine": float(row[mine + at]),
+                    "binary": float(bits[mine + at]),
+                    "rank": rank,
+                }
+                for at, rank in zip(places, scores, strict=True)
             ]
-            for row, bits in zip(cosine[:, mine:], binary[:, mine:], strict=True)
+            for row, bits, places, scores in zip(cosine, binary, nearest, ranks, strict=True)
         ],
     }
 
@@ -74,6 +84,17 @@ def _embedded(entries: Iterator[Entry]) -> Iterator[tuple[str, int]]:
                 yield text, entry.number
                 if len(found) == _OTHERS:
                     return
+
+
+def _ranks(
+    pipeline: Pipeline, texts: Sequence[str], nearest: Sequence[Sequence[str]]
+) -> list[list[float]]:
+    """The score of the ranker for each text as a query and each of its nearest texts as a file."""
+    ranker = pipeline.answers.ranker
+    return [
+        [score / SCORE_UNITS for score in ranker.scores(text, files)]
+        for text, files in zip(texts, nearest, strict=True)
+    ]
 
 
 def _vectors(pipeline: Pipeline, texts: Sequence[str]) -> Matrix:

@@ -8,6 +8,8 @@ import zlib
 from dataclasses import dataclass, field
 from typing import Any
 
+from relace_mock.messages import Source
+
 _KEPT = 64 * 1024  # bytes of a body that the journal keeps
 # Window sizes of zlib: 47 reads gzip and zlib; -15 is deflate without a header, as some clients
 # send it.
@@ -20,8 +22,9 @@ class RecordedRequest:
     """An entry of the journal. ``duration`` is in seconds.
 
     ``number`` counts all requests of the server, from 1; findings of a verdict name it. ``body``
-    is at most 64 KiB, as text; ``content`` is the same as bytes. ``raw`` is the whole entry as
-    the control API returns it.
+    is at most 64 KiB, as text; ``content`` is the same as bytes. ``source`` says where the vectors
+    of the answer come from; it is None if the answer has none. ``raw`` is the whole entry as the
+    control API returns it.
     """
 
     number: int
@@ -42,6 +45,7 @@ class RecordedRequest:
     duration: float | None
     violations: list[str]
     notes: list[str]
+    source: Source | None
     content: bytes
     raw: dict[str, Any] = field(compare=False)
 

@@ -14,9 +14,9 @@ _LONGEST = 60.0  # seconds
 
 
 def settle(value: str) -> float:
-    """Return a duration such as ``2s`` in seconds. Raises ``ValueError``."""
+    """Return a duration such as ``2s`` in seconds, not in hours. Raises ``ValueError``."""
     seconds = seconds_in(value)
-    if seconds is None or seconds > _LONGEST:
+    if seconds is None or seconds > _LONGEST or value.endswith("h"):
         raise ValueError("a duration such as 250ms or 2s, at most 1m")
     return seconds
 

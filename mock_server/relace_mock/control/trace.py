@@ -24,6 +24,7 @@ from relace_mock.rendering import MARK
 from relace_mock.version import __version__
 
 _START = "trace.js"
+_TITLE = "relace-mock trace"
 _IMPORT = re.compile(r'^import \{([^}]*)\} from "\./([a-z_]+\.js)";$', re.MULTILINE)
 _EXPORT = re.compile(r"^export (?=(?:async )?(?:function\*?|class|const) (\w+))", re.MULTILINE)
 _FIELDS = (
@@ -40,15 +41,15 @@ def reply(entries: Iterable[bytes], dropped: int) -> Reply:
     return Reply(200, _FIELDS, (document(entries, dropped),))
 
 
-def document(entries: Iterable[bytes], dropped: int, title: str = "relace-mock trace") -> bytes:
+def document(entries: Iterable[bytes], dropped: int) -> bytes:
     """One HTML file with the entries, which are as JSON, oldest first."""
     about = {
         "version": __version__,
         "written": datetime.now(UTC).isoformat(timespec="seconds"),
         "dropped": dropped,
-        "title": title,
+        "title": _TITLE,
     }
-    before, after = _frame(title)
+    before, after = _frame()
     # In a script, nothing but `<` could end the data before its end.
     data = b"[\n%b\n]" % b",\n".join(entries)
     return b"".join(
@@ -64,7 +65,17 @@ def document(entries: Iterable[bytes], dropped: int, title: str = "relace-mock t
     )
 
 
-def _frame(title: str) -> tuple[bytes, bytes]:
+def titled(trace: bytes, title: str) -> bytes:
+    """A trace with a title of its own, such as the name of a test."""
+    title = title.encode("utf-8", "replace").decode()
+    shown = html.escape(title).encode()
+    told = orjson.dumps({"title": title})[1:-1].replace(b"<", b"\\u003c")
+    usual = orjson.dumps({"title": _TITLE})[1:-1]
+    head = f"<title>{_TITLE}</title>".encode()
+    return trace.replace(head, b"<title>%b</title>" % shown, 1).replace(usual, told, 1)
+
+
+def _frame() -> tuple[bytes, bytes]:
     style, script = (FOLDER / "style.css").read_text(encoding="utf-8"), bundle(_START)
     policy = (
         f"default-src 'none'; script-src '{_hash(script)}'; style-src '{_hash(style)}'; "
@@ -75,7 +86,7 @@ def _frame(title: str) -> tuple[bytes, bytes]:
         f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         '<meta name="color-scheme" content="light dark">\n'
-        f"<title>{html.escape(title)}</title>\n<style>{style}</style>\n</head>\n<body>\n"
+        f"<title>{_TITLE}</title>\n<style>{style}</style>\n</head>\n<body>\n"
     )
     return before.encode(), f"<script>{script}</script>\n</body>\n</html>\n".encode()
 

@@ -14,6 +14,7 @@ from typing import Any
 
 from relace_mock import contract, retry_after
 from relace_mock.control.findings import Finding, Verdict
+from relace_mock.counts import counted
 from relace_mock.journal.connections import TcpConnection
 from relace_mock.journal.entry import Entry
 from relace_mock.journal.events import BODY_LIMIT
@@ -182,7 +183,8 @@ def _repeated_texts(by_meaning: dict[_Meaning, list[Entry]]) -> Iterator[Finding
     again = [text for text, times in given.items() if times >= _AGAIN]
     if again:
         shown = last[again[0]].hidden(again[0])[:30]  # JSON has more than one way to write a key
-        message = f"{len(again)} texts were embedded {_AGAIN} times or more, such as {shown!r}"
+        embedded = counted(len(again), "text was", "texts were")
+        message = f"{embedded} embedded {_AGAIN} times or more, such as {shown!r}"
         numbers = sorted({last[text].number for text in again})
         yield Finding("duplicate_work", "warn", message, numbers)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from relace_mock.counts import counted, of_all
 from relace_mock.recording import results
 from relace_mock.recording.contents import Holding, items
 from relace_mock.recording.file import Recording
@@ -53,10 +54,14 @@ def compare(
     same = sum(old == new for old, new in pairs)
     cosines = [cosine(old, new, space.output_dtype) for old, new in pairs]
     if same == len(chosen):
-        return Comparison(f"all {same} texts have the recorded vectors", drifted=False)
+        return Comparison(
+            f"all {counted(same, 'text has', 'texts have')} the recorded vectors",
+            drifted=False,
+        )
+    others = len(chosen) - same
     far = sum(each < DRIFT for each in cosines)
     message = (
-        f"{len(chosen) - same} of {len(chosen)} texts have other vectors, {far} of them drifted "
+        f"{of_all(others, len(chosen), 'text', one='has', many='have')} other vectors, {far} of them drifted "
         f"(cosine below {DRIFT}); the lowest cosine is {min(cosines):.6f}"
     )
     return Comparison(message, drifted=far > 0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 
+from relace_mock.counts import counted, of_all
 from relace_mock.messages import EmbedRequest
 from relace_mock.recording.file import Recording
 from relace_mock.refusals import Refusal
@@ -14,16 +15,15 @@ ENDPOINT = "https://embeddings.endpoint.relace.run"
 
 def missed(recording: Recording | None, request: EmbedRequest, missing: int) -> Refusal:
     """Refuse a request with texts that are not recorded, and say how to record them."""
-    texts = len(set(request.input))
-    are = "is" if missing == 1 else "are"
+    texts = of_all(missing, len(set(request.input)), "text", one="is", many="are")
     if recording is None:
         return Refusal(
             500,
-            f"{missing} of {texts} texts {are} not recorded: start the server with --replay FILE, "
+            f"{texts} not recorded: start the server with --replay FILE, "
             "or without --on-miss error",
         )
     detail = (
-        f"{missing} of {texts} texts {are} not in the recording {recording.path.name} "
+        f"{texts} not in the recording {recording.path.name} "
         f"(model {request.model[:100]}, {request.output_dtype})"
     )
     spaces = recording.spaces()
@@ -53,4 +53,5 @@ def about_dimensions(asked: int, recorded: int, model: str) -> str:
 
 def drift(texts: int, host: str) -> str:
     """Say that an upstream gave other vectors than those that were recorded first."""
-    return f"drift: {host} gives {texts} texts another vector than the recorded one, which stays"
+    given = counted(texts, "text")
+    return f"drift: {host} gives {given} another vector than the recorded one, which stays"

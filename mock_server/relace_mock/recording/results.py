@@ -8,6 +8,7 @@ import re
 from collections.abc import Sequence
 from typing import Any, NamedTuple, NoReturn
 
+from relace_mock.counts import counted
 from relace_mock.recording.forms import Number, Stored, stored
 from relace_mock.recording.upstream import UpstreamAnswer
 
@@ -44,7 +45,7 @@ def read(received: UpstreamAnswer, texts: int) -> Results:
     if not isinstance(results, list):
         raise WrongAnswerError("the body has no list `results`")
     if len(results) != texts:
-        raise WrongAnswerError(f"{len(results)} results for {texts} texts")
+        raise WrongAnswerError(f"{counted(len(results), 'result')} for {counted(texts, 'text')}")
     vectors: list[Stored | None] = [None] * texts
     for result in results:
         index = _index(result, texts)
@@ -78,7 +79,7 @@ def _index(result: Any, texts: int) -> int:
     index = result["index"]
     if not isinstance(index, Number) or not index.isdecimal() or int(index[:9]) >= texts:
         shown = json.dumps(index)[:40]
-        raise WrongAnswerError(f"a result has the index {shown}, for {texts} texts")
+        raise WrongAnswerError(f"a result has the index {shown}, for {counted(texts, 'text')}")
     return int(index)
 
 

@@ -7,6 +7,7 @@ import logging
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from relace_mock.counts import counted
 from relace_mock.messages import Embedded, EmbedRequest, Headers, Reply, Source, Told
 from relace_mock.recording import misses, results, tokens
 from relace_mock.recording.file import Kept, Recording, RecordingError, Space
@@ -246,7 +247,7 @@ class _Supply:
         self._told = Told(upstream.host, answer.status, headers, error, answer.waited)
         if answer.waits:
             self._notes.append(
-                f"the upstream answered {answer.waits} times 429 before, which took "
+                f"the upstream answered {counted(answer.waits, 'time')} 429 before, which took "
                 f"{answer.waited:.1f} s"
             )
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from relace_mock.counts import counted
 from relace_mock.vectors.rows import Row
 from relace_mock.vectors.tokens import count_tokens
 
@@ -39,7 +40,7 @@ def total(rows: dict[str, Row], texts: Iterable[str]) -> tuple[int | None, list[
     known = [row for row in rows.values() if row.batch is None or row.batch.told]
     notes = []
     if silent := len(rows) - len(known):
-        notes.append(f"the upstream told no usage for {silent} of {len(rows)} texts")
+        notes.append(f"the upstream told no usage for {silent} of {counted(len(rows), 'text')}")
     here = dict.fromkeys(batches, 0)
     for row in known:
         if row.batch:
@@ -47,8 +48,8 @@ def total(rows: dict[str, Row], texts: Iterable[str]) -> tuple[int | None, list[
     estimated = sum(count for number, count in here.items() if 0 < count < batches[number].texts)
     if estimated:
         notes.append(
-            f"usage.total_tokens is an estimate: for {estimated} of {len(rows)} texts the upstream "
-            "told only the sum of a larger batch"
+            f"usage.total_tokens is an estimate: for {estimated} of {counted(len(rows), 'text')} the "
+            "upstream told only the sum of a larger batch"
         )
     count = sum(rows[text].tokens for text in texts)
     return (count if known else None), notes

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+from relace_mock.counts import of_all
 from relace_mock.recording.file import Recording
 
 _ALL = """
@@ -28,7 +29,8 @@ def told(recording: Recording) -> str:
     with recording.using() as database:
         (recorded,) = database.execute("SELECT count(*) FROM vectors").fetchone()
     rest = recorded - len(recording.used)
-    return f"{recording.path}: {rest} of {recorded} recorded vectors were never used"
+    vectors = of_all(rest, recorded, "recorded vector", one="was", many="were")
+    return f"{recording.path}: {vectors} never used"
 
 
 def usage(recording: Recording) -> Usage:

@@ -7,8 +7,7 @@ from typing import Any
 import orjson
 
 from relace_mock.messages import Ranked
-
-_UNITS = 10_000  # of a score of 1
+from relace_mock.vectors.ranking import SCORE_UNITS
 
 
 def results(ranked: Ranked) -> bytes:
@@ -20,5 +19,5 @@ def content(ranked: Ranked) -> Any:
     """Return the content of the body: file names and scores, or file names alone."""
     if ranked.names_only:
         return [name for name, _ in ranked.results]
-    results = [{"filename": name, "score": score / _UNITS} for name, score in ranked.results]
+    results = [{"filename": name, "score": score / SCORE_UNITS} for name, score in ranked.results]
     return {"results": results, "usage": {"total_tokens": ranked.total_tokens}}

@@ -7,6 +7,7 @@ from array import array
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from relace_mock.counts import counted
 from relace_mock.scenario.compounds import Mistakes
 from relace_mock.scenario.kinds import Schema, found
 from relace_mock.scenario.mistakes import ScenarioError
@@ -88,8 +89,7 @@ def wrong_numbers(node: Node, served: int | None) -> Iterator[ScenarioError]:
             reason, remedy = _others(wanted, served), _remedy(number)
             if own is not None:
                 reason, remedy = f"dimensions is {wanted}", f"write {wanted} numbers"
-            numbers = f"{number} number{'' if number == 1 else 's'}"
-            yield vector.mistake(f"has {numbers}, and {reason}: {remedy}")
+            yield vector.mistake(f"has {counted(number, 'number')}, and {reason}: {remedy}")
 
 
 def _vectors_in(node: Node) -> Iterator[Node]:

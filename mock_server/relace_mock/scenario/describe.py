@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from http import HTTPStatus
 
+from relace_mock.counts import counted
 from relace_mock.excerpts import quoted
 from relace_mock.scenario.components import SCALE, digits
 from relace_mock.scenario.faults import FAULTS
@@ -30,7 +31,7 @@ def _lines(scenario: Scenario) -> Iterator[str]:
         yield from _vectors(scenario.vectors.entries)
     if limit := scenario.rate_limit:
         wait = ", and Retry-After says how long to wait" if limit.retry_after else ""
-        yield f"  quota: {limit.requests} requests in {limit.per:g} s, then 429{wait}"
+        yield f"  quota: {counted(limit.requests, 'request')} in {limit.per:g} s, then 429{wait}"
     alone = len(scenario.rules) == 1 and scenario.rules[0].when == When()
     for number, rule in enumerate(scenario.rules):
         if not alone or rule.chance is not None:
@@ -71,8 +72,8 @@ _CONDITIONS = {
     "input_matches": "an input matches {!r}",
     "model": "the model is {!r}",
     "output_dtype": "output_dtype is {}",
-    "min_inputs": "there are {} inputs or more",
-    "max_inputs": "there are {} inputs or fewer",
+    "min_inputs": "it has {} or more",
+    "max_inputs": "it has {} or fewer",
     "header": "the request has {}",
     "attempt": "it is attempt {}",
     "would_be": "the answer would be {}",
@@ -90,6 +91,8 @@ def _condition(rule: Rule) -> str:
             value = " and ".join(f"{name}: {wanted}" for name, wanted in value.items())
         elif isinstance(value, tuple):
             value = " or ".join(map(str, value))
+        elif key in ("min_inputs", "max_inputs"):
+            value = counted(value, "input")
         elif isinstance(value, Pattern):
             value = value.text
         parts.append(words.format(value))
@@ -111,7 +114,7 @@ def _action(step: Step) -> str:
         if step.body is not Absent.ABSENT:
             body = f"the body {quoted(step.body, 60)}"
         elif step.fixed_body is not None:
-            body = f"a body of {len(step.fixed_body[0])} bytes"
+            body = f"a body of {counted(len(step.fixed_body[0]), 'byte')}"
         elif step.status < 400:
             body = "no body"
         return f"answers {step.status}{_phrase(step.status)} with {body}"
@@ -136,7 +139,7 @@ def _more(step: Step) -> str:
     if step.at is not None:
         parts.append(f"at {step.at:.0%} of the body")
     if step.bytes_per_second is not None:
-        parts.append(f"{step.bytes_per_second:g} bytes a second")
+        parts.append(f"{counted(step.bytes_per_second, 'byte')} a second")
     for name, value in (step.headers or {}).items():
         parts.append(f"without {name}" if value is None else f"with {name}: {value}")
     if step.retry_after is not None:

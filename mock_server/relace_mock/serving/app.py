@@ -7,8 +7,9 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from relace_mock import contract
-from relace_mock.control.api import PREFIX, Control
+from relace_mock.control.api import Control
 from relace_mock.control.guard import Guard
+from relace_mock.control.paths import PREFIX
 from relace_mock.pipeline import Pipeline
 from relace_mock.serving import documents
 from relace_mock.serving.cors import Cors
@@ -21,11 +22,13 @@ _PATHS = frozenset(path.encode() for path in contract.ENDPOINTS)
 def create_app(pipeline: Pipeline, guard: Guard, wire_of: WireOf) -> ASGIApp:
     """The mock as an ASGI application, for HTTP requests with a ``raw_path``."""
     endpoint = Endpoint(pipeline, wire_of)
+    control = ControlEndpoint(Control(pipeline, guard), wire_of)
     mode = pipeline.settings.contract
     pages = Starlette(
         routes=[
             *(Route(path, DocumentEndpoint(mode, wire_of)) for path in documents.PATHS),
-            Route(PREFIX + "{name:path}", ControlEndpoint(Control(pipeline, guard), wire_of)),
+            Route(PREFIX + "{name:path}", control),
+            Route(PREFIX.rstrip("/"), control),
         ]
     )
     # Starlette's own 404 and its redirects of a trailing slash are not in the contract.

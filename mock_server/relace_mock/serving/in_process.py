@@ -12,8 +12,9 @@ from typing import Any, Self, Unpack
 import anyio
 
 from relace_mock.answers import Answer
-from relace_mock.control.api import PREFIX, Control
+from relace_mock.control.api import Control
 from relace_mock.control.guard import Guard
+from relace_mock.control.paths import PREFIX, is_control
 from relace_mock.control.remote import RemoteControl
 from relace_mock.keywords import SettingsKeywords, settings_from, shown
 from relace_mock.messages import Received
@@ -87,7 +88,7 @@ class _Transport:
 
     def begin(self, received: Received) -> Exchange | None:
         """The exchange of a request that belongs in the journal, up to its answer."""
-        if received.path.startswith(PREFIX) or received.path in documents.PATHS:
+        if is_control(received.path) or received.path in documents.PATHS:
             return None
         if self._cors is not None and self._cors.preflight(received):
             return None
@@ -101,7 +102,7 @@ class _Transport:
             return Answer(preflight)
         if exchange is not None:
             answer = exchange.answer()
-        elif received.path.startswith(PREFIX):
+        elif is_control(received.path):
             answer = Answer(self._control.answer(received))
         else:
             answer = Answer(documents.answer(received, self._pipeline.settings.contract))
@@ -122,7 +123,7 @@ class _Transport:
         return reply.status, reply.body
 
     def _pauses(self, received: Received) -> Iterator[float]:
-        return self._control.pauses(received) if received.path.startswith(PREFIX) else iter(())
+        return self._control.pauses(received) if is_control(received.path) else iter(())
 
     def close(self) -> None: ...
 

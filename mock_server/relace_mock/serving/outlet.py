@@ -12,6 +12,8 @@ import os
 import queue
 import threading
 
+from relace_mock.counts import counted
+
 _WAITING = 1000  # lines
 _FLUSH = 0.2  # seconds to write the last lines at the end
 
@@ -53,7 +55,8 @@ class Outlet:
                 with self._lock:
                     dropped, self._dropped = self._dropped, 0
                 if dropped:
-                    self._send(f"relace-mock: {dropped} lines dropped: standard error was not read")
+                    lost = counted(dropped, "line")
+                    self._send(f"relace-mock: {lost} dropped: standard error was not read")
                 self._send(line)
 
     def _send(self, line: str) -> None:

@@ -32,6 +32,7 @@ from typing import Any, NamedTuple
 
 from relace_mock import rendering
 from relace_mock.clock import MONOTONIC
+from relace_mock.counts import counted
 from relace_mock.serving.body import length_of
 from relace_mock.serving.chunks import ChunkedBody
 from relace_mock.serving.heads import is_beginning_of_method, with_known_method
@@ -88,9 +89,8 @@ class _Guarded:
         self.waiting_since = MONOTONIC()
         excess = len(self.connections) - self.limits.max_connections
         if excess > 0:
-            text = (
-                f"All {self.limits.max_connections} connections are in use: raise --max-connections"
-            )
+            most = counted(self.limits.max_connections, "connection is", "connections are")
+            text = f"All {most} in use: raise --max-connections"
             self.refuse(503, text, in_order=excess < _LINGERING)
 
     def connection_lost(self, exc: Exception | None) -> None:

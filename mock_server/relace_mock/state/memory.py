@@ -16,6 +16,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 
 from relace_mock.clock import MONOTONIC, REAL, Clock
+from relace_mock.counts import counted
 from relace_mock.state.model import Counter, Default, Installed, State
 from relace_mock.state.store import Change, Counts, FullError, Glimpse, Now, Result
 
@@ -186,7 +187,9 @@ class MemoryStore:
         if cell is None:
             name, cell = next(iter(self._protected.items()))
             if self._monotonic() - cell.used < self._ttl:
-                raise FullError(f"all {self._limit} namespaces are in use")
+                raise FullError(
+                    f"all {counted(self._limit, 'namespace is', 'namespaces are')} in use"
+                )
             del self._protected[name], self._cells[name]
             self._lost[name] = None
             if len(self._lost) > _LOST_NAMES:

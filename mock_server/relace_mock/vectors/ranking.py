@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import bisect
 import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
@@ -19,6 +19,8 @@ from relace_mock.vectors.embedding import Space, space, space_key
 
 #: Whatever ``--dimensions`` says, so that it does not change the scores.
 DIMENSIONS = 2560
+#: A score of 1, in the units of the scores here.
+SCORE_UNITS = 10_000
 _MODEL = "relace-embed-v1"
 # Characters of a part of a file: about those of a function.
 _PART = 2000
@@ -46,14 +48,7 @@ class Ranker:
         ``is_abandoned`` is true, the result is of no use, and the files that are left count as
         unrelated.
         """
-        (query,) = self._space.components([request.query.encode()]).astype(np.int64)
-        best = [-SCALE * SCALE] * len(request.files)
-        for owners, texts in _batches(request):
-            if is_abandoned():
-                break
-            products = self._space.components(texts).astype(np.int64) @ query
-            for owner, product in zip(owners, products.tolist(), strict=True):
-                best[owner] = max(best[owner], product)
+        best = self._products(request.query, [file.content for file in request.files], is_abandoned)
         order = sorted(range(len(best)), key=lambda index: -best[index])
         results = []
         left = request.token_limit
@@ -64,6 +59,24 @@ class Ranker:
             results.append((request.files[index].name, score(best[index])))
         total = request.query_tokens + sum(request.tokens)
         return Ranked(results, total, request.names_only)
+
+    def scores(self, query: str, contents: Sequence[str]) -> list[int]:
+        """Return the score of each file for a query, in 1/10,000."""
+        return [score(product) for product in self._products(query, contents, lambda: False)]
+
+    def _products(
+        self, query: str, contents: Sequence[str], is_abandoned: Callable[[], bool]
+    ) -> list[int]:
+        """Return the product of the query and the best part of each file."""
+        (asked,) = self._space.components([query.encode()]).astype(np.int64)
+        best = [-SCALE * SCALE] * len(contents)
+        for owners, texts in _batches(contents):
+            if is_abandoned():
+                break
+            products = self._space.components(texts).astype(np.int64) @ asked
+            for owner, product in zip(owners, products.tolist(), strict=True):
+                best[owner] = max(best[owner], product)
+        return best
 
     @functools.cached_property
     def _space(self) -> Space:
@@ -116,12 +129,12 @@ def parts(content: str) -> Iterator[str]:
         yield content[start:]
 
 
-def _batches(request: RankRequest) -> Iterator[tuple[list[int], list[bytes]]]:
+def _batches(contents: Sequence[str]) -> Iterator[tuple[list[int], list[bytes]]]:
     """Yield the parts of all files, some at a time, with the index of the file of each part."""
     owners: list[int] = []
     texts: list[bytes] = []
-    for index, file in enumerate(request.files):
-        for part in parts(file.content):
+    for index, content in enumerate(contents):
+        for part in parts(content):
             owners.append(index)
             texts.append(part.encode())
             if len(texts) == _BATCH:

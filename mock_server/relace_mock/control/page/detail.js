@@ -1,7 +1,7 @@
 // Everything about one entry: why this answer, its attempts, the request, the answer, the time.
 
 import {curl} from "./curl.js";
-import {actionButton, copied, download, el, fill} from "./dom.js";
+import {actionButton, copied, counted, download, el, fill} from "./dom.js";
 import {keyName} from "./filters.js";
 import {obstacle, scenario} from "./recipe.js";
 import {answerOf, kind, timeline} from "./timeline.js";
@@ -81,12 +81,13 @@ export class Detail {
     const dialog = el("dialog", {class: "recipe", "aria-label": "Scenario"},
       el("h2", {}, "This conversation as a scenario"),
       el("p", {}, "The mock answers the same again when it plays this file. ",
-        el("code", {}, `relace-mock scenario check ${name}.yaml`), " accepts it."),
+        el("code", {}, `relace-mock scenario check ${name}.yaml`), " accepts it, and ",
+        el("code", {}, `relace-mock serve --scenario ${name}.yaml`), " plays it for every key."),
       el("pre", {tabindex: 0, role: "region", "aria-label": "Scenario as YAML"}, text),
       el("div", {class: "actions"},
         actionButton("Copy", () => copied(text)),
         actionButton("Save the file", () => { download(text, `${name}.yaml`, "application/yaml"); return "Saved"; }),
-        this.#edit ? el("button", {type: "button", onclick: () => { dialog.close(); this.#edit(text); }}, "Open in the editor") : null,
+        this.#edit ? el("button", {type: "button", onclick: () => { dialog.close(); this.#edit(text, attempts[0].namespace); }}, "Open in the editor") : null,
         el("button", {type: "button", onclick: () => dialog.close()}, "Close")));
     dialog.addEventListener("close", () => dialog.remove());
     document.body.append(dialog);
@@ -135,7 +136,7 @@ function lines(texts, level = "") {
 }
 
 function headers(fields) {
-  return el("details", {}, el("summary", {}, `${fields.length} header fields`),
+  return el("details", {}, el("summary", {}, counted(fields.length, "header field")),
     el("table", {class: "fields"}, el("tbody", {}, fields.map(([name, value]) =>
       el("tr", {}, el("th", {scope: "row"}, name), el("td", {}, value))))));
 }
@@ -145,9 +146,9 @@ function content({body, body_base64: encoded, length}, label) {
   if (!length) return el("p", {class: "muted"}, "No body.");
   const text = encoded ?? pretty(body);
   const kept = encoded ? atob(encoded).length : new TextEncoder().encode(body).length;
-  const notes = [`${length.toLocaleString("en")} bytes`];
+  const notes = [counted(length, "byte")];
   if (encoded) notes.push("shown in Base64");
-  if (kept < length) notes.push(`the first ${kept.toLocaleString("en")} are kept`);
+  if (kept < length) notes.push(`only the first ${kept.toLocaleString("en")} are kept`);
   return [
     el("p", {class: "muted"}, notes.join(", ")),
     el("pre", {tabindex: 0, role: "region", "aria-label": label}, text),

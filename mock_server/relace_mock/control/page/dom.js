@@ -28,6 +28,11 @@ export function setStyle(element, properties) {
   for (const [name, value] of Object.entries(properties)) element.style.setProperty(name, value);
 }
 
+/** A number and its noun, in the singular or the plural: `1 text`, `1,000 texts`. */
+export function counted(number, noun) {
+  return `${number.toLocaleString("en")} ${noun}${number === 1 ? "" : "s"}`;
+}
+
 /** Replaces the children of an element. */
 export function fill(element, ...children) {
   const given = children.flat(Infinity).filter((child) => child !== null && child !== undefined);
@@ -38,7 +43,12 @@ export function fill(element, ...children) {
 export function actionButton(label, action, attributes = {}) {
   const button = el("button", {type: "button", ...attributes}, label);
   button.addEventListener("click", async () => {
-    const said = await action(button);
+    let said;
+    try {
+      said = await action(button);
+    } catch (error) {
+      said = `Failed: ${error.message}`;
+    }
     if (!said) return;
     button.textContent = said;
     setTimeout(() => { button.textContent = label; }, 1500);

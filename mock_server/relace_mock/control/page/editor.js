@@ -4,11 +4,13 @@
 import {ask} from "./api.js";
 import {el, fill} from "./dom.js";
 
+const EXAMPLE = "steps:\n  - status: 429\n    retry_after: 2s\n    times: 2";
 const PAUSE = 300; // milliseconds after a key press
 
 export class Editor {
   #area = el("textarea", {
     "aria-label": "Scenario as YAML", spellcheck: "false", wrap: "off", rows: 14, "aria-describedby": "scenario-said",
+    placeholder: EXAMPLE,
   });
   #gutter = el("div", {class: "gutter", "aria-hidden": "true"});
   #said = el("div", {class: "said", id: "scenario-said", role: "status"});
@@ -31,6 +33,11 @@ export class Editor {
   set text(value) {
     this.#area.value = value;
     this.#later(0);
+  }
+
+  /** The name of the scenario, for a file. */
+  get name() {
+    return /^name: *["']?([\w.-]+)/m.exec(this.text)?.[1] ?? "scenario";
   }
 
   focus() {

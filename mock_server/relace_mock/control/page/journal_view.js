@@ -1,7 +1,7 @@
 // The live journal: a list of exchanges, or their attempts as timelines, and one of them in detail.
 
 import {Detail, badge} from "./detail.js";
-import {el, fill} from "./dom.js";
+import {counted, el, fill} from "./dom.js";
 import {Filters, keyName} from "./filters.js";
 import {VirtualList} from "./list.js";
 import {gap, timeline} from "./timeline.js";
@@ -9,6 +9,7 @@ import {clock, seconds} from "./times.js";
 
 const CONVERSATIONS = 40; // timelines that are shown at once, the latest
 const HUES = 12;
+const RANKS = new Map([["/v2/code/rank", "rank: "], ["/v1/code/rank", "rank, names only: "]]);
 
 export class JournalView {
   #journal;
@@ -19,7 +20,7 @@ export class JournalView {
   #attempts = false;
   #open = null;
   #timelines = el("div", {class: "timelines", tabindex: 0, role: "region", "aria-label": "Attempts", hidden: true});
-  #empty = el("p", {class: "empty"});
+  #empty = el("div", {class: "empty"});
   #hint;
 
   /** `tools` are further buttons; `hint` says what to do while there is no entry. */
@@ -154,12 +155,13 @@ export function dot(namespace) {
 
 function whatOf(entry) {
   const {method, path} = entry.request;
-  const odd = method === "POST" && path === "/v1/code/embed" ? "" : `${method} ${path} `;
+  const usual = path === "/v1/code/embed" ? "" : RANKS.get(path);
+  const target = method === "POST" && usual !== undefined ? usual : `${method} ${path} `;
   const counts = [];
-  if (entry.inputs !== null) counts.push(`${entry.inputs} ${entry.inputs === 1 ? "input" : "inputs"}`);
-  if (entry.tokens !== null) counts.push(`${entry.tokens} ${entry.tokens === 1 ? "token" : "tokens"}`);
+  if (entry.inputs !== null) counts.push(counted(entry.inputs, RANKS.has(path) ? "file" : "input"));
+  if (entry.tokens !== null) counts.push(counted(entry.tokens, "token"));
   const broken = entry.violations.length ? entry.violations[0] : "";
-  return `${odd}${counts.join(", ") || broken}`;
+  return `${target}${counts.join(", ") || broken}`;
 }
 
 function playedOf(entry) {

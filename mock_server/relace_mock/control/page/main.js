@@ -1,7 +1,7 @@
 // Starts the page: its views, the connection to the mock, and the token where one is needed.
 
 import {keepToken, send} from "./api.js";
-import {actionButton, download, el, fill} from "./dom.js";
+import {actionButton, copied, counted, download, el, fill} from "./dom.js";
 import {Journal} from "./journal.js";
 import {JournalView} from "./journal_view.js";
 import {ScenariosView} from "./scenarios_view.js";
@@ -12,6 +12,10 @@ import {VerdictView} from "./verdict_view.js";
 const journal = new Journal();
 const state = el("span", {class: "state", role: "status"}, "Connecting…");
 const root = new URL("..", document.baseURI).href.replace(/\/$/, "");
+
+const FIRST = `curl -s ${root}/v1/code/embed \\
+  -H 'Authorization: Bearer rlc-anything' -H 'Content-Type: application/json' \\
+  -d '{"model": "relace-embed-v1", "input": ["def add(a, b): return a + b"]}'`;
 
 const pause = el("button", {type: "button", "aria-pressed": "false", onclick: () => {
   journal.paused = !journal.paused;
@@ -29,14 +33,23 @@ const tools = [
   }),
 ];
 
-const scenarios = new ScenariosView();
+const scenarios = new ScenariosView((event) => {
+  event.preventDefault();
+  location.hash = "journal";
+  switchView();
+  views.journal.close();
+});
 const views = {
   journal: new JournalView(journal, {
-    edit: (text) => { location.hash = "scenarios"; switchView(); scenarios.edit(text); },
+    edit: (text, namespace) => { location.hash = "scenarios"; switchView(); scenarios.edit(text, namespace); },
     origin: root, tools,
     hint: [
-      "No request yet. Point a client at ", el("code", {}, `${root}/v1`),
-      " with any API key, and it appears here.",
+      el("p", {}, "No request yet. Point a client at ", el("code", {}, `${root}/v1`),
+        " with any API key, and it appears here. Or send a first one from a terminal:"),
+      el("pre", {tabindex: 0, role: "region", "aria-label": "A first request"}, FIRST),
+      actionButton("Copy the command", () => copied(FIRST)),
+      el("p", {}, "To see how your client takes a 429, a reset or a wrong answer, ",
+        el("a", {href: "#scenarios"}, "choose how the mock fails"), " first."),
     ],
   }),
   scenarios,
@@ -78,13 +91,14 @@ let dropped = 0;
 function tell(what, detail) {
   if (what === "live") {
     dropped = detail;
-    fill(state, el("span", {class: "lamp on"}), "Live", dropped ? ` (${dropped} earlier requests were dropped)` : "");
+    fill(state, el("span", {class: "lamp on"}), "Live", dropped ? ` (${counted(dropped, "earlier request")} no longer kept)` : "");
   } else if (what === "loading") fill(state, "Loading…");
-  else if (what === "behind") fill(state, `Fell behind by ${detail} changes: loading again…`);
+  else if (what === "behind") fill(state, `Fell behind by ${counted(detail, "change")}: loading again…`);
   else if (what === "lost") fill(state, el("span", {class: "lamp off"}), `Not connected: ${detail}. Trying again…`);
   else askForToken(detail);
 }
 
+let tried = false;
 function askForToken(problem) {
   fill(state, el("span", {class: "lamp off"}), problem.message);
   if (!problem.wantsToken) return;
@@ -93,11 +107,17 @@ function askForToken(problem) {
     el("form", {method: "dialog"},
       el("h2", {}, "Control token"),
       el("p", {}, "This mock was started with --control-token. The token is kept for this tab only."),
+      tried ? el("p", {class: "bad"}, "The mock refused that token: type it as the mock got it.") : null,
       field,
       el("div", {class: "actions"}, el("button", {}, "Use it"))));
   dialog.addEventListener("close", () => {
-    keepToken(field.value);
     dialog.remove();
+    if (!field.value) { // closed with Escape
+      state.append(" ", el("button", {type: "button", onclick: () => askForToken(problem)}, "Type the token"));
+      return;
+    }
+    tried = true;
+    keepToken(field.value);
     start();
   });
   document.body.append(dialog);

@@ -19,13 +19,19 @@ export class ScenariosView {
   #seconds = el("input", {type: "number", min: 0, step: "any", value: 60, "aria-label": "Seconds"});
   #scenarios = [];
   #shown = "";
+  #done = el("p", {class: "done", role: "status", hidden: true});
   #timer = null;
 
-  constructor() {
+  #watch;
+
+  /** `watch()` is called when one goes to see what clients send now. */
+  constructor(watch) {
+    this.#watch = watch;
     this.#search.addEventListener("input", () => this.#list());
     const act = (label, action, attributes) => actionButton(label, () => this.#act(action), attributes);
     this.element = el("main", {class: "scenarios", id: "scenarios", hidden: true},
       el("h1", {class: "unseen"}, "Scenarios"),
+      this.#done,
       el("section", {class: "panel wide"},
         el("h2", {}, "What is played where"),
         el("div", {class: "scroll", tabindex: 0, role: "region", "aria-label": "What is played where"}, el("table", {class: "table"},
@@ -40,14 +46,14 @@ export class ScenariosView {
         this.#editor.element,
         el("div", {class: "actions"},
           act("Install", async (options) => {
-            await ask("PUT", "scenario", {...options, body: this.#editor.text});
+            this.#tellPlayed(await ask("PUT", "scenario", {...options, body: this.#editor.text}));
             return "Installed";
           }, {class: "primary"}),
           act("Remove", async (options) => { await ask("DELETE", "scenario", options); return "Removed"; }),
           act("Reset", async (options) => { await ask("POST", "reset", options); return "Reset"; },
             {title: "Back to the beginning: script, attempts, quota, clock and journal"}),
           actionButton("Save the file", () => {
-            download(this.#editor.text, "scenario.yaml", "application/yaml");
+            download(this.#editor.text, `${this.#editor.name}.yaml`, "application/yaml");
             return "Saved";
           })),
         el("div", {class: "actions"},
@@ -58,10 +64,13 @@ export class ScenariosView {
           "by", this.#seconds, "seconds")));
   }
 
-  /** Opens a text in the editor. */
-  edit(text) {
+  /** Opens a text in the editor, for a key that the mock has seen. */
+  async edit(text, namespace) {
+    this.#done.hidden = true;
     this.#editor.text = text;
     this.#editor.focus();
+    await this.#look();
+    this.#target.choose(namespace);
   }
 
   async show() {
@@ -75,10 +84,12 @@ export class ScenariosView {
   }
 
   hide() {
+    this.#done.hidden = true;
     clearInterval(this.#timer);
   }
 
   async #act(action) {
+    this.#done.hidden = true;
     const missing = this.#target.problem;
     if (missing) {
       this.#editor.say("bad", missing);
@@ -94,6 +105,13 @@ export class ScenariosView {
     }
   }
 
+  /** Says what to do next, wherever one has scrolled to. */
+  #tellPlayed({name}) {
+    fill(this.#done, el("strong", {}, name), ` is played for ${this.#target.words} now. Let your client send a request, and `,
+      el("a", {href: "#journal", onclick: this.#watch}, "watch it arrive"), ".");
+    this.#done.hidden = false;
+  }
+
   async #look() {
     let answer;
     try {
@@ -105,7 +123,7 @@ export class ScenariosView {
     if (text === this.#shown) return; // so that nothing moves under the cursor
     this.#shown = text;
     this.#target.offer(answer.namespaces);
-    const rows = [this.#row("", "Default", answer.default, "")];
+    const rows = [this.#row("", ["Default", el("small", {class: "muted"}, " every key without its own")], answer.default, "")];
     for (const each of answer.namespaces) {
       rows.push(this.#row(each.namespace, [dot(each.namespace), keyName(each.namespace)], each, each.requests));
     }
@@ -126,6 +144,7 @@ export class ScenariosView {
 
   async #choose(namespace, name) {
     this.#target.choose(namespace);
+    this.#editor.focus();
     if (!name) return;
     if (this.#scenarios.some((each) => each.name === name)) {
       await this.#load(name);
@@ -145,9 +164,9 @@ export class ScenariosView {
       `${name} ${description}`.toLowerCase().includes(wanted));
     fill(this.#library, found.map(({name, description}) => el("li", {},
       el("div", {}, el("strong", {}, name), el("p", {class: "muted"}, description)),
-      el("button", {type: "button", "aria-label": `Open ${name}`, onclick: () => this.#load(name)}, "Open"),
+      el("button", {type: "button", "aria-label": `Open ${name}`, onclick: () => { this.#editor.focus(); this.#load(name); }}, "Open"),
       actionButton("Play", () => this.#act(async (options) => {
-        await ask("PUT", "scenario", {...options, body: {name}});
+        this.#tellPlayed(await ask("PUT", "scenario", {...options, body: {name}}));
         return "Plays";
       }), {"aria-label": `Play ${name}`}))));
   }

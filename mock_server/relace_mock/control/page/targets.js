@@ -33,6 +33,12 @@ export class Target {
     this.#key.hidden = this.#select.value !== TYPED;
   }
 
+  /** How sentences name it. */
+  get words() {
+    if (this.#select.value === TYPED) return "this key";
+    return this.#select.value ? `the key ${keyName(this.#select.value)}` : "every key without a scenario of its own";
+  }
+
   /** How requests name it. */
   get options() {
     if (this.#select.value === TYPED) return {key: this.#key.value};

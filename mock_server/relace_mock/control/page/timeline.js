@@ -2,7 +2,7 @@
 //
 // The band of an attempt begins where its answer ended. The next attempt should begin after it.
 
-import {el, svg} from "./dom.js";
+import {counted, el, svg} from "./dom.js";
 import {began, ended, seconds, told, wait} from "./times.js";
 
 const ROW = 26;
@@ -52,7 +52,7 @@ export function timeline(attempts, open) {
   const earlier = attempts.length - shown.length;
   return el("figure", {},
     picture,
-    el("figcaption", {}, earlier ? `${earlier} earlier attempts are left out. ` : "", list(attempts, open)));
+    el("figcaption", {}, earlier ? `Left out: ${counted(earlier, "earlier attempt")}. ` : "", list(attempts, open)));
 }
 
 /** The same as a list, for everyone who does not see the picture, with the figures. */

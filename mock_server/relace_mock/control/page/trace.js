@@ -1,6 +1,6 @@
 // A trace: the journal in a file of its own, shown by the page's modules without a server.
 
-import {el} from "./dom.js";
+import {counted, el} from "./dom.js";
 import {Journal, LIMIT} from "./journal.js";
 import {JournalView} from "./journal_view.js";
 
@@ -13,8 +13,8 @@ document.body.append(
   el("header", {class: "top"},
     el("strong", {class: "brand"}, about.title),
     el("span", {class: "state"},
-      `${entries.length} ${entries.length === 1 ? "request" : "requests"}, written ${about.written.replace("T", " ").slice(0, 19)} UTC by relace-mock ${about.version}`,
-      lost ? `; ${lost} earlier requests were dropped` : "")),
+      `${counted(entries.length, "request")}, written ${about.written.replace("T", " ").slice(0, 19)} UTC by relace-mock ${about.version}`,
+      lost ? `; ${counted(lost, "earlier request")} left out` : "")),
   new JournalView(journal, {
     origin: "http://127.0.0.1:8080", hint: "No request arrived before this trace was written.",
   }).element);

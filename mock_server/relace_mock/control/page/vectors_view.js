@@ -1,7 +1,7 @@
 // Vectors: texts as strips of their numbers, how similar they are, and where they lie.
 
 import {ask} from "./api.js";
-import {actionButton, el, fill, setStyle, svg} from "./dom.js";
+import {actionButton, counted, el, fill, setStyle, svg} from "./dom.js";
 
 const EXAMPLES = [
   "def add(a, b):\n    return a + b",
@@ -84,22 +84,21 @@ export class VectorsView {
     const names = rows.map(({name}) => name);
     fill(this.#picture,
       panel("Similarity", "The cosine of the float vectors, and below it that of the sign bits alone (binary).", heatMap(names, found)),
-      panel("The space", `All texts in the two directions in which they vary most. Dots are the ${found.others.length} latest texts of clients.`, map(names, found, this.#open)),
-      panel("The nearest texts of clients", "Among the texts that were embedded so far.", this.#nearest(names, found)),
+      panel("The space", `All texts in the two directions in which they vary most. ${found.others.length ? "Small dots are the latest texts of clients: a click leads to the request." : ""}`, map(names, found, this.#open)),
+      panel("The nearest texts of clients", "Among the texts that were embedded so far. Rank is the score of POST /v2/code/rank for your text as the query, and the client's as a file.", this.#nearest(names, found)),
       panel("Strips", `The first ${found.strips[0].length} of ${found.dimensions} numbers: float above, sign bits (binary) below.`, strips(names, found)));
   }
 
   #nearest(names, {nearest, others}) {
     if (!others.length) return el("p", {class: "muted"}, "No client got a vector yet.");
-    const ranked = nearest.flat().some(({rank}) => rank !== undefined);
     return el("div", {class: "scroll", tabindex: 0, role: "region", "aria-label": "The nearest texts"}, el("table", {class: "table"},
-      el("thead", {}, el("tr", {}, ["text", "nearest", "cosine", "binary", ...(ranked ? ["rank"] : []), "request"].map((name) => el("th", {scope: "col"}, name)))),
+      el("thead", {}, el("tr", {}, ["text", "nearest", "cosine", "rank", "binary", "request"].map((name) => el("th", {scope: "col"}, name)))),
       el("tbody", {}, nearest.flatMap((row, at) => row.map(({other, cosine, binary, rank}, place) => el("tr", {class: place ? null : "first"},
         el("th", {scope: "row"}, place ? el("span", {class: "unseen"}, names[at]) : names[at]),
         el("td", {class: "excerpt"}, others[other].text),
         el("td", {}, cosine.toFixed(3)),
+        el("td", {}, rank.toFixed(3)),
         el("td", {}, binary.toFixed(3)),
-        ranked ? el("td", {}, rank === undefined ? "" : rank.toFixed(3)) : null,
         el("td", {}, el("button", {type: "button", class: "link", onclick: () => this.#open(others[other].number)}, `#${others[other].number}`))))))));
   }
 }
@@ -147,7 +146,7 @@ function map(names, {points, others}, open) {
   const [x, y] = [0, 1].map((axis) => scale(all.map((point) => point[axis]), axis));
   const picture = svg("svg", {
     class: "map", viewBox: `0 0 ${MAP.width} ${MAP.height}`, role: "img",
-    "aria-label": `A map of ${names.length} texts and ${others.length} texts of clients`,
+    "aria-label": `A map of ${counted(names.length, "text")} and ${counted(others.length, "text")} of clients`,
   });
   for (const {text, number, point} of others) {
     const dot = svg("circle", {class: "other", cx: x(point[0]), cy: y(point[1]), r: 4}, svg("title", {}, `#${number}: ${text}`));

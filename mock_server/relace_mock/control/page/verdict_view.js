@@ -1,7 +1,7 @@
 // The verdict of each key, with the requests that led to it.
 
 import {ask} from "./api.js";
-import {el, fill} from "./dom.js";
+import {counted, el, fill} from "./dom.js";
 import {keyName} from "./filters.js";
 import {dot} from "./journal_view.js";
 
@@ -46,14 +46,15 @@ export class VerdictView {
     const sorted = [...answer.verdicts].sort((one, other) => rank(one) - rank(other));
     fill(this.#cards,
       sorted.length ? sorted.map((each) => this.#card(each)) : el("p", {class: "empty"}, "No request yet, so there is nothing to judge."),
-      answer.more ? el("p", {class: "muted"}, `${answer.more} more keys are left out.`) : null);
+      answer.more ? el("p", {class: "muted"}, `Left out: ${counted(answer.more, "more key")}.`) : null);
   }
 
   #card({namespace, ok, complete, requests, findings}) {
     const name = ok ? "ok" : requests || !complete ? "not ok" : "nothing to judge";
     return el("article", {class: "card"},
       el("h2", {}, dot(namespace), `${keyName(namespace)} `, el("span", {class: `badge ${ok ? "good" : requests ? "refused" : ""}`}, name)),
-      el("p", {class: "muted"}, `${requests} ${requests === 1 ? "request" : "requests"} judged${complete ? "" : "; others are no longer in the journal"}`),
+      el("p", {class: "muted"}, `${counted(requests, "request")} judged${complete ? "" : "; others are no longer in the journal"}`),
+      ok && !findings.length ? el("p", {class: "muted"}, "It kept every rule of the verdict: waits, retries, connections, repeated work.") : null,
       el("ul", {class: "findings"}, findings.map((finding) => this.#finding(finding))));
   }
 
