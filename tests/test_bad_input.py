@@ -50,7 +50,7 @@ BODIES: dict[str, tuple[object, str]] = {
     ),
     "dtype long": (
         GOOD | {"output_dtype": "x" * 1000},
-        'output_dtype must be float or binary, not "' + "x" * 39 + "…",
+        "output_dtype must be float or binary, not a string of 1000 characters",
     ),
     "model deep": (GOOD | {"model": nested(300)}, "model must be a string, not an array"),
     "text deep": (GOOD | {"input": ["a", nested(900)]}, "input[1] must be a string, not an array"),

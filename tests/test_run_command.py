@@ -216,6 +216,12 @@ def test_a_signal_before_the_command_runs_ends_the_run_and_leaves_nothing(
     assert list(tmp_path.iterdir()) == []
 
 
+def heed_signals() -> None:
+    """Heed the signals that a shell lets its background jobs ignore; the tests may be one."""
+    for number in (signal.SIGINT, signal.SIGQUIT):
+        signal.signal(number, signal.SIG_DFL)
+
+
 class Running:
     """A run whose command has begun, and says so."""
 
@@ -228,6 +234,7 @@ class Running:
             stderr=subprocess.PIPE,
             text=True,
             start_new_session=alone,  # without a terminal
+            preexec_fn=heed_signals,  # noqa: PLW1509 - the tests have no other thread here
         )
         assert self.process.stdout is not None
         assert self.process.stdout.readline() == "begun\n"
@@ -269,7 +276,12 @@ asyncio.create_subprocess_exec = start_late
 print(asyncio.run(run_command(["sleep", "60"], os.environ)))
 """
     run = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        preexec_fn=heed_signals,  # noqa: PLW1509 - the tests have no other thread here
     )
     assert run.stdout == f"{128 + signal.SIGQUIT}\n", run.stderr
 

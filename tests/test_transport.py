@@ -132,10 +132,10 @@ def test_head_gets_no_body() -> None:
     assert (client.head(URL).status_code, client.head(URL).content) == (405, b"")
 
 
-def test_a_long_method_is_cut_in_the_message() -> None:
+def test_a_long_method_is_not_in_the_message() -> None:
     client = httpx.Client(transport=relace_mock.transport())
     message = client.request("X" * 21, URL).json()["error"]
-    assert message == f"{'X' * 20} is not allowed here: use POST"
+    assert message == "this method is not allowed here: use POST"
 
 
 def test_requests_of_a_subclass_are_answered() -> None:

@@ -70,7 +70,9 @@ def _type_of(value: object) -> str:
 def _shown(value: object, limit: int = 40) -> str:
     """A value as JSON, or its type and size if it is long: a cut could leave a part of a key."""
     text = orjson.dumps(value).decode()
-    return text if len(text) <= limit else f"{_type_of(value)} with {len(text)} characters of JSON"
+    if len(text) <= limit:
+        return text
+    return f"{_type_of(value)} of {len(value if isinstance(value, str) else text)} characters"
 
 
 def emptied(value: object) -> object:
