@@ -141,6 +141,13 @@ def build(session: nox.Session) -> None:
 
 
 @nox.session
+def site(session: nox.Session) -> None:
+    """Build the documentation as a site, into the folder `site`. A broken link fails."""
+    install(session, ".", *groups("docs"))
+    session.run("mkdocs", "build", "--strict", env={"NO_MKDOCS_2_WARNING": "1"})
+
+
+@nox.session
 def bench(session: nox.Session) -> None:
     """Run every benchmark, and print the tables for docs/benchmarks.md."""
     install(session, ".[record,redis]", *groups("bench"))
