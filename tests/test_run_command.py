@@ -281,7 +281,7 @@ print(asyncio.run(run_command(["sleep", "60"], os.environ)))
         text=True,
         timeout=60,
         check=False,
-        preexec_fn=heed_signals,  # noqa: PLW1509 - the tests have no other thread here
+        preexec_fn=heed_signals,
     )
     assert run.stdout == f"{128 + signal.SIGQUIT}\n", run.stderr
 
