@@ -1,6 +1,6 @@
 """mkdocs hook: show the Markdown files of the repository as a site, unchanged.
 
-Two more pages are made from the program (``site_reference``). The other files are written to be read
+Some pages are made from the program (``site_reference``). The other files are written to be read
 in the repository, too, so three things need translation:
 
 * Links that leave ``docs``. A page of the site is linked as such. Any other file is copied into the
@@ -36,8 +36,8 @@ log = logging.getLogger("mkdocs.hooks.site_pages")
 def on_files(files: Files, *, config: MkDocsConfig) -> Files:
     for page, source in ELSEWHERE.items():
         files.append(File.generated(config, page, abs_src_path=str(ROOT / source)))
-    files.append(File.generated(config, "commands.md", content=site_reference.commands()))
-    files.append(File.generated(config, "http.md", content=site_reference.interfaces()))
+    for page, written in site_reference.PAGES.items():
+        files.append(File.generated(config, page, content=written()))
     return files
 
 

@@ -1,8 +1,9 @@
-"""Pages of the site that are made from the program: its commands, and the two HTTP interfaces."""
+"""Pages of the site that are made from the program: commands, HTTP, scenario format and checks."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,50 @@ def interfaces() -> str:
                 lines += ["", f"### `{method.upper()} {url}`", ""]
                 lines += _operation(document, item[method], item.get("parameters", []))
     return "\n".join(lines) + "\n"
+
+
+def scenario_format() -> str:
+    """Every key of a scenario file, as a page."""
+    schema = json.loads((ROOT / "scenarios/scenario.schema.json").read_text(encoding="utf-8"))
+    lines = ["# Scenario format", "", "Every key, as in the JSON Schema that editors use."]
+    lines += ["", "[How to write a scenario](scenarios.md) explains them."]
+    lines += _objects("a scenario", schema, set())
+    return "\n".join(lines) + "\n"
+
+
+def checks() -> str:
+    """Every check of the kit, as a page."""
+    path = ROOT / "contract_tests/relace_contract/requirements.yaml"
+    lines = ["# Checks", "", "What the kit asks, and how it is known."]
+    for subject, families in yaml.safe_load(path.read_text(encoding="utf-8")).items():
+        lines += ["", f"## Of a {subject}", "", "| check | level | known | what is asked |"]
+        lines += ["|---|---|---|---|"]
+        for family, given in families.items():
+            lines += [
+                f"| `{family}-{name}` | {check['level']} | {check['label']} | {_cell(check['says'])} |"
+                for name, check in given["checks"].items()
+            ]
+    return "\n".join(lines) + "\n"
+
+
+#: The pages, by file name.
+PAGES: dict[str, Callable[[], str]] = {
+    "commands.md": commands,
+    "http.md": interfaces,
+    "scenario-format.md": scenario_format,
+    "checks.md": checks,
+}
+
+
+def _objects(title: str, schema: Any, told: set[str]) -> Iterator[str]:
+    """The tables of an object and of those inside it. Those that were ``told`` are left out."""
+    yield from ("", f"## In {title}", "", "| key | type | what |", "|---|---|---|")
+    yield from _fields({}, schema)
+    for name, field in schema["properties"].items():
+        for inner in (field, field.get("items", {}), *field.get("anyOf", ())):
+            if "properties" in inner and name not in told:
+                told.add(name)
+                yield from _objects(f"`{name}`", inner, told)
 
 
 def _contexts(context: click.Context) -> Iterator[click.Context]:
