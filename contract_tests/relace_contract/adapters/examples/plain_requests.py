@@ -58,8 +58,7 @@ def error(raised: Exception) -> dict[str, Any]:
     """Name an exception with the protocol's words."""
     said: dict[str, Any] = {"outcome": "error", "kind": "other"}
     match raised:
-        case requests.HTTPError():
-            status = raised.response.status_code
+        case requests.HTTPError(response=requests.Response(status_code=status)):
             said["kind"] = KINDS.get(status, "server" if status >= 500 else "other")
             said["status"] = status
         case requests.Timeout():
