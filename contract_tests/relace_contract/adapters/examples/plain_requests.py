@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import json
 import sys
+from importlib.metadata import version
 from typing import Any
 
 import requests
 
 IDENTITY = {
     "client": "plain requests",
-    "version": requests.__version__,
+    "version": version("requests"),
     "language": "python",
     "features": ["timeout"],
 }
