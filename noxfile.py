@@ -156,6 +156,13 @@ def bench(session: nox.Session) -> None:
         session.run("python", f"benchmarks/{name}.py")
 
 
+@nox.session
+def peers(session: nox.Session) -> None:
+    """Measure relace-mock beside other mocks, which npm installs, and write docs/peers.md."""
+    install(session, ".", *groups("bench"))
+    session.run("python", "benchmarks/peers", "--install")
+
+
 @nox.session(python=PYTHONS)
 def constraints(session: nox.Session) -> None:
     """Write constraints.txt: on each Python, the newest versions that work together."""
