@@ -16,9 +16,7 @@ import contextlib
 import datetime as dt
 import http.client
 import json
-import os
 import re
-import signal
 import statistics
 import subprocess
 import sys
@@ -123,7 +121,6 @@ def running(subject: Subject) -> Iterator[Running]:
             stderr=subprocess.DEVNULL,
             env=known.environment(),
             cwd=name,
-            start_new_session=True,
             preexec_fn=lambda: servers.pin(0),
         )
         try:
@@ -133,7 +130,7 @@ def running(subject: Subject) -> Iterator[Running]:
                 time.sleep(0.005)
             yield Running(port, process, time.perf_counter() - begun)
         finally:
-            os.killpg(process.pid, signal.SIGTERM)  # WireMock's has a child
+            process.terminate()
             process.wait()
 
 

@@ -9,8 +9,6 @@ from __future__ import annotations
 import contextlib
 import http.client
 import json
-import os
-import signal
 import subprocess
 import time
 from collections import Counter
@@ -157,7 +155,6 @@ def _running(subject: Subject) -> Iterator[int]:
             stderr=subprocess.DEVNULL,
             env=known.environment(),
             cwd=name,
-            start_new_session=True,
         )
         try:
             deadline = time.monotonic() + 60
@@ -170,5 +167,5 @@ def _running(subject: Subject) -> Iterator[int]:
                 time.sleep(0.05)
             yield port
         finally:
-            os.killpg(process.pid, signal.SIGTERM)  # WireMock's has a child
+            process.terminate()
             process.wait()

@@ -42,6 +42,10 @@ def subjects(answer: Answer, installed: Path) -> list[Subject]:
     """All servers. ``installed`` is the folder in which npm installed ``package.json``."""
     programs = installed.absolute() / "node_modules" / ".bin"
 
+    # The program of WireMock's package starts Java, and leaves it behind when it ends.
+    jars = installed.absolute().glob("node_modules/wiremock/build/wiremock-standalone-*.jar")
+    jar = str(next(jars, "wiremock-standalone.jar"))
+
     def program(name: str) -> str:
         return str(programs / name)
 
@@ -61,7 +65,7 @@ def subjects(answer: Answer, installed: Path) -> list[Subject]:
         mapping = {"request": {"method": "POST", "urlPath": PATH}, "response": response}
         (folder / "mappings" / "embed.json").write_text(json.dumps(mapping))
         return [
-            *(program("wiremock"), "--port", str(port), "--bind-address", "127.0.0.1"),
+            *("java", "-jar", jar, "--port", str(port), "--bind-address", "127.0.0.1"),
             *("--root-dir", str(folder), "--disable-banner", "--no-request-journal"),
         ]
 
@@ -162,7 +166,7 @@ def subjects(answer: Answer, installed: Path) -> list[Subject]:
         Subject("relace-mock", mock),
         Subject("relace-mock, again", mock),
         Subject("ten lines of Starlette", starlette),
-        Subject("WireMock", wiremock, (program("wiremock"), "java")),
+        Subject("WireMock", wiremock, ("java", jar)),
         Subject("mountebank", mountebank, (program("mb"),)),
         Subject("Mockoon", mockoon, (program("mockoon-cli"),)),
         Subject("Prism", prism, (program("prism"),)),
@@ -172,7 +176,11 @@ def subjects(answer: Answer, installed: Path) -> list[Subject]:
 
 def missing(subject: Subject) -> list[str]:
     """The programs that a server needs and that are not there."""
-    return [Path(name).name for name in subject.needs if not shutil.which(name)]
+    return [
+        Path(name).name
+        for name in subject.needs
+        if not shutil.which(name) and not Path(name).is_file()
+    ]
 
 
 def environment() -> dict[str, str]:
