@@ -135,6 +135,18 @@ def test_scenario_check_names_the_place_of_each_mistake_and_exits_1(tmp_path: Pa
     assert run("scenario", "check", str(tmp_path / "good.yaml")).returncode == 0
 
 
+def test_scenario_check_goes_on_after_a_file_that_cannot_be_read(tmp_path: Path) -> None:
+    """A link to itself, and one to nowhere."""
+    (tmp_path / "loop.yaml").symlink_to("loop.yaml")
+    (tmp_path / "nowhere.yaml").symlink_to("gone.yaml")
+    (tmp_path / "good.yaml").write_text("steps: [{status: 500}]")
+    done = run("scenario", "check", str(tmp_path))
+    assert done.returncode == 1
+    assert f"{tmp_path}/good.yaml: good is good" in done.stdout
+    assert f"{tmp_path}/loop.yaml: cannot be read: Too many levels" in done.stdout
+    assert f"{tmp_path}/nowhere.yaml: " in done.stdout
+
+
 def test_scenarios_of_a_user_folder_are_listed_beside_the_bundled_ones(tmp_path: Path) -> None:
     (tmp_path / "mine.json").write_text(
         '{"description": "My scenario.", "steps": [{"status": 500}]}'

@@ -76,13 +76,19 @@ def check(paths: tuple[Path, ...]) -> None:
     from relace_mock.settings import Settings
 
     bad = 0
-    files = [file for path in paths for file in (files_in(path) if path.is_dir() else [path])]
-    for file in files:
+    for path in paths:
         try:
-            print(f"{file}: {read_file(file, Settings().dimensions).name} is good")
+            files = files_in(path) if path.is_dir() else [path]
         except ScenarioError as error:
             print(*(mistake.told for mistake in error.all), sep="\n")
             bad += 1
+            continue
+        for file in files:
+            try:
+                print(f"{file}: {read_file(file, Settings().dimensions).name} is good")
+            except ScenarioError as error:
+                print(*(mistake.told for mistake in error.all), sep="\n")
+                bad += 1
     if bad:
         sys.stdout.flush()
         sys.exit(1)

@@ -72,7 +72,14 @@ def _is_scenario(entry: os.DirEntry[str]) -> bool:
         return False
     hidden = entry.name.startswith((".", "#", "~$"))  # .x.yaml, .#x.yaml and ._x.yaml; ~$x.yaml
     leaving = stem.endswith(("~", "#"))  # x~.yaml
-    return not (hidden or leaving or entry.is_dir())
+    return not (hidden or leaving or _is_folder(entry))
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link to itself: reading it tells what is wrong
+        return False
 
 
 def _mistake(path: Path, problem: str, key: str = "") -> ScenarioError:
