@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 from typing import Any
 
 import httpx
@@ -37,7 +37,9 @@ class Held:
         self.threads: list[str] = []
         self.abandoned = threading.Event()
 
-    def rank(self, request: RankRequest, is_abandoned: Callable[[], bool]) -> Ranked:
+    def rank(
+        self, request: RankRequest, is_abandoned: Callable[[], bool], *_known: object
+    ) -> Ranked:
         self.threads.append(threading.current_thread().name)
         self.begun.set()
         while not self.released.wait(0.001):
@@ -130,8 +132,10 @@ def test_vectors_are_computed_in_batches_and_not_kept(monkeypatch: pytest.Monkey
     sizes: list[int] = []
     original = ranking._batches
 
-    def batches(contents: Sequence[str]) -> Iterator[tuple[list[int], list[bytes]]]:
-        for owners, texts in original(contents):
+    def batches(
+        contents: Sequence[str], without: Container[str]
+    ) -> Iterator[tuple[list[int], list[str]]]:
+        for owners, texts in original(contents, without):
             sizes.append(len(texts))
             yield owners, texts
 

@@ -21,7 +21,20 @@ from relace_mock.scenario.model import read
 from relace_mock.scenario.mutations import MUTATIONS
 from relace_mock.serving.in_process import transport
 from relace_mock.settings import Settings
-from tests.ranking import BODY, COOKIES, FILES, OBSERVED, QUERY, V1, V2, names, rank, scores
+from tests.ranking import (
+    BODY,
+    COOKIES,
+    FILES,
+    MAIL,
+    OBSERVED,
+    QUERY,
+    ROUTES,
+    V1,
+    V2,
+    names,
+    rank,
+    scores,
+)
 from tests.steering import ask
 
 EMBED = {"model": "relace-embed-v1", "input": [QUERY]}
@@ -408,3 +421,37 @@ def test_the_bundled_scenarios_of_the_ranker(mock: RemoteControl) -> None:
         ["score_out_of_range"],
         [],
     ]
+
+
+UNIT = [1.0] + [0.0] * 7
+
+
+def test_known_vectors_decide_the_scores_of_their_texts(mock: RemoteControl) -> None:
+    """A file with an entry has the score of its cosine; others keep the score of their words."""
+    before = dict(zip(names(rank(mock)), scores(rank(mock)), strict=True))
+    story = [{"text": MAIL, "near": QUERY, "cosine": 0.6}]
+    mock.play({"dimensions": 2560, "vectors": story})
+    answer = rank(mock)
+    after = dict(zip(names(answer), scores(answer), strict=True))
+    assert after == before | {"mail.py": 0.9}
+
+
+def test_a_query_with_a_fixed_vector_is_compared_in_the_dimensions_of_the_scenario(
+    mock: RemoteControl,
+) -> None:
+    story: list[dict[str, Any]] = [
+        {"text": QUERY, "vector": UNIT},
+        {"text": ROUTES, "vector": UNIT},
+        {"text_matches": "parse_cookie", "near": QUERY, "cosine": 0.3},
+        {"text": MAIL, "vector": [-1.0, *[0.0] * 7]},
+    ]
+    mock.play({"dimensions": 8, "vectors": story})
+    answer = rank(mock)
+    assert names(answer) == ["web/routes.py", "web/cookies.py", "mail.py"]
+    assert scores(answer) == [1, 0.55, 0]
+
+
+def test_known_vectors_of_other_texts_change_no_score(mock: RemoteControl) -> None:
+    before = rank(mock).content
+    mock.play({"dimensions": 8, "vectors": [{"text": "another text", "vector": UNIT}]})
+    assert rank(mock).content == before

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import re
 import socket
 from collections.abc import Iterator
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import numpy as np
 import pytest
 
 import relace_mock
@@ -396,19 +398,104 @@ def test_serve_says_at_its_end_what_was_never_used(
     assert (recording["vectors"], recording["used"], len(recording["unused"])) == (3, 1, 2)
 
 
-def test_known_vectors_are_refused_where_vectors_are_recorded(tmp_path: Path) -> None:
-    """They would otherwise be ignored in silence, and the test would see another geometry."""
-    with relace_mock.running(thread=True, dimensions=8) as endpoint:
-        file = recorded(endpoint.base_url, tmp_path / "recording.jsonl", ["a", "b", "c"])
-    vector = [1.0] + [0.0] * 7
-    scenario = {
-        "dimensions": 8,
-        "vectors": [{"text": "a", "vector": vector}, {"text": "b", "near": "a", "cosine": 0.9}],
-    }
+FIXED = [0.6, -0.8, *[0.0] * 62]
+
+
+def test_known_vectors_stand_among_recorded_ones(upstream: RunningServer, file: Path) -> None:
+    """One text is fixed, one lies near it, and one near a text whose vector is recorded."""
+    recorded(upstream.base_url, file, ["a", "b"])
+    story = [
+        {"text": "fixed", "vector": FIXED},
+        {"text": "beside", "near": "fixed", "cosine": 0.92},
+        {"text_matches": "^def ", "near": "a", "cosine": -0.3},
+    ]
     with client(replay=file) as mock:
-        assert mock.put("/_mock/scenario", json=scenario).status_code == 200
-        for text in ("a", "b"):
-            refused = ask(mock, text, "c")
-            assert refused.status_code == 500
-            assert "fixes `vectors` for 1 of the texts" in refused.json()["error"]
-        assert source(ask(mock, "c")) == "recorded"
+        answer = play(mock, {"dimensions": 64, "vectors": story}, "b", "fixed", "beside", "def f")
+        (real,) = vectors(ask(mock, "a"))
+        b, fixed, beside, near_a = vectors(answer)
+        assert source(answer) == "mixed" and journal(mock)["source"] == "recorded"
+        assert [b] == vectors(ask(mock, "b"))
+        assert fixed == FIXED
+        assert cosine(fixed, beside) == pytest.approx(0.92, abs=1e-6)
+        assert cosine(near_a, real) == pytest.approx(-0.3, abs=1e-6)
+        assert [near_a] == vectors(ask(mock, "def f")), "in any batch"
+        assert source(ask(mock, "fixed", "def f")) == "computed"
+        assert vectors(ask(mock, "def f", output_dtype="binary")) == [bits(near_a)]
+
+
+def test_known_vectors_stand_before_recorded_ones(upstream: RunningServer, file: Path) -> None:
+    recorded(upstream.base_url, file, ["a"])
+    with client(replay=file) as mock:
+        fixed = play(mock, {"dimensions": 64, "vectors": [{"text": "a", "vector": FIXED}]}, "a")
+        assert vectors(fixed) == [FIXED]
+
+
+def test_the_vector_that_others_lie_near_to_comes_from_the_upstream(
+    upstream: RunningServer, file: Path
+) -> None:
+    story = {"vectors": [{"text": "close", "near": "a", "cosine": 0.8}]}
+    (real,) = vectors(embed(upstream.base_url, "a"))
+    with client(upstream=upstream.base_url, record=file) as mock:
+        (close,) = vectors(play(mock, story, "close"))
+        assert journal(mock)["upstream"]["status"] == 200
+    assert cosine(close, real) == pytest.approx(0.8, abs=1e-6)
+    with client(replay=file) as mock:
+        assert vectors(play(mock, story, "close")) == [close]
+    with client(upstream=upstream.base_url) as mock:
+        assert vectors(play(mock, story, "close")) == [close]
+
+
+def test_a_text_that_others_lie_near_to_and_that_is_not_recorded_is_named(
+    upstream: RunningServer, file: Path
+) -> None:
+    recorded(upstream.base_url, file, ["a"])
+    with client(replay=file) as mock:
+        answer = play(mock, {"vectors": [{"text": "a", "near": "lost", "cosine": 0.8}]}, "a")
+        assert answer.status_code == 500
+        assert answer.json()["error"].startswith(
+            "of the texts that the scenario's `vectors` are near to, 1 of 1 text is not in the "
+            f"recording {file.name}"
+        )
+
+
+def test_a_known_vector_of_other_dimensions_than_the_recorded_ones_is_refused(
+    upstream: RunningServer, file: Path
+) -> None:
+    recorded(upstream.base_url, file, ["a"])
+    story = {"vectors": [{"text": "fixed", "vector": [1.0, *[0.0] * 127]}]}
+    with client(replay=file, dimensions=128) as mock:
+        answer = play(mock, story, "fixed")
+        assert answer.status_code == 500
+        assert (
+            "have one of 128 numbers, and the vectors of relace-embed-v1 here have 64"
+            in (answer.json()["error"])
+        )
+
+
+def test_model_drift_changes_known_vectors_on_a_recording_to_others_as_long(
+    upstream: RunningServer, file: Path
+) -> None:
+    recorded(upstream.base_url, file, ["a"])
+    story = [{"text": "b", "near": "a", "cosine": 0.5}]
+    with client(replay=file) as mock:
+        (kept,) = vectors(play(mock, {"vectors": story}, "b"))
+        drifted = play(mock, {"vectors": story, "steps": [{"mutate": "model_drift"}]}, "b")
+        assert vectors(drifted) != [kept] and len(vectors(drifted)[0]) == 64
+
+
+def play(mock: httpx.Client, scenario: dict[str, Any], *texts: str) -> httpx.Response:
+    """Install a scenario, and send a request for these texts."""
+    installed = mock.put("/_mock/scenario", json=scenario)
+    assert installed.status_code == 200, installed.text
+    return ask(mock, *texts)
+
+
+def cosine(one: list[float], other: list[float]) -> float:
+    product = sum(a * b for a, b in zip(one, other, strict=True))
+    return product / (math.hypot(*one) * math.hypot(*other))
+
+
+def bits(vector: list[float]) -> list[int]:
+    """The sign bits of a vector as the mock packs them by default: first bit highest, as int8."""
+    packed = np.packbits(np.array(vector) > 0)
+    return packed.view(np.int8).tolist()

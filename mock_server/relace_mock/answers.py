@@ -43,11 +43,6 @@ if TYPE_CHECKING:
 #: The reply of a fault that sends none.
 NEVER_SENT = Reply(0, (), ())
 _BARE = Reply(200, (), ())
-_NO_KNOWN = (
-    "relace-mock: the scenario fixes `vectors` for {} of the texts, but this server takes vectors "
-    "from a recording or an upstream: play the scenario on a server without --replay, --record and "
-    "--upstream, or leave `vectors` out"
-)
 
 
 class Answer(NamedTuple):
@@ -188,10 +183,10 @@ class Answers:
 
     def _made(self, ruling: Ruling, key: str | None, is_abandoned: Callable[[], bool]) -> _Made:
         """The reply with results."""
-        request, step = ruling.outcome, ruling.decision.step
+        request = ruling.outcome
         assert not isinstance(request, Refusal)
         if isinstance(request, RankRequest):
-            return self._ranked(request, step.mutate if step else (), is_abandoned)
+            return self._ranked(request, ruling, is_abandoned)
         return self._embedded(request, ruling, key)
 
     def _embedded(self, request: EmbedRequest, ruling: Ruling, key: str | None) -> _Made:
@@ -201,10 +196,8 @@ class Answers:
         told = None
         if self.computes(ruling):
             embedded = self.embedder.embed(request, known)
-        elif known is not None and (texts := len(known.entries_of(request.input))):
-            return _Made(refused(Refusal(500, _NO_KNOWN.format(texts))), None, None)
         else:
-            supplied = self.sources.supply(request, ruling.replaying, key)
+            supplied = self.sources.supply(request, ruling.replaying, key, known)
             notes, told = supplied.notes, supplied.told
             if isinstance(supplied.outcome, Reply):
                 reply = supplied.outcome
@@ -219,27 +212,32 @@ class Answers:
         else:
             from relace_mock.scenario.mutations.draft import of_vectors  # noqa: PLC0415 - loaded when a scenario is first played
 
-            drifted = functools.partial(self._drifted, request, embedded)
+            computed = self.computes(ruling)
+            drifted = functools.partial(self._drifted, request, embedded, computed=computed)
             draft = of_vectors(request, embedded, drifted)
             reply = mutated(step.mutate, draft, embedded.source, embedded.headers)
         return _Made(reply, embedded.total_tokens, embedded.source, notes, told)
 
     def _ranked(
-        self, request: RankRequest, mutations: Sequence[str], is_abandoned: Callable[[], bool]
+        self, request: RankRequest, ruling: Ruling, is_abandoned: Callable[[], bool]
     ) -> _Made:
         """The reply with files, mutated if the step asks for it."""
-        ranked = self.ranker.rank(request, is_abandoned)
-        if mutations:
+        story, step = ruling.scenario, ruling.decision.step
+        known, dimensions = (story.vectors, story.dimensions) if story else (None, None)
+        ranked = self.ranker.rank(request, is_abandoned, known, dimensions)
+        if step and step.mutate:
             from relace_mock.scenario.mutations.draft import Draft  # noqa: PLC0415 - as above
 
-            reply = mutated(mutations, Draft(request, rank.content(ranked)))
+            reply = mutated(step.mutate, Draft(request, rank.content(ranked)))
         else:
             reply = success((rank.results(ranked),))
         return _Made(reply, ranked.total_tokens, None)
 
-    def _drifted(self, request: EmbedRequest, embedded: Embedded) -> Sequence[Piece]:
+    def _drifted(
+        self, request: EmbedRequest, embedded: Embedded, *, computed: bool
+    ) -> Sequence[Piece]:
         """The rows of the same texts in another space of as many dimensions."""
-        if embedded.source == "computed":
+        if computed:
             other = request._replace(model=f"{request.model}\ndrifted")
             return self.embedder.embed(other).rows
         # To turn vectors around is to rotate the space, whatever its dimensions are.

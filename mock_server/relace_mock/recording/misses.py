@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 
 from relace_mock.counts import counted, of_all
+from relace_mock.excerpts import quoted
 from relace_mock.messages import EmbedRequest
 from relace_mock.recording.file import Recording
 from relace_mock.refusals import Refusal
@@ -13,9 +14,16 @@ from relace_mock.refusals import Refusal
 ENDPOINT = "https://embeddings.endpoint.relace.run"
 
 
-def missed(recording: Recording | None, request: EmbedRequest, missing: int) -> Refusal:
-    """Refuse a request with texts that are not recorded, and say how to record them."""
+def missed(
+    recording: Recording | None, request: EmbedRequest, missing: int, *, near: bool = False
+) -> Refusal:
+    """Refuse a request with texts that are not recorded, and say how to record them.
+
+    ``near`` says that they are the texts to which a scenario's ``vectors`` lie near.
+    """
     texts = of_all(missing, len(set(request.input)), "text", one="is", many="are")
+    if near:
+        texts = f"of the texts that the scenario's `vectors` are near to, {texts}"
     if recording is None:
         return Refusal(
             500,
@@ -48,6 +56,24 @@ def about_dimensions(asked: int, recorded: int, model: str) -> str:
     return (
         f"the recorded vectors of {model[:100]} have {recorded} dimensions, not {asked}: "
         f"use --dimensions {recorded}, and a scenario without other `dimensions`"
+    )
+
+
+def other_known(given: int, dimensions: int, model: str) -> Refusal:
+    """Refuse a scenario's vector that has other dimensions than those it would stand among."""
+    return Refusal(
+        500,
+        f"the scenario's `vectors` have one of {given} numbers, and the vectors of {model[:100]} "
+        f"here have {dimensions}: write {dimensions} numbers and `dimensions: {dimensions}`",
+    )
+
+
+def no_direction(text: str) -> Refusal:
+    """Refuse to place texts near one whose vector has only zeros."""
+    return Refusal(
+        500,
+        f"the scenario's `vectors` are near to {quoted(text, 40)}, whose vector here has only "
+        "zeros, and so no direction: give that text a `vector`",
     )
 
 

@@ -4,19 +4,25 @@ from __future__ import annotations
 
 import itertools
 import logging
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, NamedTuple
 
 from relace_mock.counts import counted
 from relace_mock.messages import Embedded, EmbedRequest, Headers, Reply, Source, Told
 from relace_mock.recording import misses, results, tokens
+from relace_mock.recording.directions import Directions, dimensions_of, direction
 from relace_mock.recording.file import Kept, Recording, RecordingError, Space
 from relace_mock.recording.passing import beginning, error_reply, passed_on
 from relace_mock.recording.upstream import Upstream, UpstreamAnswer, UpstreamError
 from relace_mock.refusals import Refusal, origin_failed
 from relace_mock.rendering import refused
 from relace_mock.settings import OnMiss
+from relace_mock.vectors.hashed import Components
+from relace_mock.vectors.known import KnownSpace
 from relace_mock.vectors.rows import Batch, Embedder, Row, RowCache
+
+if TYPE_CHECKING:
+    from relace_mock.scenario.known_vectors import KnownVector, KnownVectors
 
 _LOG = logging.getLogger(__name__)
 _NUMBERS = itertools.count(1)  # of answers that are not recorded
@@ -70,9 +76,14 @@ class RecordedSource:
             return False
         return self.cache.has_all(self.space(request), request.output_dtype, request.input)
 
-    def supply(self, request: EmbedRequest, key: str | None) -> Supplied:
-        """The vectors of a request. ``key`` is the client's, for an upstream without a key."""
-        return _Supply(self, request, key).supplied()
+    def supply(
+        self, request: EmbedRequest, key: str | None, known: KnownVectors | None = None
+    ) -> Supplied:
+        """The vectors of a request. ``key`` is the client's, for an upstream without a key.
+
+        ``known`` has those of a scenario, which stand before recorded ones.
+        """
+        return _Supply(self, request, key).supplied(known)
 
 
 class _FailedError(Exception):
@@ -98,9 +109,9 @@ class _Supply:
         self._headers: Headers = ()
         self._told: Told | None = None
 
-    def supplied(self) -> Supplied:
+    def supplied(self, known: KnownVectors | None) -> Supplied:
         try:
-            outcome = self._embedded()
+            outcome = self._embedded(known)
         except _FailedError as failed:
             return Supplied(failed.reply, self._notes, self._told, failed.missed)
         except RecordingError as error:
@@ -108,24 +119,13 @@ class _Supply:
             return Supplied(refused(Refusal(500, str(error))), self._notes, self._told)
         return Supplied(outcome, self._notes, self._told)
 
-    def _embedded(self) -> Embedded:
+    def _embedded(self, known: KnownVectors | None) -> Embedded:
         request = self._request
         self._check_dimensions()
-        cached, missing = self._source.cache.find(
-            self._source.space(request), request.output_dtype, request.input
-        )
-        self._have(cached, "recorded")
-        missing = self._look_up(missing)
-        if missing:
-            match self._origins.on_miss:
-                case "forward":
-                    self._forward(missing)
-                case "synthesize":
-                    self._compute(missing)
-                case "error":
-                    refusal = misses.missed(self._origins.recording, request, len(missing))
-                    self._notes.append(refusal.detail)
-                    raise _FailedError(refusal, missed=True)
+        entries = known.entries_of(request.input) if known else {}
+        self._gather([text for text in request.input if text not in entries])
+        if known and entries:
+            self._place(known, entries)
         total, notes = tokens.total(self._rows, request.input)
         self._notes += notes
         source: Source = "mixed"
@@ -133,6 +133,74 @@ class _Supply:
             (source,) = self._sources
         rows = [self._rows[text].json for text in request.input]
         return Embedded(rows, total, source, self._headers)
+
+    def _gather(self, texts: Sequence[str], *, near: bool = False) -> None:
+        """Have the vectors of these texts; ``near`` says that a scenario's vectors need them."""
+        request = self._request
+        cached, missing = self._source.cache.find(
+            self._source.space(request), request.output_dtype, texts
+        )
+        self._have(cached, "recorded")
+        missing = self._look_up(missing)
+        if not missing:
+            return
+        match self._origins.on_miss:
+            case "forward":
+                self._forward(missing)
+            case "synthesize":
+                self._compute(missing)
+            case "error":
+                recording = self._origins.recording
+                refusal = misses.missed(recording, request, len(missing), near=near)
+                self._notes.append(refusal.detail)
+                raise _FailedError(refusal, missed=True)
+
+    def _place(self, known: KnownVectors, entries: Mapping[str, KnownVector]) -> None:
+        """Have the vectors that a scenario fixes, or places near recorded ones."""
+        request, embedder = self._request, self._origins.embedder
+        targets = self._targets(known, entries)
+        fixed = [len(entry.vector) for entry in entries.values() if entry.vector is not None]
+        dimensions = self._dimensions(targets) or (fixed or [self._origins.dimensions])[0]
+        for given in fixed:
+            if given != dimensions:
+                raise _FailedError(misses.other_known(given, dimensions, request.model))
+        computed = embedder.space_of(request.model, -(-dimensions // 8) * 8)
+        space = KnownSpace(known, entries, Directions(targets, computed, dimensions))
+        self._have(embedder.rows_in(space, request.output_dtype, list(entries)), "computed")
+
+    def _targets(
+        self, known: KnownVectors, entries: Mapping[str, KnownVector]
+    ) -> dict[bytes, Components]:
+        """The vectors of the texts that others lie near to, but for those that are fixed."""
+        near = dict.fromkeys(each.near for each in entries.values() if each.near is not None)
+        texts = [text for text in near if known.entry_of(text) is None]
+        if not texts:
+            return {}
+        request = self._request._replace(input=texts, output_dtype="float")
+        other = _Supply(self._source, request, self._key)
+        try:
+            other._gather(texts, near=True)
+        finally:
+            self._notes += other._notes
+            self._told = self._told or other._told
+        targets = {}
+        for text in texts:
+            found = direction(other._rows[text].json)
+            if found is None:
+                raise _FailedError(misses.no_direction(text))
+            targets[text.encode()] = found
+        return targets
+
+    def _dimensions(self, targets: Mapping[bytes, Components]) -> int | None:
+        """The dimensions of the vectors beside those of a scenario; None if there are none."""
+        recorded = self._request.dimensions or self._recorded_dimensions()
+        if recorded is not None:
+            return recorded
+        for target in targets.values():
+            return len(target)
+        for row in self._rows.values():
+            return dimensions_of(row.json, binary=self._request.output_dtype == "binary")
+        return None
 
     def _have(self, rows: dict[str, Row], source: Source) -> None:
         if rows:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from relace_mock.recording.file import Recording
     from relace_mock.recording.source import RecordedSource, Supplied
     from relace_mock.recording.upstream import Upstream
+    from relace_mock.scenario.known_vectors import KnownVectors
 
 # Functions import the modules that read recordings: most servers need none of them.
 
@@ -86,9 +87,16 @@ class Sources:
                 recording.close()
 
     def supply(
-        self, request: EmbedRequest, replaying: Replaying | None, key: str | None
+        self,
+        request: EmbedRequest,
+        replaying: Replaying | None,
+        key: str | None,
+        known: KnownVectors | None = None,
     ) -> Supplied:
-        """The vectors of a request from the source of its key, which is not to compute them."""
+        """The vectors of a request from the source of its key, which is not to compute them.
+
+        ``known`` has the vectors of its scenario.
+        """
         source = self.find(replaying)
         if source is None:
             assert replaying is not None
@@ -98,7 +106,7 @@ class Sources:
                 from relace_mock.recording.source import Supplied  # noqa: PLC0415 - see above
 
                 return Supplied(refused(Refusal(500, str(error), scriptable=False)))
-        return source.supply(request, key)
+        return source.supply(request, key, known)
 
     def open(self, replaying: Replaying) -> RecordedSource:
         """Open what a key asks for. Raises ``SettingsError``."""

@@ -8,14 +8,20 @@ from __future__ import annotations
 
 import bisect
 import functools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
+import numpy.typing as npt
 
 from relace_mock.messages import Ranked, RankRequest
 from relace_mock.settings import Settings
 from relace_mock.vectors.decimals import SCALE
 from relace_mock.vectors.embedding import Space, space, space_key
+from relace_mock.vectors.known import KnownSpace
+
+if TYPE_CHECKING:
+    from relace_mock.scenario.known_vectors import KnownVectors
 
 #: Whatever ``--dimensions`` says, so that it does not change the scores.
 DIMENSIONS = 2560
@@ -40,15 +46,27 @@ class Ranker:
         self._settings = settings
 
     def rank(
-        self, request: RankRequest, is_abandoned: Callable[[], bool] = lambda: False
+        self,
+        request: RankRequest,
+        is_abandoned: Callable[[], bool] = lambda: False,
+        known: KnownVectors | None = None,
+        dimensions: int | None = None,
     ) -> Ranked:
         """Rank the files of a request, and keep whole files from the best down while they fit.
 
         Of files with the same cosine, the one that was sent first comes first. Once
         ``is_abandoned`` is true, the result is of no use, and the files that are left count as
-        unrelated.
+        unrelated. ``known`` has the vectors of a scenario, and ``dimensions`` is their length, or
+        None if it is the server's.
         """
-        best = self._products(request.query, [file.content for file in request.files], is_abandoned)
+        contents = [file.content for file in request.files]
+        entries = known.entries_of([request.query, *contents]) if known else {}
+        if known and entries:
+            own = self._space_of(dimensions or self._settings.dimensions)
+            placed = KnownSpace(known, entries, own)
+            best = _products(request.query, contents, is_abandoned, own, placed, entries)
+        else:
+            best = _products(request.query, contents, is_abandoned, self._space)
         order = sorted(range(len(best)), key=lambda index: -best[index])
         results = []
         left = request.token_limit
@@ -62,27 +80,47 @@ class Ranker:
 
     def scores(self, query: str, contents: Sequence[str]) -> list[int]:
         """Return the score of each file for a query, in 1/10,000."""
-        return [score(product) for product in self._products(query, contents, lambda: False)]
-
-    def _products(
-        self, query: str, contents: Sequence[str], is_abandoned: Callable[[], bool]
-    ) -> list[int]:
-        """Return the product of the query and the best part of each file."""
-        (asked,) = self._space.components([query.encode()]).astype(np.int64)
-        best = [-SCALE * SCALE] * len(contents)
-        for owners, texts in _batches(contents):
-            if is_abandoned():
-                break
-            products = self._space.components(texts).astype(np.int64) @ asked
-            for owner, product in zip(owners, products.tolist(), strict=True):
-                best[owner] = max(best[owner], product)
-        return best
+        return [score(each) for each in _products(query, contents, lambda: False, self._space)]
 
     @functools.cached_property
     def _space(self) -> Space:
+        return self._space_of(DIMENSIONS)
+
+    def _space_of(self, dimensions: int) -> Space:
         name, seed = self._settings.embedding, self._settings.seed
-        key = space_key(name, model=_MODEL, dimensions=DIMENSIONS, seed=seed)
-        return space(name, key, DIMENSIONS)
+        key = space_key(name, model=_MODEL, dimensions=dimensions, seed=seed)
+        return space(name, key, dimensions)
+
+
+def _products(
+    query: str,
+    contents: Sequence[str],
+    is_abandoned: Callable[[], bool],
+    own: Space,
+    placed: KnownSpace | None = None,
+    entries: Container[str] = (),
+) -> list[int]:
+    """Return the product of the query and the best part of each file.
+
+    Texts among ``entries`` have their vectors in ``placed``. Such a file is one part.
+    """
+
+    def components(texts: Sequence[str], *, fixed: bool) -> npt.NDArray[np.int64]:
+        of = placed if placed is not None and fixed else own
+        return of.components([text.encode() for text in texts]).astype(np.int64)
+
+    (asked,) = components([query], fixed=query in entries)
+    best = [-SCALE * SCALE] * len(contents)
+    for at, content in enumerate(contents):
+        if content in entries:
+            (best[at],) = (components([content], fixed=True) @ asked).tolist()
+    for owners, texts in _batches(contents, entries):
+        if is_abandoned():
+            break
+        products = components(texts, fixed=False) @ asked
+        for owner, product in zip(owners, products.tolist(), strict=True):
+            best[owner] = max(best[owner], product)
+    return best
 
 
 def score(product: int) -> int:
@@ -129,14 +167,18 @@ def parts(content: str) -> Iterator[str]:
         yield content[start:]
 
 
-def _batches(contents: Sequence[str]) -> Iterator[tuple[list[int], list[bytes]]]:
-    """Yield the parts of all files, some at a time, with the index of the file of each part."""
+def _batches(
+    contents: Sequence[str], without: Container[str]
+) -> Iterator[tuple[list[int], list[str]]]:
+    """Yield the parts of files, some at a time, with the index of the file of each part."""
     owners: list[int] = []
-    texts: list[bytes] = []
+    texts: list[str] = []
     for index, content in enumerate(contents):
+        if content in without:
+            continue
         for part in parts(content):
             owners.append(index)
-            texts.append(part.encode())
+            texts.append(part)
             if len(texts) == _BATCH:
                 yield owners, texts
                 owners, texts = [], []

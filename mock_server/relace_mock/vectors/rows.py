@@ -88,15 +88,23 @@ class Embedder:
         chosen = [found[text] for text in request.input]
         return Embedded([row.json for row in chosen], sum([row.tokens for row in chosen]))
 
+    def space_of(self, model: str, dimensions: int) -> Space:
+        """Return the space in which the texts of a model lie."""
+        return self._space(self._key(model, dimensions), dimensions)
+
+    def rows_in(self, of: Space, dtype: OutputDtype, texts: Sequence[str]) -> dict[str, Row]:
+        """Return the rows of texts in any space. They are not cached."""
+        encoded = [text.encode() for text in texts]
+        rows = self._rows(of, dtype, encoded) if texts else []
+        return dict(zip(texts, map(Row, rows, count_tokens(encoded)), strict=True))
+
     def _found(
         self, key: bytes, space: Space, dtype: OutputDtype, texts: Sequence[str]
     ) -> dict[str, Row]:
         """The rows of some texts, from the cache or computed."""
         found, missing = self._cache.find(key, dtype, texts)
         if missing:
-            encoded = [text.encode() for text in missing]
-            rows = self._rows(space, dtype, encoded)
-            made = dict(zip(missing, map(Row, rows, count_tokens(encoded)), strict=True))
+            made = self.rows_in(space, dtype, missing)
             self._cache.keep(key, dtype, made)
             found |= made
         return found
