@@ -131,6 +131,17 @@ def test_prefer_with_an_undocumented_value_is_ignored(steering: Steering, prefer
     assert steering.ask(headers={"Prefer": prefer}).status_code == 200
 
 
+@pytest.mark.parametrize("status", [200, 429, 500])
+def test_prefer_costs_no_quota_and_is_answered_when_none_is_left(status: int) -> None:
+    """It is stateless (semantics 7)."""
+    with relace_mock.running(dimensions=8, rate_limit="1/1h") as server:
+        steering = Steering(server.url)
+        wish = {"Prefer": f"code={status}"}
+        assert [steering.ask(headers=wish).status_code for _ in range(2)] == [status] * 2
+        assert [steering.ask().status_code for _ in range(2)] == [200, 429]
+        assert steering.ask(headers=wish).status_code == status
+
+
 @pytest.mark.parametrize("prefer", ["code=500", 'CODE = "500"; x=y', "wait=1, code=500"])
 def test_prefer_is_accepted_in_every_spelling_of_its_rfc(steering: Steering, prefer: str) -> None:
     response = steering.ask(headers={"Prefer": prefer})

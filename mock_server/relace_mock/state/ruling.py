@@ -105,11 +105,15 @@ class Rules:
             asked = outcome
             if scenario and scenario.dimensions and isinstance(asked, EmbedRequest):
                 asked = asked._replace(dimensions=scenario.dimensions)
-            state, so_far, fields = self._charge(state, scenario, asked, now.time)
+            preferred = wish.status if wish else None
+            state, so_far, fields = self._charge(
+                state, scenario, asked, now.time, is_free=preferred is not None
+            )
             if isinstance(so_far, Refusal) and not so_far.scriptable:
                 return state, counter, Ruling(so_far, NOTHING, None, fields, now.time, by, scenario)
-            if wish and wish.status:  # RFC 7240: for this one answer, so no attempt is counted
-                preferred = None if isinstance(so_far, Refusal) else wish.status
+            if preferred is not None:  # RFC 7240: for this one answer, so no attempt is counted
+                if isinstance(so_far, Refusal):
+                    preferred = None
                 ruling = Ruling(so_far, NOTHING, preferred, fields, now.time, by, scenario)
                 return state, counter, ruling._replace(replaying=state.replaying)
             counter = counter.counted(state)
@@ -194,6 +198,8 @@ class Rules:
         scenario: Scenario | None,
         outcome: Request | Refusal,
         now: float,
+        *,
+        is_free: bool = False,
     ) -> tuple[State, Request | Refusal, Headers]:
         """Count a request against the scenario's quota or the server's; a refusal costs nothing."""
         limit = self._limit
@@ -202,7 +208,7 @@ class Rules:
             limit = Limit(given.requests, given.per, given.retry_after, form)
         if limit is None:
             return state, outcome, ()
-        cost = 0 if isinstance(outcome, Refusal) else 1
+        cost = 0 if is_free or isinstance(outcome, Refusal) else 1
         spent, stands = quota.charge(state.spent, limit, now, cost)
         if stands.exceeded:
             outcome = rate_limited(limit.requests, limit.per)
