@@ -379,6 +379,41 @@ def test_a_read_only_replica_is_said(redis: Redis) -> None:
         until(works(server), "service")
 
 
+def test_a_replica_without_its_primary_is_said(redis: Redis) -> None:
+    with mock(redis) as server:
+        assert works(server)()
+        redis.client().config_set("replica-serve-stale-data", "no")
+        redis.client().replicaof("127.0.0.1", str(free_port()))
+        until(lambda: "a replica that has lost its primary" in ask(server).text, "a reason")
+        redis.client().replicaof("NO", "ONE")
+        until(works(server), "service")
+
+
+def test_a_primary_without_replicas_that_needs_them_is_said(redis: Redis) -> None:
+    with mock(redis) as server:
+        assert works(server)()
+        redis.client().config_set("min-replicas-to-write", "1")
+        until(lambda: "has lost its replicas, and refuses writes" in ask(server).text, "a reason")
+        redis.client().config_set("min-replicas-to-write", "0")
+        until(works(server), "service")
+
+
+def test_a_user_who_may_not_do_enough_is_said(redis: Redis) -> None:
+    redis.client().acl_setuser("ci", enabled=True, passwords=["+pw"], commands=["+ping"])
+    told = serve_fails("--store", f"redis://ci:pw@127.0.0.1:{redis.port}/0")
+    assert "does not let this user run what the mock needs" in told
+
+
+def test_a_database_that_is_not_there_is_said() -> None:
+    told = serve_fails("--store", f"redis://127.0.0.1:{shared().port}/99")
+    assert "has no database with this number" in told
+
+
+def test_a_store_without_tls_is_said() -> None:
+    told = serve_fails("--store", f"rediss://127.0.0.1:{shared().port}/0")
+    assert "if it does not speak TLS, write redis:// instead of rediss://" in told
+
+
 @pytest.fixture(scope="module")
 def tls(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Redis, str]]:
     """A Redis with TLS, and the file of its authority."""

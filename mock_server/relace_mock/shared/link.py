@@ -19,7 +19,31 @@ from relace_mock.state.store import StoreError
 _MISSING = "--store redis://… needs the package redis: pip install 'relace-mock[redis]'"
 _SCRIPT = resources.files("relace_mock.shared").joinpath("store.lua").read_text()
 _NO_ACCESS = "refuses access: write its user and password like redis://USER:PASSWORD@HOST"
+_NO_PERMISSION = (
+    "does not let this user run what the mock needs: give the user +@all and the keys of "
+    "--store-prefix in its ACL"
+)
+_CLUSTER = "is a Redis Cluster, which is not supported: use a single Redis"
 _Result = TypeVar("_Result")
+# What error replies mean, by a part of their text. redis-py leaves out the first word of some.
+_REPLIES = {
+    "NOAUTH": _NO_ACCESS,
+    "WRONGPASS": _NO_ACCESS,
+    "uthenticat": _NO_ACCESS,
+    "NOPERM": _NO_PERMISSION,
+    "has no permissions": _NO_PERMISSION,
+    "DB index": "has no database with this number: give --store one that it has, such as /0",
+    "maxmemory": "is full (OOM): raise its maxmemory, or start the mock with a shorter --store-ttl",
+    "read only replica": "is a read-only replica: give --store the address of the primary",
+    "replica-serve-stale-data": (
+        "is a replica that has lost its primary: give --store the address of the primary"
+    ),
+    "NOREPLICAS": "has lost its replicas, and refuses writes (min-replicas-to-write)",
+    "enough good replicas": "has lost its replicas, and refuses writes (min-replicas-to-write)",
+    "MISCONF": "cannot save its data, and refuses writes: its log says why",
+    "CROSSSLOT": _CLUSTER,
+    "MOVED": _CLUSTER,
+}
 
 
 def shown(url: str) -> str:
@@ -133,6 +157,8 @@ class Link:
             problem = _NO_ACCESS
         except errors.TimeoutError:
             problem = f"did not answer within {self._timeout:g} s (--store-timeout)"
+            if self.shown.startswith("rediss:"):  # without TLS, Redis waits for an end of line
+                problem += ": if it does not speak TLS, write redis:// instead of rediss://"
         except errors.BusyLoadingError:
             problem = "is loading its data: try again"
         except errors.ConnectionError as error:
@@ -158,12 +184,7 @@ def _reason(error: Exception) -> str:
 
 def _of_reply(text: str) -> str:
     """What an error reply of Redis means."""
-    if "NOAUTH" in text or "WRONGPASS" in text or "uthenticat" in text:
-        return _NO_ACCESS
-    if "maxmemory" in text:
-        return "is full (OOM): raise its maxmemory, or start the mock with a shorter --store-ttl"
-    if "read only replica" in text:
-        return "is a read-only replica: give --store the address of the primary"
-    if "CROSSSLOT" in text or "MOVED" in text:
-        return "is a Redis Cluster, which is not supported: use a single Redis"
+    for part, meaning in _REPLIES.items():
+        if part in text:
+            return meaning
     return f"answered: {' '.join(text.split())[:200]}"
