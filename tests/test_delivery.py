@@ -321,18 +321,28 @@ def test_trailers_are_not_kept_in_memory() -> None:
 
 def test_with_httptools_an_answer_is_written_in_one_call(monkeypatch: pytest.MonkeyPatch) -> None:
     """A shortcut around uvicorn does this; nothing else would notice its loss."""
-    heads: list[list[bytes]] = []
+    written: list[bytes] = []
 
-    class Kept(wire._Kept):
-        def __init__(self) -> None:
-            super().__init__()
-            heads.append(self.written)
+    class Recorded(wire.TcpWire):
+        def __init__(self, cycle: Any) -> None:
+            super().__init__(cycle)
+            transport = self._transport
 
-    monkeypatch.setattr(wire, "_Kept", Kept)
-    with relace_mock.running(http="httptools", dimensions=8) as server:
-        httpx.post(f"{server.base_url}/code/embed", content=GOOD, headers=KEY | JSON)
-    ((head,),) = heads
-    assert head.startswith(b"HTTP/1.1 200 OK\r\n") and head.endswith(b"\r\n\r\n")
+            class Transport:
+                def writelines(self, pieces: list[bytes]) -> None:
+                    written.append(b"".join(pieces))
+                    transport.writelines(pieces)
+
+                def __getattr__(self, name: str) -> Any:
+                    return getattr(transport, name)
+
+            self._transport = Transport()  # type: ignore[assignment]  # acts as one
+
+    monkeypatch.setattr(wire, "TcpWire", Recorded)
+    with relace_mock.running(http="httptools", dimensions=8, thread=True) as server:
+        answer = httpx.post(f"{server.base_url}/code/embed", content=GOOD, headers=KEY | JSON)
+    (whole,) = written
+    assert whole.startswith(b"HTTP/1.1 200 OK\r\n") and whole.endswith(answer.content)
 
 
 def test_an_answer_that_the_client_did_not_read_is_client_aborted() -> None:

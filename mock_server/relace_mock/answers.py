@@ -110,7 +110,7 @@ class Answers:
         ``key`` is the client's, for an upstream. This may wait for a recording or an upstream. Once
         ``is_abandoned`` is true, nobody waits for the answer, and it may be wrong.
         """
-        return self._answer(ruling, lambda: self._made(ruling, key, is_abandoned))
+        return self._answer(ruling, functools.partial(self._made, ruling, key, is_abandoned))
 
     def outline(self, ruling: Ruling) -> Answer:
         """Make the same answer without results, which take most of the time."""
@@ -128,8 +128,10 @@ class Answers:
 
     def waits(self, ruling: Ruling) -> bool:
         """Whether ``to`` may wait for a recording or an upstream."""
+        if self.computes(ruling):
+            return False
         request = ruling.outcome
-        if self.computes(ruling) or not isinstance(request, EmbedRequest):
+        if not isinstance(request, EmbedRequest):
             return False
         source = self.sources.find(ruling.replaying)
         return _has_vectors(ruling) and (source is None or not source.has_at_hand(request))

@@ -57,6 +57,8 @@ class Received:
         length: int,
         query: bytes = b"",
         server_url: str = "http://127.0.0.1:8080",
+        *,
+        _by_name: dict[bytes, bytes] | None = None,
     ) -> None:
         self.method: Final = method
         self.path: Final = path
@@ -65,21 +67,30 @@ class Received:
         self.length: Final = length
         self.query: Final = query
         self.server_url: Final = server_url
-        self._by_name = dict(headers)  # if a name is repeated, its last field
+        # If a name is repeated, its last field.
+        self._by_name = dict(headers) if _by_name is None else _by_name
 
     def header(self, name: bytes) -> list[str]:
         """Return the value of each field with this lower-case name, without spaces around it."""
-        if name not in self._by_name:
+        last = self._by_name.get(name)
+        if last is None:
             return []
-        values = [self._by_name[name]]
-        if len(self._by_name) != len(self.headers):
-            values = [value for key, value in self.headers if key == name]
+        if len(self._by_name) == len(self.headers):  # no name is repeated
+            return [last.decode("latin-1").strip(" \t")]
+        values = [value for key, value in self.headers if key == name]
         return [value.decode("latin-1").strip(" \t") for value in values]
 
     def with_body(self, body: bytes, length: int) -> Received:
         """Return the same request with its body, which arrives after the headers."""
         return Received(
-            self.method, self.path, self.headers, body, length, self.query, self.server_url
+            self.method,
+            self.path,
+            self.headers,
+            body,
+            length,
+            self.query,
+            self.server_url,
+            _by_name=self._by_name,
         )
 
 

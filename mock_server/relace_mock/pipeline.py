@@ -252,17 +252,21 @@ class Exchange:
 
     def _told(self, ruling: Ruling, answer: Answer) -> Decided:
         """What the journal says of an answer."""
-        step, fault = answer.step, answer.fault
+        step, reply = answer.step, answer.reply
+        fault = None if step is None else answer.fault
         retry_after = None
-        if step is not None or answer.reply.status != 200:
-            for name, value in answer.reply.headers:
+        if step is not None or reply.status != 200:
+            for name, value in reply.headers:
                 if name == b"retry-after":
                     retry_after = value.decode("latin-1")
         asked = self._outcome  # before quota and script
-        refusal = asked if isinstance(asked, Refusal) else None
-        request = None if isinstance(asked, Refusal) else asked
+        refusal = request = None
+        if isinstance(asked, Refusal):
+            refusal = asked
+        else:
+            request = asked
         return Decided(
-            answer.reply.status if not self._left and (not fault or fault.sends_head) else None,
+            reply.status if not self._left and (fault is None or fault.sends_head) else None,
             answer.missed or (isinstance(ruling.outcome, Refusal) and not (step and step.replaces)),
             refusal.status if refusal else None,
             retry_after,
@@ -278,9 +282,7 @@ class Exchange:
             answer.tokens,
             answer.source,
             answer.told,
-            sent(answer.reply, has_vectors=answer.tokens is not None)
-            if answer.reply is not NEVER_SENT
-            else None,
+            None if reply is NEVER_SENT else sent(reply, has_vectors=answer.tokens is not None),
         )
 
     def fail(self) -> Answer:

@@ -6,6 +6,7 @@ that it shows.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -232,7 +233,7 @@ def folded(number: int, events: Iterable[Event]) -> Entry:
 
 def packed(headers: Headers) -> bytes:
     """Join header fields into one value: separate objects would take 4 times the memory."""
-    head = b"\n".join([part for pair in headers for part in pair])
+    head = b"\n".join(itertools.chain.from_iterable(headers))
     if head.count(b"\n") >= 2 * len(headers):  # a server refuses line breaks, but httpx does not
         head = b"\n".join([part.replace(b"\n", b" ") for pair in headers for part in pair])
     return head

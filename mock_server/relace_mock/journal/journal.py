@@ -11,19 +11,23 @@ from typing import Protocol
 
 from relace_mock.journal.connections import EVENTS
 from relace_mock.journal.entry import Entry, folded
-from relace_mock.journal.events import Arrived, Event, Finished
+from relace_mock.journal.events import Arrived, BodyRead, Event, Finished
 from relace_mock.journal.shelf import Shelf
 
 
 class History:
-    """The events of one request. ``size`` is in bytes; ``kept`` is false once it was dropped."""
+    """The events of one request. ``size`` is in bytes; ``kept`` is false once it was dropped.
 
-    __slots__ = ("events", "kept", "namespace", "number", "size")
+    ``uncounted`` is the size of events that ``size`` does not count yet.
+    """
+
+    __slots__ = ("events", "kept", "namespace", "number", "size", "uncounted")
 
     def __init__(self, number: int, arrived: Arrived) -> None:
         self.number = number
         self.namespace = arrived[0]
         self.size = arrived.size
+        self.uncounted = 0
         self.kept = True
         self.events: list[Event] = [arrived]
 
@@ -106,11 +110,18 @@ class Journal:
     def append(self, history: History, event: Event) -> None:
         """Enter the next event of a request."""
         history.events.append(event)
-        if isinstance(event, Finished):
-            self._pending.pop(history.number, None)
-        elif size := event.size:
-            with self._lock:
-                self._shelf.grow(history, size)
+        if isinstance(event, BodyRead):
+            history.uncounted = event.size  # counts with the event that follows at once: one lock
+        else:
+            if isinstance(event, Finished):
+                self._pending.pop(history.number, None)
+                size = history.uncounted
+            else:
+                size = history.uncounted + event.size
+            if size:
+                history.uncounted = 0
+                with self._lock:
+                    self._shelf.grow(history, size)
         for reader in self._readers:
             reader(history, event)
 

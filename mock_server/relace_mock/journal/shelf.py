@@ -47,8 +47,8 @@ class Shelf(Generic[_Record]):
     """Records in order of arrival. Not safe to use from several threads: the caller locks.
 
     To find the namespace that holds most takes logarithmic time at worst. A heap has an upper bound
-    for each namespace, and corrects the bound that comes to the top. So a namespace whose amount
-    goes up and down below its bound costs nothing.
+    for each namespace, and corrects the bound that comes to the top unless its amount is above all
+    other bounds. So a namespace whose amount goes up and down below its bound costs nothing.
     """
 
     def __init__(self, size: int, byte_limit: int) -> None:
@@ -74,26 +74,27 @@ class Shelf(Generic[_Record]):
             holder = self._holders[record.namespace] = _Holder(record.namespace)
         holder.records.append(record)
         self._count += 1
-        holder.held[_NUMBER] += 1
-        if holder.held[_NUMBER] > holder.bounds[_NUMBER]:
+        number = holder.held[_NUMBER] = holder.held[_NUMBER] + 1
+        if number > holder.bounds[_NUMBER]:
             self._raise_bound(holder, _NUMBER)
         self._hold(holder, record.size)
         if self._count > self._size:
             self._drop_oldest(self._most(_NUMBER))
-        self._shrink()
+        if self._bytes > self._byte_limit:
+            self._shrink()
 
     def grow(self, record: _Record, size: int) -> None:
         """Count so many more bytes of a record."""
         if record.kept:
             record.size += size
             self._hold(self._holders[record.namespace], size)
-            self._shrink()
+            if self._bytes > self._byte_limit:
+                self._shrink()
 
     def _hold(self, holder: _Holder[_Record], size: int) -> None:
-        held = holder.held
-        held[_BYTES] += size
         self._bytes += size
-        if held[_BYTES] > holder.bounds[_BYTES]:
+        held = holder.held[_BYTES] = holder.held[_BYTES] + size
+        if held > holder.bounds[_BYTES]:
             self._raise_bound(holder, _BYTES)
 
     def _shrink(self) -> None:
@@ -146,13 +147,15 @@ class Shelf(Generic[_Record]):
         while True:
             bound, name = heap[0]
             holder = self._holders.get(name)
-            if holder is not None and holder.held[amount] == -bound:
+            if holder is None or holder.bounds[amount] != -bound:
+                heapq.heappop(heap)  # outdated
+                continue
+            held = holder.held[amount]
+            others = heap[1:3]  # the second largest bound is one of them
+            if held == -bound or not others or held > -min(others)[0]:
                 return holder
-            if holder is not None and holder.bounds[amount] == -bound:
-                holder.bounds[amount] = holder.held[amount]
-                heapq.heapreplace(heap, (-holder.bounds[amount], name))
-            else:
-                heapq.heappop(heap)
+            holder.bounds[amount] = held
+            heapq.heapreplace(heap, (-held, name))
 
     def _drop_oldest(self, holder: _Holder[_Record]) -> None:
         record = holder.records.popleft()

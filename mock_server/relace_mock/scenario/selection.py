@@ -39,5 +39,7 @@ def wish_of(received: Received, key: str | None, documented: frozenset[int]) -> 
 
 def named_by(key: str | None) -> str | None:
     """The scenario that a key such as ``mock.NAME.x`` names; None for any other key."""
-    match = _KEY.fullmatch(key or "")
+    if key is None or not key.startswith("mock."):
+        return None
+    match = _KEY.fullmatch(key)
     return match[1] if match else None

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from starlette.types import Receive
+from starlette.types import Message, Receive
 
 from relace_mock.messages import Received
-from relace_mock.serving.plain import Wire
 
 #: Bytes over the limit that are still read and thrown away. A client that sends its whole body
 #: before it reads gets its answer in this way.
@@ -29,22 +28,30 @@ class Body(NamedTuple):
 
 async def read_body(head: Received, receive: Receive, limit: int) -> Body:
     """Read a body of at most ``limit`` bytes; of a longer one, only the approximate length."""
-    declared = declared_length(head)
+    message = await receive()
+    if message["type"] == "http.request" and not message.get("more_body", False):
+        whole: bytes = message.get("body", b"")
+        if len(whole) <= limit:  # as most bodies arrive
+            return Body(whole, len(whole), ended=True)
+    return await _read_pieces(message, declared_length(head), receive, limit)
+
+
+async def _read_pieces(message: Message, declared: int, receive: Receive, limit: int) -> Body:
+    """Read a body whose first part is ``message``."""
     chunks: list[bytes] = []
     length = 0
-    more = True
     kept = limit if declared <= limit else 0
-    while more and length <= kept + DISCARD_LIMIT:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            return Body(b"".join(chunks), length, ended=False, cut_off=True)
+    while message["type"] != "http.disconnect":
         chunk: bytes = message.get("body", b"")
-        more = message.get("more_body", False)
         length += len(chunk)
         chunks.append(chunk)
         if length > kept:
             chunks.clear()
-    return Body(b"".join(chunks), max(length, declared), ended=not more)
+        more = message.get("more_body", False)
+        if not more or length > kept + DISCARD_LIMIT:
+            return Body(b"".join(chunks), max(length, declared), ended=not more)
+        message = await receive()
+    return Body(b"".join(chunks), length, ended=False, cut_off=True)
 
 
 def declared_length(head: Received) -> int:
@@ -71,11 +78,3 @@ def length_of(digits: bytes) -> int:
 def with_length(head: Received) -> Received:
     """The request with its declared length, and a body that was not read."""
     return head.with_body(b"", declared_length(head))
-
-
-def asks_first(head: Received, wire: Wire) -> bool:
-    """Whether the client waits for 100 Continue before its body (RFC 9110 section 10.1.1).
-
-    Expectations other than `100-continue` are ignored, as that section allows.
-    """
-    return bool(head.header(b"expect")) and wire.asks_first()

@@ -17,7 +17,7 @@ from relace_mock.pipeline import Exchange, Pipeline
 from relace_mock.rendering import error
 from relace_mock.serving import documents
 from relace_mock.serving.aside import in_thread_of_its_own
-from relace_mock.serving.body import Body, asks_first, declared_length, read_body, with_length
+from relace_mock.serving.body import Body, declared_length, read_body, with_length
 from relace_mock.serving.cors import Cors
 from relace_mock.serving.events import follow
 from relace_mock.serving.plain import Wire, WireOf
@@ -35,7 +35,6 @@ _CONTROL_THREADS = 2
 # Seconds until a request whose body is still arriving is entered into a shared store. Most bodies
 # arrive sooner, and then one round trip does for both.
 _SLOW_BODY = 0.05
-_WITHOUT_BODY = (204, 304)
 
 
 class Endpoint:
@@ -62,7 +61,7 @@ class Endpoint:
         self, exchange: Exchange, head: Received, receive: Receive, send: Send, wire: Wire
     ) -> bool | None:
         """Read the body, and send the answer. Return whether the client left; None if it is over."""
-        if asks_first(head, wire) and exchange.is_refused(declared_length(head)):
+        if wire.asks_first() and exchange.is_refused(declared_length(head)):
             body = Body(b"", declared_length(head), ended=False)
         else:
             body = await self._read_body(exchange, head, receive)
@@ -168,7 +167,7 @@ class ControlEndpoint:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         head, wire = _described(scope), self._wire_of(receive)
-        if asks_first(head, wire) and self._control.refuses(with_length(head)):
+        if wire.asks_first() and self._control.refuses(with_length(head)):
             body = Body(b"", declared_length(head), ended=False)
         else:
             body = await read_body(head, receive, BODY_LIMIT)
@@ -183,7 +182,7 @@ class ControlEndpoint:
             except Exception:  # noqa: BLE001 - as above
                 _LOG.exception("relace-mock failed at %s %s", received.method, received.path)
                 reply = error(500, "relace-mock itself failed: its log has the traceback")
-            await deliver(reply, send, wire, close=not body.ended)
+            await wire.send(send, reply, close=not body.ended)
 
     async def _settle(self, received: Received) -> None:
         """Wait for other requests, if this one asks for that."""
@@ -218,10 +217,10 @@ class DocumentEndpoint:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         head, wire = _described(scope), self._wire_of(receive)
-        close = asks_first(head, wire)  # the body is not read
+        close = wire.asks_first()  # the body is not read
         loop = asyncio.get_running_loop()
         reply = await loop.run_in_executor(self._threads, documents.answer, head, self._mode)
-        await deliver(reply, send, wire, close=close)
+        await wire.send(send, reply, close=close)
 
 
 class CorsEndpoint:
@@ -236,7 +235,7 @@ class CorsEndpoint:
         """Answer one request."""
         head = received_head(scope)
         if preflight := self._cors.preflight(head):
-            await deliver(preflight, send, self._wire_of(receive))
+            await self._wire_of(receive).send(send, preflight)
             return
 
         async def send_opened(message: Message) -> None:
@@ -261,17 +260,6 @@ def _described(scope: Scope) -> Received:
     return Received(head.method, head.path, head.headers, b"", 0, head.query, url)
 
 
-async def deliver(reply: Reply, send: Send, wire: Wire, *, close: bool = False) -> None:
-    """Send a reply; ``close`` ends the connection after it."""
-    headers = list(reply.headers)
-    if reply.status not in _WITHOUT_BODY:
-        headers.append((b"content-length", b"%d" % reply.length))
-    if close:
-        headers.append((b"connection", b"close"))
-    head = {"type": "http.response.start", "status": reply.status, "headers": headers}
-    await wire.send(send, head, reply.pieces)
-
-
 async def _perform(
     answer: Answer, receive: Receive, send: Send, wire: Wire, *, close: bool
 ) -> bool:
@@ -282,7 +270,7 @@ async def _perform(
     if fault is not None:
         await fault.perform(_Connection(receive, send, wire), answer.reply, answer.measure)
         return False
-    await deliver(answer.reply, send, wire, close=close)
+    await wire.send(send, answer.reply, close=close)
     return wire.is_gone()
 
 

@@ -6,22 +6,25 @@ plain form, which cannot reach the TCP connection.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from collections.abc import Callable
+from typing import Protocol
 
 from starlette.types import Receive, Send
 
-from relace_mock.messages import Piece
+from relace_mock.messages import Reply
 
 
 class Wire(Protocol):
     """The connection under one exchange."""
 
-    async def send(self, send: Send, head: Any, pieces: Sequence[Piece]) -> None:
-        """Send a whole answer: its ASGI head, and the body that the head promises."""
+    async def send(self, send: Send, reply: Reply, *, close: bool = False) -> None:
+        """Send a whole answer; ``close`` ends the connection after it."""
 
     def asks_first(self) -> bool:
-        """Whether the client waits for 100 Continue, or a refusal, before it sends the body."""
+        """Whether the client waits for 100 Continue, or a refusal, before it sends the body.
+
+        RFC 9110 section 10.1.1. Other expectations are ignored, as that section allows.
+        """
 
     def is_gone(self) -> bool:
         """Whether the connection was lost before the answer was complete."""
@@ -52,10 +55,9 @@ WireOf = Callable[[Receive], Wire]
 class PlainWire:
     """A connection out of reach. Faults that need the socket are refused before they get here."""
 
-    async def send(self, send: Send, head: Any, pieces: Sequence[Piece]) -> None:
+    async def send(self, send: Send, reply: Reply, *, close: bool = False) -> None:
         """See ``Wire``."""
-        await send(head)
-        await send({"type": "http.response.body", "body": b"".join(pieces)})
+        await send_as_messages(send, reply, close=close)
 
     def asks_first(self) -> bool:
         """See ``Wire``."""
@@ -91,6 +93,23 @@ class PlainWire:
 
 
 _PLAIN = PlainWire()
+_WITHOUT_BODY = (204, 304)
+
+
+def has_length(reply: Reply) -> bool:
+    """Whether a reply has a ``Content-Length`` (RFC 9110 section 8.6)."""
+    return reply.status not in _WITHOUT_BODY
+
+
+async def send_as_messages(send: Send, reply: Reply, *, close: bool) -> None:
+    """Send a whole answer as ASGI messages; ``close`` ends the connection after it."""
+    headers = list(reply.headers)
+    if has_length(reply):
+        headers.append((b"content-length", b"%d" % reply.length))
+    if close:
+        headers.append((b"connection", b"close"))
+    await send({"type": "http.response.start", "status": reply.status, "headers": headers})
+    await send({"type": "http.response.body", "body": reply.body})
 
 
 def plain_wire_of(_receive: Receive) -> Wire:

@@ -153,8 +153,9 @@ class Counter(NamedTuple):
 
     def counted(self, state: State) -> Counter:
         """The counter after one more request with this body."""
-        arrivals = self.arrivals if self.story == state.story else 0
-        attempts = self.attempts if (self.story, self.call) == (state.story, state.call) else 0
+        same_story = self.story == state.story
+        arrivals = self.arrivals if same_story else 0
+        attempts = self.attempts if same_story and self.call == state.call else 0
         return Counter(attempts + 1, arrivals + 1, state.story, state.call)
 
     def succeeded(self) -> Counter:

@@ -48,11 +48,17 @@ def _outline(body: object) -> object:
     """Return the body without the parts that the schema ignores: they may be deep and large."""
     if not isinstance(body, dict):
         return emptied(body)
-    outline = {name: emptied(body[name]) for name in _known_fields() if name in body}
-    texts = body.get("input")
-    if isinstance(texts, list):
-        all_strings = set(map(type, texts)) == {str}
-        outline["input"] = texts if all_strings else [emptied(text) for text in texts]
+    outline: dict[str, object] = {}
+    for name in _known_fields():
+        if name in body:
+            value = body[name]
+            if type(value) is str:
+                outline[name] = value
+            elif name == "input" and type(value) is list:
+                all_strings = set(map(type, value)) == {str}
+                outline[name] = value if all_strings else [emptied(text) for text in value]
+            else:
+                outline[name] = emptied(value)
     return outline
 
 

@@ -24,6 +24,7 @@ def media_type_refusal(received: Received) -> Refusal | None:
 
 
 def _encoding_refusal(received: Received) -> Refusal | None:
-    if any(field.lower() != "identity" for field in received.header(b"content-encoding")):
-        return unsupported_media_type("Send the body without Content-Encoding")
+    for field in received.header(b"content-encoding"):
+        if field.lower() != "identity":
+            return unsupported_media_type("Send the body without Content-Encoding")
     return None
