@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import dataclasses
+import functools
 import math
 import re
 from collections.abc import Callable
@@ -39,16 +40,12 @@ class Key:
     def __init__(self, secret: str, name: str) -> None:
         self.secret = secret
         self.name = name
-        encoded = _middles(secret.encode())
-        digits = secret.encode().hex()
-        parts = [secret[at : at + _PART] for at in range(len(secret) - _PART + 1)]
+        self._base64 = _middles(secret.encode())
+        self._digits = secret.encode().hex()
         #: A text that has the key without any escape, or a large part of it, has one of these.
         #: A part of 16 characters has a whole block of 8, wherever it begins.
         blocks = (secret[at : at + SECRET] for at in range(0, len(secret) - SECRET + 1, SECRET))
-        self.marks = (*blocks, *encoded, digits)
-        self._whole = re.compile(f"{_spelt(secret)}|{digits}", _ANY_CASE)
-        self._encoded = re.compile("|".join(map(_spelt, encoded)))
-        self._part = re.compile("|".join(map(re.escape, parts)) or "(?!)", _ANY_CASE)
+        self.marks = (*blocks, *self._base64, self._digits)
         self._lower = secret.lower()
 
     def hidden_in(self, text: str) -> str:
@@ -56,6 +53,22 @@ class Key:
         text = self._whole.sub(lambda _: self.name, text)
         text = _replaced(self._encoded, text, f"<Base64 of {self.name}>", _token_around)
         return _replaced(self._part, text, self.name, self._part_from)
+
+    # To compile these takes a tenth of a second, and most runs meet no text with a mark.
+
+    @functools.cached_property
+    def _whole(self) -> re.Pattern[str]:
+        return re.compile(f"{_spelt(self.secret)}|{self._digits}", _ANY_CASE)
+
+    @functools.cached_property
+    def _encoded(self) -> re.Pattern[str]:
+        return re.compile("|".join(map(_spelt, self._base64)))
+
+    @functools.cached_property
+    def _part(self) -> re.Pattern[str]:
+        starts = range(len(self.secret) - _PART + 1)
+        parts = [re.escape(self.secret[at : at + _PART]) for at in starts]
+        return re.compile("|".join(parts) or "(?!)", _ANY_CASE)
 
     def _part_from(self, text: str, start: int, end: int) -> tuple[int, int]:
         """Where the longest part of the key that begins here ends."""
