@@ -156,8 +156,8 @@ def measured(subjects: list[Subject], arguments: argparse.Namespace) -> list[str
         for subject in order:
             print(f"round {number + 1} of {arguments.rounds}: {subject.name}", file=sys.stderr)
             with running(subject) as server:
-                wrk(server.port, subject.path, 1)  # warm-up
-                rate, slowest = wrk(server.port, subject.path, arguments.seconds)
+                wrk(server.port, subject, 1)  # warm-up
+                rate, slowest = wrk(server.port, subject, arguments.seconds)
                 figures[subject.name].append((server.took, rate, slowest, memory(server.process)))
         order.reverse()
     lines = [
@@ -178,18 +178,25 @@ def measured(subjects: list[Subject], arguments: argparse.Namespace) -> list[str
     return lines
 
 
-def wrk(port: int, path: str, seconds: int) -> tuple[float, float]:
+def wrk(port: int, subject: Subject, seconds: int) -> tuple[float, float]:
     """Requests a second, and the 99th percentile of the latency in milliseconds."""
     with TemporaryDirectory() as name:
         script = Path(name) / "load.lua"
         lines = [f'wrk.headers["{field}"] = "{value}"' for field, value in HEADERS.items()]
-        lines += ['wrk.method = "POST"', f"wrk.body = [[{BODY.decode()}]]"]
+        lines += ['wrk.method = "POST"', f"local body = [[{BODY.decode()}]]", "wrk.body = body"]
+        if subject.unseen:
+            lines += ["local number = os.time() * 1e6", "request = function()"]
+            lines += ["number = number + 1"]
+            lines += ['local new = body:gsub("def f", string.format("def f%d_", number))']
+            lines += ["return wrk.format(nil, nil, nil, new)"]
+            lines += ["end"]
         lines += ["done = function(summary, latency)", "local e = summary.errors"]
         lines += ["print(summary.requests / summary.duration * 1e6, latency:percentile(99) / 1e3,"]
         lines += ["e.connect + e.read + e.write + e.status + e.timeout)", "end"]
         script.write_text("\n".join(lines))
-        command = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", "-s", str(script)]
-        url = f"http://127.0.0.1:{port}{path}"
+        command = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", "--timeout", "60s"]
+        command += ["-s", str(script)]
+        url = f"http://127.0.0.1:{port}{subject.path}"
         out = subprocess.run([*command, url], capture_output=True, text=True, check=True).stdout
     rate, slowest, errors = out.splitlines()[-1].split()
     if float(errors):

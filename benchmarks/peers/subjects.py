@@ -9,7 +9,7 @@ import sys
 import uuid
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 HERE = Path(__file__).parent
 PATH = "/v1/code/embed"
@@ -19,13 +19,15 @@ _JSON = {"Content-Type": "application/json"}
 class Subject(NamedTuple):
     """A server: its name, and how to start it on a port, with a folder for its files.
 
-    ``needs`` are the programs without which it is skipped. ``path`` is where it answers.
+    ``needs`` are the programs without which it is skipped. ``path`` is where it answers. With
+    ``unseen``, every text of every request is new to it.
     """
 
     name: str
     command: Callable[[Path, int], Sequence[str]]
     needs: tuple[str, ...] = ()
     path: str = PATH
+    unseen: bool = False
 
 
 class Answer(NamedTuple):
@@ -42,9 +44,15 @@ def subjects(answer: Answer, installed: Path) -> list[Subject]:
     """All servers. ``installed`` is the folder in which npm installed ``package.json``."""
     programs = installed.absolute() / "node_modules" / ".bin"
 
-    # The program of WireMock's package starts Java, and leaves it behind when it ends.
-    jars = installed.absolute().glob("node_modules/wiremock/build/wiremock-standalone-*.jar")
-    jar = str(next(jars, "wiremock-standalone.jar"))
+    # The programs of these packages start Java, and leave it behind when they end.
+    modules = installed.absolute() / "node_modules"
+    wiremock_jar, mockserver_jar = (
+        str(next(modules.glob(pattern), pattern))
+        for pattern in (
+            "wiremock/build/wiremock-standalone-*.jar",
+            "mockserver-node/mockserver-netty-*-jar-with-dependencies.jar",
+        )
+    )
 
     def program(name: str) -> str:
         return str(programs / name)
@@ -65,9 +73,24 @@ def subjects(answer: Answer, installed: Path) -> list[Subject]:
         mapping = {"request": {"method": "POST", "urlPath": PATH}, "response": response}
         (folder / "mappings" / "embed.json").write_text(json.dumps(mapping))
         return [
-            *("java", "-jar", jar, "--port", str(port), "--bind-address", "127.0.0.1"),
+            *("java", "-jar", wiremock_jar, "--port", str(port), "--bind-address", "127.0.0.1"),
             *("--root-dir", str(folder), "--disable-banner", "--no-request-journal"),
         ]
+
+    def mockserver(folder: Path, port: int) -> Sequence[str]:
+        request = {"method": "POST", "path": PATH}
+        headers = {name: [value] for name, value in _JSON.items()}
+        response = {"statusCode": 200, "headers": headers, "body": answer.body.decode()}
+        expectations = folder / "expectations.json"
+        expectations.write_text(json.dumps([{"httpRequest": request, "httpResponse": response}]))
+        properties = {
+            "initializationJsonPath": str(expectations),
+            "localBoundIP": "127.0.0.1",
+            "disableLogging": "true",
+            "maxLogEntries": "1",
+        }
+        given = [f"-Dmockserver.{name}={value}" for name, value in properties.items()]
+        return ["java", *given, "-jar", mockserver_jar, "-serverPort", str(port)]
 
     def mountebank(folder: Path, port: int) -> Sequence[str]:
         reply = {"statusCode": 200, "headers": _JSON, "body": answer.body.decode()}
@@ -87,52 +110,8 @@ def subjects(answer: Answer, installed: Path) -> list[Subject]:
     def mockoon(folder: Path, port: int) -> Sequence[str]:
         content = folder / "answer.json"
         content.write_bytes(answer.body)
-        route = str(uuid.uuid4())
-        response = {
-            "uuid": str(uuid.uuid4()),
-            "statusCode": 200,
-            "bodyType": "FILE",
-            "default": True,
-            "filePath": str(content),
-            "sendFileAsBody": True,
-            "disableTemplating": True,
-            "headers": [{"key": name, "value": value} for name, value in _JSON.items()],
-            "body": "",
-            "latency": 0,
-            "rules": [],
-            "rulesOperator": "OR",
-            "label": "",
-            "databucketID": "",
-            "fallbackTo404": False,
-            "crudKey": "id",
-            "callbacks": [],
-        }
-        environment = {
-            "uuid": str(uuid.uuid4()),
-            "lastMigration": 33,
-            "name": "embed",
-            "port": port,
-            "hostname": "127.0.0.1",
-            "endpointPrefix": "",
-            "latency": 0,
-            "folders": [],
-            "rootChildren": [{"type": "route", "uuid": route}],
-            "routes": [
-                {
-                    "uuid": route,
-                    "type": "http",
-                    "method": "post",
-                    "documentation": "",
-                    "endpoint": PATH.strip("/"),
-                    "responses": [response],
-                    "responseMode": None,
-                    "streamingMode": None,
-                    "streamingInterval": 0,
-                }
-            ],
-        }
         data = folder / "environment.json"
-        data.write_text(json.dumps(environment))
+        data.write_text(json.dumps(_mockoon_environment(port, content)))
         return [
             *(program("mockoon-cli"), "start", "--data", str(data), "--port", str(port)),
             *("--hostname", "127.0.0.1", "--repair", "--disable-log-to-file"),
@@ -145,8 +124,11 @@ def subjects(answer: Answer, installed: Path) -> list[Subject]:
             "requestBody": {"content": {"application/json": {"schema": {"type": "object"}}}},
             "responses": {"200": {"description": "", "content": {"application/json": media}}},
         }
-        info = {"title": "embed", "version": "1"}
-        document = {"openapi": "3.1.0", "info": info, "paths": {PATH: {"post": operation}}}
+        document = {
+            "openapi": "3.1.0",
+            "info": {"title": "embed", "version": "1"},
+            "paths": {PATH: {"post": operation}},
+        }
         path = folder / "openapi.json"
         path.write_text(json.dumps(document))
         options = ("-h", "127.0.0.1", "-p", str(port), "--verboseLevel", "error")
@@ -165,13 +147,63 @@ def subjects(answer: Answer, installed: Path) -> list[Subject]:
     return [
         Subject("relace-mock", mock),
         Subject("relace-mock, again", mock),
+        Subject("relace-mock, texts never seen", mock, unseen=True),
         Subject("ten lines of Starlette", starlette),
-        Subject("WireMock", wiremock, ("java", jar)),
+        Subject("WireMock", wiremock, ("java", wiremock_jar)),
+        Subject("MockServer", mockserver, ("java", mockserver_jar)),
         Subject("mountebank", mountebank, (program("mb"),)),
         Subject("Mockoon", mockoon, (program("mockoon-cli"),)),
         Subject("Prism", prism, (program("prism"),)),
         Subject("aimock", aimock, (program("aimock"),), "/v1/embeddings"),
     ]
+
+
+def _mockoon_environment(port: int, content: Path) -> dict[str, Any]:
+    """The file of Mockoon that answers with the content of a file."""
+    route = str(uuid.uuid4())
+    response = {
+        "uuid": str(uuid.uuid4()),
+        "statusCode": 200,
+        "bodyType": "FILE",
+        "default": True,
+        "filePath": str(content),
+        "sendFileAsBody": True,
+        "disableTemplating": True,
+        "headers": [{"key": name, "value": value} for name, value in _JSON.items()],
+        "body": "",
+        "latency": 0,
+        "rules": [],
+        "rulesOperator": "OR",
+        "label": "",
+        "databucketID": "",
+        "fallbackTo404": False,
+        "crudKey": "id",
+        "callbacks": [],
+    }
+    return {
+        "uuid": str(uuid.uuid4()),
+        "lastMigration": 33,
+        "name": "embed",
+        "port": port,
+        "hostname": "127.0.0.1",
+        "endpointPrefix": "",
+        "latency": 0,
+        "folders": [],
+        "rootChildren": [{"type": "route", "uuid": route}],
+        "routes": [
+            {
+                "uuid": route,
+                "type": "http",
+                "method": "post",
+                "documentation": "",
+                "endpoint": PATH.strip("/"),
+                "responses": [response],
+                "responseMode": None,
+                "streamingMode": None,
+                "streamingInterval": 0,
+            }
+        ],
+    }
 
 
 def missing(subject: Subject) -> list[str]:
