@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import gc
 import os
 import shutil
 import signal
@@ -68,12 +69,16 @@ class Process:
 
 
 def pytest_collection_finish() -> None:
-    """Stop measuring coverage in the processes that tests start, as that doubles their start.
+    """Keep the garbage collector away from what imports made, and coverage out of new processes.
 
-    Other tests run the same code, but for some that only processes run: the fixture ``measured``
-    measures these. Where a module copies ``os.environ`` at import, as those of the kit's commands
-    do, its processes are measured, too.
+    The collector would need a tenth of a second each time to look at these objects.
+
+    Measuring coverage doubles the start of a process. Other tests run the same code, but for some
+    that only processes run: the fixture ``measured`` measures these. Where a module copies
+    ``os.environ`` at import, as those of the kit's commands do, its processes are measured, too.
     """
+    gc.collect()
+    gc.freeze()
     for name in COVERAGE:
         os.environ.pop(name, None)
 

@@ -39,6 +39,8 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _PATIENCE = 0.75
 #: Seconds that an idle connection is kept: longer than clients wait between retries.
 _KEEP_ALIVE = 75
+#: Seconds between two checks whether the last answers under way have ended.
+_LOOKS_AT_ENDING = 0.005
 #: The most seconds between two checks for late requests.
 _LOOKS_AT_LATE = 0.5
 #: File descriptors kept free of connections, for files and for modules that are loaded late.
@@ -118,7 +120,7 @@ def in_thread(settings: Settings, listening: Listening) -> Iterator[RunningServe
     try:
         yield started[0]
     finally:
-        server.should_exit = True
+        server.stop()
         thread.join()
         server.recordings.close()
 
@@ -142,6 +144,7 @@ class _Server(uvicorn.Server):
         self._are_shared = sockets is not None
         self._on_ready = on_ready
         self._call_off_exit: Callable[[], object] | None = None
+        self._wake: Callable[[], object] | None = None
         secure = listening.ssl_certfile is not None
         self._running = RunningServer(
             f"{'https' if secure else 'http'}://{reachable(self._sockets)}/v1",
@@ -194,12 +197,36 @@ class _Server(uvicorn.Server):
             if self._call_off_exit is not None:
                 self._call_off_exit()
 
+    def stop(self) -> None:
+        """Stop normally, and at once. For another thread; a signal calls ``handle_exit``."""
+        self.should_exit = True
+        if self._wake is not None:
+            with contextlib.suppress(RuntimeError):  # the event loop has ended by itself
+                self._wake()
+
+    async def main_loop(self) -> None:
+        """Wait for the end of the server. uvicorn alone looks for it ten times a second."""
+        waiting = asyncio.create_task(super().main_loop())
+        self._wake = lambda: waiting.get_loop().call_soon_threadsafe(waiting.cancel)
+        with contextlib.suppress(asyncio.CancelledError):
+            await waiting
+
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Give answers under way a moment to finish, then abort all connections."""
+        """Give answers under way a moment to finish, then abort all connections.
+
+        uvicorn's method takes at least a tenth of a second, even if nothing is under way.
+        """
         asyncio.get_running_loop().call_later(_GRACE, self._hang_up)
         for task in self._tasks:
             task.cancel()
-        await super().shutdown(sockets)
+        for listener in (*self.servers, *(sockets or ())):
+            listener.close()
+        for connection in list(self.server_state.connections):
+            connection.shutdown()
+        while self.server_state.connections or self.server_state.tasks:  # noqa: ASYNC110 - uvicorn has no event for it
+            await asyncio.sleep(_LOOKS_AT_ENDING)
+        for server in self.servers:
+            await server.wait_closed()
 
     async def _end_late_requests(self) -> None:
         pause = min(_LOOKS_AT_LATE, self._read_timeout / 10)
