@@ -9,7 +9,7 @@ from __future__ import annotations
 #: Limits in bytes: for each line with the size of a chunk, and for all trailer fields together.
 LINE_LIMIT = 4096
 TRAILER_LIMIT = 1 << 16
-# Up to this many chunks may be tiny. With more, the mean size must be at least ``_MEAN_SIZE`` bytes.
+# Up to this many chunks may be tiny. With more, their mean must be at least ``_MEAN_SIZE`` bytes.
 _TINY_CHUNKS = 10_000
 _MEAN_SIZE = 16
 
