@@ -53,7 +53,7 @@ async def run_command(command: Sequence[str], environment: Mapping[str, str]) ->
 
 @contextlib.contextmanager
 def _passing_signals(*, alone: bool) -> Iterator[Callable[[int], None]]:
-    """Pass signals on to a process. Call the yielded function with its id: signals wait for that."""
+    """Pass signals on to a process. Signals wait until the yielded function is told its id."""
     loop = asyncio.get_running_loop()
     seen: set[signal.Signals] = set()
     waiting: list[signal.Signals] = []
