@@ -130,7 +130,7 @@ class Control:
         return Reply(200, (_JSON, rendering.MARK), (orjson.dumps(answer),))
 
     def stream(self, received: Received) -> Reader | PolledReader | None:
-        """A reader for ``GET /_mock/events``, for shells that can follow it; None for other paths."""
+        """A reader for ``GET /_mock/events``, for shells that can follow it; else None."""
         if received.method != "GET" or received.path != f"{PREFIX}events":
             return None
         try:
