@@ -47,7 +47,7 @@ class Stream:
         self.writer.close()
 
     async def reset(self) -> None:
-        """Reset the connection (RST), once the other side has received what was written."""
+        """Pass a reset (RST) on, once the other side has received what was written."""
         deadline = asyncio.get_running_loop().time() + _ARRIVAL
         while unsent(self.writer.transport) and asyncio.get_running_loop().time() < deadline:  # noqa: ASYNC110 - no event tells what the kernel sent
             await asyncio.sleep(0.001)

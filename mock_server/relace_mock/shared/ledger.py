@@ -231,7 +231,7 @@ class SharedLedger:
     def _finished(
         self, history: SharedHistory, body: bytes, *, delivered: bool, tries: int
     ) -> None:
-        """Complete a record. ``tries`` counts from 1; only the first may find no ticket."""
+        """Complete a record. ``tries`` counts from 1; a later try may find it complete already."""
         entry = history.entry()
         told, decided = history.told, entry.decided
         is_new = told is None or decided._replace(tokens=None, sent=None) != told
