@@ -11,7 +11,7 @@ from relace_mock.control.connection import answered, over_a_socket
 
 #: An entry, as the control API returns it.
 Entry = dict[str, Any]
-#: Returns the newest entries, at most so many, oldest first, and the number of dropped ones.
+#: Takes the most entries to return. Returns the newest ones, oldest first, and the number dropped.
 Fetch = Callable[[int | None], tuple[list[Entry], int]]
 
 

@@ -84,7 +84,7 @@ class Shelf(Generic[_Record]):
             self._shrink()
 
     def grow(self, record: _Record, size: int) -> None:
-        """Count so many more bytes of a record."""
+        """Count ``size`` more bytes of a record."""
         if record.kept:
             record.size += size
             self._hold(self._holders[record.namespace], size)

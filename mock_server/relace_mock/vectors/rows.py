@@ -197,6 +197,6 @@ class RowCache:
         return False
 
     def state(self) -> CacheState:
-        """Count what is kept and what was found."""
+        """Return the cache statistics."""
         with self._lock:
             return CacheState(len(self._rows), self._bytes, self._hits, self._misses)
