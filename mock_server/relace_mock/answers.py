@@ -242,7 +242,7 @@ class Answers:
         if computed:
             other = request._replace(model=f"{request.model}\ndrifted")
             return self.embedder.embed(other).rows
-        # To turn vectors around is to rotate the space, whatever its dimensions are.
+        # To reverse the order of all components is to turn the space, whatever its dimensions are.
         return [b"[" + b",".join(bytes(row)[1:].split(b",")[::-1]) for row in embedded.rows]
 
 

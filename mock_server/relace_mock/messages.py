@@ -192,7 +192,7 @@ class Told(NamedTuple):
 
 
 class Replaying(NamedTuple):
-    """What a key, or the server, answers from instead of computing vectors.
+    """The recording or upstream that a key, or the server, uses instead of computing vectors.
 
     ``file`` is the absolute path of a recording; None if only an upstream answers. ``records`` says
     that what the upstream answers is recorded in it.

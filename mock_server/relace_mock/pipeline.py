@@ -293,7 +293,7 @@ class Exchange:
         return self._answer
 
     def refuse(self, problem: str, status: int) -> None:
-        """Enter that the request was refused by the shell, and that this is over."""
+        """Enter that the shell refused the request, and that the exchange is over."""
         self._ledger.note(
             self._history, Decided(status=status, refusal=status, natural=True, broken=(problem,))
         )
@@ -343,7 +343,7 @@ def _finished(outcome: Outcome) -> Finished:
 _ENDPOINTS = "the endpoints are " + ", ".join(
     f"{contract.METHOD} {path}" for path in contract.ENDPOINTS
 )
-# What an exchange holds before there is more to say.
+# The values of an exchange before it is decided and answered.
 _NOT_ANSWERED = Answer(NEVER_SENT)
 _NOT_DECIDED = Decided()
 _UNDECIDED = Ruling(Refusal(500, "no answer was decided on", scriptable=False))

@@ -1,7 +1,7 @@
 """The one way to read a file that a user names.
 
-Only regular files, up to a number of bytes: a pipe or a device in the place of a file would keep
-the reader waiting for ever, or give it bytes without end.
+Only regular files, up to a number of bytes: a pipe or a device in the place of a file could keep
+the reader waiting forever, or give it bytes without end.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ import stat
 from pathlib import Path
 
 _PIECE = 1 << 20  # bytes that are asked for at once
-# Whatever the file has become since it was looked at, opening it neither waits nor takes over a
-# terminal.
+# The file may have been replaced since it was checked. Even then, opening it must not wait, and
+# must not take over a terminal.
 _FLAGS = (
     os.O_RDONLY
     | getattr(os, "O_NONBLOCK", 0)
@@ -36,7 +36,7 @@ class UnreadableError(ValueError):
 def contents(path: Path, most: int) -> bytes:
     """The bytes of a regular file, at most ``most``. Raises ``UnreadableError``."""
     try:
-        _refuse_special(path.stat().st_mode)  # before it is opened, which moves a tape
+        _refuse_special(path.stat().st_mode)  # before opening it: that would move a tape
         descriptor = os.open(path, _FLAGS)
         try:
             _refuse_special(os.fstat(descriptor).st_mode)
@@ -64,7 +64,7 @@ def _refuse_special(mode: int) -> None:
 
 
 def _all_of(descriptor: int, most: int) -> bytes:
-    """What a descriptor gives; its size is not asked for, as files of the system tell none."""
+    """All bytes of a descriptor. Its size is not asked for: that of a file in /proc is 0."""
     pieces: list[bytes] = []
     left = most + 1
     while left and (piece := os.read(descriptor, min(left, _PIECE))):

@@ -46,7 +46,7 @@ def write(folder: str, nodeid: str, trace: bytes) -> str:
 
 
 def name_of(nodeid: str) -> str:
-    """The name of a test as that of a file. One that is long or has odd characters gets a hash."""
+    """A file name for a test. If the test's name is long or has odd characters, add a hash."""
     plain = re.sub(r"[^A-Za-z0-9._-]+", "-", nodeid.replace(".py::", "-")).strip("-.")
     if len(plain) <= _LONGEST and re.fullmatch(r"[A-Za-z0-9_./:-]+", nodeid):
         return plain

@@ -147,7 +147,7 @@ def _pieces(
 
     pieces = pieces_of(files, report, progress, is_whole, output)
     if file_format in _WITHOUT_PLACES:
-        # A text that is missing would move the place of all later ones, unseen.
+        # A missing text would shift the places of all later ones, and nobody would notice.
         for problem in report.failed:
             if problem.named:
                 raise click.UsageError(f"cannot read {problem.path}: {problem.why}")
@@ -181,7 +181,7 @@ def _note_files_among(texts: Sequence[str]) -> None:
 
 
 def _to(output: Path | None, write: Callable[[IO[bytes]], None]) -> None:
-    """Let a function write to standard output or a file, which is replaced only by a whole one."""
+    """Let a function write to standard output or a file. Replace a file only by a whole new one."""
     name = "standard output" if output is None else str(output)
     try:
         if output is None:

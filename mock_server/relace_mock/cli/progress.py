@@ -1,4 +1,4 @@
-"""Progress on standard error, on one line that the next one replaces; only on a terminal."""
+"""Progress on standard error: one line, which each update replaces; only on a terminal."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _EVERY = 0.1  # seconds between two lines
 
 
 class Progress:
-    """Says how far long work has come. Use it as a context: at its end the line is gone."""
+    """Shows how far long work has come. Use it as a context manager: the end removes the line."""
 
     def __init__(self) -> None:
         stream = sys.stderr

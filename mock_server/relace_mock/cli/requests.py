@@ -131,7 +131,7 @@ def _printer(*, as_json: bool) -> Callable[[Sequence[Entry]], None]:
 
 
 def _refuse_unsendable(option_name: str, value: str | None) -> None:
-    """Refuse what cannot stand in a header field. The message does not repeat it."""
+    """Refuse a value that cannot stand in a header field. The message does not repeat it."""
     if value is not None and not (value.isascii() and value.isprintable() and value.strip()):
         raise click.UsageError(f"{option_name} must be printable ASCII characters")
     if value is not None and option_name == "--api-key" and " " in value:

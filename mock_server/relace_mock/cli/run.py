@@ -30,9 +30,9 @@ Examples:
 
 
 def _options_of_serve() -> list[click.Parameter]:
-    """The options of ``serve``, but any free port is the default.
+    """The options of ``serve`` that ``run`` has too. Here, any free port is the default.
 
-    One worker is enough for one command, and standard input is the command's.
+    Two are left out: one worker is enough for one command, and standard input is the command's.
     """
     options = []
     for parameter in serve.params:

@@ -13,7 +13,7 @@ _DEFAULT = "http://127.0.0.1:8080/v1"
 
 
 class Address(click.ParamType[str]):
-    """The URL of a running mock, with or without ``/v1``. It is converted to the one with it."""
+    """The URL of a running mock, with or without ``/v1``. The converted URL has ``/v1``."""
 
     name = "url"
 

@@ -25,7 +25,7 @@ _NAMES = 10  # names of left out files that are printed
 
 
 class Report:
-    """Collects what gave no text, to say it when the work is done."""
+    """Collects the paths that gave no text, to report them when the work is done."""
 
     def __init__(self) -> None:
         self.failed: list[Problem] = []
@@ -114,7 +114,7 @@ def _split(file: tuple[Found, bool]) -> Source:
 
 
 def _live_and_die_with_parent() -> None:
-    """Ignore Ctrl-C, which the first process tells of once, and end when that process was killed."""
+    """Ignore Ctrl-C, which the parent process reports, and end when the parent was killed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_after_parent, daemon=True).start()
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 # Two words of at least this similarity, from 0 to 1, count as misspellings of each other.
 _SIMILAR = 0.6
-# The beginning of a word stands for the whole word if it has at least so many letters.
+# The beginning of a word stands for the whole word if it has at least this number of letters.
 _BEGINNING = 3
 
 

@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 
 #: The most bytes of a request body.
 BODY_LIMIT = SIZE_LIMIT
-# The event loop itself answers requests of at most so many bytes, for at most so many entries.
+# The event loop itself answers requests within these limits: bytes of the body, journal entries.
 _SHORT_BODY = 4096
 _SHORT_JOURNAL = 50
 _SHORT = ("health", "scenario", "clock", "reset", "namespace", "new-call")
@@ -130,7 +130,7 @@ class Control:
         return Reply(200, (_JSON, rendering.MARK), (orjson.dumps(answer),))
 
     def stream(self, received: Received) -> Reader | PolledReader | None:
-        """The reader of ``GET /_mock/events``, for a shell that can follow it; else None."""
+        """A reader for ``GET /_mock/events``, for shells that can follow it; else None."""
         if received.method != "GET" or received.path != f"{PREFIX}events":
             return None
         try:

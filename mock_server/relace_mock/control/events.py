@@ -122,7 +122,7 @@ class Reader:
 
 
 def _parts(changes: list[Change]) -> Iterator[list[Change]]:
-    """Divide changes, so that what waits for a slow client is never much."""
+    """Divide changes into parts, so that little data waits for a slow client."""
     part, size = [], 0
     for change in changes:
         part.append(change)

@@ -11,7 +11,7 @@ from relace_mock.control.connection import answered, over_a_socket
 
 #: An entry, as the control API returns it.
 Entry = dict[str, Any]
-#: Returns the newest entries, at most so many, oldest first, and the number of dropped ones.
+#: Takes the most entries to return. Returns the newest ones, oldest first, and the number dropped.
 Fetch = Callable[[int | None], tuple[list[Entry], int]]
 
 
@@ -40,7 +40,7 @@ class Follower:
     """Gives each entry of a journal once, when its exchange is over.
 
     It asks for the newest entries by their number, not by time: the clock of a key may be moved.
-    The journal may be emptied, and the mock may be started anew, between two looks.
+    Between two looks, the journal may be emptied, and the mock may be restarted.
     """
 
     def __init__(self, fetch: Fetch, *, all_keys: bool) -> None:

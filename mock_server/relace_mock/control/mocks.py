@@ -18,7 +18,8 @@ class MockServer:
     """A server, and the mocks of one test session on it.
 
     ``base_url`` is the value for ``RELACE_BASE_URL``. ``control_token`` is the server's, if it
-    was started with one. ``records`` makes their ``replay`` record what a recording lacks. Two sessions on one server never have the same key.
+    was started with one. With ``records``, the ``replay`` of each mock records the texts that a
+    recording lacks. Two sessions on one server never have the same key.
     """
 
     def __init__(

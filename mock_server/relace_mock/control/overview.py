@@ -110,7 +110,7 @@ def _judged(entries: list[Entry], dropped: int, *, lost: bool) -> dict[str, Any]
 
 
 def _named_last(pipeline: Pipeline, name: str) -> str | None:
-    """The scenario that the key of a namespace names itself; the journal knows it."""
+    """The scenario that the key of a namespace names itself, as the journal shows it."""
     for entry in reversed(pipeline.journal.entries(name)):
         if entry.decided.chosen_by == "key" and entry.scenario is not None:
             return entry.scenario.name

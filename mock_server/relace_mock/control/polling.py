@@ -15,8 +15,8 @@ from relace_mock.control.frames import frame
 from relace_mock.journal.journal import Entries
 
 _PAUSE = 1.0  # seconds between two reads
-# The time between two reads is at least so many times what the last one took, as reading a long
-# journal costs the store.
+# Reading a long journal is work for the store. So the time between two reads is at least this many
+# times as long as the last read took.
 _REST = 5
 
 

@@ -14,7 +14,10 @@ _LONGEST = 60.0  # seconds
 
 
 def settle(value: str) -> float:
-    """Return a duration such as ``2s`` in seconds, not in hours. Raises ``ValueError``."""
+    """Return the seconds of a duration such as ``2s``.
+
+    Raises ``ValueError`` for any other text, for more than a minute, and for hours.
+    """
     seconds = seconds_in(value)
     if seconds is None or seconds > _LONGEST or value.endswith("h"):
         raise ValueError("a duration such as 250ms or 2s, at most 1m")

@@ -50,7 +50,7 @@ def document(entries: Iterable[bytes], dropped: int) -> bytes:
         "title": _TITLE,
     }
     before, after = _frame()
-    # In a script, nothing but `<` could end the data before its end.
+    # Only `<` could end a script element too early, so it is escaped.
     data = b"[\n%b\n]" % b",\n".join(entries)
     return b"".join(
         (

@@ -27,7 +27,7 @@ _FINAL = (400, 401, 404)  # the same request fails again
 _NOT_OF_THE_CONTRACT = (408, 413, 429, 503)  # refusals for time, size and number
 _STORM = 10  # attempts
 _AT_ONCE = 0.05  # seconds; a second retry that comes sooner did not back off
-_CONNECTIONS = 5  # so many needless connections are no accident
+_CONNECTIONS = 5  # fewer needless connections may be an accident
 _LOOKED_AT = 1000  # requests of a key that are checked for needless connections
 _INCOMPLETE = (
     "{} requests are no longer in the journal, so the verdict does not cover them: give the server "
@@ -37,7 +37,7 @@ _FORGOTTEN = (
     "the server forgot scenario, quota, clock or attempts of an idle key to make room for others: "
     "give it a larger --max-namespaces or --namespace-ttl, or reset keys that are no longer used"
 )
-_AGAIN = 3  # so many answers with the vector of the same text are no accident
+_AGAIN = 3  # fewer answers with the vector of the same text may be an accident
 
 
 def judge(entries: Iterable[Entry], dropped: int = 0, *, forgotten: bool = False) -> Verdict:

@@ -35,7 +35,7 @@ class Authority:
         """A TLS context that answers as one of Relace's hosts. Raises ``ValueError`` for a bad name."""
         name = normal(host)
         context = _plain_context()
-        # A client that was told `api.relace.run.` looks for just that in the certificate.
+        # A client that was given `api.relace.run.` looks for exactly that name in the certificate.
         self._authority.issue_cert(name, f"{name}.").configure_cert(context)
         return context
 

@@ -8,7 +8,7 @@ import os
 import signal
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
-#: Exit codes for a command that cannot start, as of ``env`` and of shells.
+#: Exit codes for a command that cannot start, the same as those of ``env`` and of shells.
 CANNOT_RUN, NOT_FOUND = 126, 127
 _PASSED_ON = (
     signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2
@@ -53,7 +53,7 @@ async def run_command(command: Sequence[str], environment: Mapping[str, str]) ->
 
 @contextlib.contextmanager
 def _passing_signals(*, alone: bool) -> Iterator[Callable[[int], None]]:
-    """Pass signals on to the process that the function is told. Until then, they wait for it."""
+    """Pass signals on to a process. Signals wait until the yielded function is told its id."""
     loop = asyncio.get_running_loop()
     seen: set[signal.Signals] = set()
     waiting: list[signal.Signals] = []
@@ -81,7 +81,7 @@ def _passing_signals(*, alone: bool) -> Iterator[Callable[[int], None]]:
         yield pass_on_to
     finally:
         for number in numbers:
-            loop.add_signal_handler(number, lambda: None)  # the summary still comes
+            loop.add_signal_handler(number, lambda: None)  # the summary is still to be printed
 
 
 def _has_terminal() -> bool:

@@ -78,8 +78,8 @@ def environment_for(
     after = {**before, **kept}
     for name in _PROXIES:
         after[name] = after[name.lower()] = address
-    # Without a proxy of the user, these hosts were reached directly, and a server that does not
-    # answer must still be a refused connection, and not an answer of a proxy.
+    # Unless the user has a proxy, clients reach loopback addresses directly. A run must not change
+    # that: if nothing listens there, the connection must be refused, and not answered by a proxy.
     for name, other in (_NO_PROXY, _NO_PROXY[::-1]) if block or not proxied else ():
         # A host that is blocked must ask the proxy. Most clients read only one of the variables.
         others = "" if block else kept.get(name, kept.get(other, ""))

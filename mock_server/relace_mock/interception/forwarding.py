@@ -18,7 +18,7 @@ class Way:
         self._answers: asyncio.Task[None] | None = None
 
     def answer(self, client: Stream) -> None:
-        """Begin to send what comes back to the client."""
+        """Begin to copy the responses of the host to the client."""
         self._answers = asyncio.create_task(pump(self.stream, client))
 
     def leave(self) -> None:
@@ -28,7 +28,7 @@ class Way:
         self.stream.close()
 
     async def last_answer(self) -> None:
-        """Wait until everything that comes back was sent to the client."""
+        """Wait until all responses of the host were sent to the client."""
         if self._answers is not None:
             await self._answers
 

@@ -1,7 +1,7 @@
 """The trust store of Java, which reads neither PEM files nor the usual variables.
 
-A trust store replaces Java's own certificates, so ours holds them as well. It has the form JKS, which
-every Java reads, and which needs no Java to read or to write.
+A trust store replaces Java's own certificates, so ours holds them as well. It has the form JKS:
+every Java reads it, and this module reads and writes it without Java.
 """
 
 from __future__ import annotations

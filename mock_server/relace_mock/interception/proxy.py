@@ -137,7 +137,7 @@ class Proxy:
     async def _decrypt(self, connection: socket.socket, host: str | None) -> None:
         """Do the TLS handshake with a client, and join it with the mock.
 
-        ``host`` is the one that the client asked for; if it is None, TLS itself says that.
+        ``host`` is the one that the client asked for; if it is None, the client names it in TLS.
         """
         named = [host] if host else []
         context = self._context_for(host) if host else self._authority.context_by_name(named.append)

@@ -47,7 +47,7 @@ class Stream:
         self.writer.close()
 
     async def reset(self) -> None:
-        """Tear the connection down, as the other one was, after what was written has arrived."""
+        """Pass a reset (RST) on, once the other side has received what was written."""
         deadline = asyncio.get_running_loop().time() + _ARRIVAL
         while unsent(self.writer.transport) and asyncio.get_running_loop().time() < deadline:  # noqa: ASYNC110 - no event tells what the kernel sent
             await asyncio.sleep(0.001)
@@ -100,12 +100,12 @@ async def first_byte(connection: socket.socket) -> bytes:
 
 
 async def join(one: Stream, other: Stream) -> None:
-    """Copy bytes in both directions until both have ended. Each end, and each reset, passes on."""
+    """Copy bytes in both directions until both have ended. Pass each end and each reset on."""
     await asyncio.gather(pump(one, other), pump(other, one))
 
 
 async def pump(source: Stream, sink: Stream) -> None:
-    """Copy from one connection to another until the first ends, and end the second like it."""
+    """Copy from one connection to another until the first ends; end the second in the same way."""
     while True:
         try:
             data = await source.reader.read(_PIECE)

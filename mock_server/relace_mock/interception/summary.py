@@ -1,4 +1,4 @@
-"""What a run has to say at its end: as text for people, and as JSON for tools."""
+"""The summary at the end of a run: as text for people, and as JSON for tools."""
 
 from __future__ import annotations
 

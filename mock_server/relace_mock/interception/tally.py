@@ -1,4 +1,4 @@
-"""What the proxy saw: counts of connections by host name."""
+"""Counts of the proxy's connections, by host name."""
 
 from __future__ import annotations
 

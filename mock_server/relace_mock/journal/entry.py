@@ -87,7 +87,7 @@ class Entry:
         return other.finished.over is not None and self.arrived.came > other.finished.over
 
     def gap(self, other: Entry) -> float:
-        """Seconds since the end of an earlier exchange, with those that the clock was moved."""
+        """Seconds since the end of an earlier exchange, plus those the clock was moved since."""
         passed = self.arrived.begun - other.arrived.begun - (other.duration or 0.0)
         return max(passed, 0.0) + max(self.arrived.moved - other.arrived.moved, 0.0)
 

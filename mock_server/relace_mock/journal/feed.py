@@ -80,7 +80,7 @@ class Feed:
             return self.end
 
     def leave(self) -> None:
-        """Follow the journal no more."""
+        """Stop following the journal."""
         with self._lock:
             self._readers -= 1
             if self._readers == 0:

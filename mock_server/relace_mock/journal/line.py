@@ -109,7 +109,7 @@ def summary_from(shown: Mapping[str, Any]) -> Summary:
 
 
 def _noun(path: str) -> str:
-    """What an input is at this path."""
+    """The noun for an input at this path."""
     return "file" if contract.ENDPOINTS.get(path) == "rank" else "input"
 
 
@@ -165,7 +165,7 @@ class Lines:
         return before
 
     def _gap(self, before: Summary | None, after: Summary) -> str:
-        """The seconds between two attempts, and whether the answer asked for more of them."""
+        """The seconds between two attempts, and whether the answer asked for a longer wait."""
         if before is None or before.duration is None:
             return ""
         ended = before.time + before.duration

@@ -119,7 +119,7 @@ class Redaction:
         return [(self.text(name), self._value(name, value)) for name, value in fields]
 
     def answered(self, fields: Headers) -> Headers:
-        """Header fields of an answer, with keys and values that may be one hidden."""
+        """Header fields of an answer, with keys hidden, and with values hidden that may be keys."""
         return [
             (self.text(name), self._mark if is_secret(name) else self.text(value))
             for name, value in fields

@@ -84,7 +84,7 @@ class Shelf(Generic[_Record]):
             self._shrink()
 
     def grow(self, record: _Record, size: int) -> None:
-        """Count so many more bytes of a record."""
+        """Count ``size`` more bytes of a record."""
         if record.kept:
             record.size += size
             self._hold(self._holders[record.namespace], size)
@@ -102,7 +102,7 @@ class Shelf(Generic[_Record]):
             self._drop_oldest(self._most(_BYTES))
 
     def records(self, namespace: str | None = None) -> list[_Record]:
-        """Those of a namespace, or all, oldest first."""
+        """Records of a namespace, or all, oldest first."""
         if namespace is not None:
             holder = self._holders.get(namespace)
             return list(holder.records) if holder else []
@@ -133,7 +133,7 @@ class Shelf(Generic[_Record]):
             self._went.pop(namespace, None)
 
     def _raise_bound(self, holder: _Holder[_Record], amount: int) -> None:
-        # With some room above it, so that a namespace that grows is not entered each time.
+        # Leave some room above the amount, so that a namespace that grows is not entered each time.
         holder.bounds[amount] = holder.held[amount] * 5 // 4
         heap = self._heaps[amount]
         heapq.heappush(heap, (-holder.bounds[amount], holder.name))

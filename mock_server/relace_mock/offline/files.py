@@ -113,7 +113,7 @@ def _leads(folder: tuple[str, ...], pattern: tuple[str, ...]) -> bool:
 def _below(
     top: Path, wanted: Callable[[tuple[str, ...]], bool] = lambda _: True
 ) -> Iterator[Found | Problem]:
-    """Yield the files of a folder and of the wanted folders in it. Too deep ones are no problem."""
+    """Yield the files of a folder and of the wanted folders in it, however deep they are."""
     waiting = [top]
     while waiting:
         path = waiting.pop()

@@ -19,7 +19,7 @@ from relace_mock.offline.pieces import Definition
 class _Language(NamedTuple):
     """A grammar, and the types of its nodes that are functions or hold functions.
 
-    ``values`` are functions without a name of their own, which ``named`` nodes give a name.
+    ``values`` are functions without a name of their own; a node of ``named`` gives them one.
     """
 
     suffixes: str
@@ -81,7 +81,8 @@ _LANGUAGES = {
     "bash": _Language(".sh .bash", "function_definition", ""),
 }
 _BY_SUFFIX = {suffix: name for name, each in _LANGUAGES.items() for suffix in each.suffixes.split()}
-# The fields that lead to a name; the types where the way ends, and those that go with a definition.
+# The fields of a node that lead to its name, the types of nodes that are a name, and the types of
+# statements that may hold nothing but a definition.
 _NAMES = ("name", "declarator", "left", "key", "property", "type")
 _IDENTIFIERS = frozenset(
     {"identifier", "field_identifier", "type_identifier", "qualified_identifier"}
@@ -142,7 +143,7 @@ class _Finder:
         self._named = frozenset(language.named.split())
 
     def below(self, root: Any) -> Iterator[Definition]:
-        """Yield the definitions in a tree. It needs no recursion, because expressions nest deeply."""
+        """Yield the definitions in a tree, without recursion, because expressions nest deeply."""
         waiting = [(root, "")]
         while waiting:
             node, prefix = waiting.pop()

@@ -37,7 +37,7 @@ class Piece(NamedTuple):
 class Definition(NamedTuple):
     """A function or a class in a file. ``start``, ``line`` and ``end`` are as in ``Piece``.
 
-    ``text`` is None for a definition that has its lines for itself.
+    ``text`` is None for a definition that shares its lines with no other code.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""Texts that are being asked for: whoever needs one of them too waits for its answer."""
+"""Texts that the upstream is being asked for: other requests for a text wait for that answer."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Flights:
         self._landed: dict[Hashable, threading.Event] = {}
 
     def claim(self, keys: Sequence[_Key]) -> tuple[list[_Key], list[threading.Event]]:
-        """Claim the keys that nobody has claimed. Returns them, and what to wait for else."""
+        """Claim the keys that nobody has claimed. Returns them, and an event for each other key."""
         with self._lock:
             mine = [key for key in keys if key not in self._landed]
             others = [self._landed[key] for key in keys if key in self._landed]

@@ -1,4 +1,4 @@
-"""What passes from an answer of the upstream to the client."""
+"""The parts of an upstream's answer that pass on to the client."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ class Results(NamedTuple):
 
 
 def read(received: UpstreamAnswer, texts: int) -> Results:
-    """Read the answer to a request with so many texts. Raises ``WrongAnswerError``."""
+    """Read the answer to a request with this number of texts. Raises ``WrongAnswerError``."""
     if received.status != 200:
         raise WrongAnswerError(_status_problem(received))
     arrays: list[bytes] = []

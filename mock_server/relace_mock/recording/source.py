@@ -81,7 +81,7 @@ class RecordedSource:
     ) -> Supplied:
         """The vectors of a request. ``key`` is the client's, for an upstream without a key.
 
-        ``known`` has those of a scenario, which stand before recorded ones.
+        ``known`` has those of a scenario, which take precedence over recorded ones.
         """
         return _Supply(self, request, key).supplied(known)
 
@@ -135,7 +135,7 @@ class _Supply:
         return Embedded(rows, total, source, self._headers)
 
     def _gather(self, texts: Sequence[str], *, near: bool = False) -> None:
-        """Have the vectors of these texts; ``near`` says that a scenario's vectors need them."""
+        """Get the vectors of these texts; ``near`` says that a scenario's vectors need them."""
         request = self._request
         cached, missing = self._source.cache.find(
             self._source.space(request), request.output_dtype, texts
@@ -156,7 +156,7 @@ class _Supply:
                 raise _FailedError(refusal, missed=True)
 
     def _place(self, known: KnownVectors, entries: Mapping[str, KnownVector]) -> None:
-        """Have the vectors that a scenario fixes, or places near recorded ones."""
+        """Get the vectors that a scenario fixes, or places near recorded ones."""
         request, embedder = self._request, self._origins.embedder
         targets = self._targets(known, entries)
         fixed = [len(entry.vector) for entry in entries.values() if entry.vector is not None]
@@ -171,7 +171,7 @@ class _Supply:
     def _targets(
         self, known: KnownVectors, entries: Mapping[str, KnownVector]
     ) -> dict[bytes, Components]:
-        """The vectors of the texts that others lie near to, but for those that are fixed."""
+        """The vectors of the texts that entries are ``near`` to, except of texts with an entry."""
         near = dict.fromkeys(each.near for each in entries.values() if each.near is not None)
         texts = [text for text in near if known.entry_of(text) is None]
         if not texts:
@@ -192,7 +192,7 @@ class _Supply:
         return targets
 
     def _dimensions(self, targets: Mapping[bytes, Components]) -> int | None:
-        """The dimensions of the vectors beside those of a scenario; None if there are none."""
+        """The dimensions of the other vectors, which no scenario fixes; None if there are none."""
         recorded = self._request.dimensions or self._recorded_dimensions()
         if recorded is not None:
             return recorded
@@ -234,7 +234,7 @@ class _Supply:
         return [text for text in texts if text not in kept]
 
     def _compute(self, texts: list[str]) -> None:
-        """Compute vectors, which have the dimensions of the recorded ones, or else are refused."""
+        """Compute vectors. Refuse to if the recorded vectors have other dimensions."""
         dimensions = self._request.dimensions or self._origins.dimensions
         recorded = self._recorded_dimensions()
         if recorded is not None and recorded != dimensions:

@@ -93,7 +93,7 @@ class Sources:
         key: str | None,
         known: KnownVectors | None = None,
     ) -> Supplied:
-        """The vectors of a request from the source of its key, which is not to compute them.
+        """The vectors of a request from the recording or the upstream of its key.
 
         ``known`` has the vectors of its scenario.
         """
@@ -178,7 +178,7 @@ class Sources:
 
 
 def _identity(path: Path) -> tuple[int, int]:
-    """What tells a file from another one that has replaced it; zeros if there is none."""
+    """Two numbers that change if another file replaces this one; zeros if there is no file."""
     try:
         stat = path.stat()
     except OSError:

@@ -16,7 +16,7 @@ from relace_mock.messages import Headers, OutputDtype
 from relace_mock.settings import SettingsError
 from relace_mock.version import __version__
 
-#: Seconds in all that 429s are waited out. The window of the free tier is a minute (documented).
+#: The most seconds spent waiting because of 429s. The free tier's window is a minute (documented).
 LONGEST_WAIT = 90.0
 #: Header field with the name of the server that asks, so that none asks itself.
 ASKER = "x-relace-mock-asker"

@@ -1,8 +1,8 @@
 """Play a scenario: from a position and a request to a decision and the next position. Pure.
 
 A position counts the answers that each rule has given. A rule with chance has no position: a draw
-from the seed, the rule, the body and how often that body came decides, so that neither the order of
-other requests nor the key changes the result.
+decides. It depends only on the seed, the rule, the body and how often that body came, so that
+neither the order of other requests nor the key changes the result.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ class Decision(NamedTuple):
     """The answer that a scenario gives to one request.
 
     ``step`` is None for normal service. ``delay`` is in seconds. ``misses`` lists the rules that
-    did not match, each with the first condition that did not hold. ``not_applicable``: the mutation of
-    the step cannot be applied to this request, so the step waits for the next one.
+    did not match, each with the first condition that did not hold. ``not_applicable`` says that the
+    mutation of the step cannot be applied to this request, so the step waits for the next one.
     """
 
     rule: int | None = None

@@ -100,7 +100,7 @@ class KnownVectors:
         return self.first_pattern_in(text)
 
     def first_pattern_in(self, text: str) -> KnownVector | None:
-        """Return the first entry whose pattern is found in a text, but for those near that text."""
+        """Return the first entry that is not ``near`` a text and whose pattern is found in it."""
         as_bytes = encoded(text) if self._patterns else b""
         for pattern, entry in self._patterns:
             if entry.near != text and pattern.found_in(as_bytes):

@@ -180,7 +180,7 @@ class Library:
                     yield from self._complain(path, f"{error.brief}{stays}")
 
     def _complain(self, path: Path, problem: str) -> Iterator[str]:
-        """Yield a problem with a file, unless it was the last one that was told."""
+        """Yield a problem with a file, unless it is the one that was reported last."""
         if self._complaints.get(path) != problem:
             self._complaints[path] = problem
             yield problem
@@ -231,10 +231,10 @@ def _stamp(path: Path) -> tuple[int, int]:
 def open_library(
     folder: Path | None, scenario: str | None, dimensions: int
 ) -> tuple[Library, str | None]:
-    """The scenarios there are, and the name of the one to play by default.
+    """Open the library; return it, and the name of the scenario to play by default.
 
-    ``scenario`` is a name or a file. ``dimensions`` is the length of the server's vectors. Raises ``ScenarioError``, or ``SettingsError`` for an
-    unknown name.
+    ``scenario`` is a name or a file. ``dimensions`` is the length of the server's vectors. Raises
+    ``ScenarioError``, or ``SettingsError`` for an unknown name.
     """
     if scenario is not None and names_a_file(scenario):
         path = Path(scenario)

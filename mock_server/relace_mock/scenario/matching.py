@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 class Inputs:
     """The inputs of a request, and which texts and patterns were found in them.
 
-    Each text and pattern is searched for once, though many rules ask for it, and though a decision
-    is repeated. A search in a large input takes long: ``look_through`` does them all beforehand.
+    Each text and pattern is searched for only once, even if many rules ask for it, or if a decision
+    is repeated. A search in a large input takes long, so ``look_through`` searches beforehand.
     """
 
     __slots__ = ("_encoded", "_found", "_texts")

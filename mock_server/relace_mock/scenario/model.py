@@ -184,7 +184,7 @@ def read(text: bytes, file: str, default_name: str, dimensions: int | None = Non
     """Read a scenario from YAML or JSON. Raises ``ScenarioError`` with all mistakes.
 
     ``file`` names the text in messages. ``dimensions`` is the length of the server's vectors, if it
-    is known: the length of the vectors in a scenario that sets none. The top may also have
+    is known; it holds for a scenario that sets no ``dimensions``. The top may also have
     ``$schema``, for editors. Pure: it may run in any thread, and takes up to about a second for the
     largest scenario.
     """

@@ -17,7 +17,7 @@ DIFFERENCES = (
     r"patterns are RE2 syntax: \w, \d, \s and \b know ASCII only, $ is the very end of the text, "
     "and there is no look-around"
 )
-_LOADED = False  # whether RE2 is
+_LOADED = False  # whether RE2 is imported
 _MEMORY = 2 << 20  # bytes of a compiled pattern; the package `re2` caches 128 of them
 _LARGEST = 5000  # instructions of a compiled pattern: at worst each byte of a text runs all of them
 _PIECE = 1 << 20  # characters that are encoded at once, as encoding holds the GIL

@@ -99,7 +99,7 @@ def _names(trail: Trail) -> Iterator[str]:
 class Parsed:
     """The value of a text, and the mistakes in parts that could not be read.
 
-    ``size`` is the number of characters that the text has at least with its aliases written out.
+    With its aliases written out, the text has at least ``size`` characters.
     """
 
     top: Node

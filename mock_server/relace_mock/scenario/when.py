@@ -29,7 +29,7 @@ _ABOUT_VALID = (
 )
 #: Conditions that only requests to embed can meet: the others have no such fields.
 _ABOUT_EMBEDDING = ("model", "output_dtype")
-#: Of these outcomes, those of valid requests.
+#: The outcomes that a valid request can get.
 _OF_VALID = (200, 429)
 
 

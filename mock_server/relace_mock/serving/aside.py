@@ -1,7 +1,7 @@
-"""Runs what may wait for long in a thread that nobody waits for when the process ends.
+"""Runs a function that may block for long in a daemon thread of its own.
 
-The threads of a pool would do neither: a few slow answers of an upstream would keep all of them
-busy, and Python waits for them at its end.
+A thread pool would not do: a few slow answers of an upstream would keep all its threads busy, and
+Python waits for pool threads when it exits.
 """
 
 from __future__ import annotations

@@ -27,11 +27,11 @@ class Body(NamedTuple):
 
 
 async def read_body(head: Received, receive: Receive, limit: int) -> Body:
-    """Read a body of at most ``limit`` bytes; of a longer one, only the approximate length."""
+    """Read a body of at most ``limit`` bytes; keep only the approximate length of a longer one."""
     message = await receive()
     if message["type"] == "http.request" and not message.get("more_body", False):
         whole: bytes = message.get("body", b"")
-        if len(whole) <= limit:  # as most bodies arrive
+        if len(whole) <= limit:  # most bodies are short and arrive in one piece
             return Body(whole, len(whole), ended=True)
     return await _read_pieces(message, declared_length(head), receive, limit)
 
@@ -64,7 +64,7 @@ def declared_length(head: Received) -> int:
 def length_of(digits: bytes) -> int:
     """The number in a Content-Length header, at most 2**53; 0 for a value that is not a number.
 
-    The servers of this package refuse such a value before; other ASGI servers may let it pass.
+    The servers of this package refuse such a value earlier; other ASGI servers may let it pass.
     """
     digits = digits.strip()
     if not digits.isdigit():

@@ -6,10 +6,10 @@ belong to the request. So the head of the next request can be checked before the
 
 from __future__ import annotations
 
-#: The most bytes of a line with the size of a chunk, and of all trailer fields.
+#: Limits in bytes: for each line with the size of a chunk, and for all trailer fields together.
 LINE_LIMIT = 4096
 TRAILER_LIMIT = 1 << 16
-# So many chunks may be tiny. With more, their mean size must be at least ``_MEAN_SIZE`` bytes.
+# Up to this many chunks may be tiny. With more, their mean must be at least ``_MEAN_SIZE`` bytes.
 _TINY_CHUNKS = 10_000
 _MEAN_SIZE = 16
 

@@ -28,7 +28,7 @@ _REMEMBERED = b"600"  # seconds
 
 
 class Cors:
-    """Lets web pages of some ``origins`` read answers, but not those of paths below ``closed``."""
+    """Lets web pages of some ``origins`` read answers, except from paths below ``closed``."""
 
     def __init__(self, origins: Iterable[str], closed: str) -> None:
         self._origins = frozenset(map(_as_browsers_write, origins))
@@ -56,9 +56,10 @@ class Cors:
         return Reply(204, headers, ())
 
     def fields(self, received: Received, headers: Headers) -> Headers:
-        """Header fields that let the page read an answer, which has these ``headers`` already.
+        """Header fields to add to an answer so that the page may read it.
 
-        A field that the answer has already, for example from a scenario's step, is left out.
+        ``headers`` are the answer's own fields. A field that is among them already, for example
+        from a scenario's step, is left out.
         """
         if self._is_closed(received):
             return ()
@@ -85,7 +86,7 @@ class Cors:
 
 
 def _wanted(received: Received) -> list[str]:
-    """The header fields that every page may send, and those that this one asks for."""
+    """The header fields that every page may send, and those that this page asks for."""
     asked = ",".join(received.header(b"access-control-request-headers")).lower().split(",")
     names = [name.strip() for name in asked]
     return list(dict.fromkeys([*_FIELDS, *filter(_NAME.fullmatch, names)]))

@@ -26,14 +26,14 @@ from relace_mock.settings import Contract
 
 _LOG = logging.getLogger(__name__)
 
-# The event loop itself answers a body of at most so many bytes, with at most so many numbers in the
-# answer: some hundredths of a second. Anything larger gets a thread, so that other requests and
-# signals need not wait.
+# Limits for the bytes of a body and the numbers in its answer. Within them, the event loop itself
+# answers, which takes some hundredths of a second. Anything larger gets a thread, so that other
+# requests and signals need not wait.
 _BYTES_AT_ONCE = 1_000_000
 _NUMBERS_AT_ONCE = 500_000
 _CONTROL_THREADS = 2
-# Seconds until a request whose body is still arriving is entered into a shared store. Most bodies
-# arrive sooner, and then one round trip does for both.
+# Seconds until the head of a request is entered into a shared store if its body is still arriving.
+# Most bodies arrive sooner, and then one round trip enters head and body.
 _SLOW_BODY = 0.05
 
 
@@ -47,7 +47,7 @@ class Endpoint:
         self._turns = Turns()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request. A server that cancels this says that the client has left."""
+        """Answer one request. If the server cancels this call, the client has left."""
         head, wire = received_head(scope), self._wire_of(receive)
         exchange = self._pipeline.handle(head, _client(scope))
         left: bool | None = True
@@ -60,7 +60,10 @@ class Endpoint:
     async def _converse(
         self, exchange: Exchange, head: Received, receive: Receive, send: Send, wire: Wire
     ) -> bool | None:
-        """Read the body, and send the answer. Return whether the client left; None if it is over."""
+        """Read the body, and send the answer.
+
+        Return whether the client left, or None if the exchange is finished already.
+        """
         if wire.asks_first() and exchange.is_refused(declared_length(head)):
             body = Body(b"", declared_length(head), ended=False)
         else:
@@ -127,7 +130,7 @@ class Endpoint:
 async def _unless_left(make: Callable[[], Answer], receive: Receive) -> Answer | None:
     """Wait for an answer that may take long; None if the client leaves before.
 
-    What an upstream answers then is still recorded.
+    If an upstream answers after that, its answer is still recorded.
     """
     work = asyncio.ensure_future(in_thread_of_its_own(make))
     left = asyncio.ensure_future(_left(receive, None))
@@ -140,7 +143,7 @@ async def _unless_left(make: Callable[[], Answer], receive: Receive) -> Answer |
 
 
 async def _answer_in_thread(exchange: Exchange, receive: Receive) -> Answer | None:
-    """Make the answer in a thread, which may stop early once the client has left; then None."""
+    """Make the answer in a thread. If the client leaves, the thread may stop early; return None."""
     gone = threading.Event()
 
     async def watch() -> None:
@@ -192,7 +195,7 @@ class ControlEndpoint:
                 await asyncio.sleep(seconds)
             return
         loop = asyncio.get_running_loop()
-        while True:  # each look at the journal asks the store
+        while True:  # in a thread: each look at the journal is a request to the store
             pause = await loop.run_in_executor(self._threads, next, pauses, None)
             if pause is None:
                 return
@@ -224,7 +227,7 @@ class DocumentEndpoint:
 
 
 class CorsEndpoint:
-    """An ASGI application around another one, which lets web pages read its answers."""
+    """An ASGI application that wraps another one and lets web pages read its answers."""
 
     def __init__(self, app: ASGIApp, cors: Cors, wire_of: WireOf) -> None:
         self._app = app
@@ -263,7 +266,7 @@ def _described(scope: Scope) -> Received:
 async def _perform(
     answer: Answer, receive: Receive, send: Send, wire: Wire, *, close: bool
 ) -> bool:
-    """Deliver an answer with its delay and fault; return whether the client left before."""
+    """Deliver an answer with its delay and fault; return whether the client left too early."""
     if wire.is_gone() or (answer.delay and await _left(receive, answer.delay)):
         return True
     fault = answer.fault

@@ -87,7 +87,7 @@ class _Transport:
         return delivery.end()
 
     def begin(self, received: Received) -> Exchange | None:
-        """The exchange of a request that belongs in the journal, up to its answer."""
+        """Begin the exchange of a request; None for a request that is not in the journal."""
         if is_control(received.path) or received.path in documents.PATHS:
             return None
         if self._cors is not None and self._cors.preflight(received):

@@ -1,6 +1,6 @@
 """Stops a server when the program that started it is gone, even if that program was killed.
 
-That program holds the other end of standard input, and the kernel closes it.
+That program holds the other end of standard input, and the kernel closes it when the program ends.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ def stop_with_stdin() -> None:
 
     # A long computation holds the GIL, so the thread above cannot run. The kernel sends SIGIO when
     # the pipe closes, or has data, and signal handlers do run.
-    with contextlib.suppress(OSError):  # standard input is closed already: the thread stops
+    with contextlib.suppress(OSError):  # standard input is closed: the thread stops the server
         signal.signal(signal.SIGIO, lambda *_: _stop() if _is_closed() else None)
         fcntl.fcntl(0, fcntl.F_SETOWN, os.getpid())
         fcntl.fcntl(0, fcntl.F_SETFL, fcntl.fcntl(0, fcntl.F_GETFL) | os.O_ASYNC)

@@ -48,12 +48,15 @@ class Wire(Protocol):
         """Tear the connection down (RST)."""
 
 
-#: From the ``receive`` of an ASGI request to the wire under it.
+#: Takes the ``receive`` of an ASGI request, and returns the wire under that request.
 WireOf = Callable[[Receive], Wire]
 
 
 class PlainWire:
-    """A connection out of reach. Faults that need the socket are refused before they get here."""
+    """A wire without access to its connection.
+
+    Faults that need the socket are refused before they get here.
+    """
 
     async def send(self, send: Send, reply: Reply, *, close: bool = False) -> None:
         """See ``Wire``."""
@@ -113,5 +116,5 @@ async def send_as_messages(send: Send, reply: Reply, *, close: bool) -> None:
 
 
 def plain_wire_of(_receive: Receive) -> Wire:
-    """Return the plain wire, whatever the request."""
+    """Return the plain wire, the same for every request."""
     return _PLAIN

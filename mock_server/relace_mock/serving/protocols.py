@@ -8,7 +8,7 @@ uvicorn does not document its protocol classes. These are the names that this mo
 - ``cycle``, ``response_complete``, ``response_started``, ``disconnected``, ``message_event``: the
   request that is being answered, to end one that arrives too slowly
 - ``on_response_complete``: when a response is complete
-- ``_unsupported_upgrade_warning``: not logged, because it may hold a key
+- ``_unsupported_upgrade_warning``: not logged, because a server may ignore ``Upgrade``
 
 Of the h11 protocol it uses ``conn``: whether the request is complete. Of the httptools protocol:
 
@@ -17,7 +17,7 @@ Of the h11 protocol it uses ``conn``: whether the request is complete. Of the ht
 - ``pipeline``: the requests that wait
 
 A test checks each name against the installed uvicorn (`tests/test_wire.py`), and
-`pyproject.toml` admits no version that was not tried.
+`pyproject.toml` allows only versions that were tried.
 """
 
 from __future__ import annotations

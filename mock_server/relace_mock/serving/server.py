@@ -75,7 +75,7 @@ def serve(
 
 
 def closed_control(listening: Listening) -> str:
-    """What to tell the operator of a server that other machines can reach, without a token."""
+    """Warning for the operator of a server that other machines can reach and that has no token."""
     return (
         f"the control API (/_mock/) is closed on {listening.host}, because other machines could "
         "use it: add --control-token TOKEN"
@@ -183,7 +183,7 @@ class _Server(uvicorn.Server):
 
     def listen(self) -> None:
         try:
-            # Of several workers, none takes more connections at once than the others.
+            # With several workers, none should accept more connections at once than the others.
             shared = self._are_shared
             with self._trace or contextlib.nullcontext():
                 self.run(sockets=self._sockets if shared else accept_in_groups(self._sockets))
@@ -272,7 +272,7 @@ class _Server(uvicorn.Server):
 
 
 def _trace_file(pipeline: Pipeline, path: Path) -> contextlib.AbstractContextManager[object]:
-    """What writes the trace at the end. Raises ``SettingsError`` if that is impossible."""
+    """Context manager that writes the trace at its end. Raises ``SettingsError`` if it cannot."""
     from relace_mock.control.trace_file import trace_file  # noqa: PLC0415 - few servers need it
 
     return trace_file(pipeline.journal, path)

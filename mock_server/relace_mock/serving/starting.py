@@ -1,7 +1,7 @@
 """Starts a server for the time of a ``with`` block: in a process of its own, or in a thread.
 
 A test may freeze the clock, use gevent, fork, stop in a debugger, or block the socket module. None
-of this reaches a server in another process. This module must work under all of it too: it reads no
+of this affects a server in another process. This module itself must work even then, so it reads no
 clock, and waits for a pipe to close.
 """
 
@@ -79,7 +79,7 @@ def server_process(
 ) -> Iterator[ServerProcess]:
     """Start a server in a process of its own, and stop it at the end of the block.
 
-    ``log`` gets its standard error; without it, the process has that of this one.
+    ``log`` gets the server's standard error; without it, the server inherits that of this process.
     """
     child = ServerProcess(written(settings, listening), log)
     try:

@@ -2,8 +2,8 @@
 
 ``RELACE_MOCK_WITHOUT=malloc,accept`` turns off the tricks of these names, to measure them or to
 rule them out. The gains are from ``benchmarks/tuning.py``, on 2 cores. A trick that gains less than
-5 % is removed. The gain of one was lost in the noise: a garbage collector that pauses while modules
-load and then ignores their objects.
+5 % is removed. One trick was removed because its gain was lost in the noise: to pause the garbage
+collector while modules load, and then let it ignore their objects.
 """
 
 from __future__ import annotations

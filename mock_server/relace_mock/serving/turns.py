@@ -1,8 +1,8 @@
 """Short turns of the event loop, however many requests arrive at once.
 
-A hundred requests that arrive together are all answered in one turn. If each takes some milliseconds,
-no other connection is read for as long as they take together. So a turn that has lasted for
-``_LONGEST`` seconds ends, and the loop looks at its connections before the next one.
+A hundred requests that arrive together would all be answered in one turn. If each takes some
+milliseconds, no other connection is read until all of them are answered. So a turn ends after
+``_LONGEST`` seconds, and the loop looks at its connections before the next turn.
 """
 
 from __future__ import annotations

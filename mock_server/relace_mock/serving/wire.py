@@ -11,7 +11,7 @@ uvicorn calls the exchange a cycle, and does not document its attributes. This m
   ``default_headers``: to write head and body with httptools, which alone has the first two
 
 A test checks each name against the installed uvicorn (`tests/test_wire.py`), and
-`pyproject.toml` admits no version that was not tried.
+`pyproject.toml` allows only versions that were tried.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ _ARRIVAL = 1.0
 
 
 def unsent(transport: asyncio.WriteTransport) -> int:
-    """Bytes that the other side has not received; elsewhere than on Linux, only unsent ones."""
+    """Bytes that the other side has not received; on other systems than Linux, bytes not sent."""
     if transport.is_closing():
         return 0
     size = transport.get_write_buffer_size()
@@ -94,7 +94,7 @@ class TcpWire:
         end = b"\r\n" if cycle.keep_alive else b"connection: close\r\n\r\n"
         body = () if cycle.scope["method"] == "HEAD" else reply.pieces
         self._transport.writelines([head + length + end, *body])
-        # What uvicorn does when it writes a head. Then it takes the body for written.
+        # uvicorn sets these when it writes a head. It expects no bytes of a body after that.
         cycle.response_started = True
         cycle.waiting_for_100_continue = False
         cycle.chunked_encoding = False
@@ -151,7 +151,7 @@ def wire_of(receive: Any) -> TcpWire:
     return TcpWire(receive.__self__)
 
 
-@functools.lru_cache(256)  # for a second, which the date in it lasts, most answers have the same
+@functools.lru_cache(256)  # most answers within a second have the same head, date included
 def _head(status: int, headers: Headers) -> bytes:
     """The status line and the header fields. Raises ``ValueError`` for a line break in a field."""
     try:

@@ -33,7 +33,7 @@ from relace_mock.settings import (
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _PATIENCE = 0.95  # seconds from a signal until workers that have not ended are killed
-_DEATHS = 5  # so many deaths of workers within the time below are no accident
+_DEATHS = 5  # if more workers than this die within the time below, the server stops
 _TOGETHER = 10.0  # seconds
 
 
@@ -78,7 +78,7 @@ class _Worker:
             self.process.stdin.flush()
 
     def close(self) -> None:
-        """Let go of a process that has ended."""
+        """Close the pipes of a process that has ended."""
         assert self.process.stdin is not None
         with contextlib.suppress(BrokenPipeError):
             self.process.stdin.close()

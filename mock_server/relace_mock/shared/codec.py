@@ -15,7 +15,7 @@ from relace_mock.state.quota import Spent
 
 
 class UnknownScenarioError(Exception):
-    """The text of an installed scenario is needed first: ``Scenarios.learn`` it."""
+    """The text of an installed scenario must be read first, with ``Scenarios.learn``."""
 
 
 class Scenarios:

@@ -31,11 +31,11 @@ from relace_mock.shared.link import Link
 from relace_mock.state.model import Counter, Default, State
 from relace_mock.state.store import StoreError
 
-_ALIVE = 10.0  # seconds after its last sign that a replica counts as stopped
-#: Seconds between two signs.
+_ALIVE = 10.0  # seconds after its last sign of life until a replica counts as stopped
+#: Seconds between two signs of life.
 BEAT = 2.0
-_TRIES = 5  # so often a scenario may be replaced while it is read
-_NAMES = 100_000  # namespaces of which it is remembered that they were used
+_TRIES = 5  # how often a scenario may be replaced while it is read
+_NAMES = 100_000  # used namespaces that are remembered
 _AT_ONCE = 1000  # names in one call
 _BODIES = 4096  # bodies whose counters a namespace keeps
 
@@ -173,7 +173,10 @@ class Database:
         return self.seen(name, body, self.call("look", name, (body or b"").hex()))
 
     def seen(self, name: str, body: bytes | None, answer: list[Any]) -> Seen:
-        """Read the answer of an operation. A scenario that is new here takes more round trips."""
+        """Read the answer of an operation.
+
+        A scenario that this process has not read yet takes more round trips.
+        """
         for _ in range(_TRIES):
             try:
                 return self._decoded(answer)

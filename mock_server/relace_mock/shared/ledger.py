@@ -25,7 +25,7 @@ from relace_mock.state.ruling import Ruling
 from relace_mock.state.store import Change, Now, StoreError
 
 _THREADS = 32
-_TRIES = 3  # to find a record whose number is not known
+_TRIES = 3  # tries to complete a record whose number is not known
 
 
 class SharedHistory(History):
@@ -72,7 +72,7 @@ class _Deciding:
         outline = self._outlined(ruling)
         history.told, history.success = outline.decided, None
         if outline.succeeds and ruling.attempt is not None:
-            # Counted now: the client may send its next request before the end is entered.
+            # Count it now: the client may send its next request before the end is entered.
             history.success = ruling.attempt, state.story, state.call
             counter = counter.succeeded()
         return state, counter, ruling
@@ -138,7 +138,8 @@ class SharedLedger:
                 return self.store.settle(name, body, seen, deciding.change, deciding.entered)
             except StoreError as error:
                 self._pulse.failed(str(error))
-                history.told = history.success = None  # perhaps: the end enters it again
+                # They may or may not be in the store, so `finish` enters them again.
+                history.told = history.success = None
                 raise
 
     def give_up(self, history: History) -> None:
@@ -199,7 +200,7 @@ class SharedLedger:
         return answer
 
     def _ticket(self, history: SharedHistory) -> str:
-        """What the record of a request can be found by: unique in all replicas."""
+        """An id by which the store finds the record of a request; unique among all replicas."""
         return f"{self._database.member}-{history.entry().arrived.came}"
 
     def _arrive(self, history: SharedHistory) -> None:
@@ -230,7 +231,7 @@ class SharedLedger:
     def _finished(
         self, history: SharedHistory, body: bytes, *, delivered: bool, tries: int
     ) -> None:
-        """Complete a record. ``tries`` counts from 1; only the first may find no ticket."""
+        """Complete a record. ``tries`` counts from 1; a later try may find it complete already."""
         entry = history.entry()
         told, decided = history.told, entry.decided
         is_new = told is None or decided._replace(tokens=None, sent=None) != told
@@ -254,7 +255,7 @@ class SharedLedger:
         )
         if history.number:
             return
-        # The reply to its arrival was lost. Redis may even run the arrival later than this.
+        # The reply to `arrive` was lost. Redis may even run `arrive` after this call.
         if answer != b"done" and tries < _TRIES:
             again = partial(self._finished, history, body, delivered=delivered, tries=tries + 1)
             self._pulse.later(again)

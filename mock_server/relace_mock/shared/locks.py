@@ -10,7 +10,7 @@ from relace_mock.state.store import StoreError
 
 
 class Locks:
-    """Locks by name. Without them, requests of one process would only delay each other."""
+    """Locks by name, so that requests of one process do not make each other repeat a change."""
 
     def __init__(self, patience: float) -> None:
         self._patience = patience

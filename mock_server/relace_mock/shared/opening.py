@@ -56,7 +56,7 @@ def open_ledger(
 
 
 def _agreed(settings: Settings, library: Library, default: Default) -> dict[str, Any]:
-    """All in which replicas must agree, so that it does not matter which one answers."""
+    """Everything on which replicas must agree, so that it does not matter which one answers."""
     agreed: dict[str, Any] = {"version": __version__}
     for field in fields(Settings):
         if field.name not in _OWN:
@@ -70,9 +70,10 @@ def _agreed(settings: Settings, library: Library, default: Default) -> dict[str,
 
 
 def _shown(recording: Path) -> str:
-    """Name and size of a recording: replicas may have it in other folders, but not another one.
+    """Name and size of a recording.
 
-    Its content is not hashed: that of a large recording would take longer than the start of a server.
+    Replicas may keep it in different folders, but it must be the same recording. Its content is not
+    hashed: for a large recording, that would take longer than the start of a server.
     """
     try:
         return f"{recording.name} ({recording.stat().st_size} bytes)"

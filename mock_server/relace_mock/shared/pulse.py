@@ -11,7 +11,7 @@ from relace_mock.shared.database import BEAT, Database
 from relace_mock.state.store import StoreError
 
 _SOON = 0.25  # seconds until the next sign, if something waits for the store
-_LATE = 10_000  # jobs that wait until the store works again; the oldest goes first
+_LATE = 10_000  # jobs that wait until the store works again; with more, the oldest are dropped
 _NAMES = 10_000  # namespaces whose missed requests are counted apart
 
 
@@ -47,7 +47,7 @@ class Pulse:
             self._missed[name if known else ""] += 1
 
     def unsure(self, name: str, count: int) -> None:
-        """Count requests of which it is not known yet whether the journal has them."""
+        """Count requests that the journal may or may not have."""
         with self._lock:
             self._unsure[name] += count
             if not self._unsure[name]:
@@ -102,7 +102,7 @@ class Pulse:
                 self._complain("relace-mock: the store works again")
 
     def _catch_up(self) -> None:
-        for job in list(self._late):  # those that come meanwhile wait until the next time
+        for job in list(self._late):  # jobs that are added meanwhile wait until the next time
             job()
-            with contextlib.suppress(ValueError):  # so many came meanwhile that it is gone
+            with contextlib.suppress(ValueError):  # it was dropped, as many were added meanwhile
                 self._late.remove(job)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 class _Clean:
-    """A redaction of what has been redacted: it changes nothing."""
+    """A redaction for values that are already redacted: it changes nothing."""
 
     def text(self, raw: bytes) -> bytes:
         return raw

@@ -270,7 +270,7 @@ function operations.settle(name, body, state, counter, next_state, next_counter,
   return 'done'
 end
 
--- Replace the counter of a body if it is as it was read; the counter that is there now.
+-- Replace the counter of a body if it is as it was read; else return the counter that is there now.
 function operations.revise(name, body, before, after)
   local found = read('HGET', of(name, ':bodies'), body)
   if found ~= before then return found end
@@ -284,10 +284,10 @@ local function number_of(name, ticket)
   end
 end
 
--- Complete a record; of one whose number is not known, the number is "" and the ticket given. A
--- record that is complete has no ticket any more, so `again` changes nothing if the first try was
--- run. `change` is "0" after a delivered success, so that attempts begin anew, or the attempts to
--- take back because a success that was counted was not delivered.
+-- Complete a record. If its number is not known, `record` is "" and the ticket finds it. A complete
+-- record has no ticket any more, so a second try (`again`) changes nothing if the first one was
+-- run. `change` is "0" after a delivered success: attempts count from 1 again. If a success was
+-- counted but not delivered, `change` is the number of attempts to restore.
 function operations.finish(name, body, record, ticket, again, part, decision, size, outcome, tokens,
     change, story, call)
   if record == '' or again == '1' then record = number_of(name, ticket) end
@@ -311,7 +311,7 @@ function operations.finish(name, body, record, ticket, again, part, decision, si
   return 'done'
 end
 
--- Replace the default if it is as it was read; else the one that is there now.
+-- Replace the default if it is as it was read; else return the one that is there now.
 function operations.default(before, after, scenario, everyone)
   local found = read('HGET', META, 'default')
   if found ~= before then return found end

@@ -51,8 +51,9 @@ class RedisStore:
         change: Change[Result],
         enter: Callable[[Result], Entered] | None = None,
     ) -> Result:
-        """Make a change to what was ``seen``, or to what is there by then; one round trip each.
+        """Apply a change to the state that was ``seen``, in one round trip.
 
+        If the state has changed since, apply the change to the new state, in another round trip.
         The caller holds the lock of the namespace. ``enter`` gives the part of the journal that is
         written in the same step.
         """

@@ -1,4 +1,4 @@
-"""What an exchange enters into journal and store, as one interface for memory and a shared store.
+"""The interface by which an exchange writes to journal and store, in memory or in a shared store.
 
 A shared store makes fewer round trips than there are entries: it combines the arrival with reading
 the state, and the decision with changing it.

@@ -21,7 +21,7 @@ def has_more_values(body: bytes, most: int) -> bool:
 
     Takes less than a millisecond for most texts with few values, and a second for 50 MB at worst.
     """
-    # Commas and brackets inside strings are no values, but few of them need no closer look.
+    # Commas and brackets inside strings do not count. With few in all, no closer look is needed.
     if len(body) <= most or sum(map(body.count, (b",", b"[", b"{"))) <= most:
         return False
     values = 0

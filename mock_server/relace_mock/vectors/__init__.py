@@ -1,1 +1,1 @@
-"""Vectors: like code gets like vectors, and the same text the same digits on every machine."""
+"""Vectors: similar code gets similar vectors, and a text the same digits on every machine."""

@@ -50,9 +50,9 @@ def cells(values: npt.NDArray[np.int32]) -> npt.NDArray[Any]:
 
 
 def arrays(text: npt.NDArray[Any]) -> list[memoryview]:
-    """A JSON array for each row of cells, but for its closing bracket.
+    """A JSON array for each row of cells, without its closing bracket.
 
-    To add that would be to copy the row; each is where the cells are.
+    Without the bracket, no row needs to be copied: each array is a view of the cells.
     """
     characters = text.view(np.uint8)
     characters[:, 0] = ord("[")

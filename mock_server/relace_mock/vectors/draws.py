@@ -67,5 +67,5 @@ def pairs() -> Integers:
 
 @functools.cache
 def rounded_pairs() -> npt.NDArray[np.complex64]:
-    """The same at the scale of the radii, in whole numbers, none of them zero."""
+    """The same points at the scale of the radii, in whole numbers, none of them zero."""
     return ((pairs() + (1 << 19)) >> 20).astype(np.float32).view(np.complex64).ravel()

@@ -1,7 +1,7 @@
 """Text to unit vectors that are the same to the last digit on every machine.
 
 Two spaces. In ``hash``, vectors are independent: nothing but the whole text decides.
-In ``semantic``, like code gets like vectors.
+In ``semantic``, similar code gets similar vectors.
 
 Everything is integer arithmetic, then one square root and one division for each vector,
 and one product and one rounding for each component, all correctly rounded by IEEE 754.

@@ -23,7 +23,7 @@ from relace_mock.vectors.known import KnownSpace
 if TYPE_CHECKING:
     from relace_mock.scenario.known_vectors import KnownVectors
 
-#: Whatever ``--dimensions`` says, so that it does not change the scores.
+#: Dimensions of the ranker's vectors. ``--dimensions`` does not apply, so as not to change scores.
 DIMENSIONS = 2560
 #: A score of 1, in the units of the scores here.
 SCORE_UNITS = 10_000

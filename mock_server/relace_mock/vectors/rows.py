@@ -1,7 +1,7 @@
 """Texts to rendered vectors and token counts, and the cache of those that come again.
 
-In CI the same texts come again and again, so what was rendered is kept, least recently
-used first to go, up to a number of bytes.
+In CI the same texts come again and again. So rendered rows are kept, up to a number of bytes.
+When there are more, the least recently used rows are dropped.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from relace_mock.vectors.tokens import count_tokens
 if TYPE_CHECKING:
     from relace_mock.scenario.known_vectors import KnownVectors
 
-_SPACES = 16  # spaces that are kept: of a model, in a number of dimensions
+_SPACES = 16  # spaces that are kept, each for a model and a number of dimensions
 _ENTRY = 420  # bytes of an entry beside its text and its row, about
 _REMEMBERED = 1 << 14  # texts that came once
 
@@ -52,7 +52,7 @@ class Row(NamedTuple):
 
 
 class CacheState(NamedTuple):
-    """How the cache fares. ``hits`` and ``misses`` count texts."""
+    """Cache statistics. ``hits`` and ``misses`` count texts."""
 
     rows: int
     bytes: int
@@ -197,6 +197,6 @@ class RowCache:
         return False
 
     def state(self) -> CacheState:
-        """Count what is kept and what was found."""
+        """Return the cache statistics."""
         with self._lock:
             return CacheState(len(self._rows), self._bytes, self._hits, self._misses)

@@ -1,4 +1,4 @@
-"""The ``semantic`` space: sums of word directions, so like code gets like vectors.
+"""The ``semantic`` space: sums of word directions, so similar code gets similar vectors.
 
 A word adds three things to the vector of a text: a direction of its own, one of its first
 four bytes, and a learned vector from ``table.bin``, if it is listed there. The learned
@@ -172,7 +172,7 @@ def _sums(text: Integers, row: Integers, times: Integers, rows: int) -> Integers
 
 
 def _bit_length(numbers: npt.NDArray[Any]) -> Integers:
-    """Give the bits of whole numbers below 2**53."""
+    """Return the bit length of each of some whole numbers below 2**53."""
     bits: Integers = np.frexp(numbers)[1].astype(np.int64)
     return bits
 

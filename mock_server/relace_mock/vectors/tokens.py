@@ -15,8 +15,8 @@ from collections.abc import Sequence
 import numpy as np
 
 # Each byte begins a token unless its neighbours forbid it. Its class is spelled in bits, so
-# that a handful of operations on whole batches decides: the low four bits say what a byte
-# is to those who look at it, the high four which of them it forbids, as the byte before.
+# that a handful of operations on whole batches decides. The low four bits say what kind of
+# byte it is. The high four say which kinds may not begin a token right after it.
 _LETTER, _SIGN, _BREAK, _BLANK = 1, 2, 4, 8
 _FORBIDS_AFTER = {
     _LETTER: _LETTER,  # a run of letters is one token
@@ -51,8 +51,8 @@ def count_tokens(texts: Sequence[bytes]) -> list[int]:
     """The tokens of each text, UTF-8; at least 1."""
     joined = b"\n".join([b"", *texts, b"", b""])
     classes = np.frombuffer(joined.translate(_CLASSES), np.uint8)
-    # What the byte after forbids: a letter forbids a sign, which goes with it, and a letter,
-    # a sign or a break forbids a blank. Times -2, modulo 256, the three give bits 1 and 3,
+    # What the byte after forbids. A letter forbids a sign, which goes with it. A letter, a
+    # sign or a break forbids a blank. Times -2, modulo 256, the three give bits 1 and 3,
     # bit 3, and bit 3; the mask drops the rest.
     forbidden = classes[2:] & np.uint8(_LETTER | _SIGN | _BREAK)
     forbidden *= np.uint8(254)

@@ -123,7 +123,7 @@ def count_words(texts: Sequence[bytes]) -> WordCounts:
 
 
 def identity(word: bytes) -> int:
-    """What identifies a lower-case word: its bytes as a polynomial modulo 2**64."""
+    """The identity of a lower-case word: its bytes as a polynomial modulo 2**64."""
     total = 0
     for byte in reversed(word):
         total = (total + byte) * _BASE % (1 << 64)

@@ -1,5 +1,5 @@
-// A text field for a scenario. The server's own loader checks it while one types: each mistake is
-// marked at its line, and the scenario is told in words.
+// A text field for a scenario. The server's own loader checks the text while the user types: each
+// mistake is marked at its line, and the scenario is described in words.
 
 import {ask} from "./api.js";
 import {el, fill} from "./dom.js";

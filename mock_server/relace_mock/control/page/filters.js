@@ -18,7 +18,7 @@ export class Filters {
     this.element.addEventListener("input", () => this.#change());
   }
 
-  /** Puts the cursor where one types a text. */
+  /** Puts the cursor into the text filter. */
   focus() {
     this.#text.focus();
   }

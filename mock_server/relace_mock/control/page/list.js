@@ -36,7 +36,7 @@ export class VirtualList {
     return this.#chosen;
   }
 
-  /** Shows other items, the newest first. What one looks at stays where it is. */
+  /** Shows other items, the newest first. The rows in sight stay where they are. */
   show(items, added) {
     const before = this.element.scrollTop;
     this.#items = items;

@@ -24,7 +24,7 @@ export class ScenariosView {
 
   #watch;
 
-  /** `watch()` is called when one goes to see what clients send now. */
+  /** `watch()` is called when the user opens the journal to see what clients send now. */
   constructor(watch) {
     this.#watch = watch;
     this.#search.addEventListener("input", () => this.#list());
@@ -105,7 +105,7 @@ export class ScenariosView {
     }
   }
 
-  /** Says what to do next, wherever one has scrolled to. */
+  /** Says what to do next. It stays in sight while the user scrolls. */
   #tellPlayed({name}) {
     fill(this.#done, el("strong", {}, name), ` is played for ${this.#target.words} now. Let your client send a request, and `,
       el("a", {href: "#journal", onclick: this.#watch}, "watch it arrive"), ".");

@@ -5,7 +5,10 @@ import {Refused, send} from "./api.js";
 const FIRST_PAUSE = 500; // milliseconds before the stream is opened again
 const LONGEST_PAUSE = 5000;
 
-/** Follows the journal for ever. `tell(state, detail)` hears of the connection. */
+/**
+ * Follows the journal, and connects again when the stream ends, until the mock refuses the request.
+ * `tell(state, detail)` is called with changes of the connection.
+ */
 export async function follow(journal, tell) {
   let last = null;
   let pause = FIRST_PAUSE;

@@ -1,5 +1,5 @@
 // Whose scenario or clock a request changes: the server's default, a key that the mock has seen, or
-// a key that one types. A typed key is sent and then forgotten.
+// a key that the user types. A typed key is sent and then forgotten.
 
 import {el} from "./dom.js";
 import {keyName} from "./filters.js";

@@ -38,7 +38,7 @@ export function told(entry) {
   return Number.isNaN(date) ? null : Math.max(date / 1000 - ended(entry), 0);
 }
 
-/** The wait before an attempt: seconds, what the attempt before was told, and whether it is kept. */
+/** The wait before an attempt: its seconds, the seconds asked for, and whether it was too short. */
 export function wait(before, after) {
   const gap = Math.max(began(after) - ended(before), 0);
   const asked = told(before);

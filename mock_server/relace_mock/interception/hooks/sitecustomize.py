@@ -3,8 +3,8 @@
 Python imports a module of this name when it starts. This one has no other effect: it goes on to the
 user's own ``sitecustomize``, and changes modules only if a program imports them.
 
-Relace's hosts get an address of their own on loopback. A connection to it leads to the proxy, at
-whatever port: some clients look a name up first, and later connect to the address.
+All of Relace's hosts get one address on loopback. A connection to any port of this address leads to
+the proxy: some clients look a name up first, and later connect to the address.
 """
 
 import errno

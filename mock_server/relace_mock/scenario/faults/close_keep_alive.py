@@ -7,7 +7,7 @@ from relace_mock.scenario.faults.connection import Connection, Fault, Measure
 
 
 async def _perform(connection: Connection, reply: Reply, _measure: Measure) -> None:
-    connection.hold()  # else a quick client asks again before it can know
+    connection.hold()  # else a fast client sends its next request before the close arrives
     await connection.start(reply)
     await connection.send(reply.body, more=False)
     connection.close()

@@ -50,7 +50,7 @@ class Fault:
     """A fault: an answer does not arrive, or not as it should.
 
     ``raises`` is the exception of ``httpx`` that stands for it where there is no socket;
-    None if the answer arrives. ``needs_socket``: ASGI has no words for it.
+    None if the answer arrives. ``needs_socket`` says that ASGI messages cannot express it.
     """
 
     name: str

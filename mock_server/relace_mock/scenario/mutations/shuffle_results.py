@@ -1,4 +1,7 @@
-"""Results out of order, each with its right index: the contract allows it, and clients that trust the order break."""
+"""Results out of order, each with its right index.
+
+The contract allows this, but it breaks clients that trust the order.
+"""
 
 from __future__ import annotations
 
