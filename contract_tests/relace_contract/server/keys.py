@@ -55,7 +55,7 @@ class Key:
         text = _replaced(self._encoded, text, f"<Base64 of {self.name}>", _token_around)
         return _replaced(self._part, text, self.name, self._part_from)
 
-    # Compiling these patterns takes a tenth of a second, and most runs never need them.
+    # Compiling these patterns takes a tenth of a second, and most runs do not need them.
 
     @functools.cached_property
     def _whole(self) -> re.Pattern[str]:
@@ -114,9 +114,7 @@ class Keys:
 
     def _without(self, body: bytes) -> bytes:
         lower = body.lower()
-        if not any(
-            mark in lower for mark in self._marks
-        ):  # a large body without keys is not decoded
+        if not any(mark in lower for mark in self._marks):  # do not decode a large body
             return body
         return self.hide(body.decode("latin-1")).encode("latin-1")
 

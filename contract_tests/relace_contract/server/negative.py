@@ -109,7 +109,7 @@ def _check(fault: BadBody) -> Callable[[Server], None]:
 
 
 def lone_string(server: Server) -> None:
-    """NEG-input-string: it may be refused, as documented, or taken as a list of one, as observed."""
+    """NEG-input-string: refused, as documented, or taken as a list of one text, as observed."""
     trip = server.ask(json.dumps({**_GOOD, "input": "a lone string"}).encode())
     expect(trip, 200, 400, what="`input` is a lone string")
     if trip.status == 400:

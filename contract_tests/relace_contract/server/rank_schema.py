@@ -12,7 +12,7 @@ from relace_contract import contract
 from relace_contract.server import rank, schema
 from relace_contract.server.subject import Server
 
-#: The value assumed for ``token_limit``, which clients are observed to leave out.
+#: The default of ``token_limit`` in the contract: clients are observed to leave it out.
 _TOKEN_LIMIT = 100_000
 
 
