@@ -1,4 +1,4 @@
-"""A list of checks that are known to fail. They still run; a listed check that holds is an error.
+"""A list of checks that are known to fail. They still run; one listed by its id must not hold.
 
 One id or family of checks a line; the reason stands after ``#``::
 

@@ -34,7 +34,7 @@ Check = Callable[[Any], None]
 _KEPT = 2
 #: Reason in the incomplete report of a run that the user ended.
 STOPPED = "the run was stopped"
-#: After this many checks in a row without an answer, the rest are not tried.
+#: After this many checks in a row that ran out of time or got no answer, the rest are not tried.
 _SILENCE = 3
 
 
@@ -43,7 +43,7 @@ class Subject(Protocol):
 
     @property
     def waited(self) -> float:
-        """Seconds that were spent waiting because the subject asked for it."""
+        """Seconds of waiting that do not count as time of a check, such as for a 429."""
 
     @property
     def silent(self) -> bool:

@@ -66,7 +66,7 @@ class Case:
 
     @property
     def waited(self) -> float:
-        """Seconds that were spent waiting for other checks."""
+        """Seconds spent waiting for other checks, which do not count as time of this one."""
         since = self._waiting_since
         return self._waited + (0.0 if since is None else time.monotonic() - since)
 
