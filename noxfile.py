@@ -34,7 +34,7 @@ def groups(*names: str) -> list[str]:
 
 
 def install(session: nox.Session, *what: str) -> None:
-    """Install packages, and what builds them, in the versions of constraints.txt."""
+    """Install packages, and the packages that build them, in the versions of constraints.txt."""
     constraints = Path("constraints.txt").resolve().as_uri()
     session.env.update(PIP_CONSTRAINT=constraints, PIP_BUILD_CONSTRAINT=constraints)
     session.install(*what)
@@ -52,8 +52,8 @@ def run_tests(session: nox.Session, *command: str) -> None:
         session.run("npm", "ci", "--prefix", "tests/javascript", "--silent", external=True)
     # The tests start hundreds of processes, which would each compile our modules.
     session.env["PYTHONDONTWRITEBYTECODE"] = ""
-    # One worker more than processors, as tests also wait for processes and clocks. More than that
-    # would make tests fail that measure time.
+    # One worker more than processors, because tests also wait for processes and clocks. With more
+    # workers, tests that measure time would fail.
     workers = min(4, 1 + (os.cpu_count() or 1))
     session.run(*command, "-n", str(workers), "--dist", "worksteal", *session.posargs)
 

@@ -58,7 +58,7 @@ def run(
 ) -> Load:
     """Send requests made from the templates over all connections, for ``seconds`` seconds.
 
-    Without ``keep_alive`` each request has a connection of its own.
+    Without ``keep_alive`` each request opens a new connection.
     """
     if shutil.which("wrk") is None:
         raise SystemExit("wrk is missing: install it (Debian: apt install wrk)")

@@ -1,4 +1,7 @@
-"""Times `search` and `embed` on the standard library, as a user runs them: `python benchmarks/offline.py`."""
+"""Time `search` and `embed` on Python's standard library, each run as a command.
+
+python benchmarks/offline.py
+"""
 
 import subprocess
 import sys

@@ -2,8 +2,8 @@
 
     python benchmarks/page.py [--entries 10000] [--rate 500] [--seconds 10]
 
-The journal has its entries before the page opens. Then clients send so many requests a second, every
-tenth of which gets a 500 and is retried, while the page shows one of its views. A frame should come
+The journal is filled before the page opens. Then clients send requests at the given rate while the
+page shows one of its views; every tenth request gets a 500 and is retried. A frame should come
 every 17 ms; a *long task* keeps the page from answering the mouse for 50 ms or more.
 """
 
@@ -41,7 +41,7 @@ _WATCH = """() => {
 
 @dataclass(frozen=True)
 class Scene:
-    """What the page shows meanwhile."""
+    """A view that the page shows during a measurement."""
 
     name: str
     button: str = ""
@@ -81,7 +81,7 @@ def main() -> None:
 
 
 def row(browser: Browser, port: int, scene: Scene, arguments: argparse.Namespace) -> str:
-    """Measure one scene with a server of its own."""
+    """Measure one scene, on its own server, and return its row of the table."""
     ask(port, "PUT", "/_mock/scenario", _SCENARIO)
     flood(port, 0, 5_000, 0, arguments.entries)
     page = browser.new_page(viewport={"width": 1360, "height": 820})
@@ -121,7 +121,7 @@ def show(page: Page, scene: Scene) -> None:
 
 
 def wait_for_newest(page: Page, port: int, scene: Scene) -> None:
-    """Fail if the page does not come to show the newest request."""
+    """Wait until the page shows the newest request; fail if it does not."""
     if scene.text or scene.button:
         return
     answer: Any = json.loads(ask(port, "GET", "/_mock/requests?limit=1"))
@@ -138,7 +138,7 @@ def ask(port: int, method: str, path: str, body: bytes = b"") -> bytes:
 
 
 def send(port: int, first: int, rate: int, seconds: int) -> None:
-    """Send requests at a rate, and print how many were sent: the work of a process of its own."""
+    """Send requests at a rate, and print how many were sent. Runs in a separate process."""
     print(flood(port, first, rate, seconds))
 
 

@@ -2,10 +2,10 @@
 
     python benchmarks/recording.py [--rounds 5]
 
-Everything is measured in processor time, so that other work on the machine changes little. Waiting
-for the disk, once for each request that is recorded, comes on top. The vectors have eight decimals, as those of the mock; doubles of a real service have more digits,
-which take as much room in the file. A replay is compared with a mock that computes, both with texts
-that they have seen before.
+Everything is measured in processor time, so that other work on the machine changes little. The wait
+for the disk, once for each recorded request, is not included. The vectors have eight decimals, like
+those of the mock; the doubles of a real service have more digits, but take as much room in the
+file. A replay is compared with a mock that computes, both with texts that they have seen before.
 """
 
 from __future__ import annotations

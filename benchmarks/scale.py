@@ -2,10 +2,10 @@
 
     python benchmarks/scale.py [--rounds 5] [--seconds 2] [--largest 100000]
 
-It starts a Redis of its own. All processes share the cores of the machine, the load generator and
-Redis too, as on a machine of CI. The subjects run in turns, and the first one runs twice in each
-round: the ratio of the two is the noise. The second table shows how the processor time of a
-request, without HTTP, grows with the number of keys and of journal entries.
+It starts its own Redis. All processes, including the load generator and Redis, share the cores of
+the machine, as on a CI machine. The subjects run in turns, and the first one runs twice in each
+round: the ratio of the two is the noise. The second table shows how the time of a request, without
+HTTP, grows with the number of keys and of journal entries.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ def redis() -> Iterator[str]:
 def compare(
     title: str, templates: list[texts.Template], url: str, rounds: int, seconds: int
 ) -> None:
-    """Print requests a second of each subject."""
+    """Print a table with the requests a second of each subject."""
     subjects: dict[str, list[str]] = {
         "memory": servers.mock(),
         "memory, again": servers.mock(),

@@ -39,12 +39,12 @@ def body(inputs: list[str]) -> bytes:
     ).encode()
 
 
-#: A request body in parts. Between the parts stands a number that is new in each request.
+#: A request body in parts. A number that is new in each request joins the parts.
 Template = list[bytes]
 
 
 def unseen(count: int) -> list[Template]:
-    """Return templates with ``count`` texts that are new in each request: each has the number."""
+    """Return templates with ``count`` texts, each of which contains the number and so is new."""
     source = pieces()
     return [
         body([f"# \ue000\n{next(source)}" for _ in range(count)]).split("\ue000".encode())
@@ -83,7 +83,7 @@ def documented_functions() -> list[Pair]:
     return ordered
 
 
-#: Words that a short search query does without.
+#: Words that people leave out of a short search query.
 SMALL_WORDS = frozenset(
     [
         "a",
@@ -128,9 +128,9 @@ SMALL_WORDS = frozenset(
 
 
 def short_form(description: str) -> str:
-    """The first three to six telling words of a description, as one types into a search box.
+    """The first three to six words of a description, without small words, as in a search box.
 
-    Its length depends on the text only. A text with fewer than three such words stays whole.
+    The number of words depends only on the text. A text with fewer than three stays whole.
     """
     words = [
         word

@@ -15,7 +15,7 @@ from tests.conftest import JAVASCRIPT
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
-#: What Chromium needs in a container, and what keeps it from talking to anybody.
+#: Options that Chromium needs in a container, and options that stop its own requests to others.
 ARGUMENTS = [
     "--headless",
     "--no-sandbox",
@@ -27,7 +27,7 @@ ARGUMENTS = [
     "--disable-component-update",
 ]
 DESKTOP, PHONE = {"width": 1360, "height": 820}, {"width": 390, "height": 800}
-#: Where pictures go, for people to look at.
+#: Folder for screenshots, for people to look at.
 PICTURES = Path(os.environ.get("SCREENSHOTS", ".nox/screenshots"))
 AXE = JAVASCRIPT / "node_modules/axe-core/axe.min.js"
 
@@ -60,7 +60,7 @@ class Watched:
         self.page.on("request", lambda request: self.urls.append(request.url))
 
     def _note(self, message: Any) -> None:
-        answered = "Failed to load resource" in message.text  # a refusal, which the page tells of
+        answered = "Failed to load resource" in message.text  # a refusal, which the page shows
         if message.type in ("error", "warning") and not answered:
             self.problems.append(message.text)
 
@@ -83,7 +83,7 @@ def picture(page: Page, name: str) -> None:
 
 
 def violations(page: Page) -> list[str]:
-    """The rules of accessibility that the page breaks, with where."""
+    """The accessibility rules that the page breaks, and where."""
     if not AXE.exists():
         pytest.skip("needs axe-core: npm ci in tests/javascript")
     page.evaluate(AXE.read_text(encoding="utf-8"))

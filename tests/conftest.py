@@ -19,7 +19,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 import relace_mock
-import relace_mock.serving.server  # pytester drops what its test imports first, and NumPy loads only once
+import relace_mock.serving.server  # pytester unloads later imports, but NumPy loads only once
 from relace_mock import RemoteControl, RunningServer
 
 pytest_plugins = ["pytester"]
@@ -35,7 +35,7 @@ if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
 # Every `httpx.Client` takes 30 ms to load the public certificate authorities, and the tests and
 # the processes that they start make thousands. No test asks a public host: one authority will do.
 os.environ["SSL_CERT_FILE"] = str(Path(__file__).parent / "authority.pem")
-# Commands that tests start are those of this environment. A version manager's start slowly.
+# Tests start the commands of this environment: those of a version manager start slowly.
 os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
 JAVASCRIPT = Path(__file__).parent / "javascript"
 #: Options for pytest inside pytest: skip plugins that load slowly and are not needed.
@@ -73,9 +73,9 @@ def pytest_collection_finish() -> None:
 
     The collector would need a tenth of a second each time to look at these objects.
 
-    Measuring coverage doubles the start of a process. Other tests run the same code, but for some
-    that only processes run: the fixture ``measured`` measures these. Where a module copies
-    ``os.environ`` at import, as those of the kit's commands do, its processes are measured, too.
+    Measuring coverage doubles the start of a process. Other tests run most of the same code; the
+    fixture ``measured`` measures the code that only processes run. Test modules that copy
+    ``os.environ`` at import, as those of the kit's commands do, still measure their processes.
     """
     gc.collect()
     gc.freeze()

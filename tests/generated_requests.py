@@ -29,7 +29,7 @@ def try_requests(operation: Any, judge: Judge, *, fuzzed: int) -> None:
     """
     schema, modes = operation.schema, list(GenerationMode)
     with requests.Session() as session:
-        session.trust_env = False  # it would look for proxies at each request
+        session.trust_env = False  # Requests would look for proxies at each request
 
         @settings(max_examples=1, database=None, suppress_health_check=list(HealthCheck))
         @given(st.data())

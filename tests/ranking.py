@@ -1,4 +1,4 @@
-"""What the tests of the ranker send."""
+"""Requests that the tests of the ranker send, and parts of the answers."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ FILES = [
     {"filename": "mail.py", "content": MAIL},
 ]
 BODY: dict[str, Any] = {"query": QUERY, "codebase": FILES, "token_limit": 100_000}
-#: The same body as clients are observed to send it.
+#: The same body in the form that clients are observed to send.
 OBSERVED: dict[str, Any] = {
     "query": QUERY,
     "codebase": [{"filename": file["filename"], "code": file["content"]} for file in FILES],

@@ -1,4 +1,4 @@
-"""What the tests of recordings share: an endpoint to record, requests to it, and recordings of it."""
+"""Helpers for the tests of recordings: an endpoint to record, requests to it, and recordings."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def journal(mock: httpx.Client) -> dict[str, Any]:
 
 
 def source(answer: httpx.Response) -> str | None:
-    """Where the vectors of an answer come from."""
+    """The header that says where the vectors of an answer come from."""
     value: str | None = answer.headers.get("x-relace-mock-source")
     return value
 

@@ -66,12 +66,12 @@ class Redis:
         return False
 
     def kill(self) -> None:
-        """End at once, as in a crash."""
+        """Kill the server at once, as in a crash."""
         self._process.kill()
         self._process.wait()
 
     def stop(self) -> None:
-        """End, and remove the folder."""
+        """Stop the server, and remove its folder."""
         self.kill()
         self._folder.cleanup()
 

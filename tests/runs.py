@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 RUN = (sys.executable, "-m", "relace_mock", "run")
-#: Variables of the machine that runs the tests, which may have a proxy of its own.
+#: Proxy variables of the machine that runs the tests.
 _OF_PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
 
 

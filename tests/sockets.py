@@ -14,7 +14,7 @@ def connect(url: str) -> socket.socket:
 
 
 def refuses_connections(url: str) -> bool:
-    """Whether no server listens there any more."""
+    """Whether the server has stopped listening."""
     with contextlib.suppress(ConnectionError):
         connect(url).close()
         return False

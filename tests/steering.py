@@ -28,7 +28,7 @@ _numbers = itertools.count()
 def until(look: Callable[[], _Found | None], what: str) -> _Found:
     """Call ``look`` until it returns something true, and return that; fail after a minute.
 
-    The message of the failure names ``what`` did not come.
+    ``what`` names the awaited thing in the message of the failure.
     """
     deadline = time.monotonic() + 60
     while not (found := look()):
@@ -67,7 +67,7 @@ def entries(
 
 
 class Steering:
-    """A key of its own: ask with it, and control what it gets.
+    """A new key: send requests with it, and control their answers.
 
     ``url`` is the server's, without ``/v1``.
     """

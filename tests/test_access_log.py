@@ -1,4 +1,4 @@
-"""The access log: one line on standard error for each request, which no request waits for."""
+"""The access log: one line on standard error for each request; no request waits for it."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def test_requests_are_answered_even_if_nobody_reads_the_access_log(serve: Serve)
         process.popen.terminate()
         try:
             process.popen.wait(10)
-        except subprocess.TimeoutExpired:  # pragma: no cover - what the test is to find
+        except subprocess.TimeoutExpired:  # pragma: no cover - reached only if the test fails
             raise AssertionError("the log kept the server from stopping") from None
 
 

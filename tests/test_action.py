@@ -1,4 +1,4 @@
-"""The GitHub Action: its steps are run as GitHub runs them, but for the installation.
+"""The GitHub Action: the tests run its steps as GitHub does, except for the installation.
 
 The package is already installed here, and a test may not ask a package index.
 """
@@ -68,7 +68,7 @@ class Job:
             done = subprocess.run(
                 [_BASH, "--noprofile", "--norc", "-e", "-o", "pipefail", str(script)],
                 env=self.environment | environment | {k: str(v) for k, v in written.items()},
-                stdout=out,  # a pipe would wait for the end of the server
+                stdout=out,  # reading a pipe would wait until the server ends
                 stderr=subprocess.STDOUT,
                 text=True,
                 check=False,

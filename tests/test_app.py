@@ -106,7 +106,7 @@ def test_an_invalid_host_header_is_replaced_by_the_server_address(
 
 @pytest.mark.parametrize("mode", get_args(Contract))
 def test_each_served_file_holds_the_server_address_once(mode: Contract) -> None:
-    """The served document differs from the file in this one place only."""
+    """The served document differs from the file only in this place."""
     assert contract.served_yaml(mode).count(b"http://127.0.0.1:8080") == 1
     assert contract.served_json(mode).count(b"http://127.0.0.1:8080") == 1
 

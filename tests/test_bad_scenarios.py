@@ -260,7 +260,7 @@ def test_the_control_api_refuses_a_bad_scenario_like_a_file_and_keeps_the_old_on
     response = steering.control("PUT", "scenario", content=text)
     if len(text) > 1_000_000:
         assert response.status_code == 413
-    elif name == "nothing at all":  # a name alone asks for a loaded one
+    elif name == "nothing at all":  # a bare name means a loaded scenario
         assert "there is no scenario 'a'" in response.json()["error"]
     else:
         assert response.status_code == 400

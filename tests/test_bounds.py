@@ -1,4 +1,4 @@
-"""What one client may take of a server: time to send a request, connections, length of a head."""
+"""Limits for one client: time to send a request, connections, and the length of a head."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def http(request: pytest.FixtureRequest) -> Http:
 
 @pytest.fixture
 def hasty(http: Http) -> Iterator[RunningServer]:
-    """A server that has no patience."""
+    """A server that waits only 0.2 seconds for a request."""
     with relace_mock.running(http=http, dimensions=8, read_timeout=0.2) as server:
         yield server
 
@@ -80,7 +80,7 @@ def test_a_request_that_does_not_come_whole_in_time_gets_a_408_and_is_closed(
 
 
 def test_a_request_that_drips_in_is_no_exception(hasty: RunningServer) -> None:
-    """A byte now and then does not start the time again."""
+    """A byte now and then does not restart the time limit."""
     with connect(hasty) as connection:
         connection.sendall(HEAD + b"Content-Length: 1000000\r\n\r\n")
         connection.settimeout(0.02)
@@ -103,7 +103,7 @@ def test_a_connection_may_rest_between_requests_for_longer(hasty: RunningServer)
     with connect(hasty) as connection:
         connection.sendall(REQUEST)
         assert read_answers(connection, 1)[0][0] == "HTTP/1.1 200 OK"
-        assert answer_of(other)[0] == 408  # which began later: so the time is over
+        assert answer_of(other)[0] == 408  # it began later, so the time is over for both
         connection.sendall(REQUEST)
         assert read_answers(connection, 1)[0][0] == "HTTP/1.1 200 OK"
         connection.sendall(REQUEST[:-1])
@@ -164,7 +164,7 @@ def chunked(sizes: list[int]) -> bytes:
 def test_a_chunked_body_ends_where_it_ends_in_however_many_pieces(
     step: int, trailer: bytes
 ) -> None:
-    """Line breaks in it are no ends."""
+    """Line breaks inside a chunk do not end it."""
     body = chunked([1, 200, 16])[:-2] + trailer + b"\r\n"
     stream = body + b"POST / HTTP/1.1\r\n"
     tracked, at = ChunkedBody(), 0
@@ -178,7 +178,7 @@ def test_a_chunked_body_ends_where_it_ends_in_however_many_pieces(
 
 
 def test_a_chunked_body_of_line_breaks_is_one_piece_for_the_parser() -> None:
-    """And not one a line, which took a parser call each."""
+    """One piece for each line would take a parser call each."""
     body = chunked([1_000_000])
     assert ChunkedBody().end_of(body, 0) == len(body)
 
@@ -196,7 +196,7 @@ def test_a_chunk_line_or_a_trailer_without_end_is_refused_and_closed(endless: by
                 connection.sendall(HEAD + b"Transfer-Encoding: chunked\r\n\r\n" + endless)
                 while piece := connection.recv(65536):
                     raw += piece
-            except ConnectionError:  # it hangs up on what is still being sent
+            except ConnectionError:  # the server may hang up while the client is still sending
                 pass
         assert raw == b"" or raw.startswith(b"HTTP/1.1 400 ")
         assert httpx.get(f"{server.url}/_mock/health").status_code == 200
@@ -229,7 +229,7 @@ def test_a_content_length_with_thousands_of_zeros_is_no_failure_of_ours(http: Ht
     assert status in (200, 400)
 
 
-# What the process has of the system.
+# The limits of the process: descriptors, and a standard error that nobody reads.
 
 
 @contextlib.contextmanager

@@ -1,4 +1,4 @@
-"""The examples of docs/ci.md for services that are not at hand, as far as a shell can run them."""
+"""The examples in docs/ci.md for CI services, as far as a shell can run them here."""
 
 from __future__ import annotations
 
@@ -38,10 +38,10 @@ def example(section: str) -> Any:
 
 @pytest.mark.skipif(_BASH is None, reason="bash is missing")
 def test_the_script_for_gitlab_runs_a_suite_against_the_mock(tmp_path: Path) -> None:
-    """GitLab runs the lines in one shell that stops at the first failure, then ends all of it."""
+    """GitLab runs the lines in one shell, stops at the first failure, then ends all processes."""
     job = example("GitLab CI")["test"]
     install, *lines = job["script"]
-    assert install == "pip install ./relace-mock"  # it is installed here
+    assert install == "pip install ./relace-mock"  # the package is installed here already
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = f"{free.getsockname()[1]}"
     base_url = job["variables"]["RELACE_BASE_URL"]

@@ -197,7 +197,7 @@ async def answers_until_all_have_one(server: RunningServer, clients: int) -> lis
         while not all(counts):
             assert await client.ask("rlc-many", *texts) == 200
             counts[number] += 1
-            if counts == [1] + [0] * (clients - 1):  # the server works: now the others come
+            if counts == [1] + [0] * (clients - 1):  # now start the others
                 others.extend(asyncio.create_task(ask_on(other)) for other in range(1, clients))
         client.close()
 

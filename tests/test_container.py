@@ -33,7 +33,7 @@ def instructions(name: str) -> list[str]:
 
 
 def test_what_the_build_copies_makes_the_same_wheel(tmp_path: Path) -> None:
-    """So nothing is missing from the exceptions in .dockerignore."""
+    """The exceptions in .dockerignore must name every file that the build needs."""
     ignored = (ROOT / ".dockerignore").read_text().splitlines()
     copied = [line[1:] for line in ignored if line.startswith("!")]
     source, wheels = tmp_path / "source", tmp_path / "wheels"

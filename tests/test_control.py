@@ -321,7 +321,7 @@ def test_a_clock_cannot_be_advanced_past_the_end_of_the_calendar(
 @pytest.mark.parametrize(
     "spelling",
     [
-        lambda time: time,  # as it was copied: `+` stands for a blank in a query
+        lambda time: time,  # the raw text of the time: a query reads its `+` as a blank
         lambda time: time.replace("+", "%2B").replace(":", "%3A"),
         lambda time: time.replace("+00:00", "Z"),
         lambda time: time.replace("+00:00", "z").replace("T", "t"),
@@ -388,6 +388,6 @@ def test_the_installed_scenarios_have_a_largest_size_in_all(
         running.control("rlc-three").play(scenario)
     running.control("rlc-one").forget()
     running.control("rlc-three").play(scenario)
-    running.control("rlc-four").play("server-error")  # which the library has anyway
+    running.control("rlc-four").play("server-error")  # bundled, so it does not count
     for key in ("rlc-two", "rlc-three", "rlc-four"):
         running.control(key).forget()

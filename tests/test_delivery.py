@@ -205,7 +205,7 @@ def test_a_head_over_the_limit_is_refused_whole_and_in_pieces(pieces: int) -> No
     assert len(head) > protocols.HEAD_LIMIT
     size = -(-len(head) // pieces)
     with relace_mock.running(http="httptools") as server, connect(server.url) as connection:
-        with contextlib.suppress(ConnectionError):  # it may hang up on what is still sent
+        with contextlib.suppress(ConnectionError):  # the server may hang up before the end
             for start in range(0, len(head), size):
                 connection.sendall(head[start : start + size])
         answer = b""
@@ -365,7 +365,7 @@ def test_an_endless_head_is_refused(server: RunningServer, piece: bytes) -> None
             for _ in range(100):
                 connection.sendall(piece * (10_000 // len(piece)))
             answer = read_all(connection)
-        except ConnectionError:  # the server has hung up on what was still being sent
+        except ConnectionError:  # the server hung up while the client was still sending
             pass
     assert answer == b"" or answer.startswith(b"HTTP/1.1 431 ")
     assert httpx.get(f"{server.url}/_mock/health").status_code == 200
@@ -483,6 +483,6 @@ def test_an_exchange_leaves_nothing_for_the_garbage_collector(http: Http) -> Non
             for _ in range(20):
                 connection.sendall(request)
                 status_lines(connection, 1)
-            assert exchanges_in_memory() <= before + 2  # the last, and perhaps the one before
+            assert exchanges_in_memory() <= before + 2  # the last, and maybe one more
         finally:
             gc.enable()

@@ -43,7 +43,7 @@ def test_the_description_of_settle_admits_what_the_filter_reads(text: str) -> No
     try:
         settle(text)
     except ValueError:
-        assert not described or text == "61s"  # too long, which a pattern cannot say
+        assert not described or text == "61s"  # too long, which no pattern can express
     else:
         assert described
 

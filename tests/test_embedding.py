@@ -145,7 +145,7 @@ def test_unrelated_texts_are_nearly_orthogonal(name: SpaceName) -> None:
 
 
 def test_identifiers_are_split_at_case_and_digits() -> None:
-    """Law 3: parseHTTPHeader2 has the words of "parse http header 2"."""
+    """Law 3: ``parseHTTPHeader2`` has the same words as ``parse http header 2``."""
     assert cosine(make(), "parseHTTPHeader2", "parse http header 2") > 0.99
     assert cosine(make(), "parse_http_header", "PARSE-HTTP-HEADER") > 0.99
 

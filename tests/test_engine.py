@@ -216,7 +216,7 @@ class Plays(RuleBasedStateMachine):
 
     @initialize()
     def start(self) -> None:
-        for key in KEYS:  # so that every key is there for what is done to all
+        for key in KEYS:  # so that every key exists when a request changes all of them
             self.control("GET", "scenario", key)
 
     @rule(key=strategies.sampled_from(KEYS), scenario=scenarios())

@@ -255,7 +255,7 @@ def test_a_mock_without_a_socket_gives_what_it_has_and_ends() -> None:
 
 
 def test_a_control_request_may_name_a_namespace_by_its_hash(running: RunningServer) -> None:
-    """As the page does, which knows no key."""
+    """The page does that, because it knows no key."""
     name = namespace_of("rlc-test")
     control = {"X-Mock-Namespace": name}
     put = httpx.put(f"{running.url}/_mock/scenario", json={"name": "server-error"}, headers=control)

@@ -1,8 +1,8 @@
-"""The guides cannot drift: what they type is run, and what they tabulate is the program's.
+"""The guides match the program: the tests run their commands, and compare their tables.
 
-In a guide a block with a name after its language is a file. Of a ``console`` block, every line
-after ``$`` is run, in order, and must say what follows it, where ``…`` is anything. Each
-section is run in a folder of its own.
+In a guide, a block with a name after its language is a file. In a ``console`` block, every line
+after ``$`` is a command. The tests run the commands in order and compare the output with the lines
+below each, where ``…`` stands for any text. Each section runs in its own folder.
 """
 
 from __future__ import annotations
@@ -90,7 +90,7 @@ def test_what_a_guide_types_says_what_it_shows(
 
 
 def typed(code: str) -> Iterator[tuple[str, str]]:
-    """The commands of a block, each with what it says."""
+    """The commands of a block, each with its expected output."""
     for part in re.split(r"^\$ ", code, flags=re.MULTILINE)[1:]:
         command = re.match(r"(?:.*\\\n)*.*\n", part)
         assert command
@@ -98,7 +98,7 @@ def typed(code: str) -> Iterator[tuple[str, str]]:
 
 
 def run(command: str) -> str:
-    """What a command says, typed as a user would where the package is installed."""
+    """The output of a command, run as a user would type it where the package is installed."""
     done = subprocess.run(
         ["bash", "-c", command],  # noqa: S607 - wherever the user's is
         capture_output=True,
@@ -161,7 +161,7 @@ def endpoints(mutation: Mutation) -> str:
 
 
 def needs(mutation: Mutation) -> str:
-    """What a request must have, found by trying."""
+    """What a mutation needs in a request, found by trying."""
     zipped = Received("POST", "/", [(b"accept-encoding", b"gzip")], b"", 0)
     plain = Received("POST", "/", [], b"", 0)
     files = [CodeFile("a", "x"), CodeFile("b", "x")]
@@ -222,5 +222,5 @@ def test_every_link_to_a_file_leads_somewhere(page: str) -> None:
 
 
 def anchor(heading: str) -> str:
-    """Where a heading is linked to."""
+    """The anchor of a heading, for links to it."""
     return re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-")

@@ -1,7 +1,8 @@
-"""The package as others install it: what it holds, and that it changes nothing for their tests.
+"""The package as others install it: its files, and that it does not disturb their tests.
 
-Each way of installing has a fresh environment. What our package and pytest need is borrowed from
-this one, as no test takes the network; ``tests/wheel.py`` installs a wheel with its dependencies.
+Each way of installing has a fresh environment. It borrows the dependencies of the package and
+pytest from this one, because no test uses the network; ``tests/wheel.py`` installs a wheel with its
+dependencies.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ class Installed:
     """An environment with the package in it."""
 
     python: str
-    folder: Path  # an empty one, where commands are run
+    folder: Path  # an empty folder, where commands run
 
     @property
     def command(self) -> str:
@@ -53,13 +54,13 @@ class Installed:
 
 
 def said(done: subprocess.CompletedProcess[str]) -> str:
-    """What a command that succeeded wrote."""
+    """The output of a command, which must succeed."""
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
 
 def built(folder: Path, *what: str, source: Path = ROOT) -> Path:
-    """Build a wheel or an sdist with the hatchling that is here."""
+    """Build a wheel or an sdist with the hatchling of this environment."""
     tool = [sys.executable, "-m", "build", "--no-isolation", *what, "--outdir", str(folder)]
     said(subprocess.run([*tool, str(source)], capture_output=True, text=True, check=False))
     (made,) = folder.iterdir()
@@ -105,8 +106,8 @@ def installed(
             subprocess.run([python, "-c", purelib], capture_output=True, text=True, check=False)
         ).strip()
     )
-    # A .pth file inside these folders is not read again, so the package that is tested here
-    # in its editable form stays out of sight.
+    # Python does not read .pth files inside these folders again, so it does not find the editable
+    # package of this environment.
     (site / "borrowed.pth").write_text("\n".join(here))
     options = ["--quiet", "--no-deps", "--no-index", "--disable-pip-version-check"]
     pip = [sys.executable, "-m", "pip", "--python", python, "install", *options]
@@ -313,7 +314,7 @@ PROJECTS: dict[str, tuple[dict[str, str], list[str]]] = {
 def test_a_strangers_tests_run_as_before(
     installed: Installed, project: str, tmp_path: Path
 ) -> None:
-    """By ``pytest`` and by ``python -m pytest``, which differ in what is importable."""
+    """Run by ``pytest`` and by ``python -m pytest``, which differ in ``sys.path``."""
     files, arguments = PROJECTS[project]
     for name, text in files.items():
         path = tmp_path / name

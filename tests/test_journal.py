@@ -120,7 +120,7 @@ def test_near_misses_count_toward_the_bytes_of_the_journal() -> None:
         server.control("rlc-test").play({"rules": rules})
         for text in "abcdefghijklmnopqrstuvwxyz":
             ask(server, json={"model": "m", "input": [text]})
-        assert 5 <= len(entries(server)) <= 15  # of about 8 KB each
+        assert 5 <= len(entries(server)) <= 15  # near misses of about 8 KB each
 
 
 def test_filters_select_entries_and_limit_keeps_the_newest(running: RunningServer) -> None:

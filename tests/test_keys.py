@@ -207,7 +207,7 @@ def test_a_method_that_has_the_key_is_shown_nowhere(running: RunningServer) -> N
 
 
 def test_the_control_api_repeats_no_key(running: RunningServer) -> None:
-    """Neither the shown scenario has it, nor the message about a wrong one."""
+    """The key is neither in the scenario that it shows, nor in its message about a wrong one."""
 
     def asked(method: str, path: str, body: object = None, **params: str) -> str:
         url = f"{running.url.removesuffix('/v1')}/_mock/{path}"

@@ -231,7 +231,7 @@ def test_a_pattern_does_not_move_the_text_that_it_places_others_near(mock: Remot
 def test_a_text_whose_own_direction_is_that_of_the_other_gets_another_one(
     mock: RemoteControl,
 ) -> None:
-    """Its own vector does not tell where to go, as it was fixed for the other text."""
+    """The own vector of the text gives no direction, because it was fixed for the other text."""
     (own,) = results(answer(mock, ["b"]))
     mock.play(entries({"text": "a", "vector": own}, {"text": "b", "near": "a", "cosine": 0.7}))
     assert abs(cosine(*ask(mock, "a", "b")) - 0.7) < 1e-6
@@ -266,7 +266,7 @@ def product(one: list[Decimal], other: list[Decimal]) -> Decimal:
 
 @pytest.mark.parametrize("wanted", [0.92, 0.5, -0.123456])
 def test_every_digit_is_that_of_exact_arithmetic(mock: RemoteControl, wanted: float) -> None:
-    """So it is the same on every machine."""
+    """So the vectors are the same on every machine."""
     own, target = (
         [Decimal(str(number)) for number in row] for row in results(answer(mock, ["a", "b"]))
     )
@@ -306,7 +306,7 @@ def test_binary_known_vectors_follow_the_settings(settings: dict[str, Any]) -> N
 
 
 def test_texts_are_matched_outside_the_event_loop() -> None:
-    """So that a long text and many patterns make no other request wait."""
+    """Otherwise a long text and many patterns would make other requests wait."""
     story = entries({"text_matches": "x", "near": "y", "cosine": 0.5})
     assert read(json.dumps(story).encode(), "story", "story").has_patterns
 

@@ -43,7 +43,7 @@ ONLY = {"starlette": {"serving", "control"}, "uvicorn": {"serving"}, "httpx": {"
 
 
 def imports(path: Path, *, for_types: bool = False) -> Iterator[str]:
-    """Every module that a file imports, in functions too; those for type checkers if asked."""
+    """Every module that a file imports, in functions too; ``for_types`` adds type checkers'."""
     tree = ast.parse(path.read_text())
     for node in ast.walk(tree):
         if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING" and not for_types:
@@ -89,7 +89,7 @@ def test_the_kit_shares_no_code_with_the_server_it_judges() -> None:
         assert shared <= (public if path.parent.name == "client" else set()), path
 
 
-#: The folders of the kit, and what each may import besides itself and the files beside them.
+#: The folders of the kit, and what each may import besides itself and the top-level modules.
 KIT: dict[str, set[str]] = {
     "": set(),
     "reports": set(),
@@ -110,7 +110,7 @@ def kit_modules() -> dict[str, Path]:
 
 
 def test_folders_of_the_kit_import_only_what_they_may() -> None:
-    """What the kit says of a subject is the same for servers and clients."""
+    """The code that judges and reports is the same for servers and clients."""
     for path in kit_modules().values():
         folder = path.relative_to(ROOT / "contract_tests/relace_contract").parts[0]
         folder = folder if folder in KIT else ""
@@ -123,7 +123,7 @@ def test_folders_of_the_kit_import_only_what_they_may() -> None:
 
 
 def in_circles(top: Path, *folders: str, for_types: bool = False) -> dict[str, set[str]]:
-    """The modules that import each other in a circle, and those that need one of them."""
+    """The modules that import each other in a circle, and those that import one of them."""
     modules: dict[str, set[str]] = {}
     for folder in folders:
         for path in (top / folder).rglob("*.py"):
@@ -137,7 +137,7 @@ def in_circles(top: Path, *folders: str, for_types: bool = False) -> dict[str, s
 
 
 def test_no_modules_import_each_other_in_a_circle() -> None:
-    """Not even in functions: then one of them cannot be understood alone."""
+    """Not even in functions: modules in a circle cannot be understood one by one."""
     assert not in_circles(ROOT / "mock_server", "relace_mock")
     assert not in_circles(ROOT / "contract_tests", "relace_contract")
 

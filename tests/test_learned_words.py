@@ -1,4 +1,4 @@
-"""The table of learned words: what it knows, what it was made from, and what it costs."""
+"""The table of learned words: its quality, its sources, and its size and loading time."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def test_the_table_has_at_most_1_3_megabytes() -> None:
 
 
 def test_the_table_is_read_when_the_first_text_needs_it() -> None:
-    """So that the server starts as fast as without it."""
+    """So the server starts as fast as without the table."""
     told = run(
         "-c",
         "from relace_mock.pipeline import Pipeline\n"

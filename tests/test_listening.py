@@ -46,7 +46,7 @@ def test_localhost_listens_on_ipv4_and_ipv6_at_one_port(serve: Serve, host: str)
         for address in ("127.0.0.1", "[::1]", "localhost"):
             url = f"http://{address}:{port}"
             assert httpx.post(f"{url}/v1/code/embed", json=BODY, headers=KEY).is_success
-            assert httpx.get(f"{url}/_mock/requests").is_success  # it is loopback, so steered
+            assert httpx.get(f"{url}/_mock/requests").is_success  # loopback may control
         assert httpx.post(f"{process.base_url}/code/embed", json=BODY, headers=KEY).is_success
         process.popen.terminate()
         _, errors = process.popen.communicate()
@@ -59,7 +59,7 @@ def test_localhost_listens_on_ipv4_and_ipv6_at_one_port(serve: Serve, host: str)
 def test_all_ipv6_addresses_include_all_ipv4_addresses(
     monkeypatch: pytest.MonkeyPatch, host: str, dual: bool
 ) -> None:
-    if not dual:  # as on a system that keeps the families apart
+    if not dual:  # as on a system whose IPv6 sockets do not accept IPv4
         monkeypatch.setattr(socket, "has_dualstack_ipv6", lambda: False)
     with relace_mock.running(host=host, dimensions=8) as server:
         for address in ("127.0.0.1", "[::1]"):

@@ -84,7 +84,7 @@ def test_conditions_and_mutations_treat_a_lone_string_as_a_list_of_one(mock: Rem
 def test_the_verdict_counts_a_lone_string_and_a_list_of_it_as_the_same_text(
     mock: RemoteControl,
 ) -> None:
-    """But a retry that wraps the string has another body, and a string is no list of letters."""
+    """A retry that wraps the string has a different body, and a string is no list of letters."""
     mock.play({"steps": [{"status": 500}]})
     ask(mock, LONE)
     ask(mock, LISTED)

@@ -44,7 +44,7 @@ OCCASIONS = [
 
 
 def refuted(when: When, other: When) -> list[Occasion]:
-    """The requests that meet ``other`` and not ``when``."""
+    """The requests that meet ``other`` but not ``when``."""
     meets = [occasion for occasion in OCCASIONS if first_miss(other, occasion) is None]
     return [occasion for occasion in meets if first_miss(when, occasion) is not None]
 

@@ -57,7 +57,7 @@ def test_an_unknown_method_gets_405_and_the_connection_stays_open(
         second = b"POST /v1/code/embed HTTP/1.1\r\n" + REST
         connection.sendall(first + second + first + second)
         refused, answered, again, last = answers(connection, 4)
-    shown = method if len(method) <= 20 else "this method"  # a part of it may be one of a key
+    shown = method if len(method) <= 20 else "this method"  # the method may be a key
     assert refused == (405, {"error": f"{shown} is not allowed here: use POST"})
     assert again == refused
     assert (answered[0], last[0]) == (200, 200)

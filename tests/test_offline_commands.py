@@ -293,7 +293,7 @@ def test_a_bad_search_is_one_line(tree: Path, arguments: list[str], words: str) 
 
 
 def on_terminal(*arguments: str, cwd: Path, **variables: str) -> str:
-    """What a command writes to a terminal that is both its standard output and error."""
+    """The text that a command writes to a terminal, which is its standard output and error."""
     parent, child = pty.openpty()
     with subprocess.Popen(
         [sys.executable, "-m", "relace_mock", *arguments],
@@ -307,7 +307,7 @@ def on_terminal(*arguments: str, cwd: Path, **variables: str) -> str:
         try:
             while piece := os.read(parent, 4096):
                 written += piece
-        except OSError:  # the end, as Linux tells it
+        except OSError:  # Linux reports a closed terminal as an error
             pass
     os.close(parent)
     return written.decode()

@@ -60,7 +60,7 @@ ALL = ["a/c/notes", "a/c/x.js", "a/z.py", "b.py"]
 
 
 def test_a_folder_stands_for_its_files_in_order_without_those_of_others(tree: Path) -> None:
-    """Those of others: hidden ones, installed packages, virtual environments, compiled files."""
+    """Left out are hidden files, installed packages, virtual environments and compiled files."""
     assert files_of(".") == ALL
     assert files_of(tree) == [f"{tree.as_posix()}/{name}" for name in ALL]
 

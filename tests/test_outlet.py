@@ -36,7 +36,7 @@ def test_write_never_waits_for_a_reader_and_dropped_lines_are_counted() -> None:
             got.append(lines.readline())
             assert got[-1], "the last line did not come"
     os.close(writer)
-    # The thread may have told of some before the pipe was full: then there is a second line.
+    # The thread may have reported some before the pipe was full; then there is a second line.
     told = [line for line in got if "dropped" in line]
     dropped = sum(int(line.split()[1]) for line in told)
     assert told

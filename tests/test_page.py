@@ -402,7 +402,7 @@ def test_vectors_of_typed_texts_are_compared(page: Page, running: RunningServer)
     embed(running, "def add(x, y): return x + y", "SELECT 1")
     view(page, "Vectors")
     page.get_by_role("textbox", name="Text A").fill("def add(x, y): return x + y")
-    shows(page.get_by_role("main"), "1.000")  # the same text as a client's
+    shows(page.get_by_role("main"), "1.000")  # the same text that a client has sent
     assert page.get_by_role("table").first.get_by_role("cell").count() >= 9
     assert page.locator("canvas").count() == 3
     assert page.locator("circle.other").count() == 2
@@ -517,7 +517,7 @@ def test_ten_thousand_entries_are_a_handful_of_elements(browser: Browser) -> Non
         watched = Watched(browser)
         page = watched.page
         opened(page, server)
-        # The page itself holds the other entries, as if they had come.
+        # Put the other entries into the page directly, as if they had arrived.
         page.evaluate(
             """async () => {
                 const {Journal} = await import("./page/journal.js");

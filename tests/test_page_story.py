@@ -58,21 +58,21 @@ rules:
 def test_a_stranger_plays_watches_keeps_and_reads_why(
     browser: Browser, serve: Serve, tmp_path: Path, size: Any, scheme: str
 ) -> None:
-    """Each step is taken with what the page shows at that moment."""
+    """Each step uses only what the page shows at that moment."""
     from playwright.sync_api import expect  # noqa: PLC0415 - the tests skip where it is missing
 
     with serve() as process:
         watched = Watched(browser, viewport=size, color_scheme=scheme, accept_downloads=True)
         page = watched.page
         page.goto(process.base_url.replace("/v1", "/_mock"))
-        # The empty journal says what to send, and where one chooses how the mock fails.
+        # The empty journal says what to send, and where to choose how the mock fails.
         first = page.get_by_label("A first request")
         expect(first).to_contain_text(f"curl -s {process.base_url}/code/embed")
         sent_by_hand(first.inner_text())
         expect(first).to_be_hidden()
         page.get_by_role("button", name="Clear").click()
         page.get_by_role("link", name="choose how the mock fails").click()
-        # Play a scenario. The page says for whom, and what comes next.
+        # Play a scenario. The page says for which key, and what comes next.
         page.get_by_label("Find a scenario").fill("429")
         page.get_by_role("button", name="Play rate-limited-twice").click()
         told = page.get_by_text("rate-limited-twice is played for every key")

@@ -219,7 +219,7 @@ def test_the_classes_of_http(relace_mock, monkeypatch):
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 def test_tests_that_fork(pytester: pytest.Pytester) -> None:
-    """A fork that ends as a process does, and one that leaves the test by an exception."""
+    """One fork exits as a process does; the other leaves the test by an exception."""
     passes(
         pytester,
         """

@@ -1,4 +1,4 @@
-"""The marker ``relace_scenario``: a mistake in it is an error at collection."""
+"""The marker ``relace_scenario``: a mistake in it is an error during collection."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ def run(pytester: pytest.Pytester) -> pytest.Pytester:
 
 
 def outcomes(pytester: pytest.Pytester, code: str, *options: str) -> pytest.RunResult:
-    """A session in this process, which need not load pytest and the plugins again."""
+    """Run a session in this process, which saves loading pytest and the plugins again."""
     pytester.makepyfile(ASK + code)
     return pytester.runpytest_inprocess(*QUICKLY, *options)
 
@@ -162,7 +162,7 @@ def test_silent(relace_mock):
 
 
 def test_two_hundred_tests_in_parallel_on_one_server_do_not_meet(run: pytest.Pytester) -> None:
-    """Each plays a story of its own, and sees exactly that."""
+    """Each test plays its own scenario, and sees exactly that."""
     with relace_mock.running(dimensions=8) as server:
         result = outcomes(
             run,
@@ -295,7 +295,7 @@ def test_it(relace_mock):
 
 
 def test_two_sessions_on_one_server_do_not_rewind_each_other(run: pytest.Pytester) -> None:
-    """One stands still in the middle of a test while the other runs the same test."""
+    """One session waits in the middle of a test while the other runs the same test."""
     code = """
 import os, subprocess, sys
 
@@ -431,7 +431,7 @@ def test_none(relace_mock):
 def test_relace_env_spares_the_mock_from_proxies(
     run: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """And keeps what was excepted before, in either spelling."""
+    """It keeps the earlier exceptions of ``no_proxy``, in both spellings."""
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
     for name in ("NO_PROXY", "no_proxy"):

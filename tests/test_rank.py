@@ -107,7 +107,7 @@ def test_the_token_limit_keeps_whole_files_from_the_best_down_while_they_fit(
 
 
 def test_no_smaller_file_takes_the_place_of_one_that_does_not_fit(mock: RemoteControl) -> None:
-    """What is left out has the lowest scores."""
+    """The files that are left out have the lowest scores."""
     files = [
         {"filename": "best", "content": COOKIES * 20},
         {"filename": "small", "content": "x = 1\n"},

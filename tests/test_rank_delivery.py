@@ -29,7 +29,7 @@ LARGE = BODY | {
 
 
 class Held:
-    """Rankings that wait until they are released or abandoned."""
+    """Blocks rankings until they are released or abandoned."""
 
     def __init__(self) -> None:
         self.begun = threading.Event()
@@ -93,7 +93,7 @@ def test_a_ranking_stops_when_the_client_leaves(mock: RemoteControl, held: Held)
 
 
 def test_a_plain_asgi_server_tells_the_ranking_too(held: Held) -> None:
-    """Through ``relace_mock.app()``, where no socket can be seen."""
+    """Here the mock is ``relace_mock.app()``, which cannot see the socket."""
     left = asyncio.Event()
     sent: list[Any] = []
     body = json.dumps(LARGE).encode()

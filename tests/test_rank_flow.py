@@ -1,4 +1,4 @@
-"""The way in which Relace's own agent searches: embed a query, search, rank, drop low scores.
+"""Search as Relace's own agent does: embed a query, search, rank, and drop low scores.
 
 It embeds the query as a lone string, searches its vector database for up to 50 files, sends them to
 ``/v2/code/rank`` with ``code`` for ``content`` and without ``token_limit``, and drops scores under
@@ -25,7 +25,7 @@ CANDIDATES, LEAST = 50, 0.3
 
 
 class Agent(NamedTuple):
-    """What the agent keeps: its client, the files, and the vectors of their chunks."""
+    """An agent: its client, the files, and the vectors of their chunks."""
 
     client: httpx.Client
     files: dict[str, str]

@@ -1,4 +1,4 @@
-"""Everything but the two bodies works for the ranker as it does for the embed endpoint."""
+"""The ranker works like the embed endpoint in everything except the two bodies."""
 
 from __future__ import annotations
 
@@ -243,7 +243,7 @@ def lists(answer: httpx.Response) -> Any:
 
 
 Seen = Callable[[httpx.Response, httpx.Response], bool]
-#: For each mutation that applies to the ranker, whether an answer differs as it should.
+#: For each mutation that applies to the ranker, a check that the answer differs as it should.
 SHOWS: dict[str, Seen] = {
     "drop_result": lambda lie, true: lists(lie) == lists(true)[:-1],
     "shuffle_results": lambda lie, true: (
@@ -277,7 +277,7 @@ SHOWS: dict[str, Seen] = {
         lie.headers["content-encoding"] == "gzip" and lie.json() == true.json()
     ),
 }
-#: Of these, those that an array of file names cannot show.
+#: The mutations among these that an array of file names cannot show.
 ONLY_OBJECTS = {"score_out_of_range", "extra_fields", "reordered_keys", "omit_usage", "zero_usage"}
 
 

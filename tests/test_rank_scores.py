@@ -1,4 +1,4 @@
-"""Scores of the ranker: what they mean, and that each digit is fixed. ``docs/rank.md`` says how."""
+"""Scores of the ranker: their meaning, and that each digit is fixed (``docs/rank.md``)."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def documented_functions(count: int) -> list[tuple[str, str]]:
                 node.body = node.body[1:] or [ast.Pass()]
                 pairs.add((text.partition("\n\n")[0], ast.unparse(node)))
     chosen = (pair for pair in pairs if len(pair[0].split()) >= 4)
-    # In the order of a hash, as neighbours in the alphabet resemble each other.
+    # Sort by a hash, because neighbours in alphabetical order resemble each other.
     return sorted(chosen, key=lambda pair: blake2b("".join(pair).encode()).digest())[:count]
 
 

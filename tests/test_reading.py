@@ -75,7 +75,7 @@ def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
 
 @pytest.fixture
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder with a short name, as that of a socket must be short."""
+    """A folder with a short path, because the path of a socket must be short."""
     monkeypatch.chdir(tmp_path)
     return Path()
 

@@ -141,7 +141,7 @@ def test_a_miss_says_how_many_texts_and_how_to_record_them(
     assert command in message
     assert (entry["status"], entry["outcome"]) == (500, "refused")
     assert not entry["violations"] and entry["source"] is None
-    assert verdict["findings"] == []  # the client cannot help it
+    assert verdict["findings"] == []  # the client is not to blame
 
 
 def test_a_miss_names_what_the_recording_holds_instead(upstream: RunningServer, file: Path) -> None:
@@ -193,7 +193,7 @@ def test_a_replay_with_an_upstream_may_still_refuse_a_miss(
 
 
 def test_token_counts_are_those_of_the_upstream(upstream: RunningServer, file: Path) -> None:
-    """Exact for a text that was alone, and for a batch as a whole; else an estimate, which is said."""
+    """Counts are exact for a text sent alone and for a whole batch; others are marked estimates."""
     batch = ["def add(a, b): return a + b", "import os", "x"]
     recorded(upstream.base_url, file, batch, ["alone is known"])
     told = embed(upstream.base_url, *batch).json()["usage"]["total_tokens"]

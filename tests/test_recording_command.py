@@ -28,7 +28,7 @@ def upstream() -> Iterator[RunningServer]:
 
 @pytest.fixture(scope="module")
 def other() -> Iterator[RunningServer]:
-    """Another endpoint, with other vectors for the same texts."""
+    """Another endpoint, which has different vectors for the same texts."""
     with relace_mock.running(seed=8, dimensions=64) as server:
         yield server
 

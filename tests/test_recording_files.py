@@ -36,7 +36,7 @@ def file(upstream: RunningServer, tmp_path: Path) -> Path:
 
 
 def serve_fails(*arguments: str) -> str:
-    """Run ``relace-mock serve`` where it must fail, and return what it says."""
+    """Run ``relace-mock serve``, which must fail, and return its message."""
     done = subprocess.run(
         [sys.executable, "-m", "relace_mock", "serve", "--port", "0", *arguments],
         capture_output=True,
@@ -150,7 +150,7 @@ def test_a_second_recorder_is_refused_and_a_reader_is_not(
         with client(replay=file) as reader:
             assert source(ask(reader, "a")) == "recorded"
             vectors(embed(first.base_url, "c"))
-            assert source(ask(reader, "c")) == "recorded"  # as soon as it is recorded
+            assert source(ask(reader, "c")) == "recorded"  # as soon as it has been recorded
     assert f"another mock is recording into {file}: stop it, or record into another file" in said
     with serve(*arguments) as again:
         assert source(embed(again.base_url, "a", "b", "c")) == "recorded"
@@ -205,7 +205,7 @@ def test_a_crash_in_the_middle_of_a_write_is_undone(file: Path, tmp_path: Path) 
 def test_a_full_disk_is_a_500_with_a_clear_line_and_loses_nothing(
     upstream: RunningServer, file: Path
 ) -> None:
-    """The limit on the size of files stands for a disk that is full."""
+    """A limit on the size of files simulates a full disk."""
     program = (
         "import os, resource, signal, sys\n"
         "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"

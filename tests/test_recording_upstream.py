@@ -19,7 +19,7 @@ from tests.recordings import MODEL, ask, client, embed, journal, recorded, sourc
 
 KEY = "rlc-0123456789abcdefghijklmnopqrstuv"
 
-# Answers that no mutation makes.
+# Answers that no mutation can make.
 _RESULT = '{"index": %d, "embedding": %s}'
 _RESULTS = f'{{"results": [{_RESULT}, {_RESULT}]}}'
 WRONG = {
@@ -274,7 +274,7 @@ def test_a_redirect_is_not_followed_with_the_key(
 def test_texts_that_two_requests_need_at_once_are_asked_for_once(
     real: RemoteControl, file: Path
 ) -> None:
-    """One of them waits for the answer to the other, also if both have texts of their own."""
+    """One request waits for the answer to the other, even if each also has texts of its own."""
     real.play({"steps": [{"normal": True, "delay": "300ms", "times": "forever"}]})
     with (
         relace_mock.running(

@@ -162,7 +162,7 @@ def test_a_misspelt_scenario_name_gets_the_nearest_name_suggested(control: Remot
 
 
 def test_forget_removes_everything_of_a_key(client: httpx.Client, control: RemoteControl) -> None:
-    """That is scenario, script, attempts, quota, clock and journal."""
+    """A key has a scenario, script, attempts, quota, clock and journal."""
     before = client.get(f"{control.base_url}/../_mock/health").json()["namespaces"]["kept"]
     control.play({"rate_limit": {"requests": 1, "per": "60s"}, "steps": [{"status": 500}]})
     assert [ask(client), ask(client)] == [500, 429]
@@ -269,7 +269,7 @@ def test_reading_the_journal_waits_for_pending_requests(
 def test_reading_the_journal_waits_no_longer_than_settle(
     client: httpx.Client, control: RemoteControl
 ) -> None:
-    """It answers others meanwhile, even with more waiting requests than threads."""
+    """The server answers others meanwhile, even if more requests wait than it has threads."""
     control.play({"steps": [{"delay": "20s"}]})
     with concurrent.futures.ThreadPoolExecutor(41) as pool:
         pool.submit(client.post, "/code/embed", timeout=4)

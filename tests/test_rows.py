@@ -69,7 +69,7 @@ def test_the_memory_of_texts_seen_once_is_bounded(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(rows, "_REMEMBERED", 1)
     embedder = Embedder(Settings(dimensions=64, embedding="hash"))
     embed(embedder, "a", "b")
-    embed(embedder, "c")  # makes it forget the others
+    embed(embedder, "c")  # the embedder remembers only one text, so it forgets the others
     embed(embedder, "c")
     assert embedder.cache_state().rows == 1
     embed(embedder, "a")

@@ -126,7 +126,7 @@ with multiprocessing.get_context("fork").Pool(1) as pool:
 }
 
 
-# Runs each program in a process of its own, and prints a line of JSON for each.
+# Runs each program in its own process, and prints a line of JSON for each.
 DRIVER = """
 import json, subprocess, sys
 for name, code in json.load(sys.stdin).items():
@@ -146,7 +146,7 @@ def once(ended: Ended, host: str = HOST) -> None:
 
 @pytest.fixture(scope="module")
 def python_clients(tmp_path_factory: pytest.TempPathFactory) -> Ended:
-    """The end of one run of all Python clients, one after the other."""
+    """The result of one run of all Python clients, one after the other."""
     programs = {name: START + code for name, code in PYTHON.items()}
     folder = tmp_path_factory.mktemp("clients")
     return run(folder, *python(DRIVER), said=json.dumps(programs))
@@ -166,7 +166,7 @@ def test_every_request_of_the_python_clients_is_in_the_report(python_clients: En
 
 
 def test_hosts_match_by_pattern_with_a_proxy_and_with_a_hook(tmp_path: Path) -> None:
-    """Also in capital letters, with the dot at the end of a whole name, and without TLS."""
+    """Also in capital letters, with a dot at the end (a fully qualified name), and without TLS."""
     ask = (
         "import httpx; print(httpx.post(url, json=body, headers=fields, trust_env={}).status_code)"
     )
@@ -296,7 +296,7 @@ def test_the_http_client_of_java_reaches_the_mock(java: str, tmp_path: Path) -> 
 
 
 def with_blank(folder: Path) -> dict[str, str]:
-    """The name of a temporary folder with a blank in it, which options must survive."""
+    """A temporary folder with a blank in its name: options with its path must still work."""
     place = folder / "a folder"
     place.mkdir()
     return {"TMPDIR": str(place)}

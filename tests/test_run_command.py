@@ -179,7 +179,7 @@ def test_a_mock_with_tls_or_on_every_address_works_as_well(tmp_path: Path) -> No
 
 
 def test_the_command_can_steer_the_mock_and_empty_its_journal(tmp_path: Path) -> None:
-    """That a journal is empty then does not mean that no request was made."""
+    """Afterwards an empty journal does not mean that no request was made."""
     steer = (
         "import os; root = os.environ['RELACE_MOCK_URL'].removesuffix('/v1')\n"
         "httpx.delete(root + '/_mock/requests').raise_for_status()"
@@ -217,13 +217,13 @@ def test_a_signal_before_the_command_runs_ends_the_run_and_leaves_nothing(
 
 
 def heed_signals() -> None:
-    """Heed the signals that a shell lets its background jobs ignore; the tests may be one."""
+    """Do not ignore the signals that background jobs of a shell ignore: the tests may be one."""
     for number in (signal.SIGINT, signal.SIGQUIT):
         signal.signal(number, signal.SIG_DFL)
 
 
 class Running:
-    """A run whose command has begun, and says so."""
+    """A run whose command has started, and printed that it has."""
 
     def __init__(self, folder: Path, code: str, *, alone: bool = True) -> None:
         self.process = subprocess.Popen(
@@ -287,7 +287,7 @@ print(asyncio.run(run_command(["sleep", "60"], os.environ)))
 
 
 def test_a_signal_reaches_the_children_of_the_command_too(tmp_path: Path) -> None:
-    """CI ends a job with a signal to the process that it started, and to no other."""
+    """CI ends a job by a signal to the process that it started, and to no other."""
     child = HANDLES.format("SIGTERM")
     code = f"""
 import signal, subprocess, sys

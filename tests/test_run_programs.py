@@ -148,7 +148,7 @@ def test_a_test_that_needs_another_host_fails_and_the_host_is_named(project: Pat
 
 
 def test_the_tests_of_a_project_pass_without_any_route(project: Path) -> None:
-    """In a network namespace that has loopback and nothing else."""
+    """The tests run in a network namespace that has only loopback."""
     unshare = shutil.which("unshare")
     isolated = [
         unshare or "",

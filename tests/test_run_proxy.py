@@ -1,4 +1,4 @@
-"""The proxy of ``relace-mock run``: what it leads to the mock, passes on, refuses and survives."""
+"""The proxy of ``relace-mock run``: what it sends to the mock, passes on, refuses and survives."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class Leading:
         return socket.create_connection(("127.0.0.1", self.port), timeout=60)
 
     def said_to(self, raw: bytes) -> bytes:
-        """What a client gets that sends these bytes, and then waits for the end."""
+        """The answer to a client that sends these bytes and then waits for the end."""
         with self.connect() as connection:
             connection.sendall(raw)
             return read_all(connection)
@@ -93,7 +93,7 @@ def passing(running: RunningServer) -> Iterator[Leading]:
 
 
 class _Echo(http.server.BaseHTTPRequestHandler):
-    """Answers with what it got. As a proxy, it opens no tunnel, but notes who asked."""
+    """Sends back the body that it got. As a proxy, it opens no tunnel, but notes the requests."""
 
     protocol_version = "HTTP/1.1"
     seen: list[tuple[str, str | None]]
@@ -192,7 +192,7 @@ def test_a_fault_looks_like_it_does_without_the_proxy(
 
 
 def test_a_reset_passes_through_the_proxy(blocking: Leading, running: RunningServer) -> None:
-    """Without TLS, as Python reports a reset connection with TLS like one that was closed."""
+    """Without TLS, because with TLS Python reports a reset like an ordinary close."""
     running.control("rlc-reset").play({"steps": [{"fault": "reset"}, {"fault": "reset_mid_body"}]})
     fields = {"Authorization": "Bearer rlc-reset"}
     for _ in range(2):
@@ -210,7 +210,7 @@ def test_a_client_that_leaves_is_seen_to_leave(blocking: Leading, running: Runni
 
 
 def test_a_whole_https_url_sent_without_a_tunnel_reaches_the_mock(blocking: Leading) -> None:
-    """As axios sends it to a proxy."""
+    """The client axios does that with a proxy."""
     raw = (
         b"POST https://api.relace.run/v1/code/embed HTTP/1.1\r\nHost: api.relace.run\r\n"
         b"Authorization: Bearer rlc-x\r\nContent-Type: application/json\r\nConnection: close\r\n"
@@ -303,7 +303,7 @@ def test_requests_to_different_hosts_may_share_a_connection(
 
 
 def through(address: str, more: Mapping[str, str] | None = None) -> Onward:
-    """The way through the user's own proxy."""
+    """A proxy that passes other hosts on through the user's own proxy."""
     url = f"http://me:{SECRET}@{address}"
     return onward({"HTTPS_PROXY": url, "http_proxy": url, **(more or {})})
 

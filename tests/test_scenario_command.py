@@ -136,7 +136,7 @@ def test_scenario_check_names_the_place_of_each_mistake_and_exits_1(tmp_path: Pa
 
 
 def test_scenario_check_goes_on_after_a_file_that_cannot_be_read(tmp_path: Path) -> None:
-    """A link to itself, and one to nowhere."""
+    """The files are a link to itself, and a link to nowhere."""
     (tmp_path / "loop.yaml").symlink_to("loop.yaml")
     (tmp_path / "nowhere.yaml").symlink_to("gone.yaml")
     (tmp_path / "good.yaml").write_text("steps: [{status: 500}]")

@@ -1,4 +1,4 @@
-"""Reading a scenario is pure, linear in its text, and bounded; each bound has a clear message."""
+"""Reading a scenario has no side effects, takes linear time, and has limits with clear messages."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def refusal(text: str) -> str:
 
 def rules(number: int, condition: str = "input_contains: word-N") -> str:
     each = f"  - when: {{{condition}}}\n    steps: [{{status: 500}}]\n"
-    # The numbers have as many digits each, so that no word contains another.
+    # All numbers have the same number of digits, so that no word contains another.
     return "rules:\n" + "".join(each.replace("N", str(1000 + index)) for index in range(number))
 
 

@@ -69,7 +69,7 @@ SEEN = {
     "unauthorized-once": ["401 Authorized header required", "200"],
     "wrong-dimension": ["200, but length 8"] * 2,
 }
-# These have tests of their own below.
+# Other tests below cover these.
 OTHERS = {"flaky", "rate-limit-free-tier"}
 
 

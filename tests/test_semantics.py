@@ -133,7 +133,7 @@ def test_prefer_with_an_undocumented_value_is_ignored(steering: Steering, prefer
 
 @pytest.mark.parametrize("status", [200, 429, 500])
 def test_prefer_costs_no_quota_and_is_answered_when_none_is_left(status: int) -> None:
-    """It is stateless (semantics 7)."""
+    """``Prefer`` is stateless (semantics 7)."""
     with relace_mock.running(dimensions=8, rate_limit="1/1h") as server:
         steering = Steering(server.url)
         wish = {"Prefer": f"code={status}"}

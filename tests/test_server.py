@@ -63,7 +63,7 @@ def test_a_second_signal_does_not_change_how_serve_stops(serve: Serve) -> None:
 
 
 def test_serve_stops_even_if_a_client_never_finishes_its_request(serve: Serve) -> None:
-    """It waits half a second for the client; the test fails after a minute."""
+    """``serve`` waits half a second for the client; the test fails after a minute."""
     with serve() as process, connect(process.base_url) as connection:
         connection.sendall(b"POST /v1/code/embed HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n")
         process.popen.terminate()
@@ -74,7 +74,7 @@ def test_serve_stops_even_if_a_client_never_finishes_its_request(serve: Serve) -
 def test_it_answers_others_and_stops_in_the_middle_of_a_long_search(
     serve: Serve, tmp_path: Path
 ) -> None:
-    """Nine hundred instructions for each byte of five megabytes take most of a minute."""
+    """The pattern takes 900 instructions for each of 5 million bytes, which is most of a minute."""
     scenario = tmp_path / "long.yaml"
     scenario.write_text('rules: [{when: {input_matches: "a[ab]{900}c"}, steps: [{status: 500}]}]')
     with serve("--scenario", str(scenario)) as process:
@@ -277,7 +277,7 @@ def test_running_serves_until_the_block_ends() -> None:
 
 
 def test_running_ends_even_if_a_client_never_finishes_its_request() -> None:
-    """It closes the connection after half a second; the test fails after a minute."""
+    """``running()`` closes the connection after half a second; the test fails after a minute."""
 
     def leave() -> bytes:
         with relace_mock.running() as server:

@@ -198,7 +198,7 @@ def test_an_entry_shows_the_same_as_with_a_store_in_memory(controls: list[Remote
 def test_the_next_request_after_a_success_is_a_first_attempt_on_any_replica(
     controls: list[RemoteControl],
 ) -> None:
-    """The end of a request is entered after its answer, but counts before the next request."""
+    """The end of a request is stored after its answer, but takes effect before the next request."""
     clients = [Steering(control.base_url[:-3], control.api_key) for control in controls]
     for number in range(40):
         assert clients[number % 2].ask().status_code == 200
@@ -314,10 +314,10 @@ def test_malformed_requests_are_in_the_shared_journal(replicas: Replicas) -> Non
 
 
 def monitored(server: RunningServer, key: str, delay: str) -> tuple[list[str], list[str]]:
-    """The operations of one request before its answer, and all of them."""
+    """The Redis operations of one request: those before its answer, and all."""
     steering = Steering(server.url, key)
     steering.play({"normal": True, "delay": delay, "times": "forever"})
-    steering.ask()  # the store knows the script, and this replica the scenario
+    steering.ask()  # now the store has the script, and this replica has the scenario
     with shared().client() as client, client.monitor() as monitor:
         operations: list[str] = []
 

@@ -22,7 +22,7 @@ class Record:
 
 
 def filled(shelf: Shelf[Record], *groups: tuple[str, int]) -> Shelf[Record]:
-    """Fill a shelf with groups of records: a namespace, and how many of it."""
+    """Fill a shelf with groups of records; each group is a namespace and a number of records."""
     number = 0
     for namespace, count in groups:
         for _ in range(count):

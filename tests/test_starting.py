@@ -188,7 +188,7 @@ def test_the_server_ends_when_its_parent_process_is_killed(number: int) -> None:
 
 
 def test_the_server_ends_though_a_regular_expression_is_at_work() -> None:
-    """Nine hundred instructions for each byte of five megabytes take most of a minute."""
+    """The pattern takes 900 instructions for each of 5 million bytes, which is most of a minute."""
     code = """
         import random
         import sys
@@ -276,7 +276,7 @@ def test_ctrl_c_does_not_reach_the_server() -> None:
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
-        start_new_session=True,  # a group of its own, as a terminal's foreground has
+        start_new_session=True,  # its own process group, as the foreground job of a terminal has
     )
     try:
         url = line_of(process)

@@ -12,7 +12,7 @@ import pytest
 pytestmark = pytest.mark.usefixtures("measured")
 
 SIGNALS = pytest.mark.parametrize("number", ["SIGTERM", "SIGINT"])
-# Starts the command like its script, after arranging that it sends itself a signal.
+# Starts the command like its script does, but first arranges that it sends itself a signal.
 START = """
 import os, signal, sys
 def stop(*_, **__):
@@ -97,7 +97,7 @@ def test_a_signal_during_start_service_or_stop_stops_serve(
     moment = AT_CALL.format(module=module, name=name)
     if module.startswith("uvicorn."):
         moment = moment.replace(f"import {module}", f"import {root}")
-    if name == "shutdown":  # it only begins after a signal: this one is the second
+    if name == "shutdown":  # stopping begins only after a signal, so this one is the second
         moment += AT_CALL.format(module=module, name="on_tick").replace(
             f"import {module}", f"import {root}"
         )

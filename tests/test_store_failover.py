@@ -1,4 +1,4 @@
-"""What a failover to a replica of Redis does: two real servers, of which one takes over from the other.
+"""A failover to a replica of Redis: two real servers, of which one takes over from the other.
 
 The replica takes over the port, as behind an address that moves.
 """
@@ -29,7 +29,7 @@ class Pair(NamedTuple):
         until(lambda: self.primary.client().wait(1, 1000) == 1, "a replica that has everything")
 
     def cut_off(self) -> None:
-        """Let nothing more reach the replica."""
+        """Stop the replication, so that no later write reaches the replica."""
         self.replica.client().replicaof("NO", "ONE")
 
     def fail_over(self) -> None:
@@ -76,7 +76,7 @@ def returns(replicas: list[RunningServer]) -> None:
 
 
 def test_what_was_copied_survives_a_failover(pair: Pair, replicas: list[RunningServer]) -> None:
-    """Position, quota, journal and verdict go on on both mocks, and neither is started again."""
+    """Both mocks keep position, quota, journal and verdict, and neither is restarted."""
     one, other = (each.control("rlc-kept") for each in replicas)
     one.play(
         {"steps": [{"status": 500}, {"status": 503}], "rate_limit": {"requests": 4, "per": "1h"}}

@@ -45,7 +45,7 @@ def works(server: RunningServer) -> Callable[[], bool]:
 
 
 def serve_fails(*options: str, **environment: str) -> str:
-    """Run a command that does not start; return what it says, one line."""
+    """Run a command that does not start; return its message, which is one line."""
     done = subprocess.run(
         [sys.executable, "-m", "relace_mock", "serve", "--port", "0", *options],
         capture_output=True,
@@ -271,7 +271,7 @@ def test_a_key_that_was_not_used_before_the_store_was_emptied_has_lost_nothing(
         ask(second)
         client = redis.client()
         (meta,) = (key for key in client.keys("*:meta"))
-        client.hset(meta, "lost_at", "1000")  # all replicas have had time to tell what they used
+        client.hset(meta, "lost_at", "1000")  # all replicas have reported their keys
         for server in (first, second):
             for key, forgotten in (("rlc-first", True), ("rlc-second", True), ("rlc-new", False)):
                 ask(server.control(key))
@@ -335,7 +335,7 @@ class Proxy:
 
 @pytest.mark.parametrize("operation", ["arrive", "settle", "finish"])
 def test_a_lost_reply_is_never_repeated(operation: str) -> None:
-    """The step that the lost reply was about is used up, once, and the journal says what it has."""
+    """The step of the lost reply is used up once, and the journal says what it knows."""
     lose = [False]
 
     def drops(command: bytes) -> bool:

@@ -1,4 +1,4 @@
-"""Platform tricks, each of which one variable turns off."""
+"""Platform tricks; a variable can turn each of them off."""
 
 from __future__ import annotations
 

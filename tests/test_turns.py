@@ -13,13 +13,13 @@ from relace_mock.serving.turns import Turns
 
 @pytest.fixture
 def steps(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A clock that goes on by half a turn with each look at it."""
+    """A clock that advances by half a turn each time it is read."""
     times = itertools.count(step=turns._LONGEST / 2)
     monkeypatch.setattr("relace_mock.serving.turns.time.monotonic", lambda: next(times))
 
 
 async def turns_of(shared: Turns, number: int) -> list[int]:
-    """In which turn of the loop each of several tasks, which begin together, goes on."""
+    """Start several tasks together; return the turn of the loop in which each of them continues."""
     turn = 0
 
     def count() -> None:

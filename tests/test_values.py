@@ -23,7 +23,7 @@ JSON = st.recursive(
 
 
 def starts(value: Any) -> int:
-    """How many commas and opening brackets a value has outside strings."""
+    """The number of commas and opening brackets that a value has outside strings."""
     if not isinstance(value, (list, dict)):
         return 0
     inner = value.values() if isinstance(value, dict) else value

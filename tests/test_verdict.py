@@ -178,7 +178,7 @@ def test_a_request_with_other_texts_is_not_a_retry(
 
 
 def numbered(number: int) -> dict[str, Any]:
-    """A request with a text of its own."""
+    """A request whose text no other request has."""
     return {"model": "m", "input": [f"{number}"]}
 
 

@@ -112,7 +112,7 @@ def test_a_journal_of_size_0_gives_no_good_verdict() -> None:
 
 
 def test_the_memory_of_dropped_entries_is_bounded_and_errs_toward_incomplete() -> None:
-    """With more keys than it remembers, it calls none complete that is not."""
+    """With more keys than it remembers, the server never calls an incomplete verdict complete."""
     with relace_mock.running(dimensions=8, journal_size=1, max_namespaces=3) as server:
         mocks = [server.control(f"rlc-many-{number}") for number in range(8)]
         for mock in mocks:

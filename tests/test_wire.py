@@ -93,7 +93,7 @@ def test_each_module_docstring_lists_every_private_name_of_uvicorn_it_uses() -> 
                 of = ast.unparse(node.value)
                 if of in ("cycle", "self.cycle", "self._cycle", "super()"):
                     found.add(node.attr)
-        return found - {"refused_late", "refuse"}  # which are ours
+        return found - {"refused_late", "refuse"}  # names of this project
 
     assert used(wire) <= set(OF_CYCLE)
     assert used(protocols) <= {*OF_CYCLE, *named(protocols)}

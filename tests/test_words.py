@@ -60,13 +60,13 @@ def test_each_text_of_a_batch_is_counted_by_itself(texts: list[str]) -> None:
 
 @given(st.text("abcXYZ019_ .", max_size=40))
 def test_splitting_agrees_with_a_regular_expression(text: str) -> None:
-    """The expression is the definition of a word, for ASCII."""
+    """The regular expression defines a word in ASCII text."""
     words = re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+", text)
     assert counted(text) == [expected([word.lower() for word in words])]
 
 
 def test_words_with_the_same_upper_bits_of_identity_count_as_one() -> None:
-    """The first of them in the text stands for both."""
+    """The first of them in the text replaces the other."""
     one, other = NEAR
     assert identity(one.encode()) >> 8 == identity(other.encode()) >> 8
     assert counted(f"{one} {other}", f"{other} {one}") == [

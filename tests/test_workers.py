@@ -240,7 +240,7 @@ COMPOSE = yaml.safe_load((Path(__file__).parent.parent / "compose.yaml").read_te
 
 
 def test_the_options_of_the_compose_file_are_those_of_serve() -> None:
-    """There is no Docker here to run it."""
+    """The test compares options only, because it has no Docker."""
     services = COMPOSE["services"]
     assert services["mock-1"] == services["mock-2"]
     environment = services["mock-1"]["environment"]
@@ -274,7 +274,7 @@ def test_a_server_of_a_test_session_may_be_a_replica() -> None:
 
 
 def test_an_application_in_another_server_may_be_a_replica() -> None:
-    """At the end of its lifespan it leaves, so that one with other settings may begin."""
+    """At the end of its lifespan it leaves, so an application with other settings may start."""
     prefix = new_prefix()
 
     async def play(seed: int) -> list[int]:

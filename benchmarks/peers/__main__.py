@@ -1,12 +1,13 @@
-"""Measure relace-mock beside what one would use instead, all in one run.
+"""Measure relace-mock beside other mock servers, all in one run.
 
     python benchmarks/peers --install            # npm installs the others into .nox/peers
     python benchmarks/peers [--rounds 5] [--seconds 2]
 
 Each server gives the same answer: 32 vectors of 2560 numbers. Servers run in turns within each
 round, on one core; the load generator (wrk) has another. relace-mock runs twice: the difference of
-the two is the noise. A second part asks those that can be scripted for what relace-mock promises.
-The tables go into docs/peers.md. What is not installed is skipped, and named.
+the two is the noise. A second part tests whether the scriptable servers keep the promises that
+relace-mock makes. The tables go into docs/peers.md. Servers that are not installed are skipped, and
+named.
 """
 
 from __future__ import annotations
@@ -84,7 +85,7 @@ def main() -> None:
 
 
 def install(folder: Path) -> None:
-    """Let npm install the others in the versions of package.json."""
+    """Let npm install the other servers in the versions of package.json."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "package.json").write_bytes((HERE / "package.json").read_bytes())
     command = ["npm", "install", "--no-audit", "--no-fund", "--ignore-scripts"]
@@ -103,7 +104,7 @@ def described(folder: Path) -> str:
 
 
 def answer() -> bytes:
-    """The answer of relace-mock, which all others give, too."""
+    """The answer of relace-mock, which all other servers send, too."""
     with servers.started(servers.mock()) as (port, _):
         return servers.post(port, BODY)
 
@@ -205,7 +206,7 @@ def wrk(port: int, subject: Subject, seconds: int) -> tuple[float, float]:
 
 
 def memory(process: subprocess.Popen[bytes]) -> float:
-    """Resident memory of a process and all below it, in MB."""
+    """Resident memory of a process and its descendants, in MB."""
     pids, total = [process.pid], 0.0
     while pids:
         pid = pids.pop()

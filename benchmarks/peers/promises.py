@@ -1,7 +1,7 @@
-"""What relace-mock promises to parallel clients, asked of those servers that can be scripted.
+"""Test whether scriptable servers keep the promises that relace-mock makes to parallel clients.
 
-Each server gets its own way to say it: a scenario of relace-mock, the states of a scenario of
-WireMock, the list of responses of mountebank.
+Each server is scripted in its own way: with a scenario of relace-mock, with the states of a
+scenario of WireMock, or with a list of responses of mountebank.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ from subjects import PATH, Subject
 ROUNDS, CLIENTS, ALLOWED = 50, 16, 5
 _HEADERS = {"Authorization": "Bearer rlc-peers", "Content-Type": "application/json"}
 _BODY = json.dumps({"model": "m", "input": ["x"]})
-#: What a server is told before a round: the port, and what the next requests get.
+#: Scripts a server before a round; takes its port, and what the next requests get.
 Tell = Callable[[int, str], None]
 
 
 def table(subjects: list[Subject]) -> str:
-    """Ask each server, and return the table."""
+    """Test each server, and return the table."""
     head = f"| {CLIENTS} clients at once, {ROUNDS} rounds | one failure: exactly one client got it "
     head += f"| a quota of {ALLOWED}: exactly {ALLOWED} got through | a reset reached the client |"
     lines = [head, "|---|--:|--:|--:|"]
@@ -48,7 +48,7 @@ def table(subjects: list[Subject]) -> str:
 
 
 def _kept(port: int, tell: Tell) -> Iterator[str]:
-    """In how many rounds each promise was kept."""
+    """For each promise, the number of rounds in which it was kept."""
     for told, expected in (
         ("fail once", Counter({200: CLIENTS - 1, 500: 1})),
         ("quota", Counter({200: ALLOWED, 429: CLIENTS - ALLOWED})),
@@ -63,7 +63,7 @@ def _kept(port: int, tell: Tell) -> Iterator[str]:
         tell(port, "reset")
         try:
             _ask(port)
-        except http.client.RemoteDisconnected:  # a ConnectionResetError too, but an end in order
+        except http.client.RemoteDisconnected:  # also a ConnectionResetError, but no reset
             pass
         except ConnectionResetError:
             resets += 1
@@ -71,7 +71,7 @@ def _kept(port: int, tell: Tell) -> Iterator[str]:
 
 
 def _answers(port: int) -> Counter[int]:
-    """The statuses that clients get that send one request each, all at once."""
+    """Let all clients send one request at once, and count the statuses that they get."""
     barrier = Barrier(CLIENTS)
 
     def one() -> int:
@@ -130,7 +130,7 @@ def _wiremock(port: int, told: str) -> None:
 
 
 def _mountebank(port: int, told: str) -> None:
-    """A list of responses, each repeated so often; the imposter is made anew each time."""
+    """A list of responses, each repeated a number of times; the imposter is recreated each time."""
     good: dict[str, Any] = {"is": {"statusCode": 200, "body": {"results": []}}}
     forever = 1_000_000
     responses = {

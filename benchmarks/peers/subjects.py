@@ -19,7 +19,7 @@ _JSON = {"Content-Type": "application/json"}
 class Subject(NamedTuple):
     """A server: its name, and how to start it on a port, with a folder for its files.
 
-    ``needs`` are the programs without which it is skipped. ``path`` is where it answers. With
+    It is skipped if a program in ``needs`` is missing. ``path`` is the path that it answers. With
     ``unseen``, every text of every request is new to it.
     """
 
@@ -44,7 +44,7 @@ def subjects(answer: Answer, installed: Path) -> list[Subject]:
     """All servers. ``installed`` is the folder in which npm installed ``package.json``."""
     programs = installed.absolute() / "node_modules" / ".bin"
 
-    # The programs of these packages start Java, and leave it behind when they end.
+    # The npm programs start Java and leave it running when they end, so start the jars directly.
     modules = installed.absolute() / "node_modules"
     wiremock_jar, mockserver_jar = (
         str(next(modules.glob(pattern), pattern))
@@ -207,7 +207,7 @@ def _mockoon_environment(port: int, content: Path) -> dict[str, Any]:
 
 
 def missing(subject: Subject) -> list[str]:
-    """The programs that a server needs and that are not there."""
+    """The programs that a server needs and that are not installed."""
     return [
         Path(name).name
         for name in subject.needs
@@ -216,5 +216,5 @@ def missing(subject: Subject) -> list[str]:
 
 
 def environment() -> dict[str, str]:
-    """The environment of every server: no reports to their makers."""
+    """The environment of every server; it turns off telemetry."""
     return os.environ | {"DO_NOT_TRACK": "1", "SCARF_ANALYTICS": "false", "NO_COLOR": "1"}

@@ -1,4 +1,4 @@
-"""What one writes by hand: ten lines of Starlette that give a constant answer."""
+"""A mock written by hand: ten lines of Starlette that give a constant answer."""
 
 import sys
 from pathlib import Path

@@ -11,16 +11,16 @@ _BARE = re.compile(r"(?:\[[\da-fA-F:.]+\]|[\w.-]+):\d+(?:/.*)?|localhost(?:/.*)?
 
 
 def base_url(url: str) -> str:
-    """The URL that clients take as base: it ends in ``/v1``, whether or not ``url`` does.
+    """The base URL for clients: it ends in ``/v1``, whether or not ``url`` does.
 
-    A host and port without a scheme are taken as http. Raises ``ValueError`` that says what is
-    wrong; it never repeats a password.
+    A host and port without a scheme get ``http://``. Raises ``ValueError``; its text says what is
+    wrong and never repeats a password.
     """
     if _BARE.fullmatch(url):
         url = f"http://{url}"
     try:
         parts = urlsplit(url)
-        _ = parts.port  # is looked at only now
+        _ = parts.port  # urlsplit checks the port only when it is read
     except ValueError as error:
         raise ValueError(f"URL must be like {_EXAMPLE}: {error}") from None
     if "@" in parts.netloc:

@@ -8,17 +8,18 @@ from pathlib import Path
 from relace_contract.files import FileError, check
 from relace_contract.judgement import CannotRun
 
-#: Bytes that a file of certificates may have; those of a system have some 300,000.
+#: Bytes that a file of certificates may have; the one of an operating system has some 300,000.
 _MOST = 16_000_000
 
 
 def trusting(source: str, file: Path | str) -> ssl.SSLContext:
-    """Trust the certificates in ``file``, which ``source`` names.
+    """A TLS context that trusts the certificates in ``file``.
 
-    Raises ``CannotRun`` if the file cannot be read or holds no certificate.
+    ``source`` is the option that named the file. Raises ``CannotRun``, which names both, if the
+    file cannot be read or holds no certificate.
     """
     try:
-        check(Path(file), _MOST)  # OpenSSL would read a device for ever
+        check(Path(file), _MOST)  # OpenSSL would never stop reading a device
         return ssl.create_default_context(cafile=file)
     except FileError as error:
         raise CannotRun(f"{source}: {error}") from None

@@ -1,4 +1,4 @@
-"""Where the kit finds the contract, and what of it is documented."""
+"""Read ``openapi.yaml``: its path, its schemas, and which of their constraints are documented."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ EMBED_PATH = "/v1/code/embed"
 RANK_PATH = "/v2/code/rank"
 #: The older path of the ranker, which answers file names without scores.
 RANK_NAMES_PATH = "/v1/code/rank"
-#: What describes a schema rather than constrains what it describes.
+#: Keywords of a schema that are always kept: they hold its parts or texts, not constraints.
 _DESCRIPTIVE = {"description", "properties", "items", "$ref", "x-provenance"}
 
 
@@ -27,20 +27,20 @@ def path() -> Path:
 
 @functools.cache
 def document() -> dict[str, Any]:
-    """The contract, parsed. Not to be changed."""
+    """The parsed contract. Callers share it, so they must not change it."""
     content: dict[str, Any] = parse_yaml(path().read_bytes())
     return content
 
 
 @functools.cache
 def responses(path: str = EMBED_PATH) -> dict[str, Any]:
-    """What an endpoint may answer, by status."""
+    """The responses that the contract declares for an endpoint, by status."""
     declared: dict[str, Any] = document()["paths"][path]["post"]["responses"]
     return {status: _resolved(response) for status, response in declared.items()}
 
 
 def _resolved(node: dict[str, Any]) -> dict[str, Any]:
-    """A part of the document, or the part that it refers to."""
+    """``node`` itself, or the part of the document that its ``$ref`` names."""
     if "$ref" not in node:
         return node
     _, section, name = node["$ref"].removeprefix("#/").split("/")
@@ -57,7 +57,7 @@ def example() -> dict[str, Any]:
 
 @functools.cache
 def validator(schema: str, *, documented: bool = False) -> jsonschema_rs.Draft202012Validator:
-    """A validator of a named schema, of all its constraints or only the documented ones."""
+    """A validator for a named schema, with all its constraints or only the documented ones."""
     node = document()["components"]["schemas"][schema]
     if documented:
         return jsonschema_rs.Draft202012Validator(_documented(node))

@@ -1,6 +1,7 @@
 """Read files that a user names, and YAML.
 
-A named file must be a regular one of bounded size: a device or a pipe would never end, or block.
+A named file must be a regular file of limited size: reading a device might never end, and reading
+a pipe might block.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import Any
 
 import yaml
 
-#: Bytes that a file of settings may have.
+#: Bytes that a file may have, unless the caller gives another limit.
 LIMIT = 1_000_000
 _KINDS = {
     stat.S_IFDIR: "a folder",
@@ -24,7 +25,7 @@ _KINDS = {
 
 
 class FileError(ValueError):
-    """A file cannot be used; one line says which, and why."""
+    """A file cannot be used; the message is one line that names the file and the reason."""
 
 
 def check(path: Path, limit: int = LIMIT) -> None:
@@ -44,12 +45,12 @@ def read(path: Path, limit: int = LIMIT) -> bytes:
     """The bytes of a regular file. Raises ``FileError``."""
     check(path, limit)
     try:
-        # Non-blocking, in case the file became a pipe since it was checked.
+        # O_NONBLOCK: the file may have become a pipe since the check.
         with os.fdopen(os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)), "rb") as file:
             content = file.read(limit + 1)
     except OSError as error:
         raise FileError(f"cannot read {path}: {_reason(error)}") from None
-    if len(content) > limit:  # some files in /proc say that they are empty
+    if len(content) > limit:  # some files in /proc report a size of 0
         raise FileError(_too_large(path, limit))
     return content
 
@@ -63,7 +64,7 @@ def read_text(path: Path) -> str:
 
 
 def check_writable(path: Path) -> None:
-    """Raise ``FileError`` if no file can be written there."""
+    """Raise ``FileError`` if no file can be written at ``path``."""
     if path.exists() and not path.is_file():
         raise FileError(f"cannot write {path}: it is not a regular file")
     if not path.parent.is_dir():
@@ -71,7 +72,7 @@ def check_writable(path: Path) -> None:
 
 
 def parse_yaml(content: bytes) -> Any:
-    """One YAML document. Raises ``yaml.YAMLError``."""
+    """Parse one YAML document. Raises ``yaml.YAMLError``."""
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the fast one needs libyaml
     return yaml.load(content, loader)  # noqa: S506 - both loaders are safe
 

@@ -1,8 +1,8 @@
-"""Foreign text made safe to show. Every report and every line on a terminal goes through here.
+"""Make foreign text safe to show. Every report and every line on a terminal goes through here.
 
-Servers, clients and file names hold whatever they like: control characters that a terminal obeys,
-bidirectional controls that reorder a line, characters that XML cannot hold, halves of surrogate
-pairs that no encoding can hold.
+Answers of servers and clients, and file names, can hold any character: control characters that a
+terminal obeys, bidirectional controls that reorder a line, characters that XML cannot hold, halves
+of surrogate pairs that no encoding can hold.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def cut(text: str, limit: int) -> str:
 
 
 def brief_end(text: str, limit: int = 300) -> str:
-    """The end of a text on one line: what a program says before it dies ends with the reason."""
+    """The end of a text, on one line: the last output of a failed program ends with the reason."""
     shown = " ".join(text[-10 * limit :].split())
     return shown if len(shown) <= limit else "…" + shown[-limit:]
 

@@ -1,4 +1,4 @@
-"""What the kit says of a subject, a server or a client. Frozen values, no protocol.
+"""The kit's verdicts about a subject (a server or a client), as frozen values.
 
 ::
 
@@ -7,8 +7,8 @@
 A check returns if the subject keeps the requirement, and raises otherwise:
 
 * ``Departure``: the subject does not keep it, and here is the evidence;
-* ``NotExercised``: the check could not see it, which fails the run too;
-* ``NotClaimed``: the subject does not claim what is asked, which counts as nothing;
+* ``NotExercised``: the check could not see whether it does, which fails the run too;
+* ``NotClaimed``: the subject does not claim to do it, so the check counts neither way;
 * ``Remark``: several behaviours are right, and the text says which one the subject has.
 """
 
@@ -20,7 +20,8 @@ from dataclasses import dataclass
 
 from relace_contract.requirements import Requirement
 
-#: How the notes begin of checks that the subject could claim: a policy, a feature of a client.
+#: Beginnings of the notes of unclaimed checks: the subject does not claim a policy, or a client
+#: does not claim a feature.
 UNCLAIMED_POLICY = "a policy that this subject does not claim"
 UNCLAIMED_FEATURE = "the client does not claim"
 UNCLAIMED = (UNCLAIMED_POLICY, UNCLAIMED_FEATURE)
@@ -43,8 +44,8 @@ class Evidence:
 class Departure(Exception):  # noqa: N818 - not an error of the kit
     """The subject does not do what the contract says.
 
-    Departures with the same ``cause`` are reported as one; without one, ``problem`` is the cause.
-    ``remedy`` says what to do about it, where that is known.
+    Departures with the same ``cause`` are reported as one; ``cause`` defaults to ``problem``.
+    ``remedy`` says how to fix it, where that is known.
     """
 
     def __init__(
@@ -57,14 +58,14 @@ class Departure(Exception):  # noqa: N818 - not an error of the kit
         self.remedy = remedy
 
     def said_of(self, what: str) -> Departure:
-        """The same departure; its problem says of what it was seen, too."""
+        """The same departure, with ``what`` it was seen in before its problem."""
         return Departure(
             f"{what}: {self.problem}", *self.evidence, cause=self.cause, remedy=self.remedy
         )
 
 
 class NotExercised(Departure):
-    """Whether the subject does what the contract says could not be seen."""
+    """The check could not see whether the subject does what the contract says."""
 
     def __init__(self, problem: str, *evidence: Evidence, remedy: str = "") -> None:
         super().__init__(
@@ -73,7 +74,7 @@ class NotExercised(Departure):
 
 
 class NotClaimed(Exception):  # noqa: N818 - not an error either
-    """What is asked is not claimed by this subject; the text says why."""
+    """The subject does not claim to do what the check asks; the text says why."""
 
 
 class Remark(Exception):  # noqa: N818 - good news, or none
@@ -81,14 +82,15 @@ class Remark(Exception):  # noqa: N818 - good news, or none
 
 
 class CannotRun(Exception):  # noqa: N818 - says it all
-    """There is no subject to check, or not one that can be; one line says why."""
+    """There is no subject, or it cannot be checked; the text is one line that says why."""
 
 
 @dataclass(frozen=True, slots=True)
 class Breach:
     """A departure from one requirement. ``command`` reproduces it with the kit.
 
-    ``unseen`` says that the check could not see what it is about, mostly because of another fault.
+    ``unseen`` says that the check could not see whether the subject departs, mostly because of
+    another fault.
     """
 
     id: str
@@ -101,12 +103,12 @@ class Breach:
 
     @property
     def by_hand(self) -> str:
-        """The shell command for the last thing that was done, which shows what is wrong."""
+        """The shell command that repeats the last exchange, which is the one that went wrong."""
         return self.evidence[-1].by_hand if self.evidence else ""
 
 
 class Judgement(enum.Enum):
-    """What became of a requirement; the values are the words of the reports."""
+    """The outcome of a requirement; the values are the words that reports show."""
 
     HOLDS = "holds"
     FAILS = "fails"
@@ -129,7 +131,7 @@ _RED = {Judgement.FAILS, Judgement.UNSEEN, Judgement.STALE, Judgement.NOT_RUN}
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What became of one requirement. ``note`` says why, where there is no breach."""
+    """The outcome of one requirement. ``note`` gives the reason if there is no breach."""
 
     requirement: Requirement
     judgement: Judgement
@@ -143,7 +145,7 @@ class Report:
     """A run. ``subject`` is the URL of a server or the name of a client.
 
     ``facts`` are further lines to print, ``advice`` what to do next. ``incomplete`` says why the
-    run did not come to its end; it is empty if the run did.
+    run ended early; it is empty for a complete run.
     """
 
     subject: str
@@ -155,7 +157,7 @@ class Report:
     incomplete: str = ""
 
     def count(self, judgement: Judgement) -> int:
-        """How many requirements ended so."""
+        """How many requirements have this outcome."""
         return sum(result.judgement is judgement for result in self.results)
 
     @property
@@ -165,14 +167,14 @@ class Report:
 
     @property
     def exit_code(self) -> int:
-        """0 if nothing is red, 1 if something is, 2 if the run is incomplete."""
+        """2 if the run is incomplete, else 1 if any requirement is red, else 0."""
         return 2 if self.incomplete else int(self.red > 0)
 
 
 def not_run(
     subject: str, seed: int, asked: Iterable[Requirement], reason: str, done: Iterable[Result] = ()
 ) -> Report:
-    """An incomplete report: the results that there are, and ``reason`` for all other checks."""
+    """The report of an incomplete run: the results in ``done``; ``reason`` for all other checks."""
     results = {result.requirement.id: result for result in done}
     whole = [
         results.get(one.id, Result(one, Judgement.NOT_RUN, note=f"not run: {reason}"))

@@ -1,4 +1,4 @@
-"""A list of what is known to fail: it runs all the same, and goes stale loudly.
+"""A list of checks that are known to fail. They still run; one listed by its id must not hold.
 
 One id or family of checks a line; the reason stands after ``#``::
 
@@ -18,10 +18,10 @@ from relace_contract.requirements import families, select
 
 @dataclass(frozen=True, slots=True)
 class KnownFailures:
-    """``ids`` are named one by one, ``families`` as a whole; ``reasons`` are those of both.
+    """Checks that may fail: single ``ids``, whole ``families``, and the ``reasons`` by name.
 
-    A check that is named itself is stale once it holds. A family forgives those of its checks
-    that fail; that others hold is no news.
+    A check listed by its id becomes stale, which fails the run, once it holds. A listed family
+    may have checks that hold.
     """
 
     ids: frozenset[str] = frozenset()
@@ -34,7 +34,7 @@ class KnownFailures:
 
 
 def read(path: Path, subject: str) -> KnownFailures:
-    """The names in a file. Raises ``FileError``, with the line of a name that is not known."""
+    """The known failures in a file. Raises ``FileError`` with the line of an unknown name."""
     ids: set[str] = set()
     named: set[str] = set()
     reasons: dict[str, str] = {}

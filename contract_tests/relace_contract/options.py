@@ -1,4 +1,4 @@
-"""What a run was asked for, whatever its subject is."""
+"""Options that runs against servers and against clients share."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from relace_contract.runner import Terms
 class RunOptions:
     """The options that ``verify-server`` and ``verify-client`` share.
 
-    ``only`` has families and ids of checks, none for all. ``timeout`` is in seconds. ``repeat``
-    has the options, as they are typed, that a command which reproduces a finding needs besides.
+    ``only`` has families and ids of checks; empty means all. ``timeout`` is in seconds. ``repeat``
+    has further options, as the user types them, for the commands that reproduce findings.
     """
 
     only: tuple[str, ...] = ()

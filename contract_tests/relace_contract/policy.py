@@ -6,7 +6,7 @@
     binary_dtype: uint8              # what a byte of a binary vector is (int8)
     bit_order: little                # which bit is the first dimension (big)
     max_body: 10000000               # bytes; a larger body gets a 413 (50000000)
-    quota: true                      # there is one, so a 429 must be seen (false)
+    quota: true                      # the server has a quota, so a 429 must be seen (false)
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from relace_contract.requirements import Requirement, select
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """What a subject claims beyond what is documented. ``claims`` of None is everything."""
+    """The undocumented policies that a subject claims; ``claims`` None means all of them."""
 
     claims: frozenset[str] | None = None
     binary_dtype: Literal["int8", "uint8"] = "int8"
@@ -43,7 +43,7 @@ NOTHING = Policy(claims=frozenset())
 
 
 def read(path: Path, subject: str) -> Policy:
-    """The policy in a file. Raises ``FileError`` that names the file and what is wrong."""
+    """The policy in a file. Raises ``FileError``, which names the file and what is wrong."""
     try:
         content = parse_yaml(read_file(path))
     except (yaml.YAMLError, RecursionError, ValueError) as error:

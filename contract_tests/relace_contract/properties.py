@@ -1,6 +1,6 @@
-"""Properties that hold for whatever texts: Hypothesis looks for the smallest that break one.
+"""Properties that must hold for all texts: Hypothesis looks for the smallest that breaks one.
 
-Hypothesis is imported late, as most checks do without and one should start at once.
+Hypothesis is imported late: most checks do not need it, and a single check should start at once.
 """
 
 from __future__ import annotations
@@ -16,25 +16,25 @@ from typing import Any, Protocol
 
 from relace_contract.judgement import Departure, NotExercised
 
-#: Seconds that one property may take from its first example, shrinking included; a check has a
-#: little more. Before that Hypothesis builds its tables, which is slow on a busy machine.
+#: Seconds that one property may take from its first example on, shrinking included; a check may
+#: take longer. Before the first example Hypothesis builds its tables, slow on a busy machine.
 _PATIENCE = 15.0
 
 
 class _OverError(BaseException):
-    """Ends a search at once: Hypothesis repeats and shrinks only what is an ``Exception``."""
+    """Ends a search at once: Hypothesis repeats and shrinks only for an ``Exception``."""
 
 
 class Effort(Protocol):
-    """How values are chosen, and how many."""
+    """The seed and the number of examples of a search."""
 
     @property
     def seed(self) -> int:
-        """What decides which."""
+        """The seed of the choice: the same seed tries the same values."""
 
     @property
     def examples(self) -> int:
-        """How many."""
+        """How many values a property tries."""
 
 
 @functools.cache
@@ -98,7 +98,7 @@ def holds_for(
             mishaps.append(error)
             raise _OverError from error
 
-    # Hypothesis wraps what it cannot repeat, in more than one way; what was raised first counts.
+    # Hypothesis wraps an error that it cannot repeat, in several ways: raise what came first.
     try:
         with contextlib.suppress(_OverError):
             attempt()

@@ -5,8 +5,8 @@
     pytest -p relace_contract.pytest_options --pyargs relace_contract.server --relace-base-url URL
 
 The options have a module of their own because pytest reads the ``conftest.py`` of a package
-named by ``--pyargs`` too late to take options from it. The module is no entry point: a project
-that merely has this package installed gets no options from it.
+named by ``--pyargs`` too late to take options from it. The module is not an entry point, so a
+project that merely has this package installed gets no options from it.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The only reader of ``requirements.yaml``: what is checked, and how it is known."""
+"""The only reader of ``requirements.yaml``, which says what is checked and how that is known."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ _Check = TypeVar("_Check")
 class Requirement:
     """One thing that the contract asks of a subject.
 
-    ``sentence`` is what the contract says; ``label`` how that is known; ``mutants`` the broken
-    subjects that its check must catch. ``live`` is the most requests that the check sends to
-    the live service; 0 means that it is not run there.
+    ``sentence`` is what the contract says, ``label`` how that is known, and ``mutants`` the broken
+    subjects that the check must catch. The check sends at most ``live`` requests to the live
+    service; 0 means that it is not run there.
     """
 
     id: str
@@ -34,13 +34,13 @@ class Requirement:
 
     @property
     def family(self) -> str:
-        """What stands before the first dash of the id."""
+        """The part of the id before its first dash."""
         return self.id.partition("-")[0]
 
 
 @dataclass(frozen=True, slots=True)
 class Family:
-    """A group of requirements, and what they are about."""
+    """A group of requirements; ``title`` says what they are about."""
 
     id: str
     title: str
@@ -49,7 +49,7 @@ class Family:
 
 @functools.cache
 def families(subject: str) -> tuple[Family, ...]:
-    """All that is asked of ``server`` or ``client``, in the order of the file."""
+    """The families of requirements of a ``server`` or ``client``, in the order of the file."""
     path = Path(__file__).parent / "requirements.yaml"
     content: dict[str, Any] = parse_yaml(path.read_bytes())
     return tuple(_family(subject, name, entry) for name, entry in content[subject].items())
@@ -76,19 +76,19 @@ def _family(subject: str, name: str, entry: Mapping[str, Any]) -> Family:
 
 
 def titles(subject: str) -> dict[str, str]:
-    """What each family is about, by its id."""
+    """The title of each family, by its id."""
     return {family.id: family.title for family in families(subject)}
 
 
 def requirements(subject: str) -> dict[str, Requirement]:
-    """All that is asked of ``server`` or ``client``, by id, in the order of the file."""
+    """The requirements of a ``server`` or ``client``, by id, in the order of the file."""
     return {one.id: one for family in families(subject) for one in family.requirements}
 
 
 def select(subject: str, wanted: Iterable[str]) -> list[str]:
-    """The ids that families and ids name; all of them if none is named.
+    """The ids of the ``wanted`` checks, which may be families or ids; all if it is empty.
 
-    Raises ``ValueError`` for a name that is neither.
+    Raises ``ValueError`` for a name that is neither a family nor an id.
     """
     known = requirements(subject)
     chosen: set[str] = set()
@@ -104,6 +104,6 @@ def select(subject: str, wanted: Iterable[str]) -> list[str]:
 
 
 def among(checks: Mapping[str, _Check], subject: str, wanted: Iterable[str]) -> dict[str, _Check]:
-    """The checks that families and ids name, all if none is named, in the order of ``checks``."""
+    """The ``wanted`` of ``checks``, as ``select`` takes them, in the order of ``checks``."""
     selected = set(select(subject, wanted))
     return {identity: check for identity, check in checks.items() if identity in selected}

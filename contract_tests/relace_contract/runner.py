@@ -1,7 +1,7 @@
-"""Runs checks against a subject, one after the other, each within a time of its own.
+"""Run checks against a subject, one after the other, each within its own time limit.
 
-Knows neither HTTP nor processes: a subject is what the checks take, and says what it noticed
-in passing. The command and the pytest suites drive the same functions.
+This module knows neither HTTP nor processes: the checks get the subject as their argument, and it
+reports what it noticed in passing. The command and the pytest suites drive the same functions.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ from relace_contract.policy import Policy
 from relace_contract.requirements import Requirement
 
 Check = Callable[[Any], None]
-#: Findings of one requirement that are kept: what is wrong everywhere is said once or twice.
+#: Findings kept for one requirement: a fault in every answer should not fill the report.
 _KEPT = 2
-#: Why the report of a run is incomplete that someone ended.
+#: Reason in the incomplete report of a run that the user ended.
 STOPPED = "the run was stopped"
-#: Checks in a row that ran out of time or got no answer, after which the rest is not tried.
+#: After this many checks in a row that ran out of time or got no answer, the rest are not tried.
 _SILENCE = 3
 
 
@@ -43,11 +43,11 @@ class Subject(Protocol):
 
     @property
     def waited(self) -> float:
-        """Seconds that were spent waiting because the subject asked for it."""
+        """Seconds of waiting that do not count as time of a check, such as for a 429."""
 
     @property
     def silent(self) -> bool:
-        """Whether the latest thing that was tried got no answer at all."""
+        """Whether the latest attempt got no answer at all."""
 
     def noticed(self) -> list[tuple[str, Departure]]:
         """Departures seen in passing since the last call, each with its requirement's id."""
@@ -56,7 +56,7 @@ class Subject(Protocol):
         """The command that runs these checks again."""
 
     def abandon(self, thread: threading.Thread) -> None:
-        """Make a check that still runs stop at its next step."""
+        """Make a check that is still running stop at its next step."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,13 +66,13 @@ class Terms:
     policy: Policy = field(default_factory=Policy)
     known: KnownFailures = field(default_factory=KnownFailures)
     strict: bool = False
-    #: Only what is documented may fail; the rest informs.
+    #: Only documented requirements may fail; breaches of others are information.
     live: bool = False
-    #: Seconds that one check may take, waiting that the subject asked for apart.
+    #: Seconds that one check may take, not counting ``Subject.waited``.
     deadline: float = 30.0
 
     def judge(self, requirement: Requirement, breaches: tuple[Breach, ...]) -> Judgement:
-        """What breaches, or none, make of a requirement."""
+        """The outcome of a requirement that has these breaches, or none."""
         if not breaches:
             return Judgement.STALE if requirement.id in self.known.ids else Judgement.HOLDS
         if self.known.forgives(requirement.id):
@@ -99,7 +99,7 @@ class Run:
         self._seconds: dict[str, float] = {}
 
     def check(self, requirement: Requirement, check: Check) -> Result:
-        """Run one check. What was noticed in passing is kept for the end, too."""
+        """Run one check, and keep what the subject noticed in passing for the final results."""
         started = time.monotonic()
         if self._terms.policy.covers(requirement):
             said = self._attempt(check)
@@ -115,12 +115,12 @@ class Run:
         return self.result(requirement)
 
     def skip(self, requirement: Requirement, reason: str) -> Result:
-        """A check that is not run because of what went wrong before it: red all the same."""
+        """Record a check that is not run because of an earlier failure; it is red all the same."""
         self._keep(requirement.id, NotExercised(reason), requirement.id)
         return self.result(requirement)
 
     def result(self, requirement: Requirement) -> Result:
-        """What is known of a requirement by now."""
+        """The result of a requirement so far."""
         breaches = tuple(self._breaches.get(requirement.id, ()))
         note = self._notes.get(requirement.id)
         judgement = self._terms.judge(requirement, breaches)
@@ -131,11 +131,11 @@ class Run:
 
     @property
     def red(self) -> list[str]:
-        """The requirements that fail by now."""
+        """The ids of the requirements that are red so far."""
         return [one for one in self._breaches if self.result(self._asked[one]).judgement.red]
 
     def results(self, chosen: Iterable[str]) -> tuple[Result, ...]:
-        """Those of the chosen requirements, and of others that were noticed in passing."""
+        """Results of the chosen requirements, and of others that were breached in passing."""
         wanted = {*chosen, *self._breaches}
         return tuple(self.result(one) for one in self._asked.values() if one.id in wanted)
 
@@ -146,7 +146,7 @@ class Run:
         said = any(breach.problem == departure.problem for breach in kept)
         if said or len(kept) >= _KEPT:
             return
-        # Its own check, and the one in which it was seen in passing.
+        # The breach is reproduced by its own check, and by the check in which it was seen.
         again = dict.fromkeys([identity, seen_in])
         kept.append(
             Breach(
@@ -161,7 +161,7 @@ class Run:
         )
 
     def _attempt(self, check: Check) -> Departure | NotClaimed | Remark | None:
-        """What a check said by raising it."""
+        """Run a check in a thread; return what it raised, None if it returned."""
         ended: list[BaseException | None] = []
 
         def attempt() -> None:
@@ -172,8 +172,8 @@ class Run:
             else:
                 ended.append(None)
 
-        # A thread, as a subject may keep a check busy for ever in ways that no read
-        # timeout sees; an answer that drips, for one.
+        # A subject may keep a check busy without end in ways that no read timeout notices,
+        # such as an answer that arrives byte by byte: hence a thread.
         thread = threading.Thread(target=attempt, name="check", daemon=True)
         started = time.monotonic()
         thread.start()
@@ -193,7 +193,7 @@ class Run:
 
 
 def _mishap(error: BaseException) -> str:
-    """An error of the check itself: where it happened, so that it can be mended."""
+    """A line about an error in the check itself, with the place where it was raised."""
     last = traceback.extract_tb(error.__traceback__)[-1]
     return f"{type(error).__name__} in {last.name}, line {last.lineno}: {error}"
 
@@ -208,7 +208,7 @@ def run(
     seed: int,
     progress: Callable[[Result], None] = lambda _: None,
 ) -> Report:
-    """Run ``checks``, in their order. ``asked`` has every requirement of such a subject.
+    """Run ``checks`` in their order; ``asked`` has every requirement of this kind of subject.
 
     Ctrl-C ends the run; its report is incomplete.
     """

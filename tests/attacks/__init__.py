@@ -1,1 +1,1 @@
-"""Attacks on a running server, and what a health request and SIGTERM take meanwhile."""
+"""Attacks on a running server, and the time of a health request and of SIGTERM meanwhile."""

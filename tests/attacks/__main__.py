@@ -1,9 +1,10 @@
 """All attacks, as ``python -m tests.attacks [--seconds N] [--soak N] [NAME…]``.
 
-Each attack goes on for some seconds against a server of its own. Meanwhile the slowest answer to a
-health request is measured, the most memory, and the time from SIGTERM to the end of the process. A
-soak follows: ten minutes at full speed with faults, quotas, the journal and changing keys. Writes
-``docs/attacks.md`` unless attacks are named, and exits with code 1 if a bound is broken.
+Each attack runs for some seconds against its own server. Meanwhile the program measures the slowest
+answer to a health request and the peak memory, and then the time from SIGTERM to the end of the
+process. A soak follows: ten minutes at full speed with faults, quotas, the journal and changing
+keys. It writes ``docs/attacks.md`` unless attacks are named, and exits with code 1 if a bound is
+broken.
 """
 
 from __future__ import annotations
@@ -92,7 +93,7 @@ def _server(attack: Attack, folder: Path) -> Iterator[tuple[subprocess.Popen[str
 
 
 def measure(attack: Attack, seconds: float) -> Measured:
-    """Run an attack, and measure what others notice of it."""
+    """Run an attack, and measure its effect on other clients."""
     with (
         tempfile.TemporaryDirectory() as folder,
         _server(attack, Path(folder)) as (server, address),

@@ -1,4 +1,4 @@
-"""The attacks: each is a function that goes on until its process is killed.
+"""The attacks: each is a function that runs until its process is killed.
 
 An attack takes the address of a server of its own, which ``tests.attacks.__main__`` starts with the
 options of the attack and watches. Where an attack has an answer to expect, it fails on another one.
@@ -24,7 +24,7 @@ _TIMEOUT = 60
 
 
 class Attack(NamedTuple):
-    """What is done to a server, what holds, and the options that the server is started with.
+    """An attack: what it does, what must hold meanwhile, and the options of the server.
 
     ``setup`` is a shell command that runs before the server, in its process.
     """
@@ -52,7 +52,7 @@ def _request(key: str, texts: list[str]) -> bytes:
 
 
 def _exchange(address: Address, raw: bytes, *statuses: int) -> None:
-    """Send a request on a connection of its own; the answer has one of the statuses, or none."""
+    """Send a request on a new connection; the answer must have one of the statuses, or not come."""
     with contextlib.suppress(ConnectionError), _connect(address) as connection:
         connection.sendall(raw)
         if line := connection.makefile("rb").readline():
@@ -94,7 +94,7 @@ def _read_slowly(address: Address) -> None:
 
 
 def _install_scenarios(address: Address) -> None:
-    """Install the largest scenarios for one key after another: 1,000 rules, and a megabyte."""
+    """Install the largest scenarios (1,000 rules, a megabyte) for one key after another."""
     rule = {"when": {"input_contains": "x" * 900}, "steps": [{"status": 500}]}
     scenario = {"rules": [rule | {"when": {"input_contains": f"{n}" * 300}} for n in range(1000)]}
     body = json.dumps(scenario)
@@ -139,7 +139,7 @@ def _send_endless_trailer(address: Address) -> None:
 
 
 def _search_runaway(letter: str) -> Callable[[Address], None]:
-    """Have a pattern that explodes in other engines searched in 20 MB of a letter."""
+    """Let the server search 20 MB of one letter with a pattern that explodes in other engines."""
 
     def run(address: Address) -> None:
         with _client(address) as client:

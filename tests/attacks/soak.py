@@ -16,7 +16,7 @@ _SCENARIOS = ("flaky", "connection-reset", "rate-limited", "reset-mid-body", "ga
 
 
 async def _client(address: Address, number: int) -> None:
-    """Send requests with ever new keys, scenarios and texts, and read the journal at times."""
+    """Send requests with new keys, scenarios and texts, and read the journal now and then."""
     host, port = address
     draw = random.Random(number)  # noqa: S311 - for variety, not for secrets
     async with httpx.AsyncClient(base_url=f"http://{host}:{port}", timeout=30) as client:

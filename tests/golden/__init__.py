@@ -2,7 +2,7 @@
 
     python -m tests.golden
 
-writes them again. Run that only when ``ALGORITHM`` goes up.
+writes them again. Run that only when ``ALGORITHM`` is increased.
 """
 
 from __future__ import annotations

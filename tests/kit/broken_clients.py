@@ -1,7 +1,7 @@
-"""Clients that are each wrong in one line. ``requirements.yaml`` says which check finds whom.
+"""Clients with one wrong line each. ``requirements.yaml`` says which checks find which client.
 
-A broken client is the source of the reference client with a text replaced; where one guard
-hides that another is gone, with two. Its name says what is wrong.
+A broken client is the source of the reference client with one text replaced, or with two where one
+guard hides that another is missing. Its name says what is wrong.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _RETRIED = 'RETRIED = {"rate_limit", "server", "connection", "timeout"}'
 _VECTOR = "vectors[index] = vector"
 _GIVEN = "return vectors, tokens\n"
 
-#: Reads an answer piece by piece, in one way or another; goes before the class.
+#: Code that reads an answer piece by piece, in one of several ways; put before the class.
 _PIECES = """
 class Pieces:
     def __init__(self, answer, pieces):
@@ -53,7 +53,7 @@ async def read(http, url, content, headers, raw=False, strict=False, lenient=Fal
 """
 _READ = (("\n@dataclass\n", _PIECES + "\n\n@dataclass\n"),)
 
-#: Speaks HTTP over one connection, which is never looked at, nor opened again.
+#: Code that speaks HTTP over one connection, which it neither checks nor reopens.
 _WIRE = """
 async def post(client, url, content, headers):
     if not hasattr(client, "wire"):
@@ -72,27 +72,27 @@ async def post(client, url, content, headers):
 
 
 def pieces(how: str) -> tuple[tuple[str, str], ...]:
-    """The reference, reading in this way."""
+    """The edits that make the reference read in this way."""
     return (*_READ, (_SENT, f"answer = await read(self._http, url, content, headers, {how}=True)"))
 
 
-#: Takes what complete vectors there are in whatever came.
+#: Code that takes all complete vectors from a damaged answer.
 _SALVAGE = (
     "answer = json.loads(content, parse_constant=_refuse)",
     'answer = {"results": [json.loads(one) for one in __import__("re").findall(r\'{"index":.*?]}\', content.decode())]}',
 )
 
-#: Those that show only in a process of their own.
+#: Broken clients whose fault shows only in a separate process.
 OWN_PROCESS = {"key-on-stderr"}
 
 
 def both(*edits: tuple[str, str]) -> tuple[tuple[str, str], ...]:
-    """Two edits: each alone would be hidden by what the other one takes away."""
+    """Two edits: each edit alone would be hidden by the guard that the other edit removes."""
     return edits
 
 
 def gone(line: str) -> tuple[str, str]:
-    """A guard that is not there."""
+    """An edit that removes a guard."""
     return line, "pass"
 
 
@@ -237,6 +237,6 @@ def program(name: str | None = None) -> str:
 def broken(name: str | None = None) -> Any:
     """The class that answers for a broken client, as ``InProcess`` takes it."""
     module = types.ModuleType(f"broken_client_{name}")
-    sys.modules[module.__name__] = module  # where dataclasses look for it
+    sys.modules[module.__name__] = module  # dataclasses look up their module here
     exec(compile(program(name), f"{name}.py", "exec"), module.__dict__)  # noqa: S102 - our own source
     return module.Handler

@@ -1,7 +1,7 @@
 """The whole proof of the kit for clients: ``python -m tests.kit.client_proof``, some quarter of an hour.
 
-The reference under 20 seeds, and every check on every broken client. Writes
-``docs/proof-clients.md`` and ends with exit code 1 if anything is not as it should be.
+It checks the reference under 20 seeds, and runs every check on every broken client. It writes
+``docs/proof-clients.md``, and exits with code 1 if anything is not as it should be.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def main() -> int:
     """Run the proof and write the page; 1 if it fails."""
     problems = []
     rows = []
-    # Most of a run is waiting. Processes, as each has a mock and clients in it.
+    # Most of a run is waiting. Use processes, because each has its own mock and clients.
     with ProcessPoolExecutor(mp_context=multiprocessing.get_context("spawn")) as pool:
         for seed, wrong in zip(SEEDS, pool.map(_findings, SEEDS), strict=True):
             if wrong:
@@ -70,7 +70,7 @@ def _findings(seed: int) -> dict[str, str]:
 
 
 def _listed(names: set[str]) -> str:
-    """Names, or their number where they are legion."""
+    """The names, or their number if there are many."""
     return ", ".join(sorted(names)) if len(names) <= _LISTED else f"{len(names)} checks"
 
 

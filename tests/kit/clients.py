@@ -1,4 +1,4 @@
-"""The clients that the kit was tried on: each by its adapter, and what it is known to fail."""
+"""Real clients that the kit is tried on, with their adapters and known failures."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ NODE_PROJECT = Path(__file__).parents[1] / "javascript"
 
 @dataclass(frozen=True, slots=True)
 class RealClient:
-    """A client. ``file`` is of its adapter; ``known`` the file of its known failures."""
+    """A client. ``file`` is its adapter, ``known`` the file of its known failures."""
 
     name: str
     file: str
@@ -40,12 +40,12 @@ class RealClient:
 
     @property
     def command(self) -> str:
-        """What a user would type."""
+        """The command that a user would type."""
         if self.file.endswith(".py"):
             module = f"relace_contract.adapters.examples.{self.file.removesuffix('.py')}"
             return shlex.join([sys.executable, "-m", module])
         if self.file.endswith(".java"):
-            quick = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC")  # they halve the time to start
+            quick = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC")  # halve the time to start
             name = self.file.removesuffix(".java")
             return shlex.join(["java", *quick, "-cp", _compiled(self.file), name])
         return shlex.join(
@@ -54,14 +54,14 @@ class RealClient:
 
     @property
     def missing(self) -> str:
-        """What of its needs is not here; empty if all is."""
+        """The programs or packages that it needs and that are missing; empty if none is."""
         absent = [tool for tool in self.needs if shutil.which(tool) is None]
         if self.folder is not None and not (self.folder / "node_modules").is_dir():
             absent.append("`npm ci` in tests/javascript")
         return " and ".join(absent)
 
     def verified(self, *, seed: int = 0, examples: int = 20) -> Report:
-        """The report on it, its known failures marked."""
+        """The report on the client, with its known failures marked."""
         known = (
             known_failures.read(EXAMPLES / self.known, "client") if self.known else KnownFailures()
         )
@@ -76,7 +76,7 @@ class RealClient:
 
 @functools.cache
 def _compiled(file: str) -> str:
-    """The folder of a Java file's classes: a run starts several processes of it."""
+    """The folder of the compiled classes of a Java file, which a run starts several times."""
     folder = tempfile.mkdtemp(prefix="relace-contract-")
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     subprocess.run(["javac", "-d", folder, str(EXAMPLES / file)], check=True)  # noqa: S607 - as found

@@ -1,4 +1,4 @@
-"""Tries every client and writes ``docs/clients.md``: ``python -m tests.kit.clients_page``."""
+"""Check every client and write ``docs/clients.md``: ``python -m tests.kit.clients_page``."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ through its `post`, and the vectors are read from `results` as they come, as a u
 
 
 def mark(result: Result) -> str:
-    """What a cell of the table says."""
+    """The text of a cell of the table."""
     if result.judgement is Judgement.NOT_CLAIMED:
         return UNCLAIMED
     if result.judgement in {Judgement.HOLDS, Judgement.STALE}:
@@ -109,7 +109,7 @@ def _printed(*command: str) -> str:
 
 
 def main() -> None:
-    """Try them one after another, so that none disturbs another's waits."""
+    """Check the clients one after another, so that none disturbs the waits of another."""
     reports: dict[RealClient, Report] = {}
     for client in CLIENTS:
         if client.missing:

@@ -1,7 +1,7 @@
-"""Runs ``relace-mock`` inside the process of the test, where the kit's libraries are loaded.
+"""Run ``relace-mock`` inside the process of the test, where the kit's libraries are loaded.
 
-A process of its own takes a second to load them. It is for tests of what belongs to a process:
-its streams, its signals, its imports and the files that it leaves.
+A new process takes a second to load them. Only tests of a process itself need one: of its streams,
+its signals, its imports and the files that it leaves.
 """
 
 from __future__ import annotations
@@ -46,6 +46,6 @@ def command(
 
 
 def _read(stream: io.TextIOWrapper) -> str:
-    """What was written, with one kind of line end, as ``text=True`` of ``subprocess`` does."""
+    """The written text, with line ends normalised like ``subprocess`` does with ``text=True``."""
     stream.seek(0)
     return stream.read()

@@ -1,4 +1,4 @@
-"""Hypothesis keeps its caches in one place here, as the many processes of these tests share them."""
+"""Give Hypothesis one folder for its caches, which the many processes of these tests share."""
 
 from __future__ import annotations
 

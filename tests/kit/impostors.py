@@ -42,7 +42,7 @@ def _garbage(connection: socket.socket, _: threading.Event) -> None:
     connection.sendall(b"SSH-2.0-OpenSSH_9.6\r\n")
 
 
-#: What each does with a connection.
+#: What each server does with a connection.
 MANNERS: dict[str, Manner] = {
     "static page": _answer("200 OK", "text/html", "<h1>It works!</h1>"),
     "page without POST": _answer("501 Unsupported method", "text/html", "<p>501</p>"),
@@ -63,7 +63,7 @@ MANNERS: dict[str, Manner] = {
 
 @contextlib.contextmanager
 def impostor(manner: Manner) -> Iterator[str]:
-    """The base URL of a server that treats every connection so."""
+    """The base URL of a server that treats every connection in this way."""
     over = threading.Event()
     listener = socket.create_server(("127.0.0.1", 0))
 

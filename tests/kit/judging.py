@@ -1,4 +1,4 @@
-"""Runs the kit against a server of the tests."""
+"""Run the kit against a server of the tests."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def judged(app: Any, *only: str, **wanted: Any) -> Report:
 
 
 def found(report: Report) -> dict[str, str]:
-    """What is wrong, by check."""
+    """The problems in a report, by check."""
     return {
         result.requirement.id: problem(result)
         for result in report.results
@@ -31,11 +31,11 @@ def found(report: Report) -> dict[str, str]:
 
 
 def problem(result: Result) -> str:
-    """The first thing that is wrong."""
+    """The first problem that a check found."""
     return result.breaches[0].problem if result.breaches else result.judgement.value
 
 
 def held(report: Report) -> set[str]:
-    """The checks that were run and hold."""
+    """The checks that ran and hold."""
     holds = (result for result in report.results if result.judgement is Judgement.HOLDS)
     return {result.requirement.id for result in holds}

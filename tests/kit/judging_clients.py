@@ -1,4 +1,4 @@
-"""Runs the kit against a client of the tests."""
+"""Run the kit against a client of the tests."""
 
 from __future__ import annotations
 
@@ -41,10 +41,12 @@ def judged_client(name: str | None, *only: str, **wanted: Any) -> Report:
         try:
             return verify(asked, lambda _: None, adapter)
         finally:
-            gc.collect()  # what a broken client left open complains now, not in another test
+            # Let warnings about resources that a broken client left open come now, not in another
+            # test.
+            gc.collect()
 
 
 def caught(name: str | None, *only: str, **wanted: Any) -> set[str]:
-    """The checks that find something wrong, stumbling apart."""
+    """The checks that find a problem, without those that could not be exercised."""
     problems = found(judged_client(name, *only, **wanted))
     return {one for one, problem in problems.items() if "could not be exercised" not in problem}

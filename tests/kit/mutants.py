@@ -1,9 +1,9 @@
-"""Servers that are each wrong in one line. ``requirements.yaml`` says which check finds whom.
+"""Servers with one wrong line each. ``requirements.yaml`` says which checks find which server.
 
 A mutant replaces one method or one rule of the reference. Its name says what is wrong.
 """
 
-# The lines take what the methods of the reference take, used or not.
+# The replacements have the parameters of the methods of the reference, used or not.
 # ruff: noqa: ARG005
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ from tests.kit.reference import RANK_RULES, RULES, Answer, Asked, Reference, Ref
 
 
 def change(**methods: Any) -> type[Reference]:
-    """The reference, but for these methods."""
+    """The reference with these methods replaced."""
     return type("Mutant", (Reference,), methods)
 
 
 def without(*rules: str, **methods: Any) -> type[Reference]:
-    """The reference, but for these rules."""
+    """The reference without these rules."""
     assert set(rules) <= set(RULES)
     return change(
         rules={name: rule for name, rule in RULES.items() if name not in rules}, **methods
@@ -111,7 +111,7 @@ async def _shared_state(self: Any, body: dict[str, Any]) -> Any:
 
 
 def quotaed(**methods: Any) -> type[Reference]:
-    """The reference with a quota, but for these methods."""
+    """The reference with a quota and with these methods replaced."""
     return change(quota=60, per=2.5, **methods)
 
 
@@ -157,14 +157,14 @@ def each_ranked(edit: Callable[[dict[str, Any]], object]) -> type[Reference]:
 
 
 def rank_without(*rules: str, **methods: Any) -> type[Reference]:
-    """The reference, but for these rules of rankings."""
+    """The reference without these rules of rankings."""
     assert set(rules) <= set(RANK_RULES)
     kept = {name: rule for name, rule in RANK_RULES.items() if name not in rules}
     return change(rank_rules=kept, **methods)
 
 
 def rank_rule(broken: Callable[[Any], bool]) -> type[Reference]:
-    """The reference with a first rule of rankings that there should not be."""
+    """The reference with a wrong additional rule of rankings, before all others."""
     return change(rank_rules={"body": RANK_RULES["body"], "odd": broken, **RANK_RULES})
 
 
@@ -206,12 +206,12 @@ GOOD = {"model": "relace-embed-v1", "input": ["a"]}
 _EMPTY: Any = object()
 
 MUTANTS: dict[str, type[Reference]] = {
-    # Not there at all, or only half.
+    # Missing altogether, or by half.
     "always-500": change(embed=fail),
     "float-refused": change(rules={**RULES, "float": lambda body: body.get("output_dtype") == "float"}),
     "ascii-models-only": change(rules={**RULES, "ascii": lambda body: not str(body["model"]).isascii()}),
     "two-texts-at-least": change(rules={**RULES, "two": lambda body: len(body["input"]) < 2}),
-    # Who is let in.
+    # Keys.
     "auth-optional": relaxed("authorize", lambda asked: authorization(asked) is None),
     "empty-auth-accepted": relaxed("authorize", lambda asked: authorization(asked) == ""),
     "bare-key-accepted": relaxed("authorize", lambda asked: (authorization(asked) or "").startswith("rlc-")),
@@ -300,7 +300,7 @@ MUTANTS: dict[str, type[Reference]] = {
     "binary-little-endian": change(packed=lambda self, vector: np.packbits(vector > 0, bitorder="little").view(np.int8).tolist()),
     "binary-flipped": change(packed=lambda self, vector: np.packbits(vector < 0).view(np.int8).tolist()),
     "binary-halved": change(packed=lambda self, vector: Reference.packed(self, vector[::2])),
-    # Texts that are not taken as they are.
+    # Texts that the server changes.
     "empty-text-refused": change(rules={**RULES, "empty": lambda body: "" in body["input"]}),
     "text-stripped": change(seen=lambda self, text: text.strip()),
     "text-stripped-at-end": change(seen=lambda self, text: text.rstrip("\n")),
@@ -401,7 +401,7 @@ MUTANTS: dict[str, type[Reference]] = {
     "quota-headers-missing": quotaed(limits=lambda self, quota, left, end: {}),
     "remaining-rises": quotaed(limits=lambda self, quota, left, end: Reference.limits(self, quota, quota - left, end)),
     "remaining-negative": quotaed(limits=lambda self, quota, left, end: Reference.limits(self, quota, 0, end) | {"x-ratelimit-remaining": str(left)}),
-    # Manners.
+    # Methods, headers, sizes and connections.
     "cross-talk": change(taken=_shared_state),
     "one-unknown-field-refused": change(rules={**RULES, "unknown": lambda body: "dimensions" in body}),
     "accept-any-refused": relaxed("media_type", lambda asked: asked.headers.get("accept") == "*/*", lambda asked: refuse(400, "Accept")),

@@ -1,4 +1,7 @@
-"""Writes the tables of ``docs/verify-server.md`` and its twin: ``python -m tests.kit.page``."""
+"""Write the tables of ``docs/verify-server.md`` and ``docs/verify-client.md``.
+
+python -m tests.kit.page
+"""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
 """The whole proof, as ``python -m tests.kit.proof``: some twenty minutes on two cores.
 
-Every check on every mutant, what is correct under 20 seeds, and what Schemathesis finds alone.
-Writes ``docs/proof.md`` and ends with exit code 1 if anything is not as it should be. With names
-of mutants, as ``python -m tests.kit.proof NAME…``, only these are tried: their rows are written
-again, those of the others stay.
+It runs every check on every mutant, checks the correct servers under 20 seeds, and shows what
+Schemathesis alone finds. It writes ``docs/proof.md``, and exits with code 1 if anything is not as
+it should be. With names of mutants, as ``python -m tests.kit.proof NAME…``, it tries only these,
+and replaces only their rows.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from tests.kit.reference import KEY, Reference
 from tests.kit.running import running
 
 SEEDS = range(20)
-#: Checks that try other requests with another seed.
+#: Checks whose requests depend on the seed.
 SEEDED = {
     *("SCHEMA-fuzz-valid", "SCHEMA-fuzz-invalid", "UNI-distinct"),
     *("RANK-fuzz-valid", "RANK-fuzz-invalid"),
@@ -39,7 +39,7 @@ NAMED = {
     mutant: {one.id for one in requirements("server").values() if mutant in one.mutants}
     for mutant in MUTANTS
 }
-#: A mutant, the checks that must catch it, the others that do, what Schemathesis says.
+#: A row: the mutant, the checks that must catch it, others that do, and Schemathesis' findings.
 Row = tuple[str, set[str], set[str], set[str]]
 PAGE = Path(__file__).parents[2] / "docs" / "proof.md"
 
@@ -62,14 +62,14 @@ Written by `nox -s proof` on {today}, with Schemathesis {schemathesis} and Hypot
 
 
 def caught(mutant: str, *only: str, seed: int = 0) -> set[str]:
-    """The checks that find something wrong with a mutant, stumbling apart."""
+    """The checks that find a problem in a mutant, without those that could not be exercised."""
     problems = found(judged(MUTANTS[mutant](), *only, seed=seed))
     return {one for one, problem in problems.items() if "could not be exercised" not in problem}
 
 
 def schemathesis_alone(app: Reference) -> set[str]:
     """The kinds of failures that Schemathesis reports with its own checks and settings."""
-    app.unknown_key_status = 401  # as its `ignored_auth` takes no 404 for an answer
+    app.unknown_key_status = 401  # because its check `ignored_auth` does not accept a 404
     with running(app) as url, tempfile.TemporaryDirectory() as folder:
         report = Path(folder) / "report.json"
         options = ["--url", url.removesuffix("/v1"), "--seed", "0", "--continue-on-failure"]
@@ -97,7 +97,7 @@ def findings_in_correct(subject: tuple[str, int]) -> list[str]:
 
 
 def tried(mutant: str) -> tuple[Row, list[str]]:
-    """A row of the table, and which checks missed the mutant."""
+    """The row of a mutant in the table, and the checks that missed it."""
     named = NAMED[mutant]
     all_of_them = caught(mutant)
     missed = [f"{mutant} is missed by {one}, seed 0" for one in sorted(named - all_of_them)]
@@ -168,7 +168,7 @@ def _line(row: Row) -> str:
 
 
 def _listed(names: set[str]) -> str:
-    """Names, or their number where they are legion."""
+    """The names, or their number if there are many."""
     return ", ".join(sorted(names)) if len(names) <= 8 else f"{len(names)} checks"
 
 

@@ -1,4 +1,4 @@
-"""A correct server of all endpoints, written apart from ``relace_mock`` and as plainly as it can be.
+"""A correct server of all endpoints, as plain as possible, independent of ``relace_mock``.
 
 The kit must find nothing wrong with it. ``mutants.py`` breaks it in one line each, so every
 decision is a small method or a rule with a name.
@@ -43,7 +43,7 @@ class Answer:
 
 
 class Refused(Exception):  # noqa: N818 - an answer, not an error
-    """Ends a request with an error."""
+    """Raised to answer a request with an error."""
 
     def __init__(self, status: int, message: str, **headers: str) -> None:
         super().__init__(message)
@@ -55,7 +55,7 @@ def _texts(body: dict[str, Any]) -> list[Any]:
     return texts if isinstance(texts, list) else []
 
 
-#: What a body may have wrong: no two of these are true of one fault.
+#: The rules for a body. A body with one fault breaks exactly one of them.
 RULES: dict[str, Callable[[Any], bool]] = {
     "body-array": lambda body: isinstance(body, list),
     "body-scalar": lambda body: not isinstance(body, (list, dict)),
@@ -97,7 +97,7 @@ def _is_whole(number: Any) -> bool:
     return type(number) is int or (type(number) is float and number.is_integer())
 
 
-#: The same for a body that is to be ranked.
+#: The same for a body of the ranker.
 RANK_RULES: dict[str, Callable[[Any], bool]] = {
     "body": lambda body: not isinstance(body, dict),
     "query": lambda body: not isinstance(body.get("query"), str),
@@ -130,7 +130,7 @@ class Reference:
         self.window = (0.0, 0)
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        """One request."""
+        """Answer one request."""
         body, more = b"", True
         parts = []
         while more:
@@ -160,7 +160,7 @@ class Reference:
         await send({"type": "http.response.body", "body": content})
 
     async def guarded(self, asked: Asked) -> Answer:
-        """The answer, whatever happens."""
+        """The answer; an error of the server becomes an answer, too."""
         self.served += 1
         try:
             return await self.answer(asked)
@@ -170,7 +170,7 @@ class Reference:
             return Answer(500, self.failure(traceback.format_exc()))
 
     async def answer(self, asked: Asked) -> Answer:
-        """The stages, in their order."""
+        """Run all stages in their order."""
         self.route(asked)
         self.authorize(asked)
         self.measure(asked)
@@ -184,7 +184,7 @@ class Reference:
         return self.finish(asked, answer)
 
     def ranked(self, asked: Asked, body: Any) -> Answer:
-        """The last stages of a ranking."""
+        """Run the last stages of a ranking."""
         for name, broken in self.rank_rules.items():
             if broken(body):
                 raise Refused(400, f"The body breaks the rule {name}")
@@ -210,12 +210,12 @@ class Reference:
         return [result["filename"] for result in results]
 
     def score(self, query: str, content: str) -> float:
-        """The part of the words of a query that a file has."""
+        """The fraction of the query's words that a file contains."""
         words, found = set(_TOKEN.findall(query)), set(_TOKEN.findall(content))
         return len(words & found) / max(len(words), 1)
 
     def ordered(self, results: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        """Best first."""
+        """The results, best first."""
         return sorted(results, key=lambda result: -result["score"])
 
     def kept(
@@ -231,15 +231,15 @@ class Reference:
         return [result for result, total in zip(ordered, sums, strict=True) if total <= limit]
 
     def finish(self, _asked: Asked, answer: Answer) -> Answer:
-        """The last word on a 200."""
+        """A hook that can change every 200."""
         return answer
 
     def refused(self, _asked: Asked, answer: Answer) -> Answer:
-        """The last word on a refusal."""
+        """A hook that can change every refusal."""
         return answer
 
     def failure(self, _trace: str) -> str:
-        """What a stranger may know of an error."""
+        """The message for an error inside the server."""
         return "Error fetching from origin server"
 
     def encoded(self, _asked: Asked, answer: Answer) -> bytes:
@@ -248,18 +248,18 @@ class Reference:
         return json.dumps({"error": content} if isinstance(content, str) else content).encode()
 
     def content_type(self, _asked: Asked, _answer: Answer) -> str:
-        """Of every answer."""
+        """The content type of every answer."""
         return "application/json"
 
     def route(self, asked: Asked) -> None:
-        """Path, then method."""
+        """Check the path, then the method."""
         if asked.path not in {"/v1/code/embed", "/v2/code/rank", "/v1/code/rank"}:
             raise Refused(404, "Bad Request: Route not found")
         if asked.method != "POST":
             raise Refused(405, "Use POST", allow="POST")
 
     def authorize(self, asked: Asked) -> None:
-        """The key."""
+        """Check the key."""
         scheme, _, key = asked.headers.get("authorization", "").partition(" ")
         if not self.scheme(scheme) or not key:
             raise Refused(401, "Authorized header required")
@@ -267,20 +267,20 @@ class Reference:
             raise Refused(self.unknown_key_status, "API key not found")
 
     def scheme(self, scheme: str) -> bool:
-        """Whether the scheme is ours."""
+        """Whether the scheme is ``Bearer``."""
         return scheme.lower() == "bearer"
 
     def known(self, key: str) -> bool:
-        """Whether there is such a key."""
+        """Whether the server knows the key."""
         return key == KEY
 
     def measure(self, asked: Asked) -> None:
-        """The size."""
+        """Check the size of the body."""
         if len(asked.body) > self.max_body:
             raise Refused(413, "The body is too large")
 
     def media_type(self, asked: Asked) -> None:
-        """The content type."""
+        """Check the content type."""
         if not self.is_json(asked.headers.get("content-type", "")):
             raise Refused(415, "The body must be application/json")
 
@@ -289,7 +289,7 @@ class Reference:
         return media_type.partition(";")[0].strip().lower() == "application/json"
 
     def parse(self, asked: Asked) -> Any:
-        """JSON, read strictly."""
+        """Parse the body as strict JSON."""
         try:
             return self.decode(asked.body.decode())
         except (ValueError, RecursionError):
@@ -300,17 +300,17 @@ class Reference:
         return json.loads(text, parse_constant=self.constant)
 
     def constant(self, name: str) -> Any:
-        """NaN and its kin."""
+        """Refuse NaN and the infinities."""
         raise ValueError(name)
 
     def validate(self, body: Any) -> None:
-        """Every rule."""
+        """Check every rule."""
         for name, broken in self.rules.items():
             if broken(body):
                 raise Refused(400, f"The body breaks the rule {name}")
 
     def count(self) -> dict[str, str]:
-        """The quota: headers of an answer, or a 429."""
+        """Charge the quota: return headers for the answer, or refuse with a 429."""
         if self.quota is None:
             return {}
         start, used = self.window
@@ -323,7 +323,7 @@ class Reference:
         return headers
 
     def limits(self, quota: int, left: int, end: float) -> dict[str, str]:
-        """The three headers."""
+        """The three X-RateLimit headers."""
         return {
             "x-ratelimit-limit": str(quota),
             "x-ratelimit-remaining": str(max(left, 0)),
@@ -349,7 +349,7 @@ class Reference:
         return {"index": self.index(place), "embedding": numbers}
 
     def index(self, place: int) -> Any:
-        """Of a text in the request."""
+        """The index of a text in the request."""
         return place
 
     def vector(self, model: str, text: str, _place: int, _texts: list[str]) -> Any:
@@ -357,21 +357,21 @@ class Reference:
         return self.normed(self.raw(model, self.seen(text)))
 
     def seen(self, text: str) -> str:
-        """What of a text its vector depends on: all."""
+        """The part of a text that its vector depends on: all of it."""
         return text
 
     def raw(self, model: str, text: str) -> Any:
-        """Numbers that look like chance."""
+        """Pseudo-random numbers from a text and a model."""
         seed = repr((model, text)).encode(errors="surrogatepass")
         digest = hashlib.shake_256(seed).digest(2 * self.dimensions)
         return np.frombuffer(digest, ">i2") + 0.5
 
     def normed(self, vector: Any) -> Any:
-        """Of length one."""
+        """The vector, scaled to length 1."""
         return vector / np.linalg.norm(vector)
 
     def packed(self, vector: Any) -> list[int]:
-        """The signs, eight to a signed byte."""
+        """The sign bits, eight in each signed byte."""
         numbers: list[int] = np.packbits(vector > 0).view(np.int8).tolist()
         return numbers
 
@@ -380,5 +380,5 @@ class Reference:
         return sum(self.token_count(text) for text in texts)
 
     def token_count(self, text: str) -> int:
-        """Words, digits and blanks, and one for the end."""
+        """One token for each word, digit and blank, and one for the end."""
         return len(_TOKEN.findall(str(text))) + 1

@@ -1,4 +1,4 @@
-"""Runs an ASGI application on a port of its own, in a thread of the test."""
+"""Run an ASGI application on a free port, in a thread of the test process."""
 
 from __future__ import annotations
 
@@ -26,5 +26,5 @@ def running(app: Any) -> Iterator[str]:
     try:
         yield f"http://127.0.0.1:{listener.getsockname()[1]}/v1"
     finally:
-        # It ends by itself within a moment, for which two hundred tests need not wait.
+        # The thread ends by itself soon; two hundred tests need not wait for it.
         server.should_exit = server.force_exit = True

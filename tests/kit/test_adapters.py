@@ -1,4 +1,4 @@
-"""Whatever a client does wrong is said of its call, and the next call has a fresh process."""
+"""A call reports whatever its client did wrong, and the next call gets a new process."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from relace_contract.judgement import CannotRun, Judgement
 
 CALL = Call(base_url="http://127.0.0.1:9/v1", api_key="rlc-x", input=("a",))
 OK = '{"outcome": "ok", "embeddings": [[0.5]], "total_tokens": 1}'
-#: Answers `start`, then does something on the first call only: a file tells it is the second.
+#: Answers `start`, then misbehaves in the first call only; a file marks that it has.
 _STDIO = """
 import json, os, sys, time
 def say(message, **answer):
@@ -279,7 +279,7 @@ def test_a_client_that_always_hangs_is_given_up(monkeypatch: pytest.MonkeyPatch)
     assert report.exit_code == 1
 
 
-#: Starts a process in a session of its own that holds the output of the client, and prints its id.
+#: Starts a process in a new session, which keeps the client's output open, and prints its id.
 _DAEMON = """
 import subprocess, sys
 held = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"],
@@ -317,7 +317,7 @@ def test_a_command_that_leaves_a_daemon_is_not_waited_for(
     assert said.ending is Ending.OK, said.message
     pid = int((tmp_path / "daemon").read_text())
     deadline = time.monotonic() + 10
-    while alive(pid) is not alone:  # the system takes a moment to end it
+    while alive(pid) is not alone:  # the system takes a moment to end the daemon
         assert time.monotonic() < deadline
     assert any(f"(process {pid})" in name for name in client.left) is alone
 

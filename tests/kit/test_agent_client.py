@@ -26,7 +26,7 @@ def talk(asked: Callable[[AgentClient], Awaitable[Any]]) -> tuple[Any, list[Any]
         bodies.append(body := json.loads(request.content))
         in_flight += 1
         most = max(most, in_flight)
-        for _ in range(100):  # other requests have their turn
+        for _ in range(100):  # let other requests run
             await asyncio.sleep(0)
         in_flight -= 1
         count = 1 if isinstance(body["input"], str) else len(body["input"])

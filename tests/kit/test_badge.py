@@ -1,4 +1,4 @@
-"""A whole run says in one word what its subject has reached, and draws it as a badge."""
+"""A whole run names the level that its subject has reached, and draws it as a badge."""
 
 from __future__ import annotations
 

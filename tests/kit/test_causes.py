@@ -1,4 +1,4 @@
-"""One cause is said once, with what to do about it; all that it breaks is counted and named."""
+"""A report shows each cause once, with its remedy, and counts and names all that it breaks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a subject claims decides what is asked of it, and what is not seen is red."""
+"""The claims of a subject decide which checks apply; a check that sees nothing is red."""
 
 from __future__ import annotations
 

@@ -137,7 +137,7 @@ def test_what_cannot_be_tried_is_one_line_and_exit_code_2(
 
 @pytest.mark.parametrize("template", ["python", "javascript", "shell", "callable"])
 def test_a_template_works_when_it_is_copied(template: str, tmp_path: Path) -> None:
-    """As it is, it is a plain client that sends right requests and trusts what it gets."""
+    """The unchanged template is a plain client: it sends correct requests and trusts answers."""
     needs = {"javascript": ["node"], "shell": ["curl"]}.get(template, [])
     if missing := [tool for tool in needs if shutil.which(tool) is None]:
         if os.environ.get("CI"):

@@ -1,4 +1,4 @@
-"""The kit for clients tested by itself: who is broken is caught by name, the reference is clean.
+"""Tests of the kit for clients: it catches each broken client, and finds nothing in the reference.
 
 This is the short form; ``nox -s proof`` takes 20 seeds, and runs every check on every client.
 """
@@ -94,14 +94,14 @@ def _success(script: Any, max_retries: int) -> model.Prediction:
 
 
 class _Agreeable:
-    """A schema that everything keeps."""
+    """A schema that accepts every value."""
 
     def iter_errors(self, _: Any) -> Any:
         return iter(())
 
 
 class _Strict:
-    """A schema that nothing keeps."""
+    """A schema that accepts no value."""
 
     def iter_errors(self, content: Any) -> Any:
         return contract.validator("EmbedRequest").iter_errors([content])
@@ -128,7 +128,7 @@ def _reversed(base_url: str, texts: Any, dtype: str, true: Any = answers.truth) 
 def test_a_broken_harness_is_noticed(
     where: Any, name: str, instead: Any, checks: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """By the reference, which is no longer clean, or by a broken client, no longer caught."""
+    """Either the reference is no longer clean, or a broken client is no longer caught."""
     monkeypatch.setattr(where, name, instead)
     finds_fault = bool(found(judged_client(None, *checks)))
     broken = {one for identity in checks for one in CLIENT[identity].mutants}

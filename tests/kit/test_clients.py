@@ -1,4 +1,4 @@
-"""Real clients: each does what its list says, no more and no less."""
+"""Real clients: each fails exactly the checks in its list of known failures."""
 
 from __future__ import annotations
 

@@ -165,7 +165,7 @@ def test_policies_are_asked_only_where_they_are_claimed(tmp_path: Path) -> None:
 
 
 class Page(HTMLParser):
-    """What a page loads, and its text."""
+    """Parses an HTML page: what it loads, and its text."""
 
     def __init__(self, page: str) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""The evidence of a finding can be used: its scenario is one, and its times are in order."""
+"""The evidence of a finding is usable: its scenario is valid, and its times are in order."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ def test_times_of_a_conversation_never_run_backwards(
 
 
 def test_a_client_that_starts_slowly_answers_after_its_requests(tmp_path: Path) -> None:
-    """The start of the process was once on the requests' clock alone."""
+    """A bug once counted the start of the process in the times of the requests only."""
     slow = tmp_path / "client.py"
     slow.write_text("import time\ntime.sleep(0.5)\n" + program("order-trusted"), encoding="utf-8")
     slow.write_text(slow.read_text().replace("from __future__ import annotations\n", ""))

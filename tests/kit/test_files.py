@@ -22,7 +22,7 @@ POSIX = pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs POSIX")
 
 @pytest.fixture(params=["/dev/zero", "/dev/null", "pipe", "fed pipe", "socket", "folder", "link"])
 def special(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[Path, str]]:
-    """Something that is no regular file, and what it is."""
+    """A path that is not a regular file, and the word for it."""
     path = tmp_path / "special"
     name = request.param
     if name.startswith("/dev"):

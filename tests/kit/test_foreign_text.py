@@ -19,7 +19,7 @@ from relace_contract.foreign_text import on_one_line, visible
 from tests.kit.test_client_command import verify as verify_client
 from tests.kit.test_command import verify
 
-#: Moves the cursor, sets the title of the window, rings, reverses a line, ends a line.
+#: Characters that move the cursor, set the window title, ring, reverse a line, and end a line.
 HOSTILE = {
     "escape": "\x1b[2J\x1b[1;31m",
     "window title": "\x1b]0;owned\x07",
@@ -44,7 +44,7 @@ def reports(folder: Path) -> list[str]:
 
 
 def look_at(folder: Path) -> None:
-    """Every report is valid, and has no character that anything obeys."""
+    """Assert that every report is valid and has no control characters."""
     ET.fromstring((folder / "r.xml").read_bytes())  # noqa: S314 - our own file
     json.loads((folder / "r.json").read_bytes())
     for name in REPORTS:
@@ -80,7 +80,7 @@ def raw_answer(status: str, head: str, body: str) -> bytes:
     return fields.encode("utf-8") + b"\r\n\r\n" + content
 
 
-#: All of it at once; a header with a carriage return or a NUL is none, and is not read.
+#: All of them at once. HTTP parsers reject a header with a carriage return or NUL, so not there.
 EVERYTHING = "".join(HOSTILE.values())
 IN_HEADERS = EVERYTHING.replace("\r", "").replace("\0", "")
 
@@ -141,7 +141,7 @@ def test_what_a_client_says_of_itself_is_made_visible(kind: str, said: str, tmp_
 
 
 def test_a_client_that_does_not_start_is_one_visible_line() -> None:
-    name = EVERYTHING.replace("\0", "")  # which no argument can have
+    name = EVERYTHING.replace("\0", "")  # no argument can contain it
     done = verify_client("--stdio", shlex.quote(f"no-{name}-client"))
     assert done.returncode == 2
     (line,) = done.stderr.split("\n")[:-1]

@@ -1,4 +1,4 @@
-"""The kit is a guest: it leaves no file, and no setting of the mock is one of its own."""
+"""The kit leaves no file behind, and shares no environment variable with the mock."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def test_a_variable_of_the_mock_sets_nothing_here_and_one_of_the_kit_does(tmp_pa
             "RELACE_VERIFY_SEED": "7",
             "RELACE_VERIFY_ONLY": "BIJ,DUP NEG-nan",
             "RELACE_VERIFY_REPORT": os.pathsep.join(["a.json", "b.xml"]),
-            "RELACE_API_KEY": "schlüssel",  # the one beside it is stronger
+            "RELACE_API_KEY": "schlüssel",  # the other variable has precedence
             "RELACE_VERIFY_API_KEY": "rlc-one",
         }
         done = verify(server.base_url, cwd=tmp_path, **kit)

@@ -1,4 +1,4 @@
-"""Whatever it is pointed at, the kit ends with a clear answer, and not with a good one."""
+"""Pointed at a server that is no embed endpoint, the kit ends with a clear and bad result."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.kit.judging import found, judged, problem
 from tests.kit.reference import Answer, Asked, Reference
 from tests.kit.test_command import verify
 
-# What is said, and the exit code: 1 for what answers wrongly, 2 for what does not answer.
+# The message, and the exit code: 1 for a server that answers wrongly, 2 for one that does not.
 ENDS = {
     "static page": (1, "answers, but not as an embed endpoint"),
     "page without POST": (1, "answers, but not as an embed endpoint"),

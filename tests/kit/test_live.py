@@ -1,7 +1,7 @@
 """``--live``, against a server that behaves as the live one does with its free tier.
 
-Three requests a minute; no minute is waited for, as the server's clock is the one that the
-pace of the kit sleeps on.
+It allows three requests a minute. The tests wait for no minute, because the server and the kit
+share a clock that sleeping advances.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ TIER = 3
 
 
 class Clock:
-    """Time that passes only where someone sleeps."""
+    """A clock that advances only when someone sleeps."""
 
     def __init__(self) -> None:
         self.time = 1_800_000_000.0
@@ -40,7 +40,7 @@ class Clock:
 
 
 class FreeTier(Reference):
-    """Three requests a minute, some of our policies not kept, and a log of who came when."""
+    """A server that allows three requests a minute, breaks some policies, and logs each request."""
 
     quota = TIER
 
@@ -64,11 +64,11 @@ class FreeTier(Reference):
         return vector  # which is a policy
 
     def tokens(self, texts: list[str]) -> int:
-        return 3 * len(texts)  # 6 for the example, which is documented, but a MAY
+        return 3 * len(texts)  # 6 for the example: the documentation says 8, but that is a MAY
 
 
 def live(app: FreeTier, clock: Clock, **wanted: Any) -> tuple[Report, list[str]]:
-    """A live run, and what it said meanwhile; ``wanted`` may set a gap of another length."""
+    """A live run, and the lines that it printed; ``wanted`` may set another gap of requests."""
     said: list[str] = []
     pace = Pace(gap=1.0, patience=130.0, endurance=1800.0, sleep=clock.sleep, now=clock.now)
     with running(app) as url:
@@ -84,10 +84,10 @@ def test_a_live_run_is_slow_frugal_and_finds_nothing_in_what_is_documented() -> 
     outcomes = {result.requirement.id: result.judgement for result in report.results}
     assert outcomes["REACH-200"] is Judgement.HOLDS
     assert outcomes["TOK-example"] is Judgement.INFORMS
-    # Our policies are not asked of the live service.
+    # The policies of this project do not apply to the live service.
     labels = {requirements("server")[one].label for one in outcomes}
     assert labels == {"documented", "observed"}
-    # The budget was said before the first request, and kept; what a 429 repeats is apart.
+    # The kit named the budget before the first request, and kept it; repetitions do not count.
     (budget,) = (line for line in said if "with at most" in line)
     limit = int(budget.split("with at most ")[1].split()[0])
     assert said[0] == budget
@@ -104,7 +104,7 @@ def test_a_live_run_waits_out_429s() -> None:
     before = clock.time
 
     class Stingy(FreeTier):
-        """Counts what it refuses, too, so that three are soon spent."""
+        """Counts refused requests, too, so that three requests are soon spent."""
 
         def route(self, asked: Asked) -> None:
             FreeTier.count(self)
@@ -123,7 +123,7 @@ def test_a_live_run_waits_out_429s() -> None:
 def test_nothing_is_asked_twice() -> None:
     clock = Clock()
     app = FreeTier(clock)
-    app.quota = 1000  # so that nothing is repeated for a 429
+    app.quota = 1000  # so that no 429 makes the kit repeat a request
     live(app, clock)
     asked = [(one.method, one.path, one.body, tuple(one.headers.items())) for _, one in app.log]
     assert len(set(asked)) == len(asked)

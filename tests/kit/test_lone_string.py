@@ -1,4 +1,4 @@
-"""A lone string as ``input``: documented to be wrong, observed to be right, so either is no fault."""
+"""A lone string as ``input``: documented as wrong, observed to work, so both are correct."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def test_the_check_of_all_bodies_fails_for_an_answer_that_is_neither(mutant: str
 
 
 def answered(body: Any, status: int, results: int = 1) -> str | None:
-    """What the kit says of this answer to a body that Schemathesis made up."""
+    """The judgement of the kit about this answer to a generated body."""
     content: Any = {"results": [{}] * results} if status == 200 else {"error": "no"}
     request = Request("POST", "http://h/v1/code/embed", JSON, json.dumps(body).encode())
     return _judged(RoundTrip(request, status, body=json.dumps(content).encode()))

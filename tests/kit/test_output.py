@@ -1,4 +1,4 @@
-"""No character, no console and no reader that is gone costs a report or gives a traceback."""
+"""No text, console or closed pipe loses a report or causes a traceback."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from tests.kit.test_command import ENVIRONMENT, Page, verify
 
 POSIX = pytest.mark.skipif(sys.platform == "win32", reason="redirects as a POSIX shell does")
 FULL = pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
-#: Consoles that lack most characters, each as the environment that makes one.
+#: Environments in which the console can show only few characters.
 CONSOLES = {
     "cp1252": {"PYTHONIOENCODING": "cp1252"},
     "cp932": {"PYTHONIOENCODING": "cp932"},
@@ -38,7 +38,7 @@ ALL_FORMS = ("r.xml", "r.json", "r.html")
 
 
 class Foreign(Reference):
-    """Its messages have what consoles lack, and its indexes are wrong."""
+    """A server whose messages have characters that consoles lack, and whose indexes are wrong."""
 
     def index(self, place: int) -> int:
         return place + 1
@@ -213,7 +213,7 @@ EVERY = "".join(map(chr, [*range(0x300), 0x2028, 0xD800, 0xDFFF, 0xFFFE, 0xFFFF,
 
 
 def report_of(text: str) -> Report:
-    """A report with a text wherever a foreign one can stand."""
+    """A report that has a text in every place where foreign text can be."""
     asked = requirements("server")
     finding = Breach("NEG-nan", text, (Evidence(text, text, text),), text)
     results = (
@@ -232,7 +232,7 @@ def test_every_report_is_valid_whatever_text_is_in_it(tmp_path: Path) -> None:
     page = paths[2].read_bytes().decode()
     assert all(char.isprintable() or char == "\n" for char in page)
     content = json.loads(paths[1].read_bytes())
-    content["subject"].encode()  # no half of a surrogate pair is left
+    content["subject"].encode()  # no lone surrogate is left
     assert "\\ud800" in content["subject"] and "\x07" in content["subject"]
 
 
@@ -304,7 +304,7 @@ def test_the_report_of_a_run_that_was_stopped_says_that_it_is_incomplete(
             file = tmp_path / "client.py"
             file.write_text(program(None), encoding="utf-8")
             client = shlex.join([sys.executable, str(file)])
-            # Two checks are short, the others would go on for many seconds.
+            # Two checks are short; the others would take many seconds.
             only = "REQ-02,RSP-01,RSP-11,RET-11"
             words = ["verify-client", "--stdio", client, "--only", only, "--examples", "100000"]
         process = subprocess.Popen(

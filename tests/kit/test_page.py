@@ -1,4 +1,4 @@
-"""``docs/verify-server.md`` says what is so, and ``docs/proof.md`` is of these mutants."""
+"""``docs/verify-server.md`` matches the kit, and ``docs/proof.md`` has the current mutants."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The kit tested by itself: every mutant is caught by name, what is correct is clean.
+"""Tests of the kit for servers: it catches each mutant, and finds nothing in correct servers.
 
 This is the short form; ``nox -s proof`` takes 20 seeds, and runs every check on every mutant.
 """
@@ -26,7 +26,7 @@ CATCHERS = {
 @pytest.mark.parametrize("mutant", MUTANTS)
 def test_a_mutant_is_caught_by_every_check_that_names_it(mutant: str) -> None:
     caught = found(judged(MUTANTS[mutant](), *CATCHERS[mutant]))
-    # To stumble is not to catch.
+    # A check that could not be exercised has not caught the mutant.
     seen = {one for one, problem in caught.items() if "could not be exercised" not in problem}
     assert set(CATCHERS[mutant]) <= seen, caught
 

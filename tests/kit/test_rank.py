@@ -1,4 +1,4 @@
-"""The family RANK: when it is asked, and what it leaves open."""
+"""The family RANK: when its checks run, and what they leave open."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def unclaimed(report: Report) -> dict[str, str]:
 
 @pytest.mark.parametrize("status", [404, 405, 501])
 def test_a_server_without_a_ranker_is_asked_once_for_each_path(status: int) -> None:
-    """So Schemathesis sends nothing to them."""
+    """The kit sends no generated requests to such paths."""
     app, seen = lacking(status, V1, V2)
     report = judged(app(), "RANK", examples=5)
     assert report.exit_code == 0

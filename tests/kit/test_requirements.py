@@ -1,4 +1,4 @@
-"""``requirements.yaml``, the checks and the mutants speak of the same things."""
+"""``requirements.yaml``, the checks and the mutants match each other."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from relace_contract.server.watch import WATCHES
 from tests.kit.mutants import MUTANTS
 
 SERVER = requirements("server")
-# The families that a kit for this endpoint was asked to have.
+# The families that the kit must have.
 FLOOR = (
     "REACH SCHEMA ENV CT AUTH PREC NEG BIJ DUP UNI DTYPE BIN DIM NORM DET PERM SPLIT TOK RL METH "
     "CONC UNK ACC SIZE RANK KEEP"

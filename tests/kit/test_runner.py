@@ -28,7 +28,7 @@ from relace_contract.runner import Check, Terms, run
 
 
 class Subject:
-    """A subject without a protocol."""
+    """A subject that needs no network or process."""
 
     waited = 0.0
     silent = False
@@ -156,7 +156,7 @@ def test_what_is_noticed_in_passing_is_found_even_if_it_was_not_asked_for() -> N
     report = run(Subject(), {"A-1": check}, asked, Terms(), name="it", seed=0)
     first, second = report.results
     assert (first.judgement, second.judgement) == (Judgement.HOLDS, Judgement.FAILS)
-    # The command has its own check, and the one that brought it about.
+    # The command names its own check, and the check in which it was noticed.
     assert second.breaches[0].command == "verify --only A-2 A-1"
 
 
@@ -248,8 +248,8 @@ def test_what_a_policy_file_has_wrong_is_named(content: str, words: str, tmp_pat
 def test_a_property_has_its_time_from_the_first_example_on(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """On a busy machine Hypothesis may take long to make up the first."""
-    seconds = itertools.count(0.0, 20.0)  # a clock that each look moves
+    """On a busy machine Hypothesis may take long to generate the first one."""
+    seconds = itertools.count(0.0, 20.0)  # a clock that advances each time it is read
     clock = SimpleNamespace(monotonic=lambda: next(seconds))
     monkeypatch.setattr(properties, "time", clock)
     drawn: list[int] = []
@@ -257,7 +257,7 @@ def test_a_property_has_its_time_from_the_first_example_on(
     effort = SimpleNamespace(seed=0, examples=100_000)
     properties.holds_for(effort, strategies.integers().map(drawn.append), tried.append)
     assert len(tried) == 1
-    assert len(drawn) < 5  # that nothing is drawn in vain, however many examples were wanted
+    assert len(drawn) < 5  # nothing is drawn in vain, however many examples were asked for
 
 
 def test_a_property_that_cannot_go_on_tries_nothing_more() -> None:

@@ -1,4 +1,4 @@
-"""A private certificate, of a server or of what a client meets, is trusted once its issuer is named."""
+"""The kit trusts a private certificate once the user names its issuer, and so do clients."""
 
 from __future__ import annotations
 
@@ -144,7 +144,7 @@ def test_a_server_on_http_loads_no_certificates() -> None:
     assert tls.context("http://127.0.0.1/v1", Path("no such file")).cert_store_stats()["x509"] == 0
 
 
-#: Clients that ask a service on https before they embed, and end if they cannot trust it.
+#: Clients that send a request to an https service before they embed, and exit if that fails.
 CLIENTS = {
     "stdio": """
 import urllib.request
@@ -181,7 +181,7 @@ def client(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> tuple[str, ...]:
-    """The options that name such a client, which lies in the current folder."""
+    """The options that name such a client in the current folder."""
     kind: str = request.param
     if kind in {"curl", "node"} and shutil.which(kind) is None:
         if os.environ.get("CI"):
@@ -202,7 +202,7 @@ def client(
 def test_a_client_trusts_the_issuer_that_is_named_in_every_language(
     client: tuple[str, ...], secure: Secure
 ) -> None:
-    """The file may be named from the current folder; clients may go to another one."""
+    """The path of the file may be relative, although a client may change its folder."""
     issuer = os.path.relpath(secure.issuer)
     done = test_client_command.verify(*client, "--only", "REQ-02", "--cacert", issuer)
     assert done.returncode == 0, done.stdout + done.stderr

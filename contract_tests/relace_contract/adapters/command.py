@@ -1,7 +1,7 @@
-"""A client that is a command, run once for each call: a script around ``curl``, for one.
+"""A client that is a command, run once for each call, such as a script around ``curl``.
 
-``RELACE_BASE_URL`` and ``RELACE_API_KEY`` are in its environment, the rest of the call is JSON
-on its standard input; it prints the answer of the protocol, without ``seq``.
+The command finds ``RELACE_BASE_URL`` and ``RELACE_API_KEY`` in its environment, and the rest of the
+call as JSON on its standard input. It prints the answer of the protocol, without ``seq``.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from relace_contract.foreign_text import brief
 
 
 class Command:
-    """One command. It cannot say of itself what it can, so its ``features`` are given."""
+    """One command. It cannot report its features, so the user names them (``--feature``)."""
 
     def __init__(self, command: str, features: Iterable[str] = ()) -> None:
         self._words = shlex.split(command)
@@ -32,7 +32,7 @@ class Command:
         self.left: list[str] = []
 
     def start(self) -> Identity:
-        """Look whether there is such a command."""
+        """Check that the command exists."""
         if shutil.which(self._words[0]) is None:
             raise AdapterError(f"there is no command {self._words[0]!r}")
         return protocol.identity({"client": " ".join(self._words), "features": self._features})
@@ -66,10 +66,10 @@ class Command:
         )
 
     def close(self) -> None:
-        """Nothing is left to be ended."""
+        """Do nothing: each call ends its own process."""
 
     def kill(self) -> None:
-        """End a run that is under way."""
+        """Kill the process of a call in progress."""
         if self._child is not None:
             self._child.kill()
 

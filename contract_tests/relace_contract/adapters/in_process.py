@@ -1,8 +1,9 @@
 """A client that is a Python callable: it takes the messages of the protocol as dicts.
 
-``MODULE:NAME`` is asked ``{"cmd": "start"}`` first, ``{"cmd": "embed", …}`` for each call and
-``{"cmd": "stop"}`` last, and gives, or awaits, an answer without ``seq``. What it raises is a crash. Calls come from
-several threads; if NAME is a class, each thread has an instance of its own.
+``MODULE:NAME`` gets ``{"cmd": "start"}`` first, ``{"cmd": "embed", …}`` for each call and
+``{"cmd": "stop"}`` last. It returns an answer without ``seq``, or an awaitable of one. An
+exception counts as a crash. Calls come from several threads; if NAME is a class, each thread has
+its own instance.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ Handler = Callable[..., Any]
 
 
 class InProcess:
-    """One callable, in a thread of its own with one event loop, so that it can keep both."""
+    """One callable in its own thread with one event loop, so that its connections survive calls."""
 
     def __init__(self, client: Handler) -> None:
         self._client = client
@@ -36,7 +37,7 @@ class InProcess:
         self.left: list[str] = []
 
     def start(self) -> Identity:
-        """Ask the callable who it is."""
+        """Ask the callable for its identity."""
         try:
             return protocol.identity(self._ask(protocol.start_message(), START))
         except queue.Empty:
@@ -45,7 +46,7 @@ class InProcess:
             raise AdapterError(str(raised)) from None
 
     def embed(self, call: Call, limit: float) -> Said:
-        """Call it."""
+        """Call the callable with the message, and wait for its answer."""
         begun = time.monotonic()
         try:
             answer = self._ask(call.message(), limit)
@@ -59,14 +60,14 @@ class InProcess:
         return dataclasses.replace(said, raw=raw, seconds=time.monotonic() - begun)
 
     def close(self) -> None:
-        """Say ``stop``, so that it can close what it has open, and end the thread."""
+        """Send ``stop``, so that the client can close its connections, and end the thread."""
         if self._worker is not None:
-            with contextlib.suppress(queue.Empty, _Raised):  # few look at what they are told
+            with contextlib.suppress(queue.Empty, _Raised):  # few clients handle `stop`
                 self._ask(protocol.stop_message(), MANNERS)
         self.kill()
 
     def kill(self) -> None:
-        """Leave the thread alone: Python cannot end it, but the next call gets another."""
+        """Abandon the thread, because Python cannot kill it; the next call gets another one."""
         worker, self._worker = self._worker, None
         if worker is not None:
             worker.tasks.put(None)
@@ -113,9 +114,9 @@ async def _awaited(answer: Any) -> Any:
 
 
 def load(name: str) -> Handler:
-    """The callable that ``MODULE:NAME`` means, looked for in the current folder too.
+    """Import the callable ``MODULE:NAME``, from the current folder too.
 
-    Raises ``AdapterError``.
+    Raises ``AdapterError`` if there is none.
     """
     module_name, _, attribute = name.partition(":")
     if not module_name or not attribute:

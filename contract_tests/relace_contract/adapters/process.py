@@ -1,4 +1,4 @@
-"""A child process that may crash, hang, flood or print what it should not."""
+"""A child process that may crash, hang, or print too much or the wrong things."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from typing import IO
 
 from relace_contract.adapters.protocol import AdapterError
 
-#: Bytes that one answer may have: a body of 16 MB, written again with more digits.
+#: Bytes that one answer may have: enough for the vectors of a 16 MB body, with more digits.
 ANSWER_LIMIT = 128_000_000
 _PIECE = 1 << 16
-_WAITING = 64  # pieces that are read ahead; a child that floods is stopped by its pipe
+_WAITING = 64  # pieces to read ahead; then the full pipe makes the child wait
 _ERRORS = 20_000  # characters of standard error that are kept
 #: Seconds for a client to end by itself.
 MANNERS = 2.0
-#: Seconds without output, after which a client that has ended has said everything: a process that
-#: it left behind may hold the pipe for ever.
+#: Seconds to wait for more output after a client has exited. The pipe may never close, because a
+#: process that the client left behind may hold it.
 DRAINED = 0.3
-_LOOK = 0.1  # seconds between two looks at whether a client has ended
+_LOOK = 0.1  # seconds between two checks whether a client has exited
 
 
 class Ended(Exception):  # noqa: N818 - not an error here
@@ -38,13 +38,13 @@ class Silent(Exception):  # noqa: N818 - as above
 
 
 class Flood(Exception):  # noqa: N818 - as above
-    """The child said more than an answer can have."""
+    """The child printed more than ``ANSWER_LIMIT``."""
 
 
 class Child:
-    """One process, read by threads, so that nothing it does can block us.
+    """One process, read by threads, so that nothing it does can block the kit.
 
-    ``left`` names the processes that survived it, once it was ended.
+    ``left`` names the processes that are still running after it was killed.
     """
 
     def __init__(
@@ -61,7 +61,7 @@ class Child:
                 stderr=subprocess.PIPE,
                 env=None if environment is None else os.environ | environment,
                 cwd=folder,
-                start_new_session=True,  # so that what it starts can be ended with it
+                start_new_session=True,  # so that its child processes can be killed with it
             )
         except OSError as error:
             raise AdapterError(f"cannot start {words[0]!r}: {error.strerror}") from None
@@ -84,7 +84,7 @@ class Child:
             thread.start()
 
     def send(self, line: bytes) -> None:
-        """Write to its standard input; that it is gone is seen when it is read."""
+        """Write to its standard input. Errors are ignored: reading will show that it is gone."""
         assert self._popen.stdin is not None
         with contextlib.suppress(OSError, ValueError):
             self._popen.stdin.write(line)
@@ -107,39 +107,39 @@ class Child:
         return line
 
     def everything(self, deadline: float) -> bytes:
-        """All that it says until it ends. Raises ``Silent`` or ``Flood``."""
+        """All of its output until it ends. Raises ``Silent`` or ``Flood``."""
         with contextlib.suppress(Ended):
             while True:
                 self._more(deadline)
         return bytes(self._read)
 
     def unasked(self) -> bytes:
-        """What it said beyond its last answer."""
+        """Output that it printed after its last answer, before it was asked again."""
         with contextlib.suppress(queue.Empty):
             self._read += self._pieces.get_nowait()
         return bytes(self._read[:_PIECE])
 
     def errors(self) -> str:
-        """What it wrote to standard error since the last call, to the last byte."""
+        """All that it wrote to standard error since the last call of this method."""
         self._take_errors()
         with self._lock:
             errors, self._errors = self._errors, ""
         return errors
 
     def exit_code(self) -> int | None:
-        """Its exit code, after a moment if it is just ending; None if it runs on."""
+        """Its exit code, after a short wait if it is just exiting; None if it is still running."""
         with contextlib.suppress(subprocess.TimeoutExpired):
             return self._popen.wait(MANNERS)
         return None
 
     def close(self) -> None:
-        """Let it end by itself for a moment."""
+        """Close its standard input, give it a moment to exit, and kill it."""
         self.end_input()
         self.exit_code()
         self.kill()
 
     def kill(self) -> None:
-        """End it, and its process group. What left the group is named, and not waited for."""
+        """Kill it and its process group. Processes that left the group are only put in ``left``."""
         with contextlib.suppress(OSError):
             if hasattr(os, "killpg"):
                 os.killpg(self._popen.pid, signal.SIGKILL)
@@ -147,7 +147,7 @@ class Child:
                 self._popen.kill()
         self._popen.wait()
         if any(thread.is_alive() for thread in self._threads):
-            for thread in self._threads:  # each ends by itself where no one holds its pipe
+            for thread in self._threads:  # it ends unless another process holds its pipe
                 thread.join(_LOOK)
             if any(thread.is_alive() for thread in self._threads):
                 self.left = survivors([self._popen.stdout, self._popen.stderr])
@@ -172,7 +172,7 @@ class Child:
 
     def _next(self, deadline: float) -> bytes:
         """The next piece of output; empty at its end. Raises ``Silent``."""
-        over: float | None = None  # when a client that has ended must have said everything
+        over: float | None = None  # when to stop waiting for output of a client that has exited
         while (now := time.monotonic()) < deadline:
             if over is None and self._popen.poll() is not None:
                 over = now + DRAINED
@@ -204,7 +204,7 @@ class Child:
             self._take_errors()
 
     def _take_errors(self) -> None:
-        """Take what is there; under the lock, so that none is on its way in another thread."""
+        """Read what is available, under the lock, so that no other thread holds unsaved output."""
         assert self._popen.stderr is not None
         with self._lock, contextlib.suppress(BlockingIOError):
             while not self._closed:
@@ -214,15 +214,15 @@ class Child:
 
 
 def survivors(pipes: Sequence[IO[bytes] | None]) -> list[str]:
-    """Name the other processes that hold one of these pipes, where the system tells (Linux)."""
+    """Names of the other processes that hold one of these pipes; empty except on Linux."""
     wanted = {f"pipe:[{os.fstat(pipe.fileno()).st_ino}]" for pipe in pipes if pipe is not None}
     found: list[str] = []
     for process in Path("/proc").glob("[0-9]*"):
-        with contextlib.suppress(OSError):  # it is gone, or not ours to look at
+        with contextlib.suppress(OSError):  # it has exited, or belongs to another user
             if any(str(held.readlink()) in wanted for held in (process / "fd").iterdir()):
                 name = (process / "comm").read_text(encoding="utf-8", errors="replace").strip()
                 status = (process / "status").read_text(encoding="utf-8", errors="replace")
-                # A child of ours is one that is just being started, with copies of all pipes.
+                # A child of this process is just being started, and still has copies of all pipes.
                 ours = f"\nPPid:\t{os.getpid()}\n" in status or int(process.name) == os.getpid()
                 found += [] if ours else [f"{name} (process {process.name})"]
     return found

@@ -1,4 +1,4 @@
-"""What an adapter is asked and what it says: frozen values, and how JSON becomes them.
+"""The protocol between the kit and an adapter: messages, answers, and how answers are parsed.
 
 ::
 
@@ -20,7 +20,7 @@ from relace_contract.counts import counted
 from relace_contract.foreign_text import brief, cut
 
 PROTOCOL = 1
-#: What a client may say that it can do; what it does not claim is not asked of it.
+#: Features that a client may claim; checks of unclaimed features do not apply to it.
 FEATURES = ("retry", "retry_after", "timeout", "batch", "binary", "rate_limit")
 KINDS = (
     "bad_request",
@@ -38,11 +38,11 @@ _NAME = 100  # characters of a client's name that are kept
 
 
 class AdapterError(Exception):
-    """There is no client to drive: it does not start, or not in the way of the protocol."""
+    """The client cannot be used: it does not start, or does not follow the protocol."""
 
 
 class Ending(enum.Enum):
-    """How a call ended. The last three are an adapter's judgement, not the client's word."""
+    """How a call ended. The client reports the first two; the kit finds the last three."""
 
     OK = "ok"
     ERROR = "error"
@@ -53,7 +53,7 @@ class Ending(enum.Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
-    """One thing that a client is asked. What is None is not said."""
+    """One call of a client. Fields that are None are omitted from the message."""
 
     base_url: str
     api_key: str
@@ -65,7 +65,7 @@ class Call:
     max_batch: int | None = None
 
     def message(self) -> dict[str, Any]:
-        """The call as JSON has it."""
+        """The call as a message of the protocol, without ``seq``."""
         fields = {
             "base_url": self.base_url,
             "api_key": self.api_key,
@@ -82,7 +82,7 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """What a client says of itself."""
+    """A client's answer to ``start``."""
 
     client: str
     version: str = ""
@@ -96,7 +96,10 @@ class Identity:
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """What came of a call. ``raw`` is what the adapter printed, ``errors`` its stderr."""
+    """The outcome of a call. ``raw`` is the client's output, ``errors`` its standard error.
+
+    ``raw`` is empty for a call that succeeds.
+    """
 
     ending: Ending
     embeddings: list[list[Any]] = field(default_factory=list)
@@ -124,38 +127,38 @@ class Said:
 
 
 class Adapter(Protocol):
-    """Drives one client. Used by one thread at a time; another may ``kill`` it.
+    """Drives one client. One thread at a time uses it; any thread may call ``kill``.
 
-    ``left`` names processes that the client started and that outlived it.
+    ``left`` names processes that the client started and that are still running.
     """
 
     left: list[str]
 
     def start(self) -> Identity:
-        """Make it ready. Raises ``AdapterError``."""
+        """Start the client. Raises ``AdapterError``."""
 
     def embed(self, call: Call, limit: float) -> Said:
-        """Make a call, which is a hang after ``limit`` seconds."""
+        """Make a call; without an answer after ``limit`` seconds it counts as a hang."""
 
     def close(self) -> None:
-        """End it in order."""
+        """Let the client stop in an orderly way."""
 
     def kill(self) -> None:
-        """End it at once, in the middle of a call too."""
+        """End the client at once, even in the middle of a call."""
 
 
 def start_message() -> dict[str, Any]:
-    """The first thing that is said."""
+    """The first message to a client."""
     return {"cmd": "start", "protocol": PROTOCOL}
 
 
 def stop_message() -> dict[str, Any]:
-    """The last thing."""
+    """The last message to a client."""
     return {"cmd": "stop"}
 
 
 def identity(content: Any) -> Identity:
-    """The answer to ``start``. Raises ``AdapterError`` that names what is wrong in it."""
+    """Parse the answer to ``start``. Raises ``AdapterError``, which says what is wrong in it."""
     if not isinstance(content, dict) or not isinstance(content.get("client"), str):
         raise AdapterError(
             'it must answer "start" with {"client": "name", "features": […]}, '
@@ -179,7 +182,7 @@ def identity(content: Any) -> Identity:
 
 
 def understood(content: Any) -> Said:
-    """The answer to ``embed``; ``BABBLE`` for what the protocol does not know."""
+    """Parse the answer to ``embed``; an answer against the protocol becomes ``BABBLE``."""
     problem = _problem(content)
     if problem:
         return Said(Ending.BABBLE, message=f"{problem}: {brief(str(content))}")

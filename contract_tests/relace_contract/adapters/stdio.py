@@ -1,7 +1,7 @@
-"""A client behind JSON lines on standard input and output, one process for many calls.
+"""A client that speaks JSON lines on standard input and output, one process for many calls.
 
-Whatever it does wrong ends this process, is said of the call, and the next call starts a
-fresh one.
+If the process breaks the protocol, it is killed, the call gets the reason, and the next call
+starts a new process.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ START = 30.0
 
 
 class Stdio:
-    """One client process, in ``folder`` or the current one."""
+    """One client process, started in ``folder`` or in the current folder."""
 
     def __init__(self, command: str, folder: Path | None = None) -> None:
         self._folder = folder
@@ -36,7 +36,7 @@ class Stdio:
         self._seq = 0
 
     def start(self) -> Identity:
-        """Start the process, if it does not run, and ask who it is."""
+        """Start a new process, and ask for its identity."""
         self.kill()
         self._child = Child(self._words, folder=self._folder)
         try:
@@ -53,7 +53,7 @@ class Stdio:
             ) from None
 
     def embed(self, call: Call, limit: float) -> Said:
-        """Make a call, with a fresh process if the last one misbehaved."""
+        """Make a call, with a new process if the last one was killed."""
         if self._child is None:
             try:
                 self.start()
@@ -75,7 +75,7 @@ class Stdio:
         return said
 
     def close(self) -> None:
-        """Say ``stop``, and end the process if it does not."""
+        """Send ``stop``, and kill the process if it does not exit."""
         child, self._child = self._child, None
         if child is not None:
             child.send(orjson.dumps({"seq": self._seq + 1, **protocol.stop_message()}) + b"\n")

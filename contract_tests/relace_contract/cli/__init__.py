@@ -1,5 +1,5 @@
 """The commands ``relace-mock verify-server`` and ``relace-mock verify-client``.
 
-The modules of the commands import nothing but ``click`` until one runs, as they are a part of a
-larger command line.
+Their modules import little but ``click`` until a command runs, because they are part of a larger
+command line, which should start fast.
 """

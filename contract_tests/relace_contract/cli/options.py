@@ -15,7 +15,7 @@ FILE = click.Path(path_type=Path, dir_okay=False)
 
 
 def option(name: str, *destination: str, **settings: Any) -> Callable[[_Command], _Command]:
-    """A ``click`` option that an environment variable sets too."""
+    """A ``click`` option that an environment variable can set, too."""
     variable = "RELACE_VERIFY_" + name.removeprefix("--").replace("-", "_").upper()
     settings.setdefault("envvar", variable)
     return click.option(name, *destination, show_envvar=True, show_default=True, **settings)
@@ -85,7 +85,7 @@ def repeated(
     cacert: Path | None = None,
     **_: Any,
 ) -> str:
-    """The options without which a finding might not come again. No key is among them."""
+    """The options that a command needs in order to reproduce a finding. It contains no key."""
     words = ["--cacert", shlex.quote(str(cacert))] if cacert else []
     words += ["--policy", shlex.quote(str(policy))] if policy else []
     if examples != _EXAMPLES:

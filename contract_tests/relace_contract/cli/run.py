@@ -17,15 +17,15 @@ import click
 
 from relace_contract.counts import counted
 
-#: What `pip install relace-mock` alone does not bring.
+#: Packages that `pip install relace-mock` does not install, but the extra `kit` does.
 _EXTRA = ("httpx", "hypothesis", "jinja2", "schemathesis")
 
-#: What a key of Relace's looks like.
+#: The form of Relace's API keys.
 _KEY = re.compile(r"rlc-[0-9A-Za-z]{32}")
 
 
 def usable(module: str) -> Any:
-    """A module of the kit. Raises ``click.UsageError`` if what the extra brings is missing."""
+    """Import a module of the kit. Raises ``click.UsageError`` if packages it needs are missing."""
     missing = [name for name in _EXTRA if find_spec(name) is None]
     if missing:
         raise click.UsageError(
@@ -35,7 +35,7 @@ def usable(module: str) -> Any:
 
 
 def refused(reason: object) -> click.UsageError:
-    """The error that ends a command with one line and exit code 2; whatever is a key is not in it."""
+    """The error that ends a command with one line and exit code 2. API keys are taken out."""
     from relace_contract.foreign_text import on_one_line  # noqa: PLC0415
 
     return click.UsageError(_KEY.sub("rlc-…", on_one_line(str(reason))))
@@ -61,7 +61,7 @@ def listed(subject: str, only: tuple[str, ...]) -> int:
 
 @dataclass(frozen=True, slots=True)
 class _Files:
-    """What a run writes."""
+    """The files that a run writes."""
 
     reports: tuple[Path, ...]
     known_failures: Path | None
@@ -78,13 +78,13 @@ class _Files:
             raise ValueError(f"--badge {self.badge} must end in .svg")
         if self.badge is not None and names:
             raise ValueError("--badge needs the whole run: leave out --only")
-        pipes = [path for path in self.reports if path.is_fifo()]  # to open one would wait
+        pipes = [path for path in self.reports if path.is_fifo()]  # opening one would block
         for written in (*pipes, self.known_failures, self.badge):
             if written is not None:
                 check_writable(written)
 
     def write(self, report: Any, known: Any) -> list[str]:
-        """Write every file, and say which in a line each. Raises ``CannotWrite``, ``OSError``."""
+        """Write every file; return a line about each. Raises ``CannotWrite`` or ``OSError``."""
         from relace_contract.reports import badge, save  # noqa: PLC0415
         from relace_contract.reports import known as known_list  # noqa: PLC0415
 
@@ -114,12 +114,12 @@ def reported(
     hide: Callable[[Any], Any] = lambda value: value,
     **options: Any,
 ) -> int:
-    """Run, write the reports, then show. Gives the exit code; raises ``click.UsageError``.
+    """Run the checks, write the reports, and show the findings; return the exit code.
 
-    ``name`` is what an incomplete report calls the ``subject``, a ``server`` or a ``client``. The
-    files of the reports are written before the run, too: one that cannot be written is known at
-    once, and a run that is killed leaves reports that say so, not those of an earlier run.
-    ``hide`` takes keys out of a text or a report.
+    ``subject`` is ``server`` or ``client``, ``name`` its name in an incomplete report. Reports are
+    also written before the run: a file that cannot be written is found at once, and a run that is
+    killed leaves reports that say so, not those of an earlier run. ``hide`` takes keys out of a
+    text or a report. Raises ``click.UsageError``.
     """
     from relace_contract import known_failures as failures  # noqa: PLC0415
     from relace_contract import policy as policies  # noqa: PLC0415
@@ -159,7 +159,7 @@ def reported(
 
 
 def _finished(report: Any, files: _Files, known: Any, *, verbose: bool) -> int:
-    """Write and show what a run has found. Gives the exit code."""
+    """Write and show the report of a run; return the exit code."""
     from relace_contract.judgement import Judgement  # noqa: PLC0415
     from relace_contract.reports import CannotWrite, text  # noqa: PLC0415
 
@@ -178,7 +178,7 @@ def _finished(report: Any, files: _Files, known: Any, *, verbose: bool) -> int:
 
 
 def _names(only: tuple[str, ...]) -> tuple[str, ...]:
-    """The names that ``--only`` has. Raises ``click.UsageError`` if it is given and has none."""
+    """The names in ``--only``. Raises ``click.UsageError`` if it is given without any name."""
     names = tuple(name for words in only for name in words.replace(",", " ").split())
     if only and not names:
         raise click.UsageError("--only names no check: write --only NEG, or --only NEG-nan,BIJ")
@@ -187,10 +187,10 @@ def _names(only: tuple[str, ...]) -> tuple[str, ...]:
 
 @contextlib.contextmanager
 def _stoppable() -> Iterator[None]:
-    """Let SIGTERM, which is what CI systems send, stop a run as Ctrl-C does."""
+    """Let SIGTERM, which CI systems send, stop a run as Ctrl-C does."""
     try:
         before = signal.signal(signal.SIGTERM, signal.default_int_handler)
-    except ValueError:  # not the main thread: then signals are not ours
+    except ValueError:  # only the main thread can handle signals
         yield
         return
     try:

@@ -1,4 +1,4 @@
-"""Answers that the checks have the mock give, and what it answers by itself."""
+"""Answers that the checks make the mock give, and its normal answers."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ import json
 from typing import Any
 from urllib.parse import urlsplit
 
-#: A step of a scenario, as JSON has it.
+#: A step of a scenario, as JSON.
 StepJson = dict[str, Any]
 
 
 def status(
     code: int, message: str | None = None, *, times: Any = "forever", **fields: str
 ) -> StepJson:
-    """An error in the documented form; ``fields`` are headers, ``_`` for each dash."""
+    """An error in the documented form; ``fields`` are headers, written with ``_`` for ``-``."""
     step: StepJson = {"status": code, "times": times}
     if message is not None:
         step["body"] = {"error": message}
@@ -26,7 +26,7 @@ def status(
 
 
 def text(content: str | bytes, media_type: str = "application/json", code: int = 200) -> StepJson:
-    """Any body, to the byte, for ever."""
+    """An exact body, repeated for every request."""
     step: StepJson = {"status": code, "headers": {"Content-Type": media_type}, "times": "forever"}
     if isinstance(content, str):
         return {**step, "body_text": content}
@@ -34,24 +34,24 @@ def text(content: str | bytes, media_type: str = "application/json", code: int =
 
 
 def fault(name: str, *, times: Any = "forever", **measure: Any) -> StepJson:
-    """A fault of the transport."""
+    """A transport fault."""
     return {"fault": name, "times": times, **measure}
 
 
 def lie(*mutations: str) -> StepJson:
-    """A 200 that the mock falsifies."""
+    """A 200 that the mock mutates in these ways."""
     return {"mutate": list(mutations), "times": "forever"}
 
 
 def content(*vectors: list[Any], tokens: Any = 4) -> dict[str, Any]:
-    """A right answer with these vectors."""
+    """A correct response body with these vectors."""
     results = [{"index": place, "embedding": vector} for place, vector in enumerate(vectors)]
     return {"results": results, "usage": {"total_tokens": tokens}}
 
 
 @functools.lru_cache(256)
 def truth(base_url: str, texts: tuple[str, ...], dtype: str) -> tuple[list[list[float]], int]:
-    """Ask the mock, as plainly as can be. Vectors in the order of the texts, and tokens."""
+    """Ask the mock with a plain request: its vectors in the order of the texts, and its tokens."""
     url = urlsplit(base_url)
     connection = http.client.HTTPConnection(url.hostname or "", url.port, timeout=30)
     asked = {"model": "relace-embed-v1", "input": texts, "output_dtype": dtype}

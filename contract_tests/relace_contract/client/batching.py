@@ -53,7 +53,7 @@ def failure(case: Case) -> None:
 
 
 def nothing(case: Case) -> None:
-    """BAT-05: after a call that shows that the client asks at all."""
+    """BAT-05: no texts, after a call which shows that the client sends requests at all."""
     case.play(TEXTS[:1]).gives(case.true(TEXTS[:1])[0])
     talk = case.play(())
     if talk.said.ending.value == "ok":

@@ -1,4 +1,4 @@
-"""One check's conversation with a client, and the mock that it is led to."""
+"""One check of a client: it makes calls, and points the client at the mock."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from relace_contract.judgement import (
 )
 from relace_mock import RecordedRequest, RunningServer
 
-#: Dimensions of the mock's vectors: few, as nothing here depends on their number.
+#: Dimensions of the mock's vectors: few, because no check depends on their number.
 DIMENSIONS = 32
 #: Seconds that a call may take, if the check does not say.
 _LIMIT = 10.0
@@ -33,7 +33,7 @@ _LIMIT = 10.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Setup:
-    """What all checks of a run have in common. ``command`` is the run as it was asked for."""
+    """Settings that all checks of a run share. ``command`` is the user's command for the run."""
 
     server: RunningServer
     command: str
@@ -42,9 +42,9 @@ class Setup:
 
 
 class Case:
-    """One check of one client. Every call gets a key, and so a namespace, of its own.
+    """One check of one client. Every call gets its own key, and so its own namespace.
 
-    The runner's subject: it says what was noticed in passing.
+    It is the subject of the runner, and reports what it noticed in passing.
     """
 
     def __init__(
@@ -62,16 +62,16 @@ class Case:
         self._waiting_since: float | None = None
         self.silent = False
 
-    # What the runner asks.
+    # The methods for the runner.
 
     @property
     def waited(self) -> float:
-        """Seconds that were spent waiting for other checks."""
+        """Seconds spent waiting for other checks, which do not count as time of this one."""
         since = self._waiting_since
         return self._waited + (0.0 if since is None else time.monotonic() - since)
 
     def noticed(self) -> list[tuple[str, Departure]]:
-        """What was seen in passing since the last call."""
+        """Departures seen in passing since the last call of this method."""
         noticed, self._noticed = self._noticed, []
         return noticed
 
@@ -81,16 +81,16 @@ class Case:
         return f"{self.setup.command} {only} --seed {self.setup.seed}"
 
     def abandon(self, thread: threading.Thread) -> None:  # noqa: ARG002 - there is one only
-        """End the client under a check that took too long."""
+        """Kill the client of a check that took too long."""
         self._abandoned = True
         if self._adapter is not None:
             self._adapter.kill()
 
     def release(self) -> Adapter | None:
-        """The client that was used, if another check can have it."""
+        """The client of this check, if another check can use it."""
         return None if self._abandoned else self._adapter
 
-    # What the checks ask.
+    # The methods for the checks.
 
     def needs(self, feature: str) -> None:
         """End the check if the client does not claim a feature."""
@@ -108,22 +108,23 @@ class Case:
 
     @contextlib.contextmanager
     def turn_on(self, lock: threading.Lock) -> Iterator[None]:
-        """Hold a lock; waiting for it is no time of this check."""
+        """Hold a lock; the wait for it does not count as time of this check."""
         self._waiting_since = time.monotonic()
         with lock:
             self._waited, self._waiting_since = self.waited, None
             yield
 
     def key(self) -> str:
-        """A key that no other call has; the same in every run with this seed."""
+        """A key for one call that no other call has; the same in every run with this seed."""
         self._calls += 1
         words = f"{self._identity}/{self.setup.seed}/{self._calls}"
         return "rlc-" + hashlib.sha256(words.encode()).hexdigest()[:32]
 
     def play(self, texts: Sequence[str], *steps: StepJson, **wanted: Any) -> Conversation:
-        """Make a call while the mock plays ``steps``; then, and without any, it serves.
+        """Make a call while the mock plays ``steps``; after them the mock answers normally.
 
-        ``wanted`` are fields of ``Call``, ``limit``, and ``base_url`` to alter the mock's.
+        ``wanted`` are fields of ``Call``, or ``limit`` in seconds; ``base_url`` replaces the
+        mock's.
         """
         return self.story(texts, {"steps": list(steps)} if steps else None, **wanted)
 
@@ -147,20 +148,20 @@ class Case:
             fields = {"base_url": mock.base_url, **wanted}
             talk = self._call(texts, mock.api_key, "normally", _as_file(scenario), fields)
             seen = tuple(map(_seen, mock.requests))
-            # That a later call did not arrive may be just what a check is about.
+            # Some checks test whether a later call arrives, so only the first call must.
             talks.append(self._judged(replace(talk, requests=seen[before:]), arrives=not talks))
             before = len(seen)
         return talks
 
     def ask(self, texts: Sequence[str], origin: Origin, **wanted: Any) -> Conversation:
-        """Make a call to a server of the kit's own."""
+        """Make a call to one of the kit's own servers."""
         talk = self._call(
             texts, self.key(), str(origin), "", {"base_url": origin.base_url, **wanted}
         )
         return self._judged(replace(talk, requests=origin.requests))
 
     def true(self, texts: Sequence[str], dtype: str = "float") -> tuple[list[list[float]], int]:
-        """What the mock answers about texts: vectors and tokens."""
+        """The mock's normal answer for these texts: vectors and tokens."""
         return truth(self.setup.server.base_url, tuple(texts), dtype)
 
     def _call(
@@ -187,7 +188,7 @@ class Case:
         return talk
 
     def _judged(self, talk: Conversation, *, arrives: bool = True) -> Conversation:
-        """A talk, if the client did its part in it."""
+        """The conversation, unless the client failed to take part in it. Raises ``Departure``."""
         said = talk.said
         self.silent = said.ending is Ending.HANG
         if said.ending not in {Ending.OK, Ending.ERROR}:
@@ -208,11 +209,11 @@ def _without_key(said: Said, key: str) -> Said:
 
 
 def _as_file(scenario: dict[str, Any] | None) -> str:
-    """A scenario as a file that the mock reads: JSON, which is YAML."""
+    """A scenario as the text of a file that the mock reads: JSON, which is also YAML."""
     if scenario is None:
         return ""
     text = json.dumps(scenario, ensure_ascii=False)
-    # Escaped as JSON does it, as what a report escapes later is no JSON any more.
+    # Use JSON escapes now: the escapes that a report would add later are not valid JSON.
     return "".join(char if char.isprintable() else json.dumps(char)[1:-1] for char in text)
 
 

@@ -1,4 +1,4 @@
-"""Every check of a client, by the id of its requirement, those that wait longest first."""
+"""Every check of a client, by the id of its requirement; the slowest checks come first."""
 
 from __future__ import annotations
 

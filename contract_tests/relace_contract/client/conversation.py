@@ -1,4 +1,4 @@
-"""One call of a client: what it was asked, what arrived at the server, what it said."""
+"""One call of a client: its arguments, the requests that arrived, and the client's answer."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from relace_contract.counts import counted
 from relace_contract.foreign_text import brief, cut
 from relace_contract.judgement import Departure, Evidence
 
-#: Requests that a finding shows, and characters of an answer.
+#: The most requests that a finding shows, and the most characters of one answer.
 _REQUESTS = 12
 _SHOWN = 600
-#: Characters of a scenario that a finding shows in its place.
+#: A longer scenario is not shown in the text of a finding; reports in files have it.
 _PLAYED = 4000
 
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """A request as it arrived, and what was answered. ``at`` is Unix time in seconds.
+    """A request as it arrived, and its answer. ``at`` is Unix time in seconds.
 
-    ``digest`` is of the whole body; ``body`` may be cut.
+    ``body`` may be cut; ``digest`` is the hash of the whole body.
     """
 
     at: float
@@ -42,7 +42,7 @@ class Seen:
         return [value for field, value in self.headers if field.lower() == name]
 
     def json(self) -> Any:
-        """The body, None where it is not JSON."""
+        """The parsed body, or None if it is not JSON."""
         try:
             return json.loads(self.body)
         except ValueError:
@@ -50,7 +50,7 @@ class Seen:
 
     @property
     def texts(self) -> list[Any]:
-        """The texts to be embedded. A lone string is one text; REQ-04 refuses its form."""
+        """The texts to embed. A lone string is one text here; REQ-04 reports its form."""
         content = self.json()
         texts = content.get("input") if isinstance(content, dict) else None
         if isinstance(texts, str):
@@ -60,11 +60,11 @@ class Seen:
 
 @dataclass(frozen=True, slots=True)
 class Conversation:
-    """A call and its consequences. ``answers`` says how the server was to answer.
+    """A call, the requests that it led to, and the client's answer.
 
-    ``scenario`` is what the mock played, as its users write it; empty if it played none. ``began``
-    and ``ended`` are the Unix times of the call and of the client's answer, on the clock on which
-    requests are seen.
+    ``answers`` describes the answers of the server. ``scenario`` is the scenario file that the mock
+    played; empty if it played none. ``began`` and ``ended`` are the Unix times of the call and of
+    the client's answer, from the same clock as the times of the requests.
     """
 
     call: Call
@@ -77,19 +77,19 @@ class Conversation:
 
     @property
     def embeddings(self) -> list[list[Any]]:
-        """The vectors that the client gave; fails if it gave none."""
+        """The vectors that the client returned. Raises ``Departure`` if the call failed."""
         if self.said.ending is not Ending.OK:
             raise self.departs(f"it must succeed, and said {self.said}")
         return self.said.embeddings
 
     @property
     def gaps(self) -> list[float]:
-        """Seconds between each two requests."""
+        """Seconds between each request and the next."""
         times = [seen.at for seen in self.requests]
         return [later - earlier for earlier, later in itertools.pairwise(times)]
 
     def gives(self, vectors: Sequence[Sequence[Any]], tokens: int | None = None) -> None:
-        """Fail unless the client gave these, compared as binary64."""
+        """Fail unless the client returned these vectors, compared as binary64, and ``tokens``."""
         if len(self.embeddings) != len(vectors):
             raise self.departs(
                 f"{counted(len(vectors), 'vector')} must come, not {len(self.embeddings)}"
@@ -105,7 +105,10 @@ class Conversation:
             )
 
     def fails(self, *kinds: str, status: int | None = None, says: str = "") -> None:
-        """Fail unless the client said an error of one of these kinds, or of any."""
+        """Fail unless the client reported an error of one of these kinds; of any if none is given.
+
+        Its message must contain ``says``.
+        """
         said = self.said
         wanted = " or ".join(kinds) or "any"
         if said.ending is not Ending.ERROR:
@@ -118,12 +121,12 @@ class Conversation:
             raise self.departs(f"its message must hold the server's, {says!r}")
 
     def asked(self, times: int) -> None:
-        """Fail unless so many requests arrived."""
+        """Fail unless exactly this many requests arrived."""
         if len(self.requests) != times:
             raise self.departs(f"{_requests(times)} must arrive, not {len(self.requests)}")
 
     def departs(self, problem: str) -> Departure:
-        """What is wrong, with the whole conversation."""
+        """A departure with the whole conversation as evidence."""
         return Departure(problem, self.evidence())
 
     def evidence(self) -> Evidence:
@@ -134,7 +137,7 @@ class Conversation:
             if name not in {"api_key", "cmd", "base_url"}
         }
         shown = brief(json.dumps(message, ensure_ascii=True))
-        # Clocks round, and may be set: what is shown never runs backwards.
+        # Clocks round, and may be adjusted: the times that are shown must not run backwards.
         times = list(
             accumulate([self.began, *(seen.at for seen in self.requests), self.ended], max)
         )
@@ -151,7 +154,7 @@ class Conversation:
         )
 
     def _server(self) -> str:
-        """What the server does; a scenario stands there whole, as `serve --scenario` takes it."""
+        """A line about the server; a scenario is shown whole, so that ``serve`` can play it."""
         if not self.scenario:
             return f"the server answers {cut(self.answers, _SHOWN)}"
         if len(self.scenario) <= _PLAYED:

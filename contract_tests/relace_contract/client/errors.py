@@ -1,4 +1,4 @@
-"""ERR: what is refused is told apart."""
+"""ERR: the client tells refusals apart."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ KINDS = {
     429: "rate_limit",
     500: "server",
 }
-#: What may stand for a status that is not documented for this endpoint.
+#: Error kinds that a client may use for a status that is not documented for this endpoint.
 CLASSES = {
     403: ("authentication", "bad_request", "other"),
     413: ("bad_request", "other"),

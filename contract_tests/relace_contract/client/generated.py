@@ -1,6 +1,6 @@
-"""What Hypothesis makes up: texts, answers by the contract's own schema, scripts of failures.
+"""Test data from Hypothesis: texts, answers that match the contract's schema, failure scripts.
 
-Hypothesis and Schemathesis are imported late, as most checks do without.
+Hypothesis and Schemathesis are imported late, because most checks do not need them.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from relace_contract.client.case import Case
 from relace_contract.properties import holds_for, leave_no_files
 
 _ALONE = threading.Lock()
-#: What a retry script is made of; each is answered once. The last is a connection reset.
+#: The failures in a script for retries; the server gives each once. The last resets the connection.
 FAILURES = (400, 401, 404, 429, 500, 503, "reset")
 
 
 def for_all(case: Case, kind: str, judge: Callable[[Any], None]) -> None:
     """Call ``judge`` with made-up values; raise its ``Departure`` for the smallest."""
-    # Hypothesis is for one thread at a time: it moves the recursion limit of the process.
+    # Hypothesis changes the recursion limit of the process, so only one thread may use it.
     with case.turn_on(_ALONE):
         holds_for(case.setup, _strategy(kind), judge)
 
@@ -44,7 +44,7 @@ def _strategy(kind: str) -> Any:
 
 
 def _schema_answers() -> Any:
-    """Answers for three texts: all that the schema leaves open is made up from it."""
+    """Answers for three texts, drawn from the schema except for the vectors and indexes."""
     from hypothesis import strategies as st  # noqa: PLC0415
 
     outer, extra, number = _by_schema("EmbedResponse"), _by_schema("Result"), _numbers()
@@ -65,7 +65,7 @@ def _numbers() -> Any:
 
 
 def _by_schema(name: str) -> Any:
-    """Values of a schema: Schemathesis makes them up as request bodies of a made-up endpoint."""
+    """Values that match a schema: Schemathesis generates them as request bodies."""
     import schemathesis  # noqa: PLC0415
 
     leave_no_files()
@@ -82,13 +82,13 @@ def _by_schema(name: str) -> Any:
         "info": {"title": name, "version": "1"},
         "paths": {"/": {"post": operation}},
     }
-    # Without a configuration it would read a `schemathesis.toml` of the user's.
+    # Without a configuration Schemathesis would read the user's `schemathesis.toml`.
     api = schemathesis.openapi.from_dict(document, config=schemathesis.Config())
     return api["/"]["POST"].as_strategy().map(lambda drawn: drawn.body)
 
 
 def _plain(node: Any) -> Any:
-    """A schema without our labels."""
+    """A schema without the labels of this project (``x-provenance``)."""
     if isinstance(node, dict):
         return {name: _plain(value) for name, value in node.items() if name != "x-provenance"}
     return [_plain(value) for value in node] if isinstance(node, list) else node
@@ -110,7 +110,7 @@ def answer_of(drawn: Any) -> tuple[Any, list[list[float]], int | None]:
 
 
 def is_finite(value: Any) -> bool:
-    """Whether JSON can carry a value so that binary64 holds it."""
+    """Whether every number in a JSON value is finite as binary64."""
     if isinstance(value, dict):
         return all(map(is_finite, value.values()))
     if isinstance(value, list):

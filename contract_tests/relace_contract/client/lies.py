@@ -1,4 +1,4 @@
-"""BAD: a 200 that is none."""
+"""BAD: a 200 with a body that is not a valid answer, and redirects."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def indexes(case: Case) -> None:
     """BAD-02."""
     for name in ("duplicate_index", "index_out_of_range", "string_index"):
         _refused(case, lie(name), name)
-    # At the place where the number that a careless client makes of it would be right.
+    # Each is put where a careless client would convert it into a number that happens to be right.
     for place, index in ((2, -1), (2, 3), (1, 1.5), (1, True), (0, False), (0, None), (1, "1")):
         rows = content([0.5], [0.25], [1.0])
         rows["results"][place]["index"] = index

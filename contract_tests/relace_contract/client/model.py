@@ -1,4 +1,4 @@
-"""The model that retries are compared with: what a script of failures must lead to."""
+"""The model for retries: how a call must end, given a script of failures."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _KINDS = {400: "bad_request", 401: "authentication", 404: "key_not_found", 429: 
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """How many requests arrive, and how the call ends; a ``kind`` of None is success."""
+    """The number of requests, and the error in which the call ends; ``kind`` None is success."""
 
     requests: int
     kind: str | None
@@ -18,9 +18,9 @@ class Prediction:
 
 
 def predict(script: Sequence[int | str], max_retries: int) -> Prediction:
-    """What a client does that retries 429, 5xx and resets, and nothing else.
+    """The prediction for a client that retries 429, 5xx and resets, and nothing else.
 
-    ``script`` has a status, or ``reset``, for each request; after it there is success.
+    ``script`` has a status, or ``reset``, for each request; requests after its end succeed.
     """
     for sent, answer in enumerate(script, 1):
         if answer in {400, 401, 404} or sent > max_retries:

@@ -1,4 +1,4 @@
-"""What a run against a client was asked for."""
+"""Options of a run against a client."""
 
 from __future__ import annotations
 
@@ -16,18 +16,21 @@ from relace_contract.options import RunOptions
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClientOptions(RunOptions):
-    """How a client is driven and looked at. ``way`` is how ``client`` is driven."""
+    """How a client is started and checked.
+
+    ``way`` says what ``client`` is: a program for ``stdio``, a ``command``, or a ``python`` object.
+    """
 
     way: Literal["stdio", "command", "python"]
     client: str
     features: tuple[str, ...] = ()
     jobs: int = 6
-    #: Certificates that the environment of the client names, so that it trusts them.
+    #: File of certificates that the client should trust; its environment names the file.
     cacert: Path | None = None
 
     @property
     def again(self) -> str:
-        """The command that checks this client again, but for ``--only`` and ``--seed``."""
+        """The command that checks this client again, without ``--only`` and ``--seed``."""
         features = "".join(f" --feature {one}" for one in self.features)
         client = f"--{self.way} {shlex.quote(self.client)}{features}"
         return f"relace-mock verify-client {client} {self.repeat}".rstrip()

@@ -1,7 +1,7 @@
-"""A server of the kit's own, for what a scenario cannot say: bytes as they are.
+"""The kit's own server, for answers that a scenario cannot express: exact bytes.
 
-It reads each request byte by byte, without a library that could hide what is odd in it, and
-answers with the pieces it was given, the last of them again and again.
+It parses each request itself, because a library could hide odd bytes, and sends the answers that
+it was given, in order. The last answer repeats.
 """
 
 from __future__ import annotations
@@ -18,20 +18,20 @@ from typing import Self
 
 from relace_contract.client.conversation import Seen
 
-_IDLE = 60.0  # seconds for a client to say something
+_IDLE = 60.0  # seconds to wait for bytes from a client
 _LIMIT = 8_000_000  # bytes of a request
 _FIELD = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*(.*?)[ \t]*")
 
 
 @dataclass(frozen=True, slots=True)
 class Bytes:
-    """An answer, in the pieces in which it is sent, and whether the connection is closed."""
+    """An answer in the pieces in which it is sent; ``closes`` ends the connection after it."""
 
     pieces: tuple[bytes, ...]
     closes: bool = False
 
     def __str__(self) -> str:
-        """The beginning of the answer, in a line."""
+        """The beginning of the answer, on one line."""
         text = b"".join(self.pieces[:8])[:300].decode(errors="backslashreplace")
         return " ".join(text.split())
 
@@ -44,7 +44,7 @@ def answer(body: bytes, *fields: str, status: str = "200 OK") -> Bytes:
 
 
 def chunked(chunks: Sequence[bytes], *, end: bytes = b"0\r\n\r\n") -> Bytes:
-    """An answer in chunks, each sent by itself; without an ``end`` it is cut off."""
+    """An answer in chunks, each sent separately; with an empty ``end`` it is cut off."""
     head = (
         b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
     )
@@ -53,7 +53,7 @@ def chunked(chunks: Sequence[bytes], *, end: bytes = b"0\r\n\r\n") -> Bytes:
 
 
 class Origin:
-    """A server on a port of its own, until the block ends."""
+    """A server on its own port, until its ``with`` block ends."""
 
     def __init__(self, *answers: Bytes) -> None:
         self._answers = list(answers)
@@ -65,17 +65,17 @@ class Origin:
 
     @property
     def base_url(self) -> str:
-        """What the client is given."""
+        """The base URL for the client."""
         return f"http://127.0.0.1:{self.port}/v1"
 
     @property
     def requests(self) -> tuple[Seen, ...]:
-        """What arrived."""
+        """The requests that have arrived."""
         with self._lock:
             return tuple(self._seen)
 
     def __str__(self) -> str:
-        """What it answers."""
+        """The answers, each shortened."""
         return ", then ".join(map(str, self._answers))
 
     def __enter__(self) -> Self:
@@ -130,7 +130,7 @@ class _Reader:
         self._problems: list[str] = []
 
     def request(self) -> Seen | None:
-        """The request; None if there is none any more."""
+        """The next request; None if the client sends no more."""
         head = self._until(b"\r\n\r\n")
         if head is None:
             return None

@@ -1,4 +1,4 @@
-"""REQ: what a client sends."""
+"""REQ: the requests that a client sends."""
 
 from __future__ import annotations
 
@@ -124,7 +124,7 @@ def dtype(case: Case) -> None:
 
 
 def key_hidden(case: Case) -> None:
-    """REQ-08: the URL here; the case looks at messages and standard error at every call."""
+    """REQ-08: this looks at URLs; ``Case`` looks at messages and standard error in every call."""
     for step in (status(401), status(404), status(500), status(429)):
         case.play(TEXTS, step)
     with Origin(answer(b"", status="500 Oops")) as origin:
@@ -156,7 +156,7 @@ def manners(case: Case) -> None:
 
 
 def _raw(case: Case, texts: tuple[str, ...] = TEXTS) -> Conversation:
-    """A call to a server that shows the bytes; a client may split it in as many as it likes."""
+    """A call to a server that sees the raw bytes; the client may send any number of requests."""
     vectors = [[0.5, -0.25]] * len(texts)
     with Origin(answer(json.dumps(content(*vectors)).encode())) as origin:
         talk = case.ask(texts, origin, max_batch=len(texts))

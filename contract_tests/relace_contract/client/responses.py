@@ -1,4 +1,4 @@
-"""RSP: every answer that the contract allows is understood."""
+"""RSP: a client understands every answer that the contract allows."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from relace_contract.client.generated import answer_of, for_all, is_finite
 from relace_contract.client.origin import Origin, answer, chunked
 from relace_contract.judgement import Departure, NotExercised
 
-#: More than ten, so that an order by the digits of the index shows.
+#: More than ten texts, so that a client that sorts indexes as strings gets the order wrong.
 TEXTS = tuple(f"text {place}" for place in range(12))
-#: Three rows of numbers; as JSON writes them, in the ways that it has.
+#: Three vectors.
 _ROWS = ([0.5, -0.25, 0.125], [1.0, 0.0, -1.0], [0.75, 1e-7, 3.5])
 _LARGE = 16_000_000  # bytes of a large answer
 _LARGE_LIMIT = 20.0  # seconds for it

@@ -1,4 +1,4 @@
-"""RET: when a client tries again, and how often, and how soon."""
+"""RET: when, how often and how soon a client retries."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from relace_contract.client.model import predict
 from relace_contract.judgement import Departure
 
 TEXTS = ("first", "second")
-#: A wait is kept if it is not shorter than asked for by more than this part and these seconds.
+#: A wait may be shorter than the server asked for by this fraction plus these seconds.
 _SLACK, _MOMENT = 0.05, 0.05
-#: Headers that make clients which heed either of them try again at once.
+#: Headers that ask for an immediate retry; clients may know either of them.
 SOON = {"Retry_After": "0", "retry_after_ms": "20"}
-#: Calls of which waits are compared; how much they must grow, and be spread.
+#: Calls whose waits are compared; the factor by which waits must grow; how far they must spread.
 _CALLS, _GROWTH, _SPREAD = 10, 1.4, 0.04
-#: Seconds for a call whose server asks for a day of patience.
+#: Seconds that a call may take if the server asks for a wait of a day.
 _BOUND = 15.0
 
 
@@ -77,7 +77,7 @@ def seconds_kept(case: Case) -> None:
 
 
 def date_kept(case: Case) -> None:
-    """RET-06: the date is what counts, in whole seconds as it is written."""
+    """RET-06: the wait ends at the date itself, which the header gives in whole seconds."""
     case.needs("retry_after")
     moment = int(time.time()) + 4
     step = status(503, times=1, Retry_After=formatdate(moment, usegmt=True))
@@ -139,7 +139,7 @@ def backoff(case: Case) -> None:
         raise talks[-1].departs(
             f"waits must grow: half a second, a second; not {_spoken(first)}, then {_spoken(second)}"
         )
-    # A busy machine makes some waits longer and none shorter: so the shorter half is looked at.
+    # A busy machine can make waits longer but not shorter, so only the shorter half is compared.
     related = sorted(gap / statistics.median(gaps) for gaps in (first, second) for gap in gaps)
     if related[_CALLS] - related[0] < _SPREAD:
         raise talks[-1].departs(
@@ -161,7 +161,7 @@ def any_script(case: Case) -> None:
         talk = case.play(TEXTS, *_steps(script), max_retries=retries, max_batch=len(TEXTS))
         _as_predicted(case, talk, retries, script)
 
-    # Which scripts Hypothesis chooses depends on its version, so these are always among them.
+    # Hypothesis chooses other scripts in other versions, so always try these as well.
     for kind in FAILURES:
         judge((1, [kind]))
     for_all(case, "scripts", judge)

@@ -1,4 +1,4 @@
-"""NET: what happens to connections."""
+"""NET: broken, slow and stale connections."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from relace_contract.client.origin import Bytes, Origin, chunked
 from relace_contract.judgement import NotExercised
 
 TEXTS = ("first", "second")
-#: Milliseconds that a client is given, and seconds by which it may be late.
+#: The client's timeout in milliseconds, and the seconds by which it may exceed that.
 _TIMEOUT, _LATE = 800, 2.0
-_LIMIT = 6.0  # seconds until a client that did not end is given up
+_LIMIT = 6.0  # seconds after which a call that has not ended is given up
 
 
 def reset(case: Case) -> None:
@@ -28,7 +28,7 @@ def reset(case: Case) -> None:
 
 def reset_mid_body(case: Case) -> None:
     """NET-02."""
-    for at in (0.1, 0.5, 0.95, 0.99):  # in the last of them, all vectors have come
+    for at in (0.1, 0.5, 0.95, 0.99):  # at 0.99, all vectors have arrived
         talk = case.play(TEXTS, fault("reset_mid_body", at=at))
         talk.fails()
 
@@ -38,7 +38,7 @@ def short(case: Case) -> None:
     for step in (fault("truncate", at=0.5), fault("truncate", at=0.99), fault("malformed_chunk")):
         talk = case.play(TEXTS, step)
         talk.fails()
-    # All of the JSON has come, but not the chunk that ends it: more could have followed.
+    # The JSON arrives whole but the last chunk does not: more data could have followed.
     raw = json.dumps(content([0.5, 0.25], [0.125, 1.0])).encode()
     with Origin(chunked([raw[:20], raw[20:]], end=b"")) as origin:
         talk = case.ask(TEXTS, origin, max_batch=2)

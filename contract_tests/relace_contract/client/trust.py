@@ -1,4 +1,4 @@
-"""How a client is told which certificates to trust."""
+"""Tell a client which certificates to trust."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from pathlib import Path
 from relace_contract.certificates import trusting
 
 #: Variables that name a file of trusted certificates: for OpenSSL, Go and httpx; for curl; for
-#: the Python library requests; for Node.js, which trusts its own certificates too.
+#: the Python library requests; for Node.js, which adds the file to its own certificates.
 VARIABLES = ("SSL_CERT_FILE", "CURL_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "NODE_EXTRA_CA_CERTS")
 
 
 @contextlib.contextmanager
 def told(cacert: Path | None) -> Iterator[None]:
-    """Name ``cacert`` in the environment, for clients in this process and in those it starts.
+    """Name ``cacert`` in the environment, for clients in this process and its child processes.
 
-    Does nothing for None. Raises ``CannotRun`` for a file of no certificates.
+    Does nothing for None. Raises ``CannotRun`` if the file holds no certificate.
     """
     if cacert is None:
         yield

@@ -1,4 +1,4 @@
-"""A whole run against a client: checks in parallel, each with a client and keys of its own."""
+"""A whole run against a client: checks in parallel, each with its own client process and keys."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ from relace_contract.reports.progress import Progress
 from relace_contract.requirements import Requirement, select
 from relace_contract.runner import STOPPED, Check, Run
 
-#: Checks in a row whose client hung, after which the rest is not tried.
+#: After this many checks in a row in which the client hung, the rest are not tried.
 _SILENCE = 4
-_FINDINGS = 2  # of one requirement
-_NAMED = 5  # processes that a client left behind
+_FINDINGS = 2  # kept for one requirement
+_NAMED = 5  # at most, of the processes that a client left behind
 
 
 def verify(
@@ -35,10 +35,10 @@ def verify(
     say: Callable[[str], None],
     adapter: Callable[[], Adapter] | None = None,
 ) -> Report:
-    """Run the checks that are options. ``say`` prints a line while it runs.
+    """Run the checks that ``options`` name. ``say`` prints a line when the checks start.
 
-    ``adapter`` makes a driver, if not the one that ``options`` name. Raises ``CannotRun``
-    where there is no client to check, and ``ValueError`` for a check that does not exist.
+    ``adapter`` makes a driver instead of the one in ``options``. Raises ``CannotRun`` if there
+    is no client to check, and ``ValueError`` for a check that does not exist.
     """
     checks = requirements.among(CHECKS, "client", options.only)
     started = time.monotonic()
@@ -75,7 +75,7 @@ def verify(
 
 
 def _advice(options: ClientOptions, client: Identity, results: Iterable[Result]) -> tuple[str, ...]:
-    """What to do about checks that the client does not claim."""
+    """Advice about checks that the client does not claim."""
     missing = [one for one in FEATURES if one not in client.features]
     count = sum(one.note.startswith(UNCLAIMED_FEATURE) for one in results)
     if not count:
@@ -103,23 +103,23 @@ class _Clients:
         return self
 
     def __exit__(self, *_: object) -> None:
-        with ThreadPoolExecutor(max_workers=8) as pool:  # each may take a moment to end
+        with ThreadPoolExecutor(max_workers=8) as pool:  # a client may take a moment to exit
             list(pool.map(lambda client: client.close(), self._all))
 
     def take(self) -> Adapter:
-        """A client that no other check uses; started when it is first called."""
+        """A client that no other check uses; its process starts with its first call."""
         try:
             return self._idle.get_nowait()
         except queue.Empty:
             return self._made()
 
     def give_back(self, client: Adapter | None) -> None:
-        """Let other checks have a client."""
+        """Let other checks use a client."""
         if client is not None:
             self._idle.put(client)
 
     def survivors(self) -> tuple[str, ...]:
-        """A line that names the processes that clients left behind, if they did."""
+        """A line that names the processes that clients left running, if there are any."""
         left = sorted({name for client in self._all for name in client.left})
         if not left:
             return ()
@@ -133,7 +133,7 @@ class _Clients:
 
 
 class _Runs:
-    """Every check is a run of its own; their results become one list."""
+    """Runs every check as its own ``Run``, and merges the results."""
 
     def __init__(
         self, clients: _Clients, setup: Setup, options: ClientOptions, progress: Progress
@@ -151,11 +151,11 @@ class _Runs:
         self._stopped = False
 
     def all(self, checks: Mapping[str, Check]) -> bool:
-        """Run them, ``jobs`` at a time. False if Ctrl-C ended that before its end."""
+        """Run the checks, ``jobs`` at a time. False if Ctrl-C stopped the run early."""
         with ThreadPoolExecutor(max_workers=self._options.jobs) as pool:
             try:
                 list(pool.map(lambda item: self._one(*item), checks.items()))
-            except BaseException as error:  # what runs would run on
+            except BaseException as error:  # else the checks in other threads would go on
                 self._stopped = True
                 pool.shutdown(wait=False, cancel_futures=True)
                 for case in list(self._running):
@@ -165,7 +165,7 @@ class _Runs:
         return not self._stopped
 
     def results(self) -> tuple[Result, ...]:
-        """What was found by now, a result for each requirement."""
+        """The results so far, one for each requirement."""
         return tuple(self._joined(self._found))
 
     def _one(self, identity: str, check: Check) -> None:
@@ -181,13 +181,13 @@ class _Runs:
             if case.called and not given_up:
                 self._silence = self._silence + 1 if case.silent else 0
             self._progress(result)
-            if not self._stopped:  # a check that was cut off has nothing to say
+            if not self._stopped:  # the result of an interrupted check means nothing
                 self._found += run.results([identity])
         self._running.discard(case)
         self._clients.give_back(case.release())
 
     def _joined(self, results: list[Result]) -> Iterator[Result]:
-        """One result for each requirement: what others noticed in passing is added to its own."""
+        """One result for each requirement, with what other checks noticed about it in passing."""
         for requirement in self._asked.values():
             own = [result for result in results if result.requirement is requirement]
             if own:

@@ -1,4 +1,4 @@
-"""A report for people, for machines, and to be forwarded: the suffix of the file chooses."""
+"""Write a report to files; the suffix of the file chooses JUnit XML, JSON or HTML."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ FORMATS: dict[str, Callable[[Report], str]] = {
 
 
 class CannotWrite(Exception):  # noqa: N818 - says it all
-    """A report cannot be written; one line says which, and why."""
+    """A report cannot be written; the text is one line that says which one, and why."""
 
 
 def check_suffix(path: Path) -> None:
-    """Raise ``ValueError`` for a file of a form that is not known."""
+    """Raise ``ValueError`` if the suffix of a file names no format of reports."""
     if path.suffix.lower() not in FORMATS:
         raise ValueError(
             f"{path} must end in .xml (JUnit), .json or .html, which chooses the form of the report"
@@ -28,7 +28,7 @@ def check_suffix(path: Path) -> None:
 
 
 def save(paths: Iterable[Path], report: Report) -> None:
-    """Write a report to every path. Raises ``CannotWrite`` at the end if one was impossible."""
+    """Write a report to every path. Raises ``CannotWrite`` at the end if any of them failed."""
     problems: list[str] = []
     for path in paths:
         content = FORMATS[path.suffix.lower()](report)

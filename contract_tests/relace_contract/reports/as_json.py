@@ -1,4 +1,4 @@
-"""A report as JSON, for whatever is built on it."""
+"""A report as JSON, for other programs."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from relace_contract.reports.causes import causes
 
 
 def render(report: Report) -> str:
-    """One object: the run, counts by judgement, and a list of checks."""
+    """Return a JSON object: the run, the counts of each outcome, the causes and all checks."""
     return json.dumps(
         encodable(
             {

@@ -1,4 +1,4 @@
-"""What a subject has reached, in one word, and as a badge."""
+"""The conformance level that a subject has reached, as a word and as an SVG badge."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _SVG = """\
 
 
 def reached(report: Report) -> str:
-    """The highest level that a subject has reached, ``none``, or nothing after a partial run."""
+    """The highest level that a subject has reached, or ``none``. Empty after a partial run."""
     asked = requirements(report.results[0].requirement.subject) if report.results else {}
     if report.incomplete or len(report.results) < len(asked) or not asked:
         return ""
@@ -42,7 +42,7 @@ def reached(report: Report) -> str:
 
 
 def _kept(result: Result) -> bool:
-    """Whether a requirement is no obstacle: it holds, or it is about what the subject has not."""
+    """Whether a requirement does not lower the level: it holds, or does not apply to the subject."""
     if result.judgement is Judgement.NOT_CLAIMED:
         return not result.note.startswith(UNCLAIMED)
     return result.judgement in {Judgement.HOLDS, Judgement.STALE}

@@ -1,4 +1,4 @@
-"""Breaches with the same cause become one: one fault of a subject may break forty requirements."""
+"""Group breaches by cause, because one fault of a subject may break forty requirements."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ _ORDER = list(Judgement)
 
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """One cause, and the results that it has, the worst first, each with its breach.
+    """One cause, and the results that it leads to, each with its breach, the worst first.
 
-    The breach is None for a known failure that is stale.
+    The breach is None for a stale known failure.
     """
 
     text: str
@@ -21,22 +21,22 @@ class Cause:
 
     @property
     def example(self) -> tuple[Result, Breach | None]:
-        """The case that is shown for all of them."""
+        """The case that reports show as an example of all."""
         return self.cases[0]
 
     @property
     def judgement(self) -> Judgement:
-        """The worst thing that it leads to."""
+        """The worst outcome among the cases."""
         return self.cases[0][0].judgement
 
     @property
     def ids(self) -> list[str]:
-        """The requirements that are broken."""
+        """The ids of the requirements in the cases."""
         return list(dict.fromkeys(result.requirement.id for result, _ in self.cases))
 
     @property
     def remedies(self) -> list[str]:
-        """What to do about it, where that is known."""
+        """The known remedies, without duplicates."""
         said = (one.remedy for _, one in self.cases if one is not None)
         return list(dict.fromkeys(filter(None, said)))
 
@@ -56,6 +56,6 @@ def causes(report: Report) -> list[Cause]:
 
 
 def _badness(case: tuple[Result, Breach | None]) -> tuple[int, int]:
-    """The worst first; among these, what its own check saw before what others saw in passing."""
+    """Sort key: the worst outcome first; then breaches that the requirement's own check found."""
     result, breach = case
     return _ORDER.index(result.judgement), breach.command.count(" --only ") if breach else 0

@@ -1,4 +1,4 @@
-"""A report as one page that can be forwarded: nothing is loaded from elsewhere."""
+"""A report as one HTML file that can be forwarded: it loads nothing from elsewhere."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ _FOLDER = Path(__file__).parent
 
 
 def render(report: Report) -> str:
-    """The whole page."""
+    """Return the whole page."""
     style, script = (_own(name) for name in ("page.css", "page.js"))
     subject = report.results[0].requirement.subject if report.results else "server"
-    # The browser runs the one script whose hash is named, whatever a server under test says.
+    # The policy allows only the script with this hash, so text from a server under test cannot run.
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     return _template().render(
         report=report,
@@ -79,7 +79,7 @@ def _shown(value: Any) -> Any:
 
 
 def _prose(text: str) -> Markup:
-    """Text in which back quotes are code."""
+    """Escaped text, with the parts in back quotes as ``<code>``."""
     parts = str(escape(visible(text))).split("`")
     return Markup(  # noqa: S704 - escaped above
         "".join(f"<code>{part}</code>" if at % 2 else part for at, part in enumerate(parts))

@@ -1,4 +1,4 @@
-"""A report as JUnit's XML, which CI systems show: a suite for each family."""
+"""A report as JUnit XML, which CI systems show, with a suite for each family."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ _SKIPPED = {Judgement.NOT_CLAIMED, Judgement.KNOWN}
 
 
 def render(report: Report) -> str:
-    """``failure`` for what makes the run fail, ``skipped`` for what is not claimed or known.
+    """Return the XML: ``failure`` for a check that makes the run fail.
 
-    ``error`` for what an incomplete run did not reach.
+    An unclaimed check and a known failure are ``skipped``; a check that an incomplete run did not
+    reach is an ``error``.
     """
     root = ET.Element("testsuites", {"name": visible(report.subject), **_counts(report.results)})
     for family, group in groupby(report.results, key=lambda one: one.requirement.family):

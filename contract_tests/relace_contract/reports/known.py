@@ -1,4 +1,4 @@
-"""The list of what fails in a run, in the form that ``--known-failures`` reads."""
+"""Write the checks that fail in a run, in the form that ``--known-failures`` reads."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ _REASON = 100  # characters of a reason
 
 
 def write(path: Path, report: Report, known: KnownFailures) -> int:
-    """Write the checks of a report that fail, with reasons, and give their number.
+    """Write the failing checks of a report, with reasons, and return their number.
 
-    Reasons that ``known`` has stay, and so do its ids that the run did not try.
+    Reasons in ``known`` are kept, and so are those of its ids that the run did not try.
     """
     tried = {result.requirement.id for result in report.results}
     reasons = {one: known.reasons.get(one, "") for one in sorted(known.ids - tried)}

@@ -1,4 +1,4 @@
-"""How far a run is, on standard error: one moving line, or a line for each family."""
+"""The progress of a run, on standard error: one moving line, or a line for each family."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _WORDS = {
 
 
 class Progress:
-    """Takes results as they come."""
+    """Shows the progress; called with each result. The line moves only on a terminal."""
 
     def __init__(self, total: int) -> None:
         self._total = total
@@ -26,7 +26,7 @@ class Progress:
         self._family: list[Result] = []
 
     def __call__(self, result: Result) -> None:
-        """Take note of a check that ended."""
+        """Count a check that has ended, and show the progress."""
         self._done += 1
         if self._moving:
             move(f"[{self._done}/{self._total}] {result.requirement.id}")
@@ -36,7 +36,7 @@ class Progress:
         self._family.append(result)
 
     def end(self) -> None:
-        """Leave the terminal as it was."""
+        """Clear the moving line, or print the line of the last family."""
         if self._moving:
             move("")
         elif self._family:

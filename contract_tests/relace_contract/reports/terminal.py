@@ -1,6 +1,6 @@
-"""The only code that prints to a terminal. It escapes what a terminal would obey.
+"""The only code that prints to a terminal. It escapes control characters.
 
-Output cannot end a run: a reader that is gone loses its lines and nothing else.
+Errors of output do not end a run: if the reader is gone, only the output is lost.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ _WIDTH = 40  # columns of the moving line
 
 
 def write(*parts: Part, err: bool = False, bold: bool = False) -> None:
-    """Print one line to standard output, or standard error, if it is there and someone reads it."""
+    """Print one line to standard output, or to standard error; ignore it if that is closed."""
     _echo("".join(_painted(part, bold=bold) for part in parts), err=err, nl=True)
 
 
 def move(text: str) -> None:
-    """Show a short text in the place of the last one, on the last line of standard error."""
+    """Replace the moving line, which is the last line of standard error, by a short text."""
     _echo(f"\r{on_one_line(text)[:_WIDTH]:<{_WIDTH}}" if text else f"\r{'':<{_WIDTH}}\r", err=True)
 
 
@@ -49,7 +49,7 @@ def _echo(text: str, *, err: bool, nl: bool = False) -> None:
 
 
 def _discard(stream: IO[str]) -> None:
-    """Lead a stream to nowhere, so that neither we nor Python's exit fail on it again."""
+    """Redirect a stream to the null device, so that later output and Python's exit do not fail."""
     with contextlib.suppress(OSError, ValueError):
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, stream.fileno())

@@ -14,7 +14,7 @@ from relace_contract.reports.progress import amount
 from relace_contract.reports.terminal import Part, write
 from relace_contract.requirements import titles
 
-#: Ids that a line of the summary lists; more are counted.
+#: The most ids that a line of the summary lists; if there are more, it has their number.
 _LISTED = 8
 _COLOURS = {
     Judgement.HOLDS: "green",
@@ -40,7 +40,7 @@ _STALE = "it holds now: take it off the list of known failures"
 
 
 def show(report: Report, *, verbose: bool = False, ending: Iterable[str] = ()) -> None:
-    """Print the findings, the worst last and so nearest to the summary, and the summary.
+    """Print the findings, the worst last, and the summary below them.
 
     ``ending`` has lines to print before the counts.
     """
@@ -82,7 +82,7 @@ def _show(cause: Cause) -> None:
 
 
 def _show_unseen(cause: Cause) -> None:
-    """Checks that could not see what they are about: briefly, as other findings say why."""
+    """Print checks that could not be exercised; briefly, because other findings say why."""
     _, breach = cause.example
     assert breach is not None
     word, colour = cause.judgement.value.upper(), _COLOURS[cause.judgement]
@@ -95,7 +95,7 @@ def _show_unseen(cause: Cause) -> None:
 
 
 def breach_lines(result: Result) -> Iterator[str]:
-    """All that was found about one requirement, line by line, safe to show."""
+    """The lines about all breaches of one requirement, safe to show."""
     return _lines(result, result.breaches)
 
 
@@ -122,7 +122,7 @@ def _block(title: str, text: str) -> Iterator[str]:
 
 
 def summary(report: Report) -> Iterator[tuple[Part, ...]]:
-    """The families at a glance, what is not claimed and why, and the counts: parts of lines."""
+    """The lines of the summary, as parts: the families, the notes, and the counts at the end."""
     yield from _families(report)
     notes: dict[tuple[Judgement, str], list[str]] = {}
     for result in report.results:

@@ -1,7 +1,7 @@
-"""What answers hold, read as forgivingly as the check that asks can bear.
+"""Read the contents of answers, and tolerate faults that another check reports.
 
-One fault of a server should be one finding. So a check that is about lengths does not stumble
-over indexes: what another check is about is taken as it comes.
+One fault of a server should be one finding, so a check about lengths does not fail for wrong
+indexes.
 """
 
 from __future__ import annotations
@@ -20,35 +20,36 @@ from relace_contract.server.subject import Server
 from relace_contract.server.watch import wrong_status
 
 Vectors = npt.NDArray[np.float64]
-#: How far apart two components may be that should be the same, as some servers compute in
-#: another order in another batch.
+#: The most by which equal components may differ: some servers compute in a different order in a
+#: different batch.
 TOLERANCE = 1e-5
 
 
 def depart(problem: str, *trips: RoundTrip, cause: str = "") -> Departure:
-    """A departure whose evidence is round trips."""
+    """A departure with these round trips as evidence."""
     evidence = (trip.evidence() for trip in trips)
     return Departure(problem, *evidence, cause=cause, remedy=remedy(*trips))
 
 
 def unclear(problem: str, *trips: RoundTrip) -> NotExercised:
-    """What is raised where a check cannot see what it is about."""
+    """The error for a check that cannot see whether the server keeps the requirement."""
     return NotExercised(problem, *(trip.evidence() for trip in trips))
 
 
 def expect(trip: RoundTrip, *statuses: int, what: str) -> RoundTrip:
-    """The round trip, if it ended in one of these statuses. Raises ``Departure``."""
+    """Return ``trip`` if it has one of these statuses; else raise ``Departure``."""
     if trip.status in statuses:
         return trip
     wanted = " or ".join(map(str, statuses))
-    # What is accepted is a gap of its own each time; a wrong status is mostly one habit.
+    # Each wrongly accepted request is its own fault, but a wrong error status is mostly the same
+    # habit of the server in many places, so those share a cause.
     asked = 400 if 400 in statuses else statuses[0]
     cause = wrong_status(trip.status, asked) if trip.status >= 400 else ""
     raise depart(f"{what}: {wanted} expected, not {trip.summary()}", trip, cause=cause)
 
 
 def results(trip: RoundTrip) -> list[Any]:
-    """``results`` of a 200. Raises ``NotExercised`` where there is none."""
+    """``results`` of a 200. Raises ``NotExercised`` if the answer has none."""
     found = trip.results
     if trip.status == 200 and found is not None:
         return found
@@ -56,7 +57,7 @@ def results(trip: RoundTrip) -> list[Any]:
 
 
 def vectors(trip: RoundTrip, count: int) -> Vectors:
-    """The ``count`` vectors of an answer, a row each, in the order of the inputs."""
+    """The ``count`` vectors of an answer as rows, in the order of the inputs."""
     found = [one for one in results(trip) if isinstance(one, dict)]
     if len(found) != count:
         raise unclear(f"{counted(len(found), 'result')} for {counted(count, 'text')}", trip)
@@ -73,18 +74,18 @@ def vectors(trip: RoundTrip, count: int) -> Vectors:
 
 
 def embedded(server: Server, texts: Sequence[str], **fields: Any) -> tuple[Vectors, RoundTrip]:
-    """Ask for vectors: these, and the round trip that brought them."""
+    """Ask for vectors; return them, and the round trip that brought them."""
     trip = server.embed(texts, **fields)
     return vectors(trip, len(texts)), trip
 
 
 def alike(one: Vectors, other: Vectors) -> bool:
-    """Whether vectors are the same but for rounding."""
+    """Whether vectors are the same, apart from rounding."""
     return one.shape == other.shape and bool(np.allclose(one, other, rtol=0, atol=TOLERANCE))
 
 
 def tokens(trip: RoundTrip) -> int:
-    """``total_tokens``. Raises ``NotExercised`` where there is no such count."""
+    """``total_tokens``. Raises ``NotExercised`` if it is missing or not an integer."""
     count = trip.tokens
     if type(count) is int:
         return count

@@ -1,4 +1,4 @@
-"""AUTH and PREC: which Authorization headers are let in, and what the others get."""
+"""AUTH, PREC and ENV-key: which Authorization headers are accepted, and how others are refused."""
 
 from __future__ import annotations
 
@@ -78,9 +78,9 @@ def key_first(server: Server) -> None:
 
 
 def key_not_repeated(server: Server) -> None:
-    """ENV-key: errors about a key, wherever the key stood; ``watch`` reads them.
+    """ENV-key: provoke errors by keys in many places of a request; ``watch`` judges the errors.
 
-    Only the header Authorization gets the key of the user: what stands elsewhere ends in logs.
+    The user's key is sent only in the Authorization header: logs may keep what is sent elsewhere.
     """
     stray = server.stray_key
     basic = base64.b64encode(f"user:{stray}".encode()).decode()

@@ -1,4 +1,4 @@
-"""Fixtures of the server checks as a pytest suite: the options, and the run that checks share."""
+"""Fixtures for the server checks as a pytest suite: the options, and the run that they share."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from relace_contract.server.verify import FIRST
 
 @pytest.fixture(scope="session")
 def options(pytestconfig: pytest.Config) -> ServerOptions:
-    """What the options ask for."""
+    """The options of the pytest command."""
     if not pytestconfig.pluginmanager.has_plugin("relace_contract.pytest_options"):
         raise pytest.UsageError(
             "the options of relace_contract.server are not loaded: "

@@ -1,8 +1,8 @@
-"""API keys in what a server sends back: found and hidden in every spelling.
+"""Find and hide API keys in the answers of a server, in every spelling.
 
-A key is found in upper and lower case, with characters escaped as JSON, HTML, JavaScript and Python
-do, percent-encoded up to three times, as hexadecimal digits, and inside Base64, as the scheme
-``Basic`` has it. So is a part of it that is too long to be a hint. The work is linear in the text.
+A key is found in upper and lower case, with characters escaped as in JSON, HTML, JavaScript and
+Python, percent-encoded up to three times, as hexadecimal digits, and inside Base64, as in the
+scheme ``Basic``. A long part of a key is found too. The time is linear in the length of the text.
 """
 
 from __future__ import annotations
@@ -15,13 +15,14 @@ import re
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-#: What stands for a key that was given, in reports and in shell commands.
+#: Placeholders for the user's keys in reports and shell commands.
 API_KEY, BAD_KEY = "$RELACE_API_KEY", "$RELACE_BAD_KEY"
-#: A shorter key is a word like any other, and no key of Relace's.
+#: Characters that a secret key has at least. Relace's keys are longer; hiding a shorter one would
+#: hide ordinary words.
 SECRET = 8
-#: Characters of a key that are more than a hint: `rlc-01…cd` is one.
+#: A part of a key with at least this many characters is hidden; a hint such as `rlc-01…cd` is not.
 _PART = 16
-#: Without any of these, a text has no spelling of a key but the plain ones.
+#: A text without any of these can hold a key only in plain spelling.
 _ESCAPES = ("\\", "%", "&")
 _TOKEN = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/_-=")
 _ENTITIES = {"&": "amp", "<": "lt", ">": "gt", '"': "quot", "'": "apos"}
@@ -35,26 +36,26 @@ _Value = TypeVar("_Value")
 
 
 class Key:
-    """A key, and the name that stands for it where it is hidden."""
+    """A key, and the name that replaces it where it is hidden."""
 
     def __init__(self, secret: str, name: str) -> None:
         self.secret = secret
         self.name = name
         self._base64 = _middles(secret.encode())
         self._digits = secret.encode().hex()
-        #: A text that has the key without any escape, or a large part of it, has one of these.
-        #: A part of 16 characters has a whole block of 8, wherever it begins.
+        #: A text with the unescaped key, or a large part of it, contains one of these: a part of
+        #: 16 characters contains a whole block of 8, wherever it begins.
         blocks = (secret[at : at + SECRET] for at in range(0, len(secret) - SECRET + 1, SECRET))
         self.marks = (*blocks, *self._base64, self._digits)
         self._lower = secret.lower()
 
     def hidden_in(self, text: str) -> str:
-        """The text with the key's name in its place."""
+        """The text, with the key replaced by its name."""
         text = self._whole.sub(lambda _: self.name, text)
         text = _replaced(self._encoded, text, f"<Base64 of {self.name}>", _token_around)
         return _replaced(self._part, text, self.name, self._part_from)
 
-    # To compile these takes a tenth of a second, and most runs meet no text with a mark.
+    # Compiling these patterns takes a tenth of a second, and most runs do not need them.
 
     @functools.cached_property
     def _whole(self) -> re.Pattern[str]:
@@ -71,7 +72,7 @@ class Key:
         return re.compile("|".join(parts) or "(?!)", _ANY_CASE)
 
     def _part_from(self, text: str, start: int, end: int) -> tuple[int, int]:
-        """Where the longest part of the key that begins here ends."""
+        """The start and end of the longest part of the key that begins at ``start``."""
         place = self._lower.find(text[start:end].lower()) + _PART
         while end < len(text) and self._lower[place : place + 1] == text[end].lower():
             end, place = end + 1, place + 1
@@ -79,18 +80,18 @@ class Key:
 
 
 class Keys:
-    """Several keys."""
+    """Several keys, to find or hide together."""
 
     def __init__(self, *keys: Key) -> None:
         long_enough = [key for key in keys if len(key.secret) >= SECRET]
-        # The longest first, as one may be a part of another.
+        # The longest first, because one key may be a part of another.
         self._keys = sorted(long_enough, key=lambda key: len(key.secret), reverse=True)
         marks = [*_ESCAPES, *(mark.lower() for key in self._keys for mark in key.marks)]
         self._marks = [mark.encode() for mark in marks] if self._keys else []
         self._marked = re.compile("|".join(map(re.escape, marks)) if self._keys else "(?!)")
 
     def hide(self, value: _Value) -> _Value:
-        """A value without any key in its texts: text, bytes, or a dataclass or tuple of such."""
+        """Replace every key in a text, in bytes, or in a dataclass or tuple of such values."""
         hidden: Any = value
         match value:
             case str():
@@ -113,7 +114,7 @@ class Keys:
 
     def _without(self, body: bytes) -> bytes:
         lower = body.lower()
-        if not any(mark in lower for mark in self._marks):  # a large body costs no more
+        if not any(mark in lower for mark in self._marks):  # do not decode a large body
             return body
         return self.hide(body.decode("latin-1")).encode("latin-1")
 
@@ -123,13 +124,13 @@ class Keys:
 
 
 def keys_in_command(command: str) -> Keys:
-    """The keys that a client's command has: what looks like one of Relace's, or is named so."""
+    """The keys in a client's command: words like a key of Relace's, and values of `token=` etc."""
     found = (match[1] or match[2] for match in _IN_COMMAND.finditer(command))
     return Keys(*(Key(secret, API_KEY) for secret in dict.fromkeys(found)))
 
 
 def _token_around(text: str, start: int, end: int) -> tuple[int, int]:
-    """Where the whole word of Base64 begins and ends."""
+    """The start and end of the whole Base64 word around a match."""
     while start > 0 and text[start - 1] in _TOKEN:
         start -= 1
     while end < len(text) and text[end] in _TOKEN:
@@ -143,7 +144,7 @@ def _replaced(
     name: str,
     extent: Callable[[str, int, int], tuple[int, int]],
 ) -> str:
-    """The text with ``name`` for every match, which ``extent`` may make larger."""
+    """Replace every match by ``name``; ``extent`` may enlarge a match."""
     parts: list[str] = []
     done = 0
     for match in pattern.finditer(text):
@@ -156,11 +157,12 @@ def _replaced(
 
 
 def _spelt(text: str) -> str:
-    """A pattern of every spelling of a text."""
+    """A pattern that matches every spelling of a text."""
     return "".join(map(_spelt_character, text))
 
 
-#: As many as texts in texts need, and none of them tried twice: a run of them is cheap.
+#: Any number of backslashes, as nested strings need them. The possessive quantifiers do not
+#: backtrack, so a long run of backslashes is cheap.
 _BACKSLASHES = r"(?:(?<!\\)\\++|(?:%(?:25){0,2}5[cC]){1,8}+)"
 
 
@@ -180,7 +182,7 @@ def _spelt_character(char: str) -> str:
 
 
 def _middles(secret: bytes) -> list[str]:
-    """What Base64 makes of a secret, whatever stands around it: one text for each offset."""
+    """The Base64 of a secret inside a longer text: one string for each of the three offsets."""
     found = []
     for offset in range(3):
         encode = base64.b64encode(b"\0" * offset + secret).decode()

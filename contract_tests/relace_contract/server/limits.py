@@ -1,4 +1,4 @@
-"""RL: what a server that counts requests says of it."""
+"""RL: rate-limit headers."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from relace_contract.server.reach import DOCUMENTED
 from relace_contract.server.round_trip import Request, RoundTrip
 from relace_contract.server.subject import JSON, Server
 
-#: Requests after which a server without a word on quotas is taken not to have one, and those
-#: after which one that has a quota is taken not to keep it.
+#: A server that has not mentioned a quota after the first number of requests is taken to have
+#: none; one that has a quota must refuse within the second number.
 _ENOUGH, _TOO_MANY = 100, 2000
 
 
 def headers(server: Server) -> None:
-    """RL-headers: ``watch`` judges each 429; here one is brought about."""
+    """RL-headers: provoke a 429, which ``watch`` judges."""
     _spend(server)
 
 
@@ -33,7 +33,7 @@ def window(server: Server) -> None:
             raise unclear("X-RateLimit-Reset is no time that can be read", trip)
         if previous is not None:
             before, ended, earlier = previous
-            # A second off either end, as the reset may be rounded.
+            # Allow for a second at either end, because the reset may be rounded.
             if remaining > before and trip.at < ended - 1 and abs(end - ended) <= 1:
                 raise depart(
                     f"within one window, X-RateLimit-Remaining went from {before} up to "
@@ -56,7 +56,7 @@ def _remaining(trip: RoundTrip) -> int:
 
 
 def _spend(server: Server) -> list[RoundTrip]:
-    """Ask until there is a 429. Raises ``NotClaimed`` where there seems to be no quota."""
+    """Ask until a 429 comes, once in a run. Raises ``NotClaimed`` if there seems to be no quota."""
     if server.options.live:
         raise NotClaimed("the live service is not driven into its limit")
     if not server.counted:
@@ -73,7 +73,7 @@ def _until_refused(server: Server) -> list[RoundTrip]:
         if trips[-1].status == 429:
             if len(trips) > 1 or not server.pace.after_429(trips[-1]):
                 return trips
-            trips = []  # other checks had spent the quota: a window from its start
+            trips = []  # other checks had spent the quota; start again with a whole window
             continue
         announced = trips[0].header("x-ratelimit-limit")
         if len(trips) >= _ENOUGH and announced is None and not server.options.claimed.quota:

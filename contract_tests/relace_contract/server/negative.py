@@ -1,4 +1,4 @@
-"""NEG: requests with exactly one fault each, so that no guard hides behind another."""
+"""NEG: requests with exactly one fault each, so that no other guard can refuse them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _GOOD: dict[str, Any] = {"model": MODEL, "input": ["a", "b"]}
 
 @dataclass(frozen=True, slots=True)
 class BadBody:
-    """A body with one fault, and the statuses that are right answers to it."""
+    """A body with one fault, and the statuses that are correct for it."""
 
     body: bytes
     what: str
@@ -27,7 +27,7 @@ class BadBody:
 
 
 def _with(what: str, **fields: Any) -> BadBody:
-    """The good body, but for these fields."""
+    """The good body, with these fields changed."""
     return BadBody(json.dumps({**_GOOD, **fields}).encode(), what)
 
 
@@ -38,7 +38,7 @@ def _without(name: str) -> BadBody:
 
 _TEXT = json.dumps(_GOOD).encode()
 _DEEP = 10_000
-#: An accepted body is no fault, as the contract leaves it open.
+#: For bodies that a server may accept or refuse, because the contract leaves it open.
 _OPEN = (200, 400)
 _UNTYPED: Headers = (("Accept", "*/*"),)
 
@@ -109,7 +109,7 @@ def _check(fault: BadBody) -> Callable[[Server], None]:
 
 
 def lone_string(server: Server) -> None:
-    """NEG-input-string: refused, as documented, or answered like a list of one, as observed."""
+    """NEG-input-string: refused, as documented, or taken as a list of one text, as observed."""
     trip = server.ask(json.dumps({**_GOOD, "input": "a lone string"}).encode())
     expect(trip, 200, 400, what="`input` is a lone string")
     if trip.status == 400:
@@ -121,7 +121,7 @@ def lone_string(server: Server) -> None:
 
 
 def too_large(server: Server) -> None:
-    """NEG-too-large: one byte more than the server says it takes, in one text."""
+    """NEG-too-large: one text that makes the body one byte too large for the claimed limit."""
     limit = server.options.claimed.max_body
     opening, closing = b'{"model": "relace-embed-v1", "input": ["', b'"]}'
     length = limit + 1 - len(opening) - len(closing)

@@ -1,4 +1,4 @@
-"""What a run against a server was asked for."""
+"""Options of a run against a server."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from relace_contract.server.keys import API_KEY, BAD_KEY, Key, Keys
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServerOptions(RunOptions):
-    """How a server is reached and looked at. ``url`` is its base, which ends in ``/v1``.
+    """How a server is reached and checked. ``url`` is its base URL, which ends in ``/v1``.
 
-    A key that is given is secret; without one a key is made up, which is not. ``cacert`` is a file
-    of certificates to trust instead of those of this machine.
+    The user's keys are secret; keys that the kit makes up are not. ``cacert`` is a file of
+    certificates to trust instead of those of this machine.
     """
 
     url: str
@@ -28,7 +28,7 @@ class ServerOptions(RunOptions):
 
     @property
     def secrets(self) -> Keys:
-        """The keys that nothing may show."""
+        """The user's keys, which no output may show."""
         given = {API_KEY: self.api_key, BAD_KEY: self.bad_key}
         return Keys(*(Key(key, name) for name, key in given.items() if key))
 
@@ -50,7 +50,7 @@ class ServerOptions(RunOptions):
 
     @property
     def command(self) -> str:
-        """The command that checks this server again, but for ``--only`` and ``--seed``."""
+        """The command that checks this server again, without ``--only`` and ``--seed``."""
         live = "--live" if self.live else ""
         words = ["relace-mock", "verify-server", shlex.quote(self.url), live, self.repeat]
         return " ".join(word for word in words if word)

@@ -1,6 +1,6 @@
-"""When to ask: at once, or as slowly as a server that counts wants it.
+"""The pace of requests: at once, or as slowly as the server's rate limit asks for.
 
-The clock and the sleep are given, so that tests do not wait.
+The clock and the sleep are parameters, so that tests do not wait.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from email.utils import parsedate_to_datetime
 from relace_contract.judgement import CannotRun
 from relace_contract.server.round_trip import RoundTrip
 
-#: A reset that is further off than this, read as seconds from now, is an epoch.
+#: A reset above this number is Unix time; a smaller one is seconds from now.
 _EPOCH = 1_000_000_000
 
 
@@ -24,23 +24,23 @@ class Pace:
     """Waits out 429s. ``gap`` is the least number of seconds between two requests."""
 
     gap: float = 0.0
-    #: Seconds that one 429 may make us wait.
+    #: The most seconds to wait for one 429.
     patience: float = 5.0
-    #: Seconds that all 429s together may.
+    #: The most seconds to wait in the whole run.
     endurance: float = 60.0
-    #: Times that one request is sent, if it gets nothing but 429s.
+    #: How often one request is sent if every answer is a 429.
     attempts: int = 5
-    #: The most requests of the run, those that a 429 repeats apart.
+    #: The most requests of the run, not counting repetitions after a 429; None for no limit.
     budget: int | None = None
     sleep: Callable[[float], None] = time.sleep
     now: Callable[[], float] = time.time
-    #: Seconds waited so far for the sake of 429s and gaps.
+    #: Seconds waited so far, for 429s and gaps.
     waited: float = 0.0
     spent: int = 0
     _last: float = field(default=0.0, repr=False)
 
     def before(self) -> None:
-        """Wait until another request may be sent."""
+        """Wait until another request may be sent. Raises ``CannotRun`` if the budget is spent."""
         if self.budget is not None and self.spent >= self.budget:
             raise CannotRun(f"the budget of {self.budget} requests is spent")
         self.spent += 1
@@ -54,7 +54,7 @@ class Pace:
         self._last = self.now()
 
     def after_429(self, trip: RoundTrip) -> bool:
-        """Wait as a 429 asks for; False if that is more than there is patience for."""
+        """Wait as long as a 429 asks for; return False instead if that is too long."""
         seconds = wait_asked_for(trip, self.now())
         if seconds is None:
             seconds = min(self.patience, 1.0 if self.budget is None else 20.0)
@@ -69,7 +69,7 @@ class Pace:
 
 
 def wait_asked_for(trip: RoundTrip, now: float) -> float | None:
-    """Seconds that ``Retry-After`` or ``X-RateLimit-Reset`` ask for, None if neither says."""
+    """Seconds that ``Retry-After`` or ``X-RateLimit-Reset`` asks for; None if neither does."""
     after = trip.header("retry-after")
     if after is not None:
         with contextlib.suppress(ValueError):
@@ -77,7 +77,7 @@ def wait_asked_for(trip: RoundTrip, now: float) -> float | None:
         with contextlib.suppress(ValueError, TypeError):
             return max(parsedate_to_datetime(after).timestamp() - now, 0.0)
     reset = window_end(trip.header("x-ratelimit-reset"), now)
-    # A moment more, as the reset may be rounded down.
+    # A moment longer, because the reset may be rounded down.
     return None if reset is None else max(reset - now, 0.0) + 0.05
 
 

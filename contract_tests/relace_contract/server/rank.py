@@ -1,7 +1,7 @@
-"""RANK: the ranker, if the server has one. ``rank_bodies`` has the bodies that are sent.
+"""RANK: the ranker, if the server has one. ``rank_bodies`` has the request bodies.
 
-A server claims the ranker if it answers a valid request to a path with something else than 404, 405
-or 501. Each of the two paths is claimed by itself.
+A server claims a path of the ranker if it answers a valid request there with a status other than
+404, 405 or 501. Each of the two paths is claimed separately.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def ask(
     headers: Headers = (*JSON, ("Accept", "*/*")),
     authorization: Headers | None = None,
 ) -> RoundTrip:
-    """Send a body, as JSON unless it is bytes. Raises ``NotClaimed`` where there is no ranker."""
+    """Send a body, as JSON unless it is bytes. Raises ``NotClaimed`` if there is no ranker."""
     claim(server, path)
     content = body if isinstance(body, bytes) else orjson.dumps(body)
     return server.ask(
@@ -55,7 +55,7 @@ def ask(
 
 
 def claim(server: Server, path: str) -> None:
-    """Return if the server claims to rank at this path. Raises ``NotClaimed`` otherwise."""
+    """Raise ``NotClaimed`` unless the server claims to rank at this path."""
     if path not in server.probes:
         server.probes[path] = server.ask(orjson.dumps(GOOD), path=path)
     status = server.probes[path].status

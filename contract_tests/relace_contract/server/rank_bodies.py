@@ -1,4 +1,4 @@
-"""The bodies that are sent to a ranker."""
+"""Request bodies for a ranker."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ GOOD: dict[str, Any] = {
     "codebase": FILES,
     "token_limit": 100_000,
 }
-#: As clients are observed to send it.
+#: The same request in the form that clients are observed to send.
 OBSERVED: dict[str, Any] = {
     "query": GOOD["query"],
     "codebase": [{"filename": file["filename"], "code": file["content"]} for file in FILES],
@@ -43,7 +43,7 @@ def _with_file(**fields: Any) -> dict[str, Any]:
     return GOOD | {"codebase": [*FILES, {**FILES[0], **fields}]}
 
 
-#: Bodies with exactly one fault that is documented, by what it is.
+#: Bodies with exactly one fault against the documentation, by a description of the fault.
 BAD_BODIES: dict[str, Any] = {
     "a body without `query`": _without("query"),
     "a body without `codebase`": _without("codebase"),

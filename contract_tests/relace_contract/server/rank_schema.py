@@ -1,4 +1,4 @@
-"""RANK: requests to the ranker that Schemathesis makes up. Other servers are not asked them."""
+"""RANK: generated requests (Schemathesis) to the ranker, for servers that have one."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from relace_contract import contract
 from relace_contract.server import rank, schema
 from relace_contract.server.subject import Server
 
-#: The default of ``token_limit``, which clients are observed to leave out.
+#: The default of ``token_limit`` in the contract: clients are observed to leave it out.
 _TOKEN_LIMIT = 100_000
 
 
@@ -32,10 +32,10 @@ def _fuzz(server: Server, mode: str) -> None:
 
 
 def fault(body: bytes) -> str | None:
-    """What is wrong with a body, None if nothing is.
+    """What is wrong with a body; None if it is valid.
 
-    The empty string is for what may be answered either way: what only our policies call wrong, and
-    what is documented to be wrong but observed to be right.
+    The empty string means that a server may accept or refuse it: only policies of this project
+    forbid it, or the documentation forbids it but clients are observed to send it.
     """
     try:
         content = orjson.loads(body)
@@ -52,7 +52,7 @@ def fault(body: bytes) -> str | None:
 
 
 def _as_documented(content: Any) -> Any:
-    """The body with what clients are observed to send as the documentation has it."""
+    """The body, with the fields that clients are observed to send in their documented form."""
     if not isinstance(content, dict):
         return content
     known: dict[str, Any] = {"token_limit": _TOKEN_LIMIT} | content

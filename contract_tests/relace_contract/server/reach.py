@@ -1,4 +1,4 @@
-"""REACH: whether there is such a server at all, asked once before everything else."""
+"""REACH: whether an embed endpoint answers at the URL; asked before everything else."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ def reached(server: Server) -> None:
 
 
 def probe(server: Server, deadline: float) -> bool:
-    """Ask once. False if what answers is clearly no embed endpoint.
+    """Send one request; return False if the answer is clearly not from an embed endpoint.
 
-    Raises ``CannotRun`` where nothing answers, or the key is refused.
+    Raises ``CannotRun`` if nothing answers, or the key is refused.
     """
     trip = _within(server, deadline)
     url = trip.request.url
@@ -47,11 +47,11 @@ def probe(server: Server, deadline: float) -> bool:
         raise CannotRun(f"{url} does not know the API key: {trip.summary()}; {hint}")
     if trip.status == 200:
         return isinstance(body, dict) and "results" in body
-    return named and trip.status != 404  # it speaks our language, though it fails
+    return named and trip.status != 404  # an error in the documented form
 
 
 def _about_the_key(server: Server, trip: RoundTrip) -> bool:
-    """Whether a refusal is for the key, so that another might do: a 404 may mean the route."""
+    """Whether another key might help: a 404 may also mean that there is no such route."""
     if trip.status == 404:
         return "key" in trip.summary().lower()
     return server.options.api_key is None or trip.status != 404

@@ -1,4 +1,4 @@
-"""What web frameworks do by themselves, and how to make them keep the contract."""
+"""Default error answers of web frameworks, and how to make these keep the contract."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def _html(pattern: bytes) -> Callable[[RoundTrip], bool]:
     return lambda trip: trip.status >= 400 and bool(compiled.search(trip.body[:2000]))
 
 
-#: How to tell a framework by its answer, and what to do.
+#: A test that recognises a framework by its answer, and the remedy for it.
 _HABITS: dict[Callable[[RoundTrip], bool], str] = {
     _validation: 'FastAPI answers what its models refuse with 422 and {"detail": […]}: add an '
     f"exception handler for RequestValidationError that answers 400 with {_ENVELOPE}",
@@ -50,5 +50,5 @@ _HABITS: dict[Callable[[RoundTrip], bool], str] = {
 
 
 def remedy(*trips: RoundTrip) -> str:
-    """What to do about the last answer, where it is the habit of a framework; else empty."""
+    """The remedy for the last answer if it is the default of a known framework; else empty."""
     return next((said for fits, said in _HABITS.items() for trip in trips[-1:] if fits(trip)), "")

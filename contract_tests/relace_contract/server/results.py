@@ -20,7 +20,7 @@ from relace_contract.server.round_trip import RoundTrip
 from relace_contract.server.subject import Server
 
 _SIZES = (1, 2, 3, 11, 33)
-#: Around what servers and their models take at a time.
+#: Sizes near the usual batch limits of servers and their models.
 _LARGE_SIZES = (64, 65, 100, 128, 129, 256, 257, 512, 513, 1000, 1024, 1025, 2048, 2049)
 _MANY = [str(number) for number in range(40)]
 
@@ -48,7 +48,7 @@ def _indexes(server: Server, texts: list[str]) -> None:
 
 
 def every_size(server: Server) -> None:
-    """BIJ-count: ``watch`` counts the results of every 200; here there are some of each size."""
+    """BIJ-count: send batches of many sizes; ``watch`` counts the results of every 200."""
     if server.options.live:
         documented_example(server)
         return
@@ -58,7 +58,7 @@ def every_size(server: Server) -> None:
 
 
 def _of_size(server: Server, size: int) -> RoundTrip:
-    """A batch of short texts; ``binary``, where the server has it, keeps the answer small."""
+    """A batch of short texts; ``binary``, if the server has it, keeps the answer small."""
     texts = [f"text {number}" for number in range(size)]
     trip = server.embed(texts, output_dtype="binary")
     return trip if trip.status == 200 else server.embed(texts, output_dtype="float")
@@ -99,7 +99,7 @@ def binary(server: Server) -> None:
 
 
 def one_dimension(server: Server) -> None:
-    """DIM-one: texts, batches and models of several kinds; ``Dimensions`` compares them."""
+    """DIM-one: send texts and batches of several kinds; ``Dimensions`` compares the vectors."""
     trip = documented_example(server)
     batches = [] if server.options.live else [["", "def f(): pass\n" * 50, "é"], _MANY]
     if not all(isinstance(one, dict) and one.get("embedding") for one in results(trip)):

@@ -1,4 +1,4 @@
-"""What was asked of a server and what it answered, and both as people read them."""
+"""A request to a server and its answer, as values and in readable form."""
 
 from __future__ import annotations
 
@@ -16,10 +16,11 @@ from relace_contract.judgement import Evidence
 from relace_contract.server.keys import API_KEY, BAD_KEY
 
 Headers = tuple[tuple[str, str], ...]
-#: Characters of a body that a finding shows, and bytes that a shell command takes.
+#: The most characters of a body that a finding shows, and the most bytes of a body that a shell
+#: command contains.
 _SHOWN = 700
 _TYPED = 3000
-#: Bytes of a body that are looked at for that, and what is of no interest in them.
+#: Bytes of a body that are read in order to show it, and the long lists of numbers to shorten.
 _READ = 100_000
 _NUMBERS = re.compile(
     r"((?:-?[\d.]+(?:[eE][+-]?\d+)?, ?){4})(?:-?[\d.]+(?:[eE][+-]?\d+)?(?:, ?)?){4,}"
@@ -28,9 +29,9 @@ _NUMBERS = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One request, as bytes. ``recipe`` is Python for a body that is too long to be typed.
+    """One request. ``recipe`` is a Python expression for a body too long for a shell command.
 
-    ``cacert`` is the file that the certificate of the server is checked with, if not the usual.
+    ``cacert`` is the file of certificates to trust, empty for the default ones.
     """
 
     method: str
@@ -41,14 +42,14 @@ class Request:
     cacert: str = ""
 
     def text(self) -> str:
-        """The request as it is sent, the body cut to what can be read."""
+        """The request as it is sent; a long body is cut."""
         return _message(f"{self.method} {self.url}", self.headers, self.body)
 
     def curl(self) -> str:
-        """A shell command that sends it; the key comes from the environment."""
+        """A shell command that sends the request; the key comes from the environment."""
         words = ["curl", "-sS", "-i", *self._target()]
         sent = {name.lower() for name, _ in self.headers}
-        for name in ("Accept", "Content-Type"):  # which curl would add
+        for name in ("Accept", "Content-Type"):  # curl would add these
             if name.lower() not in sent and (self.body or name == "Accept"):
                 words += ["-H", f"'{name}:'"]
         for name, value in self.headers:
@@ -77,10 +78,10 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class RoundTrip:
-    """A request and what came of it.
+    """A request and its answer.
 
-    ``status`` is 0 if no answer came; ``failure`` says why. ``connection`` is the local port
-    that it went through.
+    ``status`` is 0 if no answer came; ``failure`` says why. ``connection`` is the local port of
+    the connection, 0 if it is unknown.
     """
 
     request: Request
@@ -91,7 +92,7 @@ class RoundTrip:
     connection: int = 0
     #: Unix time of the answer.
     at: float = 0.0
-    #: Where an error repeats a key that was sent, empty where it does not.
+    #: The place where an error repeats a key that was sent; empty if it does not.
     repeats_key: str = ""
 
     def header(self, name: str) -> str | None:
@@ -104,21 +105,21 @@ class RoundTrip:
         return (self.header("content-type") or "").partition(";")[0].strip().lower()
 
     def json(self) -> Any:
-        """The answer's body, or None where it is not JSON."""
+        """The parsed body of the answer, or None if it is not JSON."""
         return _parsed(self.body)
 
     @property
     def tokens(self) -> Any:
-        """``usage.total_tokens`` as it was sent, None where it was not."""
+        """``usage.total_tokens`` of the answer, unchecked; None if it is missing."""
         body = self.json()
         usage = body.get("usage") if isinstance(body, dict) else None
         return usage.get("total_tokens") if isinstance(usage, dict) else None
 
     @property
     def results(self) -> list[Any] | None:
-        """``results`` of the answer, None where there is no such list.
+        """``results`` of the answer; None if there is no such list.
 
-        The documented example nests them once more, which is for SCHEMA-body to say.
+        A list nested once more, as in the documented example, is unwrapped: SCHEMA-body judges it.
         """
         body = self.json()
         found = body.get("results") if isinstance(body, dict) else None
@@ -164,14 +165,14 @@ def _message(first: str, headers: Headers, body: bytes) -> str:
 
 
 def _quoted(word: str) -> str:
-    """A word of a shell command, in which the variable of a key counts."""
+    """A word of a shell command, quoted so that the shell still expands the variable of a key."""
     if API_KEY not in word and BAD_KEY not in word:
         return shlex.quote(word)
     return '"' + re.sub(r'([`"\\])', r"\\\1", word) + '"'
 
 
 def _octal(body: bytes) -> str:
-    """Bytes for ``printf``: what is not plain text is escaped."""
+    """Bytes as an argument of ``printf``, with octal escapes for all but plain text."""
     return "".join(
         chr(byte) if 32 <= byte < 127 and byte not in b"%\\'" else f"\\{byte:03o}" for byte in body
     )

@@ -1,9 +1,8 @@
-"""SCHEMA and ENV: a sample of every kind of answer, and Schemathesis' own choice of requests.
+"""SCHEMA and ENV: a sample of every kind of answer, and requests that Schemathesis generates.
 
-``watch.py`` judges each answer of the run; the checks here see to it that there are some.
-Schemathesis chooses the requests (examples, coverage, fuzzing). Whether one is valid is not
-taken from it but read from the contract: its negative data break several rules at once, and
-now and then none.
+``watch.py`` judges each answer of the run; the checks here make sure that there are some.
+Schemathesis generates requests (examples, coverage, fuzzing). The contract decides whether one is
+valid, not Schemathesis: its negative data break several rules at once, and sometimes none.
 """
 
 from __future__ import annotations
@@ -23,12 +22,12 @@ from relace_contract.server.reach import documented_example
 from relace_contract.server.round_trip import RoundTrip
 from relace_contract.server.subject import JSON, Server
 
-#: Says what is wrong with a body; None if nothing is, empty if it may be answered either way.
+#: Says what is wrong with a body; None if it is valid, empty if a server may accept or refuse it.
 Fault = Callable[[bytes], str | None]
 
 
 def sample(server: Server) -> list[RoundTrip]:
-    """A request for every status that a request can bring about, for ``watch`` to judge."""
+    """Send a request for every status that a request can provoke, for ``watch`` to judge."""
     example = json.dumps(contract.example()).encode()
     trips = [
         documented_example(server),
@@ -64,7 +63,7 @@ def an_error(server: Server) -> None:
 
 
 def declared_headers(server: Server) -> None:
-    """SCHEMA-headers: a 405 is the one status with headers that can always be had."""
+    """SCHEMA-headers: of the statuses with declared headers, only a 405 can always be provoked."""
     trip = server.ask(method="GET")
     _seen([trip], lambda status: status == 405, "405")
     server.look_at(trip, "SCHEMA-headers")
@@ -96,11 +95,11 @@ def fuzz_invalid(server: Server) -> None:
 
 
 def _operation(path: str = contract.EMBED_PATH) -> Any:
-    """An endpoint as Schemathesis has it: imported late, as it takes a moment."""
+    """An endpoint as an operation of Schemathesis, which is imported late because that is slow."""
     import schemathesis  # noqa: PLC0415
 
     leave_no_files()
-    # Without a configuration it would read a `schemathesis.toml` of the user's.
+    # Without a configuration Schemathesis would read the user's `schemathesis.toml`.
     schema = schemathesis.openapi.from_dict(contract.document(), config=schemathesis.Config())
     return schema[path]["POST"]
 
@@ -110,7 +109,7 @@ def _examples() -> Iterator[Any]:
 
 
 def _drawn(strategies: list[Any]) -> list[Any]:
-    """The one value of each strategy that has but one."""
+    """One value of each strategy; strategies of examples have only one."""
     from hypothesis import HealthCheck, given, settings  # noqa: PLC0415
 
     values: list[Any] = []
@@ -152,9 +151,9 @@ def fuzz(
     path: str = contract.EMBED_PATH,
     fault: Fault | None = None,
 ) -> None:
-    """Ask what Schemathesis makes up for a path: ``positive`` or ``negative`` bodies.
+    """Send the ``positive`` or ``negative`` requests that Schemathesis generates for a path.
 
-    ``fault`` says what is wrong with a body, as ``_fault`` does of one for the embed endpoint.
+    ``fault`` says what is wrong with a body; the default is ``_fault``, for the embed endpoint.
     """
     from schemathesis.generation.modes import GenerationMode  # noqa: PLC0415
 
@@ -163,7 +162,7 @@ def fuzz(
             raise depart(problem, trip)
 
     strategy = _operation(path).as_strategy(generation_mode=GenerationMode(mode))
-    # Cases are cheap and few of them are telling: three for each of a property's.
+    # Cases are cheap and few of them find anything: try three times as many as for a property.
     holds_for(server.options, strategy, judge, size=_size, factor=3)
 
 
@@ -172,27 +171,27 @@ def _size(case: Any) -> int:
 
 
 def _sent(server: Server, case: Any, path: str = contract.EMBED_PATH) -> RoundTrip:
-    """Send what Schemathesis made up: its body, method and content type, with our key."""
+    """Send the generated body, method and content type, with the key of this run."""
     from schemathesis.transport.requests import REQUESTS_TRANSPORT  # noqa: PLC0415
 
     made = REQUESTS_TRANSPORT.serialize_case(case, base_url=server.options.url, headers={})
     body = made.get("data") or b""
     if made.get("json") is not None:
-        # A lone surrogate has no UTF-8: it is sent as its escape, as `json` spells it.
+        # A lone surrogate has no UTF-8 encoding, so send the escape that `json` writes.
         body = json.dumps(made["json"]).encode()
     elif isinstance(body, str):
         body = body.encode()
     media_type = made["headers"].get("Content-Type")
     headers = JSON if media_type is None else (("Content-Type", str(media_type)),)
-    if not isinstance(body, bytes):  # a form, which is of no use here
+    if not isinstance(body, bytes):  # form data, which no endpoint here accepts
         body = repr(body).encode()
-    # The path of the embed endpoint is given as that of other checks, so that answers are shared.
+    # Write the path of the embed endpoint as other checks do, so that answers are shared.
     path = path.removeprefix("/v1") if path == contract.EMBED_PATH else path
     return server.ask(body, method=case.method, path=path, headers=(*headers, ("Accept", "*/*")))
 
 
 def _judged(trip: RoundTrip, fault: Fault | None = None) -> str | None:
-    """What is wrong with an answer, given what was asked."""
+    """What is wrong with an answer to this request; None if nothing is."""
     request = trip.request
     if not trip.status:
         return f"no answer: {trip.failure}"
@@ -224,10 +223,10 @@ def _judged_by_fault(trip: RoundTrip, fault: Fault) -> str | None:
 
 
 def _fault(body: bytes) -> str | None:
-    """What is wrong with a body, None if nothing is.
+    """What is wrong with a body; None if it is valid.
 
-    The empty string is for what may be answered either way: what only our policies call wrong,
-    and a lone string as ``input``, which is documented to be wrong and observed to be right.
+    The empty string means that a server may accept or refuse it: only policies of this project
+    forbid it, or ``input`` is a lone string, which is documented as wrong but observed to work.
     """
     try:
         content = orjson.loads(body)

@@ -1,4 +1,4 @@
-"""The server under test, as the checks see it: something to ask."""
+"""The server under test, as the checks use it."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ MODEL = "relace-embed-v1"
 JSON: Headers = (("Content-Type", "application/json"),)
 #: Seconds to connect, and to wait for the next bytes of an answer.
 _CONNECT, _READ = 3.0, 10.0
-#: Bytes of an answer, after which it is none.
+#: Bytes of a body; an answer with more counts as no answer.
 _MOST = 256_000_000
 
 
 class Server:
-    """Asks, and looks at every answer. Safe to use from several threads."""
+    """Sends requests, and judges every answer. Safe to use from several threads."""
 
     def __init__(self, options: ServerOptions, pace: Pace | None = None) -> None:
         self.options = options
@@ -41,7 +41,7 @@ class Server:
         made_up = hashlib.sha256(b"%d" % options.seed).hexdigest()[:32]
         self.api_key = options.api_key or f"rlc-kit{made_up[3:]}"
         self.bad_key = options.bad_key or f"rlc-bad{made_up[3:]}"
-        #: A key that is sent where no key belongs; it is never a real one.
+        #: A made-up key, for places where no key belongs; it is never the user's.
         self.stray_key = f"rlc-odd{made_up[3:]}"
         self._secrets = options.secrets
         sent = (self.api_key, self.bad_key, self.stray_key)
@@ -53,16 +53,16 @@ class Server:
         self._dimensions = Dimensions()
         self._abandoned: set[threading.Thread] = set()
         self._answers: dict[Request, RoundTrip] = {}
-        #: What a path of the ranker answered, asked once.
+        #: The answer of each path of the ranker to a valid request, which is sent once.
         self.probes: dict[str, RoundTrip] = {}
-        #: What ``limits`` saw while it spent the quota, which is done once.
+        #: The answers that ``limits`` got while it spent the quota, which it does once.
         self.counted: list[RoundTrip] = []
 
     def _connect(self) -> httpx.Client:
         host = urlsplit(self.options.url).hostname or ""
         return httpx.Client(
             timeout=httpx.Timeout(_READ, connect=_CONNECT),
-            # A proxy is for the world, not for this machine.
+            # Never reach this machine through a proxy.
             trust_env=host not in {"127.0.0.1", "::1", "localhost"},
             verify=self._tls,
             limits=httpx.Limits(max_connections=None, max_keepalive_connections=20),
@@ -75,11 +75,11 @@ class Server:
 
     @property
     def waited(self) -> float:
-        """Seconds spent waiting for the sake of 429s."""
+        """Seconds spent waiting for 429s and for gaps between requests."""
         return self.pace.waited
 
     def noticed(self) -> list[tuple[str, Departure]]:
-        """What was wrong with answers, whoever asked for them, since the last call."""
+        """Departures in the answers to any check, since the last call of this method."""
         noticed, self._noticed = self._noticed, []
         return noticed
 
@@ -111,11 +111,11 @@ class Server:
         recipe: str = "",
         fresh: bool = False,
     ) -> RoundTrip:
-        """Send a request and return what came of it; nothing is raised for a bad answer.
+        """Send a request and return its round trip; nothing is raised for a bad answer.
 
-        ``path`` follows the base URL; one that begins with a version follows what stands before
-        the ``/v1`` of that. ``fresh`` asks again what was asked before; otherwise the live service is asked
-        everything but once.
+        ``path`` is appended to the base URL; a path that begins with a version replaces its
+        ``/v1``. The live service gets each request only once, and its answer is kept; ``fresh``
+        sends the request again.
         """
         sent = self.authorization if authorization is None else authorization
         versioned = path.startswith(("/v1/", "/v2/"))
@@ -133,7 +133,7 @@ class Server:
         return trip
 
     def _answered(self, request: Request) -> RoundTrip:
-        """The answer to a request; a 429 is waited out, and the request repeated."""
+        """The answer to a request; after a 429 it waits and repeats the request."""
         self.pace.before()
         for _ in range(self.pace.attempts):
             trip = self._send(request)
@@ -149,7 +149,7 @@ class Server:
         return trip
 
     def once(self, request: Request) -> RoundTrip:
-        """Send a request, whatever the quota says of it."""
+        """Send a request once; a 429 is returned, not waited out."""
         trip = self._send(request)
         if trip.status:
             self.look_at(trip)
@@ -159,8 +159,8 @@ class Server:
         if threading.current_thread() in self._abandoned:
             raise CannotRun("this check ran out of time")
         failure = ""
-        for _ in range(2):  # the first may have met a connection that was just closed
-            # Not the client's `post`, which adds headers of its own.
+        for _ in range(2):  # the first may have used a connection that was just closed
+            # Not the client's `post`, which adds other headers.
             asked = httpx.Request(
                 request.method,
                 request.url,
@@ -194,9 +194,9 @@ class Server:
         return self._redacted(request, failure=failure)
 
     def _redacted(self, request: Request, **answer: Any) -> RoundTrip:
-        """A round trip without any secret, wherever the server may have repeated it."""
+        """A round trip without any secret, even if the server repeated it."""
         given = self.options.api_key or ""
-        headers = tuple(  # where even a short key does not stay
+        headers = tuple(  # hides even a key that is too short for `Keys`
             (name, value.replace(given, API_KEY) if given and name == "Authorization" else value)
             for name, value in request.headers
         )
@@ -206,7 +206,7 @@ class Server:
         return self._secrets.hide(trip)
 
     def _place_of_key(self, answer: Mapping[str, Any]) -> str:
-        """Where an error repeats a key that was sent; empty where it does not."""
+        """The place where an error repeats a key that was sent; empty if it does not."""
         if answer.get("status", 0) < 400:
             return ""
         if self._sent_keys.found_in(answer["body"].decode("latin-1")):
@@ -215,7 +215,7 @@ class Server:
         return next((f"its header {name}" for name in found), "")
 
     def look_at(self, trip: RoundTrip, *only: str) -> None:
-        """Hold an answer to what every answer is held to; ``only`` names some of it."""
+        """Judge an answer by the requirements for all answers, or by those in ``only``."""
         for identity, watch in WATCHES.items():
             if (not only or identity in only) and (problem := watch(trip)):
                 self._notice(identity, problem, trip)
@@ -224,7 +224,7 @@ class Server:
             self._notice("DIM-one", problem, earlier, trip)
 
     def _notice(self, identity: str, problem: str, *trips: RoundTrip) -> None:
-        """Keep what is wrong, unless it has been said."""
+        """Keep a problem, unless it has been noticed before."""
         if (identity, problem) not in self._said:
             self._said.add((identity, problem))
             departure = Departure(
@@ -267,7 +267,7 @@ def _read(answer: httpx.Response) -> bytes:
 
 
 def _local_port(answer: httpx.Response) -> int:
-    """The port that a request went through: which connection it used. 0 if it is not known."""
+    """The local port of a request, which identifies its connection; 0 if it is unknown."""
     stream = answer.extensions.get("network_stream")
     address = stream.get_extra_info("client_addr") if stream is not None else None
     return int(address[1]) if address else 0

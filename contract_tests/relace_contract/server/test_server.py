@@ -1,4 +1,4 @@
-"""The checks of servers as a test suite; ``conftest.py`` has its options."""
+"""The checks of servers as a pytest suite; ``relace_contract.pytest_options`` has its options."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class DepartureWarning(UserWarning):
 
 @pytest.mark.parametrize("identity", CHECKS)
 def test_server(identity: str, run: Run) -> None:
-    """The server keeps the requirement, and all that is noticed on the way."""
+    """The server keeps the requirement, and breaks no other one in passing."""
     before = set(run.red)
     result = run.check(requirements("server")[identity], CHECKS[identity])
     lines = "\n".join(breach_lines(result))
@@ -31,7 +31,7 @@ def test_server(identity: str, run: Run) -> None:
         print(f"{identity}\n{lines}\n{result.note}")  # noqa: T201 - shown by -rP, fails nothing
     if result.judgement is Judgement.WARNS:
         warnings.warn(f"{identity}\n{lines}", DepartureWarning, stacklevel=1)
-    # What was noticed belongs to another check, which may run in another process.
+    # Report breaches of other requirements here: their checks may run in another process.
     noticed = [one for one in run.red if one not in before and one != identity]
     for other in noticed:
         lines += f"\n{other}\n" + "\n".join(breach_lines(run.result(requirements("server")[other])))

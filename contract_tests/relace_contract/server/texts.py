@@ -1,4 +1,4 @@
-"""UNI: every JSON string is a text, and texts that differ are not taken for one another."""
+"""UNI: every JSON string is a valid text, and different texts get different vectors."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from relace_contract.properties import holds_for
 from relace_contract.server.answers import alike, depart, embedded, expect, vectors
 from relace_contract.server.subject import Server
 
-#: For each check, a text that some servers refuse, and one that they take for the same.
+#: For each check, a text that some servers refuse, and one that some servers take for the same.
 PAIRS: dict[str, tuple[str, str]] = {
     "UNI-empty": ("", "a"),
     "UNI-nul": ("a\0b", "a"),
@@ -32,14 +32,14 @@ def _check(identity: str) -> Callable[[Server], None]:
 
 
 def long_tail(server: Server) -> None:
-    """UNI-long: what differs only at the end of 20,000 characters differs."""
+    """UNI-long: texts of 20,000 characters that differ only at the end get different vectors."""
     start = "value = compute(value)\n" * 900
     rows, trip = embedded(server, [start + "a", start + "b"])
     if alike(rows[:1], rows[1:]):
         raise depart("texts that differ at their end get the same vector", trip)
 
 
-#: What a text is changed into, each of which is another text.
+#: Changes that turn a text into a different text.
 _CHANGES: tuple[Callable[[str], str], ...] = (
     lambda text: text + " ",
     lambda text: "\t" + text,

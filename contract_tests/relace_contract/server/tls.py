@@ -1,4 +1,4 @@
-"""Which certificates are trusted, and what to do about one that is not."""
+"""Which certificates the kit trusts, and advice for TLS failures."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ _UNKNOWN_ISSUER = ("self-signed", "self signed", "unable to get local issuer")
 
 
 def context(url: str, cacert: Path | None) -> ssl.SSLContext:
-    """What a connection to ``url`` needs. Raises ``CannotRun`` for a file of no certificates.
+    """The TLS context for ``url``. Raises ``CannotRun`` if the file holds no certificate.
 
-    ``SSL_CERT_FILE`` counts here, too, though httpx forgets it where it is told to ignore the
-    proxies of the environment.
+    ``SSL_CERT_FILE`` is read here, because httpx ignores it when told to ignore the proxies of
+    the environment.
     """
     if not url.startswith("https:"):
-        return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # is not used: to load none takes no time
+        return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # unused, and quick to make
     named = os.environ.get("SSL_CERT_FILE")
     source, file = ("--cacert", cacert) if cacert else ("SSL_CERT_FILE", named)
     if not file:
@@ -32,7 +32,7 @@ def context(url: str, cacert: Path | None) -> ssl.SSLContext:
 
 
 def hint(failure: str, cacert: Path | None) -> str:
-    """What to do about a connection that failed in TLS; empty if it did not."""
+    """Advice for a connection that failed in TLS; empty for other failures."""
     if "CERTIFICATE_VERIFY_FAILED" in failure:
         if not any(words in failure for words in _UNKNOWN_ISSUER):
             return "the certificate must be valid for the host in the URL, and not expired"

@@ -1,4 +1,4 @@
-"""METH, CONC, UNK, ACC, SIZE and KEEP: manners that are not about the vectors."""
+"""METH, CONC, UNK, ACC, SIZE and KEEP: methods, headers, sizes and connections."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def allow(server: Server) -> None:
     """METH-allow."""
     for trip in _other_methods(server):
         if trip.status != 405:
-            # No `unclear`, which would fail the run for what METH-405 only warns of.
+            # `unclear` would fail the run, although METH-405 only warns about this.
             raise depart("no 405, and so no Allow header (see METH-405)", trip)
         allowed = [word.strip() for word in (trip.header("allow") or "").split(",")]
         if "POST" not in allowed:
@@ -60,7 +60,7 @@ def _elsewhere(server: Server) -> RoundTrip:
 
 
 def parallel(server: Server) -> None:
-    """CONC-parallel: the answer to each of 20 is about its own texts, as if it came alone."""
+    """CONC-parallel: each of 20 parallel requests gets the same vectors as when sent alone."""
     batches = [
         [f"request {number}, text {text}" for text in range(1 + number % 4)] for number in range(20)
     ]
@@ -147,6 +147,6 @@ def _one_connection(trips: list[RoundTrip], what: str) -> None:
     used = {trip.connection for trip in trips}
     if 0 in used:
         raise unclear("it cannot be seen which connection was used", trips[-1])
-    # One more may be: the first may have found an idle one just as it was closed.
+    # The first request may have used another: an idle connection that the server then closed.
     if len({trip.connection for trip in trips[1:]}) > 1:
         raise depart(f"{what} took {len(used)} connections instead of one", trips[-1])

@@ -19,7 +19,7 @@ from relace_contract.server.answers import (
 from relace_contract.server.subject import Server
 
 _TEXTS = ["def add(a, b):\n    return a + b", "SELECT 1", "", "für alle", "{}" * 30]
-#: Components nearer to zero than this have no sign to speak of.
+#: The sign of a component nearer to zero than this is not compared.
 _NEAR_ZERO = 1e-6
 
 
@@ -67,7 +67,7 @@ def packed_range(server: Server) -> None:
     outside = packed[(packed < low) | (packed > high)]
     if outside.size:
         raise depart(f"a byte is {outside[0]:g}, outside {low} to {high} ({dtype})", trip)
-    # Bytes of few values, all of which fit either way, say nothing of the sign.
+    # With fewer bytes, all of them may be at least 0 by chance.
     if dtype == "int8" and packed.size >= 64 and (packed >= 0).all():
         raise depart("no byte is below 0: they are unsigned", trip)
 
@@ -84,7 +84,7 @@ def unit(server: Server) -> None:
     rows, trip = embedded(server, _TEXTS)
     lengths = np.linalg.norm(rows, axis=1)
     worst = int(np.argmax(np.abs(lengths - 1)))
-    if not abs(lengths[worst] - 1) <= 1e-3:  # so that NaN is caught, too
+    if not abs(lengths[worst] - 1) <= 1e-3:  # written so that NaN fails, too
         raise depart(f"the vector of text {worst} has length {lengths[worst]:.6f}", trip)
 
 
@@ -100,7 +100,7 @@ def same_again(server: Server) -> None:
 
 
 def _close_enough(first: Vectors, again: Vectors, *trips: Any) -> None:
-    """Hardware that runs many models at once does not repeat every last bit."""
+    """Compare by cosine: hardware that runs many models at once does not repeat the last bits."""
     norms = np.linalg.norm(first, axis=1) * np.linalg.norm(again, axis=1)
     cosines = np.sum(first * again, axis=1) / norms
     if not (cosines > 1 - 1e-5).all():
@@ -136,7 +136,7 @@ def permuted_tokens(server: Server) -> None:
 
 
 def _permutations() -> Any:
-    """Texts, and their places in another order: drawn as ranks, which shrink well."""
+    """Texts, and a permutation of their places, drawn as ranks because these shrink well."""
     from hypothesis import strategies as st  # noqa: PLC0415 - takes a moment
 
     ranked = st.lists(st.tuples(_any_text(), st.integers(0, 9)), min_size=2, max_size=6)

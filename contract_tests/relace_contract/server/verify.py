@@ -1,4 +1,4 @@
-"""A whole run against a server, and its form for the live service."""
+"""A whole run against a server, and its slower form for the live service."""
 
 from __future__ import annotations
 
@@ -16,17 +16,18 @@ from relace_contract.server.options import ServerOptions
 from relace_contract.server.pace import Pace
 from relace_contract.server.subject import Server
 
-#: Seconds that the first answer may take; a live service may have to wake up.
+#: Seconds that the first answer may take; the live service may have to start up.
 FIRST, _FIRST_LIVE = 10.0, 60.0
-#: Seconds between two requests to the live service, and what one 429 of it may cost.
+#: For the live service: seconds between two requests, the most seconds to wait for one 429, and
+#: the most seconds to wait in the whole run.
 _GAP, _PATIENCE, _ENDURANCE = 1.0, 130.0, 1800.0
 
 
 def verify(options: ServerOptions, say: Callable[[str], None], pace: Pace | None = None) -> Report:
-    """Run the checks that are options. ``say`` prints a line while it runs.
+    """Run the checks that ``options`` name. ``say`` prints a line about the run.
 
-    Raises ``CannotRun`` where there is nothing that could be checked, and ``ValueError`` for a
-    check that does not exist.
+    Raises ``CannotRun`` if there is nothing to check, and ``ValueError`` for a check that does not
+    exist, or a key with blanks or with characters other than ASCII.
     """
     asked = requirements.requirements("server")
     checks = requirements.among(CHECKS, "server", options.only)
@@ -57,7 +58,7 @@ def verify(options: ServerOptions, say: Callable[[str], None], pace: Pace | None
 
 
 def _advice(report: Report) -> tuple[str, ...]:
-    """What to do next."""
+    """What the user can do next."""
     unclaimed = sum(one.note == UNCLAIMED_POLICY for one in report.results)
     if not unclaimed:
         return ()
@@ -72,7 +73,7 @@ def _for_live(
     say: Callable[[str], None],
     pace: Pace | None,
 ) -> tuple[dict[str, Check], Pace]:
-    """The checks that the live service is asked, and how slowly."""
+    """The checks for the live service, and the pace of their requests."""
     if options.api_key is None:
         raise CannotRun("the live service needs a key: --api-key or RELACE_API_KEY")
     asked = requirements.requirements("server")
@@ -84,7 +85,7 @@ def _for_live(
     }
     if not kept:
         raise CannotRun("none of these checks is run against the live service")
-    # The first request, which all checks share, is one more.
+    # One more for the first request, which all checks share.
     budget = 1 + sum(asked[identity].live for identity in kept)
     say(
         f"{counted(len(kept), 'check')} of {options.url}, with at most {budget} requests, one at a time, "

@@ -1,7 +1,7 @@
-"""What every answer of a run is held to, whichever check asked for it.
+"""Requirements for every answer of a run, whichever check caused it.
 
-Each function is one requirement: it takes an trip and says what is wrong with it, or
-nothing. Only answers of the endpoint are judged; other paths and methods have ``METH``.
+Each function is one requirement: it takes a round trip and returns what is wrong with it, or None.
+Only answers of the endpoint are judged; ``METH`` has checks of other paths and methods.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from relace_contract.counts import counted
 from relace_contract.foreign_text import brief
 from relace_contract.server.round_trip import RoundTrip
 
-# What a server's insides look like when they leak into a message.
+# Signs of a server's internals in an error message: stack traces, and paths of files.
 _TRACE = re.compile(
     r"Traceback \(most recent|\.(?:py|js|ts|go|rs|java|rb)\"?[:,(]? ?(?:line )?\d+"
     r"|\bat [\w.$<>]+ ?\(.*:\d+"
@@ -63,7 +63,7 @@ def whole_body(trip: RoundTrip) -> str | None:
 def _body_fault(trip: RoundTrip, *, documented: bool) -> str | None:
     response = contract.responses().get(str(trip.status))
     if response is None or trip.status >= 400:
-        return None  # SCHEMA-status and ENV-shape say so
+        return None  # SCHEMA-status and ENV-shape judge these
     body = trip.json()
     if body is None and trip.body.strip() != b"null":
         return f"the body of a {trip.status} is not JSON"
@@ -82,7 +82,7 @@ def envelope(trip: RoundTrip) -> str | None:
 
 
 def envelope_fault(trip: RoundTrip) -> str | None:
-    """What keeps an answer from being ``{"error": "<message>"}``."""
+    """Why an answer is not ``{"error": "<message>"}``; None if it is."""
     body = trip.json()
     if not isinstance(body, dict):
         return f"the body of a {trip.status} is not a JSON object"
@@ -116,7 +116,7 @@ def one_result_each(trip: RoundTrip) -> str | None:
 
 
 def _texts(body: bytes) -> list[str] | None:
-    """The texts of a valid body; None where it is open what is asked."""
+    """The texts of a valid body; None if the texts are invalid or ambiguous."""
     asked = _parsed(body)
     texts = asked.get("input") if isinstance(asked, dict) else None
     twice = body.count(b'"input"') > 1  # a server may take either
@@ -155,25 +155,25 @@ WATCHES: dict[str, Callable[[RoundTrip], str | None]] = {
 }
 
 
-#: One fault in how a server words errors shows in many requirements.
+#: The cause shared by all findings about the form of errors: one fault breaks many requirements.
 ENVELOPE = 'errors are not {"error": "<message>"}'
 _CAUSES = {"ENV-shape": ENVELOPE}
 
 
 def cause(identity: str, trip: RoundTrip) -> str:
-    """What to report a departure under, where that is not what it says itself."""
+    """The cause to report a departure under; empty if that is its own problem."""
     if identity == "SCHEMA-status" and trip.status == 422:  # only a bad body gets it
         return wrong_status(422, 400)
     return _CAUSES.get(identity, "")
 
 
 def wrong_status(found: int, asked: int) -> str:
-    """The cause of all checks that get one status where they should get another."""
+    """The cause shared by all findings with this wrong status instead of that right one."""
     return f"{found} where the contract says {asked}"
 
 
 def _dtype(body: bytes) -> str:
-    asked = _parsed(body)  # None should not have been answered, but that is for NEG to say
+    asked = _parsed(body)  # None for a body that is not JSON; NEG reports that it got a 200
     return str(asked.get("output_dtype", "float")) if isinstance(asked, dict) else "?"
 
 

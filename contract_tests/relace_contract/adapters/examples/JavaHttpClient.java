@@ -1,7 +1,7 @@
-// The adapter of a client on java.net.http.HttpClient, as most write it (Java 17 or newer):
+// The adapter of a client on java.net.http.HttpClient, as most people write it (Java 17 or newer):
 //   relace-mock verify-client --stdio 'java JavaHttpClient.java'
 //
-// `embed` is the client. The JDK has no JSON, so `Json` stands for the library of a real program.
+// `embed` is the client. The JDK has no JSON parser; `Json` replaces the library of a real program.
 
 import java.io.BufferedReader;
 import java.io.IOException;
@@ -55,7 +55,7 @@ public class JavaHttpClient {
         return object(Json.read(response.body()));
     }
 
-    // From here on: the protocol. Standard output is for answers alone.
+    // The protocol. Only answers go to standard output.
 
     public static void main(String[] arguments) throws IOException {
         BufferedReader in =

@@ -1,1 +1,1 @@
-"""Real clients, each with its adapter and the list of what it is known to get wrong."""
+"""Real clients, each with its adapter and the list of its known failures."""

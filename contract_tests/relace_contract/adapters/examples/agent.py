@@ -1,10 +1,12 @@
-"""The adapter of a client shaped like that of Relace's own agent: ``python -m relace_contract.adapters.examples.agent``.
+"""The adapter of a client like that of Relace's own agent.
+
+Run it as ``python -m relace_contract.adapters.examples.agent``.
 
 As seen in public code, ``AgentClient`` takes a host, cuts files into chunks of up to 112,000
 characters, sends 32 chunks in a request with 4 requests in flight, waits 600 seconds, never
 retries, reads results in the order in which they came, and sends a query as a lone string.
-The adapter calls a single text a query. It replaces only the transport, as the client speaks
-https and the kit's mock plain http.
+The adapter passes a single text as a query. It replaces only the transport, because the client
+speaks https but the mock speaks http.
 """
 
 from __future__ import annotations
@@ -107,7 +109,7 @@ async def answer(message: dict[str, Any]) -> dict[str, Any]:
 
 
 def error(raised: Exception) -> dict[str, Any]:
-    """Name an exception with the protocol's words."""
+    """Translate an exception into the protocol."""
     said: dict[str, Any] = {"outcome": "error", "kind": "other"}
     match raised:
         case httpx.HTTPStatusError():

@@ -1,9 +1,9 @@
 #!/bin/sh
-# A template: put your own client in the place of curl. It is run once for each call:
+# A template: replace curl by your own client. The kit runs this script once for each call:
 #   relace-mock verify-client --command 'sh curl.sh'
 #
 # RELACE_BASE_URL and RELACE_API_KEY are in the environment; the call is JSON on standard input;
-# the answer is JSON on standard output. Python only turns one JSON into another.
+# the answer is JSON on standard output. Python is used only to convert the JSON.
 
 folder=$(mktemp -d) || exit 1
 trap 'rm -rf "$folder"' EXIT

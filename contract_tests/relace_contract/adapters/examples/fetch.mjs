@@ -1,8 +1,8 @@
-// A template: put your own client in the place of `embed`, and say in IDENTITY what it can do.
+// A template: replace `embed` by your own client, and list its features in IDENTITY.
 // Run it with: relace-mock verify-client --stdio 'node fetch.mjs'
 //
-// The client here is the one that most people write first. It neither types its errors nor tries
-// again, trusts the order of the results, and looks at nothing that the server says.
+// The client here is the one that most people write first. It has no types of errors, does not
+// retry, trusts the order of the results, and checks nothing in the answer.
 
 import { createInterface } from "node:readline";
 
@@ -26,7 +26,7 @@ async function embed(texts, { base_url: baseUrl, api_key: apiKey, model }) {
   return { vectors: results.map((result) => result.embedding), tokens: usage?.total_tokens };
 }
 
-// From here on: the protocol. Standard output is for answers alone; logs go to console.error.
+// The protocol. Only answers go to standard output; send logs to console.error.
 
 async function answer({ cmd, ...request }) {
   if (cmd === "start") return IDENTITY;
@@ -34,7 +34,7 @@ async function answer({ cmd, ...request }) {
     const { vectors, tokens } = await embed(request.input, request);
     return { outcome: "ok", embeddings: vectors, total_tokens: tokens };
   } catch (error) {
-    // If your client tells errors apart, say so in `kind`, and the server's status in `status`.
+    // If your client tells errors apart, translate them into `kind` and `status`.
     return { outcome: "error", kind: "other", message: String(error) };
   }
 }

@@ -1,7 +1,9 @@
-"""The adapter of a plain client on ``aiohttp``: ``python -m relace_contract.adapters.examples.plain_aiohttp``.
+"""The adapter of a plain client on ``aiohttp``.
+
+Run it as ``python -m relace_contract.adapters.examples.plain_aiohttp``.
 
 ``embed`` is what most people write: a session for the call, ``raise_for_status``, and the vectors
-in the order in which they came. The rest only translates between it and the protocol.
+in the order in which they came. The rest only translates between ``embed`` and the protocol.
 """
 
 from __future__ import annotations
@@ -58,10 +60,10 @@ async def answer(message: dict[str, Any]) -> dict[str, Any]:
 
 
 def error(raised: Exception) -> dict[str, Any]:
-    """Name an exception with the protocol's words."""
+    """Translate an exception into the protocol."""
     said: dict[str, Any] = {"outcome": "error", "kind": "other"}
     match raised:
-        # The class of a 200 whose body is not called JSON; its status is that 200.
+        # Raised for a 200 whose content type is not JSON; its status is that 200.
         case aiohttp.ContentTypeError():
             pass
         case aiohttp.ClientResponseError():

@@ -1,7 +1,9 @@
-"""The adapter of a plain client on ``requests``: ``python -m relace_contract.adapters.examples.plain_requests``.
+"""The adapter of a plain client on ``requests``.
+
+Run it as ``python -m relace_contract.adapters.examples.plain_requests``.
 
 ``embed`` is what most people write: ``requests.post``, ``raise_for_status``, and the vectors in the
-order in which they came. The rest only translates between it and the protocol.
+order in which they came. The rest only translates between ``embed`` and the protocol.
 """
 
 from __future__ import annotations
@@ -56,7 +58,7 @@ def answer(message: dict[str, Any]) -> dict[str, Any]:
 
 
 def error(raised: Exception) -> dict[str, Any]:
-    """Name an exception with the protocol's words."""
+    """Translate an exception into the protocol."""
     said: dict[str, Any] = {"outcome": "error", "kind": "other"}
     match raised:
         case requests.HTTPError(response=requests.Response(status_code=status)):
@@ -64,7 +66,7 @@ def error(raised: Exception) -> dict[str, Any]:
             said["status"] = status
         case requests.Timeout():
             said["kind"] = "timeout"
-        # It is a ValueError as well as an error of requests, and says nothing about connections.
+        # An error in the JSON of a 200, not a connection error.
         case requests.JSONDecodeError():
             pass
         case requests.ConnectionError() | requests.exceptions.ChunkedEncodingError():

@@ -1,10 +1,12 @@
-"""The adapter of the official Python SDK, ``relace``: ``python -m relace_contract.adapters.examples.python_sdk``.
+"""The adapter of the official Python SDK, ``relace``.
 
-The SDK has no method for embeddings, so the request goes through its generic ``post``. What is
-the SDK's: the request, retries, waits, timeouts, and which exception comes. What is the
-adapter's, as any user would write it: the vectors are read from ``results`` as they come, and
-each of the SDK's exceptions is called by the protocol's word for it. Nothing is put in order,
-counted or checked that the SDK does not look at; an exception that is not the SDK's is ``other``.
+Run it as ``python -m relace_contract.adapters.examples.python_sdk``.
+
+The SDK has no method for embeddings, so the request goes through its generic ``post``. The SDK
+makes the request, retries, waits, times out, and chooses the exception. The adapter does what any
+user would write: it reads the vectors from ``results`` as they come, and translates the SDK's
+exceptions into the protocol. It does not sort, count or check anything that the SDK does not; an
+exception that is not the SDK's is ``other``.
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ from typing import Any
 import relace
 
 FEATURES = ["retry", "retry_after", "timeout", "binary", "rate_limit"]
-#: The first that fits; the classes are a tree.
+#: The first class that fits counts; some classes are subclasses of others.
 KINDS: Mapping[type[Exception], str] = {
     relace.APITimeoutError: "timeout",
     relace.APIConnectionError: "connection",
@@ -31,7 +33,7 @@ KINDS: Mapping[type[Exception], str] = {
 
 
 def identity(name: str) -> dict[str, Any]:
-    """Who is checked."""
+    """The answer to ``start``."""
     return {
         "client": name,
         "version": relace.__version__,
@@ -41,13 +43,13 @@ def identity(name: str) -> dict[str, Any]:
 
 
 def body(request: dict[str, Any]) -> dict[str, Any]:
-    """What is posted."""
+    """The request body for the endpoint."""
     names = ("model", "input", "output_dtype")
     return {name: request[name] for name in names if name in request}
 
 
 def ok(answer: Any) -> dict[str, Any]:
-    """What came, as it came. Raises what such code raises if that is not what was expected."""
+    """The vectors and tokens of an answer, unchecked. A malformed answer raises any exception."""
     return {
         "outcome": "ok",
         "embeddings": [result["embedding"] for result in answer["results"]],
@@ -56,7 +58,7 @@ def ok(answer: Any) -> dict[str, Any]:
 
 
 def error(raised: Exception) -> dict[str, Any]:
-    """An exception in the words of the protocol."""
+    """Translate an exception into the protocol."""
     kind = next((kind for type_, kind in KINDS.items() if isinstance(raised, type_)), "other")
     said = {"outcome": "error", "kind": kind, "message": f"{type(raised).__name__}: {raised}"}
     if not isinstance(raised, relace.APIStatusError):

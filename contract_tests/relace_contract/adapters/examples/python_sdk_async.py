@@ -1,7 +1,7 @@
 """The adapter of the asynchronous client of the official Python SDK.
 
-As ``python_sdk``, which says what is the SDK's and what the adapter's:
-``python -m relace_contract.adapters.examples.python_sdk_async``.
+Run it as ``python -m relace_contract.adapters.examples.python_sdk_async``. ``python_sdk`` explains
+what the SDK does and what the adapter does.
 """
 
 from __future__ import annotations

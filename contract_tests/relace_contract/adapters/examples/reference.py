@@ -1,6 +1,6 @@
 """The adapter of the reference client: ``python -m relace_contract.adapters.examples.reference``.
 
-The client does everything that is claimed; the adapter only translates.
+The client itself has all the claimed features; the adapter only translates.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ IDENTITY = {
 
 
 class Handler:
-    """Answers messages of the protocol; keeps its client, as a user would, with its connections."""
+    """Answers messages of the protocol; keeps its client and connections, as a user would."""
 
     def __init__(self) -> None:
         self._client: Client | None = None

@@ -20,7 +20,7 @@ import httpx
 
 KINDS = {400: "bad_request", 401: "authentication", 404: "key_not_found", 429: "rate_limit"}
 RETRIED = {"rate_limit", "server", "connection", "timeout"}
-LONGEST_WAIT = 4.0  # seconds; a server that asks for more is not waited for
+LONGEST_WAIT = 4.0  # seconds; a longer wait that a server asks for is ignored
 
 
 class EmbedError(Exception):
@@ -35,7 +35,7 @@ class EmbedError(Exception):
 
 @dataclass
 class Client:
-    """``timeout`` is in seconds and covers a whole attempt, however slowly bytes come."""
+    """A client. ``timeout`` is in seconds, for a whole attempt, even if bytes come slowly."""
 
     base_url: str
     api_key: str
@@ -56,7 +56,7 @@ class Client:
     async def embed(
         self, texts: list[str], dtype: str | None = None
     ) -> tuple[list[list[float]], int]:
-        """A vector for each text, in their order, and what they cost. Raises ``EmbedError``."""
+        """A vector for each text, in order, and the tokens of all. Raises ``EmbedError``."""
         size = self.max_batch
         batches = [texts[start : start + size] for start in range(0, len(texts), size)]
         try:
@@ -114,7 +114,7 @@ def _message(answer: httpx.Response) -> str:
 
 
 def _wait(headers: httpx.Headers, attempt: int) -> float:
-    """Seconds until the next attempt: what the server asks for, or ever longer, with jitter."""
+    """Seconds until the next attempt: as the server asks, or exponential backoff with jitter."""
     asked = headers.get("retry-after", "")
     try:
         seconds = float(asked)
@@ -129,7 +129,7 @@ def _wait(headers: httpx.Headers, attempt: int) -> float:
 
 
 def _checked(content: bytes, count: int) -> tuple[list[list[float]], int]:
-    """The vectors in the order of their ``index``: a 200 can still be wrong."""
+    """The vectors in the order of ``index``, and the tokens. Checks all, as a 200 can be wrong."""
     try:
         answer = json.loads(content, parse_constant=_refuse)
         vectors: list[list[float]] = [[] for _ in range(count)]

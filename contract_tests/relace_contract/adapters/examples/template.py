@@ -1,7 +1,7 @@
-"""A template: put your own client in the place of ``embed``, and say in IDENTITY what it can do.
+"""A template: replace ``embed`` by your own client, and list its features in IDENTITY.
 
-Run it with ``relace-mock verify-client --stdio 'python template.py'``, or without a process of
-its own with ``relace-mock verify-client --python template:answer``.
+Run it with ``relace-mock verify-client --stdio 'python template.py'``, or in the process of the
+kit with ``relace-mock verify-client --python template:answer``.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def embed(texts: list[str], request: dict[str, Any]) -> tuple[list[list[float]],
     return [result["embedding"] for result in results], content["usage"]["total_tokens"]
 
 
-# From here on: the protocol. Standard output is for answers alone; logs go to standard error.
+# The protocol. Only answers go to standard output; send logs to standard error.
 
 
 def answer(request: dict[str, Any]) -> dict[str, Any]:
@@ -44,7 +44,7 @@ def answer(request: dict[str, Any]) -> dict[str, Any]:
     try:
         vectors, tokens = embed(request["input"], request)
     except httpx.HTTPStatusError as error:
-        # If your client tells errors apart, say so in `kind`.
+        # If your client tells errors apart, translate them into `kind`.
         return {
             "outcome": "error",
             "kind": "other",

@@ -1,11 +1,11 @@
 // The adapter of the official TypeScript SDK, @relace-ai/relace. Run it in a folder that has the
 // SDK installed: node …/typescript_sdk.mjs
 //
-// The SDK has no method for embeddings, so the request goes through its generic `post`. What is
-// the SDK's: the request, retries, waits, timeouts, and which error comes. What is the adapter's,
-// as any user would write it: the vectors are read from `results` as they come, and each of the
-// SDK's errors is called by the protocol's word for it. Nothing is put in order, counted or
-// checked that the SDK does not look at; an error that is not the SDK's is `other`.
+// The SDK has no method for embeddings, so the request goes through its generic `post`. The SDK
+// makes the request, retries, waits, times out, and chooses the error. The adapter does what any
+// user would write: it reads the vectors from `results` as they come, and translates the SDK's
+// errors into the protocol. It does not sort, count or check anything that the SDK does not; an
+// error that is not the SDK's is `other`.
 
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
@@ -26,7 +26,7 @@ const IDENTITY = {
   features: ["retry", "retry_after", "timeout", "binary", "rate_limit"],
 };
 
-// The first that fits; the classes are a tree.
+// The first class that fits counts; some classes are subclasses of others.
 const KINDS = [
   [sdk.APIConnectionTimeoutError, "timeout"],
   [sdk.APIConnectionError, "connection"],
@@ -37,7 +37,7 @@ const KINDS = [
   [sdk.InternalServerError, "server"],
 ];
 
-let kept; // as a user's client would be, with its connections
+let kept; // the client and its connections, as a user would keep them
 
 function clientFor({ base_url: baseURL, api_key: apiKey }) {
   if (kept?.baseURL !== baseURL || kept?.apiKey !== apiKey) kept = new Relace({ baseURL, apiKey });
