@@ -9,6 +9,7 @@ import os
 import sqlite3
 import threading
 import time
+import weakref
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -115,6 +116,8 @@ class Recording:
                 check_same_thread=False,
                 uri=True,
             )
+            # A mock without a server, as `transport()` and `app()` make, has no end: it is collected.
+            self._release.callback(weakref.finalize(self, self._database.close))
             if is_new:
                 schema.create(self._database)
             if not writes:
@@ -200,7 +203,6 @@ class Recording:
     def close(self) -> None:
         """Close the file."""
         with self._lock:
-            self._database.close()
             self._release.close()
 
     @contextlib.contextmanager
