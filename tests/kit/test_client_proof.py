@@ -5,9 +5,12 @@ This is the short form; ``nox -s proof`` takes 20 seeds, and runs every check on
 
 from __future__ import annotations
 
+import json
 import re
+import time
 from typing import Any
 
+import httpx
 import pytest
 
 from relace_contract import contract
@@ -64,6 +67,35 @@ def test_a_client_that_never_sends_a_request_fails_every_check() -> None:
     )
     assert set(found(report)) == set(CLIENT)
     assert report.exit_code == 1
+
+
+def test_a_client_whose_first_call_is_slow_does_not_pass_for_one_with_a_deadline() -> None:
+    """NET-05: its timeout is for each read, but its first call takes longer before the headers."""
+    calls: list[float] = []
+
+    def young(request: dict[str, Any]) -> dict[str, Any]:
+        if request["cmd"] != "embed":
+            return {"client": "young", "features": ["timeout"]}
+        timeout = request["timeout_ms"] / 1000
+        calls.append(timeout)
+        with httpx.stream(
+            "POST",
+            f"{request['base_url']}/code/embed",
+            json={"model": request["model"], "input": request["input"]},
+            headers={"Authorization": f"Bearer {request['api_key']}"},
+            timeout=timeout,  # for each read
+        ) as answer:
+            if len(calls) == 1 and timeout < 1:
+                time.sleep(timeout)
+                return {"outcome": "error", "kind": "timeout", "message": "timed out"}
+            content = json.loads(answer.read())
+        vectors = [result["embedding"] for result in content["results"]]
+        total = content["usage"]["total_tokens"]
+        return {"outcome": "ok", "embeddings": vectors, "total_tokens": total}
+
+    options = ClientOptions(way="python", client="young", only=("NET-05",))
+    report = verify.verify(options, lambda _: None, lambda: InProcess(young))
+    assert "within" in found(report)["NET-05"]
 
 
 def _lost(entry: RecordedRequest, true: Any = case._seen) -> Seen:
