@@ -5,11 +5,13 @@ from __future__ import annotations
 import functools
 import json
 import os
+import socket
 import subprocess
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
@@ -22,6 +24,7 @@ from relace_mock.keys import namespace_of
 from relace_mock.scenario.model import read
 from tests import browser as browsers
 from tests.browser import DESKTOP, PHONE, Watched, picture, violations
+from tests.steering import until
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Locator, Page
@@ -106,6 +109,12 @@ def shows(locator: Locator, text: str) -> None:
     expect(locator).to_contain_text(text)
 
 
+def says(locator: Locator, text: str) -> None:
+    from playwright.sync_api import expect  # noqa: PLC0415 - as above
+
+    expect(locator).to_have_text(text)
+
+
 def view(page: Page, name: str) -> None:
     page.get_by_role("link", name=name).click()
 
@@ -121,7 +130,7 @@ def test_an_exchange_appears_as_it_happens(page: Page, running: RunningServer) -
     shows(row(page, "200"), "2 inputs, ")
 
 
-def test_filters_leave_what_passes(page: Page, running: RunningServer) -> None:
+def test_filters_show_only_the_requests_that_match(page: Page, running: RunningServer) -> None:
     running.control("rlc-other").play("server-error")
     embed(running, "needle in the text")
     embed(running, "something else")
@@ -200,8 +209,8 @@ def test_a_timeline_shows_gaps_against_what_was_told(page: Page, running: Runnin
     page.get_by_role("button", name="Attempts").click()
     card = page.get_by_role("article")
     shows(card, "3 attempts")
-    assert card.locator(".told").count() == 2
-    assert card.locator(".gap.early").count() == 1
+    count(card.locator(".told"), 2)
+    count(card.locator(".gap.early"), 1)
     picture(page, "attempts")
     card.get_by_role("button").nth(1).click()
     shows(page.get_by_label("Request", exact=True), "told to wait 1.00 s")
@@ -224,8 +233,15 @@ def test_the_copied_curl_command_sends_the_same_request(
     fields = {"Authorization": "Bearer rlc-page", "Content-Type": "application/json"}
     httpx.post(f"{running.base_url}/code/embed", content=content, headers=fields)
     rows(page).first.click()
-    page.get_by_role("button", name="Copy as curl").click()
-    page.get_by_role("button", name="Copied").wait_for()
+    # Watch the button within the page: it says "Copied" only for a moment.
+    assert page.get_by_role("button", name="Copy as curl").evaluate(
+        """button => new Promise((done) => {
+            const seen = () => button.isConnected && button.textContent === "Copied" && done(true);
+            new MutationObserver(seen).observe(button, {childList: true, subtree: true});
+            setTimeout(() => done(false), 10_000);
+            button.click();
+        })"""
+    )
     command = page.evaluate("navigator.clipboard.readText()")
     assert "rlc-page" not in command
     subprocess.run(  # noqa: S602 - the command is what is tested
@@ -240,6 +256,25 @@ def test_the_copied_curl_command_sends_the_same_request(
         assert first["request"][part] == second["request"][part], part
     assert first["namespace"] == second["namespace"]
     assert first["status"] == second["status"]
+
+
+def test_the_button_that_says_copied_stays_when_the_request_ends(
+    page: Page, running: RunningServer
+) -> None:
+    running.control("rlc-page").play({"steps": [{"fault": "hang"}]})
+    url = urlsplit(running.url)
+    with socket.create_connection((url.hostname, url.port)) as client:
+        client.sendall(
+            b"POST /v1/code/embed HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer rlc-page\r\n"
+            b"Content-Type: application/json\r\nContent-Length: 27\r\n\r\n"
+            b'{"model":"m","input":["a"]}'
+        )
+        rows(page).first.click()
+        button = page.get_by_role("button", name="Copy as curl").element_handle()
+        timing = page.get_by_label("Request", exact=True)
+        before = timing.inner_text()
+    until(lambda: timing.inner_text() != before, "the end of the request on the page")
+    assert button is not None and button.evaluate("button => button.isConnected")
 
 
 STORIES: dict[str, list[dict[str, Any]]] = {
@@ -403,9 +438,9 @@ def test_vectors_of_typed_texts_are_compared(page: Page, running: RunningServer)
     view(page, "Vectors")
     page.get_by_role("textbox", name="Text A").fill("def add(x, y): return x + y")
     shows(page.get_by_role("main"), "1.000")  # the same text that a client has sent
-    assert page.get_by_role("table").first.get_by_role("cell").count() >= 9
-    assert page.locator("canvas").count() == 3
-    assert page.locator("circle.other").count() == 2
+    page.get_by_role("table").first.get_by_role("cell").nth(8).wait_for()
+    count(page.locator("canvas"), 3)
+    count(page.locator("circle.other"), 2)
     picture(page, "vectors")
     page.get_by_role("button", name="Add a text").click()
     page.get_by_role("textbox", name="Text D").fill("one more")
@@ -641,7 +676,8 @@ def test_rank_stands_beside_the_cosine(page: Page, running: RunningServer) -> No
     view(page, "Vectors")
     page.get_by_role("textbox", name="Text A").fill("def add(x, y): return x + y")
     table = page.get_by_label("The nearest texts").get_by_role("table")
-    assert table.get_by_role("columnheader").all_inner_texts()[2:4] == ["cosine", "rank"]
+    for place, name in ((2, "cosine"), (3, "rank")):
+        says(table.get_by_role("columnheader").nth(place), name)
     shows(table.get_by_role("row").nth(1).get_by_role("cell").nth(2), "1.000")
 
 

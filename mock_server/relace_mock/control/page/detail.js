@@ -14,6 +14,7 @@ export class Detail {
   #edit;
   #origin;
   #shown = null;
+  #copy = null;
 
   /** `edit(text)` opens a scenario in the editor, where there is one. */
   constructor(journal, {open, close, edit, origin}) {
@@ -49,6 +50,10 @@ export class Detail {
   }
 
   #fill(entry, attempts) {
+    // The same button for the same request: it may just be saying that it has copied.
+    if (this.#shown?.[0].number !== entry.number) {
+      this.#copy = actionButton("Copy as curl", () => copied(curl(this.#shown[0], this.#origin)));
+    }
     fill(this.title, `#${entry.number} `, badge(entry));
     fill(this.body,
       this.#actions(entry, attempts),
@@ -67,7 +72,7 @@ export class Detail {
   #actions(entry, attempts) {
     const problem = obstacle(entry);
     return el("div", {class: "actions"},
-      actionButton("Copy as curl", () => copied(curl(entry, this.#origin))),
+      this.#copy,
       el("button", {
         type: "button", disabled: problem !== null, title: problem ?? "",
         onclick: () => this.#makeScenario(attempts.filter((each) => obstacle(each) === null)),

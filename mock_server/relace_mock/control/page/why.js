@@ -26,11 +26,11 @@ function chosenBy(entry) {
   const name = entry.scenario;
   switch (entry.chosen_by) {
     case "header":
-      return ["", name ? `The header X-Mock-Scenario asks for the scenario ${name}.` : "The header X-Mock-Scenario asks for a scenario that there is not."];
+      return ["", name ? `The header X-Mock-Scenario asks for the scenario ${name}.` : "The header X-Mock-Scenario asks for a scenario that does not exist."];
     case "prefer":
       return ["", "The header Prefer asks for this status."];
     case "key":
-      return ["", name ? `The key itself names the scenario ${name}.` : "The key itself names a scenario that there is not."];
+      return ["", name ? `The key itself names the scenario ${name}.` : "The key itself names a scenario that does not exist."];
     case "installed":
       return ["", `The scenario ${name} is installed for this key.`];
     case "default":
