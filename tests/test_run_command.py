@@ -107,7 +107,7 @@ def test_a_proxy_of_another_kind_is_refused_without_its_password(tmp_path: Path)
     assert run(tmp_path, "--block-others", "--", "true", variables=variables).code == 0
 
 
-def test_that_no_request_was_made_is_said_and_fails_if_strict(tmp_path: Path) -> None:
+def test_a_command_without_a_request_is_reported_and_fails_if_strict(tmp_path: Path) -> None:
     ended = run(tmp_path, "--", "true")
     assert ended.code == 0
     assert "COMMAND made no request to Relace" in ended.errors
@@ -130,7 +130,7 @@ except httpx.ConnectError:
     ended = run(tmp_path, "--strict", *python(code))
     assert ended.code == 1
     assert (
-        "connections that were not caught, as the client did not trust the certificate: "
+        "connections that did not reach the mock, because the client did not trust its certificate: "
         "embeddings.endpoint.relace.run (1)\n"
     ) in ended.errors
 
@@ -216,6 +216,32 @@ def test_a_signal_before_the_command_runs_ends_the_run_and_leaves_nothing(
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_signal_while_the_folder_of_the_run_is_made_leaves_nothing(tmp_path: Path) -> None:
+    """Nobody outside can meet the moment in which the folder exists and nothing removes it."""
+    code = """
+import os, signal, sys, tempfile
+make = tempfile.mkdtemp
+def make_slowly(*args, **options):
+    folder = make(*args, **options)
+    os.kill(os.getpid(), signal.SIGTERM)
+    return folder
+tempfile.mkdtemp = make_slowly
+from relace_mock.cli import main
+sys.argv[1:] = ["run", "--", "sh", "-c", "echo begun"]
+main()
+"""
+    run = subprocess.run(
+        [sys.executable, "-c", code],
+        env=environment({"TMPDIR": str(tmp_path)}),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (run.returncode, run.stdout) == (128 + signal.SIGTERM, ""), run.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
 def heed_signals() -> None:
     """Do not ignore the signals that background jobs of a shell ignore: the tests may be one."""
     for number in (signal.SIGINT, signal.SIGQUIT):
@@ -257,8 +283,13 @@ time.sleep(60)
 
 @pytest.mark.parametrize("name", ["SIGTERM", "SIGINT", "SIGHUP", "SIGUSR1", "SIGQUIT"])
 def test_a_signal_passes_to_the_command_whose_exit_code_counts(name: str, tmp_path: Path) -> None:
-    running = Running(tmp_path, HANDLES.format(name))
-    running.process.send_signal(signal.Signals[name])
+    number = signal.Signals[name]
+    before = signal.signal(number, signal.SIG_DFL)  # under nohup, the mock would ignore SIGHUP
+    try:
+        running = Running(tmp_path, HANDLES.format(name))
+    finally:
+        signal.signal(number, before)
+    running.process.send_signal(number)
     assert running.end() == (7, f"{name}\n")
 
 

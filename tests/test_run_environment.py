@@ -113,7 +113,7 @@ def test_a_folder_of_certificates_is_read_as_well(tmp_path: Path) -> None:
     assert subjects(Path(found["REQUESTS_CA_BUNDLE"]).read_bytes()) >= subjects(USERS)
 
 
-def test_what_node_adds_is_ours_and_what_it_added_before(tmp_path: Path) -> None:
+def test_node_extra_ca_certs_has_our_certificate_and_those_of_the_user(tmp_path: Path) -> None:
     own = tmp_path / "own.pem"
     own.write_bytes(USERS)
     found = after(tmp_path, {"NODE_EXTRA_CA_CERTS": str(own)})

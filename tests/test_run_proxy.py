@@ -353,7 +353,7 @@ def test_what_no_proxy_names_goes_past_the_users_own_proxy(
 @pytest.mark.parametrize(
     ("raw", "problem"),
     [
-        (b"\x00\x01\x02\r\n\r\n", "the first line is not one of HTTP/1.1"),
+        (b"\x00\x01\x02\r\n\r\n", "the first line is not a request line of HTTP/1.1"),
         (b"GET / HTTP/1.1\r\n\r\n", "the request has no host"),
         (b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n", "send CONNECT, or a whole URL"),
         (b"GET ftp://other.example/ HTTP/1.1\r\n\r\n", "the request has no host"),

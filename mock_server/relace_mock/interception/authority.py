@@ -32,7 +32,7 @@ class Authority:
         return self._authority.cert_pem.bytes()
 
     def _context_for(self, host: str) -> ssl.SSLContext:
-        """A TLS context that answers as one of Relace's hosts. Raises ``ValueError`` for a bad name."""
+        """A TLS context for one of Relace's hosts. Raises ``ValueError`` for a bad name."""
         name = normal(host)
         context = _plain_context()
         # A client that was given `api.relace.run.` looks for exactly that name in the certificate.

@@ -10,7 +10,7 @@ from relace_mock.interception.streams import HEAD_LIMIT, PATIENCE, Stream, pump
 
 
 class Way:
-    """A connection for the requests to one host. ``rewritten`` makes the head that is sent on it."""
+    """A connection for requests to one host. ``rewritten`` changes each head before it is sent."""
 
     def __init__(self, stream: Stream, rewritten: Callable[[Head], bytes]) -> None:
         self.stream = stream
@@ -21,11 +21,11 @@ class Way:
         """Begin to copy the responses of the host to the client."""
         self._answers = asyncio.create_task(pump(self.stream, client))
 
-    def leave(self) -> None:
+    async def leave(self) -> None:
         """End the connection. Nothing more of it reaches the client."""
         if self._answers is not None:
             self._answers.cancel()
-        self.stream.close()
+        await self.stream.close()
 
     async def last_answer(self) -> None:
         """Wait until all responses of the host were sent to the client."""
@@ -47,7 +47,7 @@ async def forward(client: Stream, open_way: Callable[[Target], Awaitable[Way]]) 
             target, body = head.target(), head.body()
             if way is None or target != current:
                 if way is not None:
-                    way.leave()
+                    await way.leave()
                     way = None
                 way, current = await open_way(target), target
                 way.answer(client)
@@ -58,7 +58,7 @@ async def forward(client: Stream, open_way: Callable[[Target], Awaitable[Way]]) 
             await way.last_answer()
     finally:
         if way is not None:
-            way.leave()
+            await way.leave()
 
 
 async def _next_head(client: Stream, patience: float | None) -> Head | None:
@@ -78,5 +78,5 @@ async def _send_body(client: Stream, server: Stream, body: Body) -> None:
         if not data:
             raise ConnectionResetError
         if body.part_of(data) < len(data):
-            raise BadHeadError("the next request began before the response to this one")
+            raise BadHeadError("the next request came before the response to this one")
         await server.send(data)

@@ -126,7 +126,7 @@ def parsed(head: bytes) -> Head:
     first, *lines = head.removesuffix(END).split(b"\r\n")
     match = _LINE.fullmatch(first)
     if match is None:
-        raise BadHeadError("the first line is not one of HTTP/1.1")
+        raise BadHeadError("the first line is not a request line of HTTP/1.1")
     return Head(match[1], match[2], tuple(lines), first.rpartition(b" ")[2])
 
 

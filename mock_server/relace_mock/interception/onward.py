@@ -41,9 +41,8 @@ class OtherProxy:
         fields = [b"CONNECT %b HTTP/1.1" % authority, b"Host: " + authority]
         if self.credentials is not None:
             fields.append(b"Proxy-Authorization: " + self.credentials)
-        with contextlib.ExitStack() as unless_it_opens:
-            stream = await self.connect()
-            unless_it_opens.callback(stream.close)
+        async with contextlib.AsyncExitStack() as unless_it_opens:
+            stream = await unless_it_opens.enter_async_context(await self.connect())
             await stream.send(b"\r\n".join(fields) + END)
             status = await _status(stream)
             if not status.startswith("2"):

@@ -12,7 +12,6 @@ import contextlib
 import socket
 import ssl
 from collections.abc import AsyncIterator, Iterator
-from contextlib import closing
 from http import HTTPStatus
 from urllib.parse import urlsplit
 
@@ -112,7 +111,7 @@ class Proxy:
         head, separator, rest = data.partition(END)
         request = parsed(head + separator)
         if not request.is_connect:
-            with closing(await stream_of(connection, received=data)) as client:
+            async with await stream_of(connection, received=data) as client:
                 try:
                     await forward(client, self._open_way)
                 except (_Refusal, BadHeadError) as refusal:
@@ -120,9 +119,9 @@ class Proxy:
             return
         target = request.target()
         if not hosts.is_relace(target.host):
-            with closing(await self._open_other(target)) as other:
+            async with await self._open_other(target) as other:
                 await asyncio.get_running_loop().sock_sendall(connection, _CONNECTED)
-                with closing(await stream_of(connection, received=rest)) as client:
+                async with await stream_of(connection, received=rest) as client:
                     await join(client, other)
             return
         self._context_for(target.host)  # refuse a bad name before the tunnel is open
@@ -153,14 +152,14 @@ class Proxy:
 
     async def _join_with_mock(self, client: Stream, host: str) -> None:
         """Join a client with the mock, once it sends something, and count it."""
-        with closing(client):
+        async with client:
             first = b""
             try:
                 first = await client.first()
             finally:
                 count(self.tally.relace if first else self.tally.silent, host)
             if first:
-                with closing(await self._open_mock()) as mock:
+                async with await self._open_mock() as mock:
                     await mock.send(first)
                     await join(client, mock)
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import http.client
 import json
 import secrets
+import signal
 import tempfile
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -77,15 +79,34 @@ def run(
     if settings.control_token is None and listening.host != Listening().host:
         settings = replace(settings, control_token=secrets.token_hex(16))
     others = None if block else onward(environment)
-    with (
-        tempfile.TemporaryDirectory(prefix="relace-mock-run-") as folder,
-        server_process(settings, listening) as server,
-    ):
+    with contextlib.ExitStack() as stack:
+        with _signals_later():
+            folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="relace-mock-run-"))
+        server = stack.enter_context(server_process(settings, listening))
         files = Files(Path(folder))
         authority = Authority()
         files.write(environment, authority.certificate)
         mock = _Mock(server.base_url(), settings.control_token or "")
         return asyncio.run(_run(mock, authority, others, files, command, environment))
+
+
+@contextlib.contextmanager
+def _signals_later() -> Iterator[None]:
+    """Let the handlers of signals wait: one that ends the process would leave a file behind."""
+    came: list[int] = []
+
+    def note(number: int, _frame: object) -> None:
+        came.append(number)
+
+    handled = [each for each in signal.valid_signals() if callable(signal.getsignal(each))]
+    before = {each: signal.signal(each, note) for each in handled}
+    try:
+        yield
+    finally:
+        for each, handler in before.items():
+            signal.signal(each, handler)
+        for number in came:
+            signal.raise_signal(number)
 
 
 async def _run(

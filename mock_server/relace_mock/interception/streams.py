@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import socket
 import ssl
+from typing import Self
 
 from relace_mock.serving.wire import reset, unsent
 
@@ -14,16 +15,23 @@ PATIENCE = 30.0
 #: The most bytes of a head; the server has the same limit.
 HEAD_LIMIT = 1 << 16
 _PIECE = 1 << 16
-_FAREWELL = 1.0  # seconds that a client has to confirm the end of TLS
+_FAREWELL = 1.0  # seconds that the other side has to confirm the end of TLS
 _ARRIVAL = 1.0  # seconds that a client has to receive what was written, before a reset
 
 
 class Stream:
-    """A connection with its reader and its writer."""
+    """A connection with its reader and its writer. ``async with`` closes it."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.reader = reader
         self.writer = writer
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        # A task is cancelled when the proxy ends, which must not wait for a client that is slow.
+        await self.close(_FAREWELL if kind is asyncio.CancelledError else PATIENCE)
 
     async def first(self) -> bytes:
         """Read the first bytes; empty at the end. Raises ``OSError``, also if none come in time."""
@@ -42,9 +50,19 @@ class Stream:
             else:  # TLS has no half-closed connections
                 self.writer.close()
 
-    def close(self) -> None:
-        """Close in order, after what was written."""
+    async def close(self, patience: float = PATIENCE) -> None:
+        """Close in order, after what was written; after ``patience`` seconds, at once.
+
+        A loop that ends before the end of TLS would leave the socket open.
+        """
         self.writer.close()
+        try:
+            await asyncio.wait_for(self.writer.wait_closed(), patience)
+        except OSError:  # lost, or TimeoutError
+            self.writer.transport.abort()
+        except asyncio.CancelledError:
+            self.writer.transport.abort()
+            raise
 
     async def reset(self) -> None:
         """Pass a reset (RST) on, once the other side has received what was written."""
@@ -83,7 +101,9 @@ async def stream_of(
 
 async def open_stream(host: str, port: int, tls: ssl.SSLContext | None = None) -> Stream:
     """Connect to a host. Raises ``OSError``, and ``TimeoutError`` after ``PATIENCE`` seconds."""
-    opening = asyncio.open_connection(host, port, ssl=tls, limit=HEAD_LIMIT)
+    opening = asyncio.open_connection(
+        host, port, ssl=tls, limit=HEAD_LIMIT, ssl_shutdown_timeout=_FAREWELL if tls else None
+    )
     return Stream(*await asyncio.wait_for(opening, PATIENCE))
 
 

@@ -13,9 +13,9 @@ from relace_mock.interception.tally import Tally
 _SHOWN = 10  # names on a line
 _NOT_CAUGHT = (
     (
-        "not caught: a client with pinned certificates, a program that was started without this "
-        "environment, and, in languages other than Python and JavaScript, a client that ignores "
-        "HTTPS_PROXY"
+        "the mock cannot see the requests of a client with pinned certificates, of a program that was "
+        "started without this environment, and, in languages other than Python and JavaScript, of a "
+        "client that ignores HTTPS_PROXY"
     ),
     "if COMMAND uses Relace, see docs/run.md",
 )
@@ -47,7 +47,7 @@ class Summary:
 
     @property
     def ok(self) -> bool:
-        """Whether ``--strict`` accepts this run: requests came, all were seen, the verdict is ok."""
+        """Whether ``--strict`` accepts the run: requests came, none was missed, verdict ok."""
         return bool(self.requests) and not self.tally.distrusted and bool(self.verdict["ok"])
 
     def lines(self) -> Iterator[str]:
@@ -60,11 +60,13 @@ class Summary:
             yield f"requests to Relace: {self._counted()}"
             yield from _row("connections to Relace", self.tally.relace)
         yield from _row(
-            "connections that were not caught, as the client did not trust the certificate",
+            "connections that did not reach the mock, because the client did not trust its certificate",
             self.tally.distrusted,
         )
         yield from _row(
-            "connections to Relace without a request, perhaps for lack of trust", self.tally.silent
+            "connections to Relace without a request, perhaps because the client did not trust the "
+            "certificate",
+            self.tally.silent,
         )
         yield from _row("connections to other hosts", self.tally.others)
         yield from _row("other hosts that were not reached", self.tally.unreachable)
