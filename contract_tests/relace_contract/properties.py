@@ -38,16 +38,51 @@ class Effort(Protocol):
 
 
 @functools.cache
-def leave_no_files() -> None:
-    """Keep Hypothesis from writing ``.hypothesis/`` into the current folder.
+def keep_files_aside() -> None:
+    """Let Hypothesis keep its tables of characters in the user's cache, not in the current folder.
 
-    Its caches of constants and characters ignore ``database=None``. No folder can exist below a
-    file, so Hypothesis does without them. Call this before Hypothesis or Schemathesis draws.
+    They ignore ``database=None``, and to make them takes some seconds in each process. Where the
+    cache cannot be written, Hypothesis does without. Call this before Hypothesis or Schemathesis
+    draws.
     """
     from hypothesis.configuration import set_hypothesis_home_dir  # noqa: PLC0415
 
     if "HYPOTHESIS_STORAGE_DIRECTORY" not in os.environ:
-        set_hypothesis_home_dir(Path(__file__) / "nowhere")
+        set_hypothesis_home_dir(_cache() / "relace-contract" / "hypothesis")
+
+
+def _cache() -> Path:
+    """The folder of the user's caches. The XDG specification wants relative paths ignored."""
+    given = Path(os.environ.get("XDG_CACHE_HOME") or os.environ.get("LOCALAPPDATA") or "")
+    if given.is_absolute():
+        return given
+    try:
+        return Path.home() / ".cache"
+    except RuntimeError:  # a container's user may have no home; no folder can exist below a file
+        return Path(__file__)
+
+
+def strings(max_size: int) -> Any:
+    """A strategy for strings of at most ``max_size`` characters, any but lone surrogates.
+
+    The default of Hypothesis' ``text`` is the same set, but needs one more of its tables.
+    """
+    from hypothesis import strategies as st  # noqa: PLC0415
+
+    return st.text(st.characters(exclude_categories=["Cs"]), max_size=max_size)
+
+
+def openapi(document: dict[str, Any]) -> Any:
+    """A description as a schema of Schemathesis, which is imported late because that is slow.
+
+    It does not read the user's ``schemathesis.toml``. Its characters are those of ``strings``.
+    """
+    import schemathesis  # noqa: PLC0415
+
+    keep_files_aside()
+    config = schemathesis.Config()
+    config.projects.default.generation.codec = None
+    return schemathesis.openapi.from_dict(document, config=config)
 
 
 def holds_for(
@@ -64,7 +99,7 @@ def holds_for(
     """
     from hypothesis import HealthCheck, Phase, given, seed, settings  # noqa: PLC0415
 
-    leave_no_files()
+    keep_files_aside()
     smallest: list[tuple[int, Departure]] = []
     mishaps: list[Exception] = []
     tried: list[None] = []

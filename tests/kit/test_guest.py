@@ -23,11 +23,16 @@ REFERENCE = shlex.join([sys.executable, "-m", "relace_contract.adapters.examples
 def test_the_folder_of_a_run_stays_empty(
     kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Hypothesis keeps its tables in the user's cache."""
+    cache = tmp_path / "cache"
     monkeypatch.delitem(ENVIRONMENT, "HYPOTHESIS_STORAGE_DIRECTORY")
+    monkeypatch.setitem(ENVIRONMENT, "XDG_CACHE_HOME", str(cache))
+    folder = tmp_path / "folder"
+    folder.mkdir()
     with relace_mock.running(dimensions=64) as server:
         if kind == "suite":
             options = ("-k", "fuzz or PERM", "--relace-examples", "3")
-            done = suite(server.base_url, tmp_path, *options, "-p", "no:cacheprovider")
+            done = suite(server.base_url, folder, *options, "-p", "no:cacheprovider")
         else:
             words = {
                 "server": [
@@ -42,12 +47,25 @@ def test_the_folder_of_a_run_stays_empty(
                 [sys.executable, "-m", "relace_mock", *words, "--examples", "3"],
                 capture_output=True,
                 text=True,
-                cwd=tmp_path,
+                cwd=folder,
                 env=ENVIRONMENT,
                 check=False,
             )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert list(tmp_path.iterdir()) == []
+    assert list(folder.iterdir()) == []
+    assert [each.name for each in cache.iterdir()] == ["relace-contract"]
+    assert list(cache.glob("relace-contract/hypothesis/unicode_data/*/charmap.json.gz"))
+
+
+def test_a_cache_that_cannot_be_written_changes_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "cache").write_text("a file, not a folder")
+    monkeypatch.delitem(ENVIRONMENT, "HYPOTHESIS_STORAGE_DIRECTORY")
+    monkeypatch.setitem(ENVIRONMENT, "XDG_CACHE_HOME", str(tmp_path / "cache"))
+    with relace_mock.running(dimensions=64) as server:
+        done = verify(server.base_url, "--only", "SCHEMA-fuzz-valid", "--examples", "3", cwd=None)
+    assert (done.returncode, done.stderr) == (0, "[1/1] SCHEMA: 1 holds\n")
 
 
 def test_a_configuration_of_schemathesis_in_the_folder_changes_nothing(tmp_path: Path) -> None:
@@ -56,6 +74,28 @@ def test_a_configuration_of_schemathesis_in_the_folder_changes_nothing(tmp_path:
         only = ("--only", "SCHEMA-fuzz-valid", "--examples", "3")
         done = verify(server.base_url, *only, cwd=tmp_path)
     assert done.returncode == 0, done.stdout
+
+
+def test_a_user_without_a_home_gets_no_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    code = """
+import os, pwd
+os.environ.pop("HOME", None)
+def nobody(_): raise KeyError
+pwd.getpwuid = nobody
+from types import SimpleNamespace
+from relace_contract.properties import holds_for, strings
+tried = []
+holds_for(SimpleNamespace(seed=0, examples=5), strings(max_size=3), tried.append)
+print(len(tried))
+"""
+    for name in ("HYPOTHESIS_STORAGE_DIRECTORY", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "5\n", "")
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("command", [verify_server, verify_client], ids=["server", "client"])
@@ -88,7 +128,7 @@ def test_a_variable_of_the_mock_sets_nothing_here_and_one_of_the_kit_does(tmp_pa
 
 
 @pytest.mark.parametrize("only", [",", " ", ""])
-def test_a_choice_of_no_check_is_no_choice_of_all(only: str) -> None:
+def test_only_without_a_name_is_refused(only: str) -> None:
     done = verify("http://127.0.0.1:9", "--only", only)
     assert done.returncode == 2
     assert done.stderr.startswith("relace-mock: --only names no check: write --only NEG")
@@ -101,4 +141,4 @@ def test_a_run_that_checked_nothing_is_not_green(tmp_path: Path) -> None:
         done = verify(server.base_url, "--only", "NORM", "--policy", str(policy))
     assert done.returncode == 2
     assert "not claimed: NORM-finite, NORM-unit" in done.stdout
-    assert "nothing was checked: the subject claims none of these checks" in done.stderr
+    assert "nothing was checked: the server claims none of the selected checks" in done.stderr

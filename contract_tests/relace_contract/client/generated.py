@@ -13,7 +13,7 @@ from typing import Any
 
 from relace_contract import contract
 from relace_contract.client.case import Case
-from relace_contract.properties import holds_for, leave_no_files
+from relace_contract.properties import holds_for, openapi, strings
 
 _ALONE = threading.Lock()
 #: The failures in a script for retries; the server gives each once. The last resets the connection.
@@ -33,7 +33,7 @@ def _strategy(kind: str) -> Any:
 
     match kind:
         case "texts":
-            return st.lists(st.text(max_size=30), min_size=1, max_size=6).map(tuple)
+            return st.lists(strings(max_size=30), min_size=1, max_size=6).map(tuple)
         case "scripts":
             return st.tuples(
                 st.integers(0, 3), st.lists(st.sampled_from(FAILURES), min_size=1, max_size=4)
@@ -66,9 +66,6 @@ def _numbers() -> Any:
 
 def _by_schema(name: str) -> Any:
     """Values that match a schema: Schemathesis generates them as request bodies."""
-    import schemathesis  # noqa: PLC0415
-
-    leave_no_files()
     schemas = contract.document()["components"]["schemas"]
     schema = (
         schemas["EmbedResponse"]["properties"]["results"]["items"]
@@ -82,9 +79,7 @@ def _by_schema(name: str) -> Any:
         "info": {"title": name, "version": "1"},
         "paths": {"/": {"post": operation}},
     }
-    # Without a configuration Schemathesis would read the user's `schemathesis.toml`.
-    api = schemathesis.openapi.from_dict(document, config=schemathesis.Config())
-    return api["/"]["POST"].as_strategy().map(lambda drawn: drawn.body)
+    return openapi(document)["/"]["POST"].as_strategy().map(lambda drawn: drawn.body)
 
 
 def _plain(node: Any) -> Any:

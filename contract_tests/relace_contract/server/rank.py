@@ -162,7 +162,9 @@ def order(server: Server) -> None:
     if not all(type(score) in (int, float) for score in found):
         raise unclear("the scores are not numbers", trip)
     if found != sorted(found, reverse=True):
-        raise depart(f"results with the scores {brief(str(found), 80)}: best first expected", trip)
+        raise depart(
+            f"the results must come best first, not with the scores {brief(str(found), 80)}", trip
+        )
 
 
 def agree(server: Server) -> None:
@@ -188,10 +190,12 @@ def limit(server: Server) -> None:
         trip = ask(server, GOOD | {"token_limit": tokens})
         found = _names(trip)
         if tokens == 1 and len(found) == len(FILES):
-            raise depart(f"all {len(found)} files are said to fit into 1 token", trip)
+            raise depart(f"all {len(found)} files were returned, although `token_limit` is 1", trip)
         if found != ranked[: len(found)]:
             raise depart(
-                f"with `token_limit` {tokens}, the files are not the best ones: {found}", full, trip
+                f"with `token_limit` {tokens}, the files are not those with the best scores: {found}",
+                full,
+                trip,
             )
 
 
@@ -263,7 +267,7 @@ def observed(server: Server) -> None:
     """RANK-observed."""
     trip = expect(ask(server, OBSERVED), 200, 400, what="`code` and no `token_limit`")
     if trip.status == 400:
-        raise Remark("`code` without `token_limit` is refused, as the documentation has it")
+        raise Remark("`code` without `token_limit` is refused, as documented")
     if len(_results(trip)) != len(FILES):
         raise depart(
             f"{counted(len(_results(trip)), 'result')} for {len(FILES)} files with `code`", trip

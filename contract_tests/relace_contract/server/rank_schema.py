@@ -27,8 +27,7 @@ def fuzz_invalid(server: Server) -> None:
 
 
 def _fuzz(server: Server, mode: str) -> None:
-    for path in rank.claimed(server):
-        schema.fuzz(server, mode, path, fault)
+    schema.fuzz(server, mode, rank.claimed(server), fault)
 
 
 def fault(body: bytes) -> str | None:

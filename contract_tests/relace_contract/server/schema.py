@@ -8,7 +8,7 @@ valid, not Schemathesis: its negative data break several rules at once, and some
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import jsonschema_rs
@@ -16,7 +16,7 @@ import orjson
 
 from relace_contract import contract
 from relace_contract.judgement import NotExercised
-from relace_contract.properties import holds_for, leave_no_files
+from relace_contract.properties import holds_for, openapi
 from relace_contract.server.answers import depart, results, unclear
 from relace_contract.server.reach import documented_example
 from relace_contract.server.round_trip import RoundTrip
@@ -95,13 +95,8 @@ def fuzz_invalid(server: Server) -> None:
 
 
 def _operation(path: str = contract.EMBED_PATH) -> Any:
-    """An endpoint as an operation of Schemathesis, which is imported late because that is slow."""
-    import schemathesis  # noqa: PLC0415
-
-    leave_no_files()
-    # Without a configuration Schemathesis would read the user's `schemathesis.toml`.
-    schema = schemathesis.openapi.from_dict(contract.document(), config=schemathesis.Config())
-    return schema[path]["POST"]
+    """An endpoint as an operation of Schemathesis."""
+    return openapi(contract.document())[path]["POST"]
 
 
 def _examples() -> Iterator[Any]:
@@ -142,26 +137,28 @@ def _judge_cases(server: Server, cases: Iterator[Any]) -> None:
             raise depart(problem, trip)
         answered += trip.status == 200
     if not answered:
-        raise NotExercised("no request that Schemathesis made up was answered with 200")
+        raise NotExercised("no request that Schemathesis generated was answered with 200")
 
 
 def fuzz(
     server: Server,
     mode: str,
-    path: str = contract.EMBED_PATH,
+    paths: Sequence[str] = (contract.EMBED_PATH,),
     fault: Fault | None = None,
 ) -> None:
-    """Send the ``positive`` or ``negative`` requests that Schemathesis generates for a path.
+    """Send the ``positive`` or ``negative`` requests that Schemathesis generates for some paths.
 
-    ``fault`` says what is wrong with a body; the default is ``_fault``, for the embed endpoint.
+    All of them take the same requests. ``fault`` says what is wrong with a body; the default is
+    ``_fault``, for the embed endpoint.
     """
     from schemathesis.generation.modes import GenerationMode  # noqa: PLC0415
 
     def judge(case: Any) -> None:
-        if problem := _judged(trip := _sent(server, case, path), fault):
-            raise depart(problem, trip)
+        for path in paths:
+            if problem := _judged(trip := _sent(server, case, path), fault):
+                raise depart(problem, trip)
 
-    strategy = _operation(path).as_strategy(generation_mode=GenerationMode(mode))
+    strategy = _operation(paths[0]).as_strategy(generation_mode=GenerationMode(mode))
     # Cases are cheap and few of them find anything: try three times as many as for a property.
     holds_for(server.options, strategy, judge, size=_size, factor=3)
 
@@ -196,12 +193,12 @@ def _judged(trip: RoundTrip, fault: Fault | None = None) -> str | None:
     if not trip.status:
         return f"no answer: {trip.failure}"
     if trip.status >= 500:
-        return f"a {trip.status}: whatever is sent, the server must not fail"
+        return f"a {trip.status}: the server must not fail, whatever it is sent"
     media_type = dict(request.headers)["Content-Type"]
     if request.method == "POST" and media_type == "application/json":
         return _judged_by_fault(trip, fault) if fault else _judged_by_body(trip)
     if trip.status < 400 and request.method not in {"OPTIONS", "HEAD"}:
-        return f"{request.method} with {media_type} is answered with {trip.summary()}"
+        return f"{request.method} with {media_type} must be refused, not answered with {trip.summary()}"
     return None
 
 
@@ -209,7 +206,7 @@ def _judged_by_body(trip: RoundTrip) -> str | None:
     if trip.status == 200 and _is_lone_string(trip.request.body):
         count = len(results(trip))
         if count != 1:
-            return f"a lone string as `input` is one text, and got {count} results"
+            return f"a lone string as `input` is one text, but got {count} results"
     return _judged_by_fault(trip, _fault)
 
 

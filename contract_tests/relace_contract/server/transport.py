@@ -35,7 +35,7 @@ def allow(server: Server) -> None:
     for trip in _other_methods(server):
         if trip.status != 405:
             # `unclear` would fail the run, although METH-405 only warns about this.
-            raise depart("no 405, and so no Allow header (see METH-405)", trip)
+            raise depart("there was no 405, so no Allow header either (see METH-405)", trip)
         allowed = [word.strip() for word in (trip.header("allow") or "").split(",")]
         if "POST" not in allowed:
             raise depart("a 405 whose Allow header does not name POST", trip)
@@ -50,7 +50,7 @@ def envelope(server: Server) -> None:
     """METH-envelope."""
     for trip in [*_other_methods(server), _elsewhere(server)]:
         if trip.status < 400:
-            raise depart("no error (see METH-405 and METH-404)", trip)
+            raise depart("there was no error (see METH-405 and METH-404)", trip)
         if problem := envelope_fault(trip):
             raise depart(problem, trip, cause=ENVELOPE)
 
@@ -67,7 +67,7 @@ def parallel(server: Server) -> None:
     with ThreadPoolExecutor(len(batches)) as pool:
         together = list(pool.map(server.embed, batches))
     for batch, trip in zip(batches, together, strict=True):
-        expect(trip, 200, what="one of 20 requests at a time")
+        expect(trip, 200, what="one of 20 parallel requests")
         found = results(trip)
         if len(found) != len(batch):
             raise depart(
@@ -90,7 +90,9 @@ def unknown_fields(server: Server) -> None:
     for trip in trips:
         expect(trip, 200, 400, what="an unknown field")
         if trip.status != trips[0].status:
-            raise depart("unknown fields are now accepted, now refused", trips[0], trip)
+            raise depart(
+                "unknown fields are sometimes accepted and sometimes refused", trips[0], trip
+            )
 
 
 def _accepting(headers: Headers) -> Callable[[Server], None]:
@@ -113,7 +115,7 @@ def many(server: Server) -> None:
     """SIZE-many."""
     trip = server.embed([f"text {number}" for number in range(1000)])
     if not trip.status:
-        raise depart(f"1,000 texts: no answer, but {trip.failure}", trip)
+        raise depart(f"1,000 texts got no answer: {trip.failure}", trip)
     expect(trip, 200, *_REFUSALS, what="1,000 texts")
 
 
@@ -121,7 +123,7 @@ def long(server: Server) -> None:
     """SIZE-long."""
     trip = server.embed(["x = 1\n" * 170_000])
     if not trip.status:
-        raise depart(f"a text of 1 MB: no answer, but {trip.failure}", trip)
+        raise depart(f"a text of 1 MB got no answer: {trip.failure}", trip)
     expect(trip, 200, *_REFUSALS, what="a text of 1 MB")
 
 
@@ -146,7 +148,7 @@ def kept_after_refusal(server: Server) -> None:
 def _one_connection(trips: list[RoundTrip], what: str) -> None:
     used = {trip.connection for trip in trips}
     if 0 in used:
-        raise unclear("it cannot be seen which connection was used", trips[-1])
+        raise unclear("the connection of a request is unknown", trips[-1])
     # The first request may have used another: an idle connection that the server then closed.
     if len({trip.connection for trip in trips[1:]}) > 1:
         raise depart(f"{what} took {len(used)} connections instead of one", trips[-1])

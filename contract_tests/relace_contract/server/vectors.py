@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from relace_contract.counts import counted
-from relace_contract.properties import holds_for
+from relace_contract.properties import holds_for, strings
 from relace_contract.server.answers import (
     Vectors,
     alike,
@@ -29,7 +29,11 @@ def signs(server: Server) -> None:
     packed, second = embedded(server, _TEXTS, output_dtype="binary")
     width = floats.shape[1] // 8 * 8
     if packed.shape[1] * 8 != floats.shape[1]:
-        raise unclear("eight dimensions do not fit into a byte (see BIN-length)", first, second)
+        raise unclear(
+            "a binary vector does not have one number for 8 dimensions (see BIN-length)",
+            first,
+            second,
+        )
     with np.errstate(invalid="ignore"):
         whole = packed.astype(np.int64).astype(np.uint8)  # the same bits, signed or not
     order = server.options.claimed.bit_order
@@ -52,7 +56,7 @@ def packed_length(server: Server) -> None:
     packed, second = embedded(server, _TEXTS[:2], output_dtype="binary")
     if packed.shape[1] * 8 != floats.shape[1]:
         raise depart(
-            f"{floats.shape[1]} floats, and {packed.shape[1]} bytes for their signs",
+            f"a binary vector has {packed.shape[1]} numbers for {floats.shape[1]} dimensions",
             first,
             second,
         )
@@ -69,7 +73,7 @@ def packed_range(server: Server) -> None:
         raise depart(f"a byte is {outside[0]:g}, outside {low} to {high} ({dtype})", trip)
     # With fewer bytes, all of them may be at least 0 by chance.
     if dtype == "int8" and packed.size >= 64 and (packed >= 0).all():
-        raise depart("no byte is below 0: they are unsigned", trip)
+        raise depart("no byte is below 0, so the bytes are unsigned, not int8", trip)
 
 
 def finite(server: Server) -> None:
@@ -85,7 +89,7 @@ def unit(server: Server) -> None:
     lengths = np.linalg.norm(rows, axis=1)
     worst = int(np.argmax(np.abs(lengths - 1)))
     if not abs(lengths[worst] - 1) <= 1e-3:  # written so that NaN fails, too
-        raise depart(f"the vector of text {worst} has length {lengths[worst]:.6f}", trip)
+        raise depart(f"the vector of text {worst} has length {lengths[worst]:.6f}, not 1", trip)
 
 
 def same_again(server: Server) -> None:
@@ -104,7 +108,9 @@ def _close_enough(first: Vectors, again: Vectors, *trips: Any) -> None:
     norms = np.linalg.norm(first, axis=1) * np.linalg.norm(again, axis=1)
     cosines = np.sum(first * again, axis=1) / norms
     if not (cosines > 1 - 1e-5).all():
-        raise depart(f"the same body, and a cosine of {cosines.min():.7f}", *trips)
+        raise depart(
+            f"the same body got vectors with a cosine of {cosines.min():.7f} to each other", *trips
+        )
 
 
 def permuted(server: Server) -> None:
@@ -129,7 +135,7 @@ def permuted_tokens(server: Server) -> None:
         other = server.embed([texts[place] for place in order])
         if tokens(one) != tokens(other):
             raise depart(
-                f"{counted(tokens(one), 'token')}, and {tokens(other)} in another order", one, other
+                f"{counted(tokens(one), 'token')}, but {tokens(other)} in another order", one, other
             )
 
     holds_for(server.options, _permutations(), judge)
@@ -171,7 +177,7 @@ def split_tokens(server: Server) -> None:
         parts = [server.embed(texts[:cut]), server.embed(texts[cut:])]
         total = sum(map(tokens, parts))
         if total != tokens(one):
-            raise depart(f"{counted(tokens(one), 'token')}, and {total} in two parts", one, *parts)
+            raise depart(f"{counted(tokens(one), 'token')}, but {total} in two parts", one, *parts)
 
     holds_for(server.options, _cuts(), judge)
 
@@ -189,4 +195,4 @@ def _cuts() -> Any:
 def _any_text() -> Any:
     from hypothesis import strategies as st  # noqa: PLC0415
 
-    return st.text(max_size=20) | st.sampled_from(_TEXTS)
+    return strings(max_size=20) | st.sampled_from(_TEXTS)

@@ -39,7 +39,7 @@ def verify(options: ServerOptions, say: Callable[[str], None], pace: Pace | None
     with Server(options, pace) as server:
         first = _FIRST_LIVE if options.live else min(FIRST, options.timeout)
         if not reach.probe(server, first):
-            say(f"{options.url} answers, but not as an embed endpoint: nothing else is tried")
+            say(f"{options.url} answers, but not as an embed endpoint, so only REACH-200 is run")
             checks = {"REACH-200": reach.reached}
         progress = Progress(len(checks))
         try:
@@ -62,9 +62,11 @@ def _advice(report: Report) -> tuple[str, ...]:
     unclaimed = sum(one.note == UNCLAIMED_POLICY for one in report.results)
     if not unclaimed:
         return ()
-    return (
-        f"{counted(unclaimed, 'policy is', 'policies are')} not asked for: name those that it keeps in --policy FILE",
+    advice = (
+        f"{counted(unclaimed, 'policy', 'policies')} not checked: list those that the server keeps "
+        "under `claims` in --policy FILE"
     )
+    return (advice,)
 
 
 def _for_live(
@@ -75,7 +77,7 @@ def _for_live(
 ) -> tuple[dict[str, Check], Pace]:
     """The checks for the live service, and the pace of their requests."""
     if options.api_key is None:
-        raise CannotRun("the live service needs a key: --api-key or RELACE_API_KEY")
+        raise CannotRun("the live service needs a key: give it with --api-key or RELACE_API_KEY")
     asked = requirements.requirements("server")
     claimed = options.terms.policy
     kept = {
@@ -84,12 +86,12 @@ def _for_live(
         if asked[identity].live and claimed.covers(asked[identity])
     }
     if not kept:
-        raise CannotRun("none of these checks is run against the live service")
+        raise CannotRun("none of the selected checks runs with --live")
     # One more for the first request, which all checks share.
     budget = 1 + sum(asked[identity].live for identity in kept)
     say(
         f"{counted(len(kept), 'check')} of {options.url}, with at most {budget} requests, one at a time, "
-        f"{_GAP:g} s apart; a 429 is waited out. Only what is documented can fail."
+        f"{_GAP:g} s apart; after a 429 it waits. Only documented requirements can fail."
     )
     pace = pace or Pace(gap=_GAP, patience=_PATIENCE, endurance=_ENDURANCE)
     pace.budget = budget
