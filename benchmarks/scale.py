@@ -113,9 +113,9 @@ def grow(url: str, largest: int) -> None:
     sizes = [size for size in (1, 1_000, 10_000, 100_000) if size <= largest]
     print(f"\nmicroseconds of a request (min-max of 5 x {BATCH}), without HTTP")
     print(f"{'':22}" + "".join(f"{f'{size:,}':>22}" for size in sizes))
-    for store in ("memory", url):
+    for name, store in (("memory", "memory"), ("Redis", url)):
         for what in ("keys", "journal entries"):
-            print(f"{f'{store[:6]}, {what}':22}", end="", flush=True)
+            print(f"{f'{name}, {what}':22}", end="", flush=True)
             settings: dict[str, Any] = {
                 "store": store,
                 "store_prefix": f"grow-{what[:4]}",

@@ -12,7 +12,7 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,7 @@ from tests.test_concurrency import Client, connect
 from tests.test_store import database
 
 Replicas = tuple[RunningServer, RunningServer]
+SAME = ("same",) * 32
 
 
 @contextlib.contextmanager
@@ -62,10 +63,11 @@ def clients(replicas: Replicas, count: int) -> list[Any]:
     return [connect(replicas[number % 2]) for number in range(count)]
 
 
-async def at_once(replicas: Replicas, key: str, count: int = 32) -> Counter[int]:
-    """Send the same request to both replicas from many clients at once; count the statuses."""
-    connected: list[Client] = await asyncio.gather(*clients(replicas, count))
-    statuses = await asyncio.gather(*(client.ask(key, "same") for client in connected))
+async def at_once(replicas: Replicas, key: str, texts: Sequence[str] = SAME) -> Counter[int]:
+    """Send each text to the replicas in turn, from a client of its own at once; count statuses."""
+    connected: list[Client] = await asyncio.gather(*clients(replicas, len(texts)))
+    asked = (client.ask(key, text) for client, text in zip(connected, texts, strict=True))
+    statuses = await asyncio.gather(*asked)
     for client in connected:
         client.close()
     return Counter(statuses)
@@ -150,14 +152,15 @@ def test_the_default_scenario_and_the_common_clock_apply_to_all_replicas() -> No
 
 def test_the_journal_has_every_request_once_and_in_one_order(replicas: Replicas) -> None:
     key = "rlc-journal"
-    statuses = asyncio.run(at_once(replicas, key, 40))
+    texts = [f"text {number}" for number in range(40)]
+    statuses = asyncio.run(at_once(replicas, key, texts))
     assert statuses == {200: 40}
     journals = [Steering(server.url, key).journal(settle="5s") for server in replicas]
     assert journals[0] == journals[1]
     numbers = [entry["number"] for entry in journals[0]]
     assert numbers == sorted(set(numbers)) and len(numbers) == 40
-    clients_seen = {entry["client"] for entry in journals[0]}
-    assert len(clients_seen) == 40
+    sent = Counter(json.loads(entry["request"]["body"])["input"][0] for entry in journals[0])
+    assert sent == Counter(texts)
 
 
 def test_an_entry_shows_the_same_as_with_a_store_in_memory(controls: list[RemoteControl]) -> None:
@@ -446,7 +449,7 @@ def test_a_replica_of_another_version_does_not_start(monkeypatch: pytest.MonkeyP
             pass
 
 
-def test_once_all_replicas_have_stopped_others_may_begin_anew() -> None:
+def test_replicas_with_another_seed_can_start_after_all_others_have_stopped() -> None:
     prefix = new_prefix()
     with replica(prefix, seed=1) as server:
         server.control("rlc-a").play({"steps": [{"status": 500}]})

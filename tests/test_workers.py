@@ -20,7 +20,7 @@ import yaml
 
 import relace_mock
 from relace_mock import RunningServer
-from relace_mock.cli import cli
+from relace_mock.cli.serve import serve
 from tests.conftest import Process, Serve
 from tests.redis_server import new_prefix, shared
 from tests.sockets import refuses_connections
@@ -244,7 +244,6 @@ def test_the_options_of_the_compose_file_are_those_of_serve() -> None:
     services = COMPOSE["services"]
     assert services["mock-1"] == services["mock-2"]
     environment = services["mock-1"]["environment"]
-    serve = cli.commands["serve"]
     variables = {
         option.envvar: option for option in serve.params if isinstance(option, click.Option)
     }

@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 
 from relace_mock.messages import Replaying
-from relace_mock.scenario.library import KEPT_LIMIT
+from relace_mock.scenario.limits import KEPT_LIMIT
 from relace_mock.state.model import Counter, Default, Installed, Marks, State
 from relace_mock.state.quota import Spent
 

@@ -185,7 +185,9 @@ class Database:
                     if text := self._link.command("HGET", key, "scenario"):
                         self.scenarios.learn(text)
                 answer[:7] = self.call("look", name, (body or b"").hex())[:7]
-        raise StoreError("the store does not have the text of an installed scenario: install again")
+        raise StoreError(
+            "the store does not have the text of an installed scenario: install the scenario again"
+        )
 
     def default(self) -> tuple[bytes, Default]:
         """Read the server's default."""

@@ -23,6 +23,9 @@ _NO_PERMISSION = (
     "does not let this user run what the mock needs: give the user +@all and the keys of "
     "--store-prefix in its ACL"
 )
+_NO_REPLICAS = (
+    "has lost its replicas, and refuses writes: start its replicas, or lower min-replicas-to-write"
+)
 _CLUSTER = "is a Redis Cluster, which is not supported: use a single Redis"
 _Result = TypeVar("_Result")
 # What error replies mean, by a part of their text. redis-py leaves out the first word of some.
@@ -38,9 +41,9 @@ _REPLIES = {
     "replica-serve-stale-data": (
         "is a replica that has lost its primary: give --store the address of the primary"
     ),
-    "NOREPLICAS": "has lost its replicas, and refuses writes (min-replicas-to-write)",
-    "enough good replicas": "has lost its replicas, and refuses writes (min-replicas-to-write)",
-    "MISCONF": "cannot save its data, and refuses writes: its log says why",
+    "NOREPLICAS": _NO_REPLICAS,
+    "enough good replicas": _NO_REPLICAS,
+    "MISCONF": "cannot save its data, and refuses writes: see the log of Redis",
     "CROSSSLOT": _CLUSTER,
     "MOVED": _CLUSTER,
 }
@@ -80,8 +83,8 @@ class Link:
             )
         except (ValueError, TypeError):
             raise ServerError(
-                f"the URL of --store is not valid: write it like {self.shown}/0, and options "
-                "of TLS behind it, such as ?ssl_ca_certs=FILE"
+                f"the URL of --store is not valid: write it like {self.shown}/0, with TLS options "
+                "at its end, such as ?ssl_ca_certs=FILE"
             ) from None
         self._sha: str = self._client.register_script(_SCRIPT).sha
         self._idle: deque[Any] = deque()

@@ -1,4 +1,4 @@
-"""A store of states in Redis. A change is a compare-and-set: read, compute, replace if unchanged."""
+"""A store of states in Redis. A change is a compare-and-set: read, compute, write if unchanged."""
 
 from __future__ import annotations
 
