@@ -22,18 +22,20 @@ def base_url(url: str) -> str:
         parts = urlsplit(url)
         _ = parts.port  # urlsplit checks the port only when it is read
     except ValueError as error:
-        raise ValueError(f"URL must be like {_EXAMPLE}: {error}") from None
+        raise ValueError(f"the URL is not valid ({error}): write {_EXAMPLE}") from None
     if "@" in parts.netloc:
-        raise ValueError("URL must not hold a user or a password: use --api-key")
+        raise ValueError("the URL must not contain a user name or a password: use --api-key")
     if parts.scheme not in {"http", "https"} or not parts.hostname:
-        raise ValueError(f"URL must be like {_EXAMPLE}, not {url!r}")
+        raise ValueError(f"{url!r} is not a server URL: write {_EXAMPLE}")
     if parts.query or parts.fragment or not url.isprintable() or " " in url:
-        raise ValueError(f"URL must end with its path, without ?, # or blanks, as {_EXAMPLE}")
+        raise ValueError(
+            f"the URL must not contain ?, #, blanks or control characters: write {_EXAMPLE}"
+        )
     path = parts.path.rstrip("/")
     for endpoint in ("/code/embed", "/code/rank"):
         if path.endswith(endpoint):
             base = path.removesuffix(endpoint).removesuffix("/v2")
             raise ValueError(
-                f"URL must be the base, without {endpoint}: {parts.scheme}://{parts.netloc}{base}"
+                f"the URL must not end in {endpoint}: write {parts.scheme}://{parts.netloc}{base}"
             )
     return f"{parts.scheme}://{parts.netloc}{path.removesuffix('/v1')}/v1"

@@ -35,7 +35,7 @@ def check(path: Path, limit: int = LIMIT) -> None:
     except (OSError, ValueError) as error:  # ValueError: a NUL in the name
         raise FileError(f"cannot read {path}: {_reason(error)}") from None
     if not stat.S_ISREG(found.st_mode):
-        kind = _KINDS.get(stat.S_IFMT(found.st_mode), "no regular file")
+        kind = _KINDS.get(stat.S_IFMT(found.st_mode), "not a regular file")
         raise FileError(f"cannot read {path}: it is {kind}; give a regular file")
     if found.st_size > limit:
         raise FileError(_too_large(path, limit))

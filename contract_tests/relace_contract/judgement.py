@@ -22,7 +22,7 @@ from relace_contract.requirements import Requirement
 
 #: Beginnings of the notes of unclaimed checks: the subject does not claim a policy, or a client
 #: does not claim a feature.
-UNCLAIMED_POLICY = "a policy that this subject does not claim"
+UNCLAIMED_POLICY = "a policy that the server or client does not claim"
 UNCLAIMED_FEATURE = "the client does not claim"
 UNCLAIMED = (UNCLAIMED_POLICY, UNCLAIMED_FEATURE)
 

@@ -56,7 +56,7 @@ def read(path: Path, subject: str) -> Policy:
     for name in content:
         if name not in known:
             raise FileError(
-                f"{path}: {brief(repr(name), 80)} is not a key: there are {', '.join(known)}"
+                f"{path}: unknown key {brief(repr(name), 80)}; the keys are {', '.join(known)}"
             )
     return Policy(**_checked(path, content, subject))
 
@@ -71,16 +71,12 @@ def _checked(path: Path, content: dict[str, Any], subject: str) -> dict[str, Any
         except ValueError as error:
             raise FileError(f"{path}: claims: {error}") from None
     else:
-        raise FileError(f"{path}: claims must be a list of checks, or `all`, or `none`")
-    allowed: dict[str, object] = {
-        "binary_dtype": ("int8", "uint8"),
-        "bit_order": ("big", "little"),
-        "quota": (True, False),
-    }
-    for name, value in content.items():
-        choices = allowed.get(name)
-        if isinstance(choices, tuple) and value not in choices:
-            raise FileError(f"{path}: {name} must be {' or '.join(map(str, choices)).lower()}")
+        raise FileError(f"{path}: claims must be a list such as [NORM, DET], or `all` or `none`")
+    for name, choices in (("binary_dtype", ("int8", "uint8")), ("bit_order", ("big", "little"))):
+        if content.get(name, choices[0]) not in choices:
+            raise FileError(f"{path}: {name} must be {' or '.join(choices)}")
+    if not isinstance(content.get("quota", True), bool):
+        raise FileError(f"{path}: quota must be true or false")
     if type(content.get("max_body", 1)) is not int or content.get("max_body", 1) < 1:
-        raise FileError(f"{path}: max_body must be a number of bytes")
+        raise FileError(f"{path}: max_body must be a number of bytes, such as 10000000")
     return {"claims": named, **content}

@@ -182,7 +182,7 @@ class Run:
             if left <= 0:
                 self._subject.abandon(thread)
                 return NotExercised(
-                    f"it took more than {self._terms.deadline:g} seconds (--timeout)"
+                    f"the check took more than {self._terms.deadline:g} seconds; set --timeout higher"
                 )
             thread.join(min(left, 1.0))
         match ended[0]:
@@ -219,7 +219,8 @@ def run(
     try:
         for identity, check in checks.items():
             if silence >= _SILENCE:
-                reason = "the subject stopped answering before it"
+                kind = asked[identity].subject
+                reason = f"not tried, because the {kind} had stopped answering in earlier checks"
                 progress(results.skip(asked[identity], reason))
             else:
                 progress(results.check(asked[identity], check))

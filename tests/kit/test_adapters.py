@@ -52,15 +52,18 @@ for line in sys.stdin:
 MISDEEDS = {
     "sys.exit(3)": (Ending.CRASH, "ended with exit code 3"),
     "os.close(1); time.sleep(60)": (Ending.CRASH, "closed its standard output"),
-    "time.sleep(60)": (Ending.HANG, "said nothing for 1 seconds"),
-    "print('debugging', flush=True)": (Ending.BABBLE, "is for the protocol, and it printed debug"),
+    "time.sleep(60)": (Ending.HANG, "the client sent no answer within 1 seconds"),
+    "print('debugging', flush=True)": (
+        Ending.BABBLE,
+        "protocol only, but the client printed debug",
+    ),
     "print('[1, 2]', flush=True)": (Ending.BABBLE, 'must answer with "seq": 2'),
     "message['seq'] = 1": (Ending.BABBLE, 'must answer with "seq": 2'),
     "say(message, outcome='fine')": (Ending.BABBLE, '"outcome" "ok" or "error"'),
     "say(message, outcome='ok', embeddings=[0.5])": (Ending.BABBLE, "a list of lists"),
     "say(message, outcome='error', kind='oops')": (Ending.BABBLE, '"kind" must be one of'),
     "say(message, outcome='error', kind='other', status='4')": (Ending.BABBLE, '"status" must'),
-    "while True: sys.stdout.write('x' * 65536)": (Ending.BABBLE, "does not end"),
+    "while True: sys.stdout.write('x' * 65536)": (Ending.BABBLE, "more than 1,000,000 bytes"),
 }
 
 
@@ -70,7 +73,7 @@ def stdio(tmp_path: Path, does: str) -> Stdio:
 
 
 @pytest.mark.parametrize("does", MISDEEDS)
-def test_a_misdeed_is_said_of_the_call_and_the_next_one_succeeds(
+def test_a_call_reports_a_broken_answer_and_the_next_call_succeeds(
     does: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(process, "ANSWER_LIMIT", 1_000_000)
@@ -143,7 +146,7 @@ def test_a_client_that_does_not_start_is_one_clear_line(command: str, words: str
 
 
 def test_a_feature_that_is_not_known_is_refused_by_name() -> None:
-    with pytest.raises(AdapterError, match="'retries' is no feature: there are retry, "):
+    with pytest.raises(AdapterError, match="unknown feature 'retries'; the features are retry, "):
         identity({"client": "x", "features": ["retries"]})
 
 
@@ -157,7 +160,7 @@ COMMANDS: dict[str, tuple[Ending, str]] = {
     "exit 7": (Ending.CRASH, "its exit code is 7"),
     "sleep 60": (Ending.HANG, "did not end within 1 seconds"),
     "echo hello": (Ending.BABBLE, "printed hello"),
-    "cat /dev/zero": (Ending.BABBLE, "does not end"),
+    "cat /dev/zero": (Ending.BABBLE, "its answer has more than 1,000,000 bytes"),
 }
 
 
@@ -182,7 +185,7 @@ def test_a_command_has_the_call_without_what_is_in_its_environment() -> None:
 
 
 def test_a_command_that_is_not_there_does_not_start() -> None:
-    with pytest.raises(AdapterError, match="there is no command 'no-such-command-here'"):
+    with pytest.raises(AdapterError, match="command 'no-such-command-here' not found"):
         Command("no-such-command-here").start()
 
 
@@ -205,9 +208,9 @@ async def _awaited(_: Any) -> Any:
 @pytest.mark.parametrize(
     ("client", "outcome", "words"),
     [
-        (_raises, Ending.CRASH, "it raised ValueError: oh"),
-        (_leaves, Ending.CRASH, "it raised SystemExit: 4"),
-        (_hangs, Ending.HANG, "it said nothing for 0.2 seconds"),
+        (_raises, Ending.CRASH, "the client raised ValueError: oh"),
+        (_leaves, Ending.CRASH, "the client raised SystemExit: 4"),
+        (_hangs, Ending.HANG, "the client sent no answer within 0.2 seconds"),
         (_awaited, Ending.OK, ""),
         (lambda _: 5, Ending.BABBLE, "an answer must be an object"),
     ],
@@ -226,7 +229,7 @@ def test_a_callable_is_judged_by_what_it_gives(
         ("json", "must be MODULE:NAME"),
         ("no_such_module:x", "cannot import no_such_module:x: No module named"),
         ("json:no_such_name", "has no attribute 'no_such_name'"),
-        ("json:__name__", "is no callable"),
+        ("json:__name__", "json:__name__ is not callable: name a function or class"),
     ],
 )
 def test_a_name_that_means_no_callable_is_told(name: str, words: str) -> None:
@@ -257,7 +260,7 @@ def test_crashes_and_hangs_are_findings_and_the_run_goes_on() -> None:
 
     report = verify(ClientOptions(way="python", client="x", only=("ERR",)), lambda _: None, adapter)
     assert [one.judgement for one in report.results[:2]] == [Judgement.FAILS, Judgement.FAILS]
-    assert "crash: it raised RuntimeError" in report.results[0].breaches[0].problem
+    assert "crash: the client raised RuntimeError" in report.results[0].breaches[0].problem
 
 
 def _dies(message: dict[str, Any]) -> dict[str, Any]:

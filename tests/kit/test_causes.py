@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from fastapi import FastAPI
 
 from relace_contract.judgement import Judgement
 from relace_contract.reports.causes import causes
@@ -31,14 +33,19 @@ def test_forty_findings_of_a_plain_fastapi_server_are_a_few_blocks(
     path = tmp_path / "r.json"
     done = verify(fastapi, "--only", "NEG,ENV,METH,SCHEMA-status", "--report", str(path))
     assert done.returncode == 1
-    assert "FAILS  30 checks: 422 where the contract says 400" in done.stdout
     assert done.stdout.count("sent:") < 15
     assert "NEG-no-model, NEG-no-input, NEG-model-null, NEG-model-number, " in done.stdout
     assert "RequestValidationError" in done.stdout
     assert "starlette.exceptions.HTTPException" in done.stdout
     report = json.loads(path.read_text(encoding="utf-8"))
     (cause,) = (one for one in report["causes"] if one["cause"].startswith("422 where"))
-    assert len(cause["checks"]) == 30 and "FastAPI" in cause["remedies"][0]
+    assert "FastAPI" in cause["remedies"][0]
+    # Older FastAPI reads a body without a content type as JSON.
+    strict = "strict_content_type" in inspect.signature(FastAPI).parameters
+    assert ("NEG-no-content-type" in cause["checks"]) is strict
+    count = 30 if strict else 29
+    assert len(cause["checks"]) == count
+    assert f"FAILS  {count} checks: 422 where the contract says 400" in done.stdout
     # The reports have each finding, as CI shows them one by one.
     findings = {one["id"]: one["findings"] for one in report["checks"] if one["findings"]}
     assert set(cause["checks"]) <= set(findings)
@@ -51,7 +58,7 @@ def test_verbose_shows_every_finding(fastapi: str) -> None:
         assert f"--only {name} --seed 0" in done.stdout
 
 
-def test_what_is_accepted_is_a_cause_of_its_own_each_time(fastapi: str) -> None:
+def test_each_wrongly_accepted_body_is_a_separate_finding(fastapi: str) -> None:
     done = verify(fastapi, "--only", "NEG-empty-model,NEG-empty-input,NEG-nan")
     for name in ("NEG-empty-model", "NEG-empty-input", "NEG-nan"):
         assert f"FAILS  {name}  (MUST, " in done.stdout

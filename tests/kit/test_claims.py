@@ -25,7 +25,10 @@ def test_a_quota_that_is_claimed_and_never_met_is_red(monkeypatch: pytest.Monkey
 
 
 def test_a_count_that_is_no_number_is_a_finding() -> None:
-    for remaining, problem in (("many", "'many', not a number"), ("5", "no time that can be read")):
+    for remaining, problem in (
+        ("many", "'many', not a number"),
+        ("5", "neither a time nor a number"),
+    ):
         limits = {"x-ratelimit-limit": "5", "x-ratelimit-remaining": remaining}
         words = change(quota=5, limits=lambda *_, limits=limits: limits)
         assert problem in found(judged(words(), "RL-window"))["RL-window"]
@@ -48,10 +51,10 @@ def test_a_made_up_key_that_is_accepted_is_no_finding_but_a_named_one_is() -> No
 def test_a_server_whose_wait_is_too_long_is_told_what_to_do() -> None:
     report = judged(change(quota=3, per=60.0)(), "DUP", "BIJ")
     assert report.exit_code == 1
-    assert "verify it with a larger quota, or with --live" in found(report)["BIJ-indexes"]
+    assert "give it a larger quota, or use --live" in found(report)["BIJ-indexes"]
 
 
-def test_what_only_warns_fails_nothing_by_being_absent() -> None:
+def test_a_missing_405_is_a_warning_for_the_checks_of_its_header_and_body() -> None:
     """Without a 405 there is no Allow to look at, and METH-405 is a SHOULD."""
     report = judged(MUTANTS["method-is-404"](), "METH-405", "METH-allow", "METH-envelope")
     assert ends(report)["METH-allow"] is Judgement.WARNS

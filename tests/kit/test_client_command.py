@@ -90,7 +90,7 @@ def test_reports_are_written_in_every_form(trusting: str, tmp_path: Path) -> Non
     assert root.get("failures") == "1"
     content = json.loads(files[1].read_text(encoding="utf-8"))
     assert content["checks"][0]["outcome"] == "fails"
-    assert "What was asked of a client" in files[2].read_text(encoding="utf-8")
+    assert "All checks of a client" in files[2].read_text(encoding="utf-8")
 
 
 def test_a_key_in_the_command_of_a_client_is_shown_nowhere(tmp_path: Path) -> None:
@@ -112,18 +112,21 @@ def test_known_failures_are_known_and_stale_ones_told(trusting: str, tmp_path: P
     assert verify(*options, "--only", "RSP-01").returncode == 0
     stale = verify(*options, "--only", "RSP-02")
     assert stale.returncode == 1
-    assert "take it off the list" in stale.stdout
+    assert "remove it from the list" in stale.stdout
 
 
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ((), "one of --stdio, --command and --python must say what to check"),
+        ((), "give exactly one of --stdio, --command and --python, such as --stdio 'python adap"),
         (("--stdio", "a", "--command", "b"), "one of --stdio, --command and --python"),
         (("--stdio", "no-such-client"), "cannot start 'no-such-client'"),
         (("--python", "nonsense"), "'nonsense' must be MODULE:NAME"),
         (("--python", "json:dumps", "--only", "XYZ"), "no check is called 'XYZ'"),
-        (("--command", "true", "--feature", "fly"), "'fly' is no feature"),
+        (
+            ("--command", "true", "--feature", "fly"),
+            "unknown feature 'fly'; the features are retry",
+        ),
     ],
 )
 def test_what_cannot_be_tried_is_one_line_and_exit_code_2(

@@ -120,7 +120,7 @@ def test_only_takes_families_and_ids_in_any_case(mock: str) -> None:
     assert done.stdout.splitlines()[:3] == [
         "NEG     ·  Bodies with exactly one fault",
         "BIJ     ··  One result for each text",
-        "DUP     ·  Texts that come twice",
+        "DUP     ·  Duplicate texts",
     ]
 
 
@@ -143,7 +143,7 @@ def test_known_failures_are_forgiven_until_they_hold(broken: str, tmp_path: Path
     with running(Reference()) as url:
         stale = verify(url, "--only", "BIJ", *options)
     assert stale.returncode == 1
-    assert "it holds now: take it off the list of known failures" in stale.stdout
+    assert "it holds now: remove it from the list of known failures" in stale.stdout
 
 
 def test_policies_are_asked_only_where_they_are_claimed(tmp_path: Path) -> None:
@@ -158,7 +158,7 @@ def test_policies_are_asked_only_where_they_are_claimed(tmp_path: Path) -> None:
         wrong = verify(server.base_url, *options)
     assert "2 hold, 3 not claimed;" in unclaimed.stdout
     assert (
-        "BIN-signs, BIN-length, BIN-range: a policy that this subject does not" in unclaimed.stdout
+        "BIN-signs, BIN-length, BIN-range: a policy that the server or client" in unclaimed.stdout
     )
     assert "5 hold;" in claimed.stdout
     assert "FAILS  BIN-signs" in wrong.stdout
@@ -238,11 +238,14 @@ def test_what_a_server_says_cannot_break_a_report(tmp_path: Path) -> None:
     ("options", "words"),
     [
         (["--only", "NEG-07"], "no check is called 'NEG-07': the families are REACH, SCHEMA"),
-        (["--report", "report.txt"], "report.txt must end in .xml (JUnit), .json or .html"),
+        (
+            ["--report", "report.txt"],
+            "report.txt: unknown kind of report; end the name in .xml (JUnit), .json or",
+        ),
         (["--report", "/no/such/report.xml"], "/no/such/report.xml: No such file or directory"),
         (["--policy", "/no/such/policy"], "/no/such/policy: No such file or directory"),
         (["--known-failures", "/no/such/list"], "/no/such/list: No such file or directory"),
-        (["--live"], "the live service needs a key: --api-key or RELACE_API_KEY"),
+        (["--live"], "the live service needs a key: give it with --api-key or RELACE_API_KEY"),
         (["--examples", "0"], "Invalid value for '--examples'"),
     ],
 )
@@ -260,7 +263,7 @@ def test_a_key_that_the_server_does_not_know_is_one_line() -> None:
         unknown, made_up = verify(url, "--api-key", "rlc-wrong"), verify(url)
     assert unknown.returncode == made_up.returncode == 2
     assert unknown.stderr.endswith(
-        "does not know the API key: 404 (API key not found); is it right?\n"
+        "does not know the API key: 404 (API key not found); is the key right?\n"
     )
     assert made_up.stderr.endswith("(API key not found); give one with --api-key\n")
     assert "rlc-wrong" not in unknown.stderr

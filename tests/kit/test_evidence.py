@@ -15,7 +15,10 @@ import pytest
 from relace_contract.adapters.protocol import Call, Ending, Said
 from relace_contract.client import case
 from relace_contract.client.conversation import Conversation, Seen
+from relace_contract.client.options import ClientOptions
+from relace_contract.client.verify import verify as run
 from tests.kit.broken_clients import program
+from tests.kit.judging import found
 from tests.kit.judging_clients import judged_client
 from tests.kit.test_client_command import verify
 from tests.kit.test_command import ENVIRONMENT
@@ -112,6 +115,39 @@ def test_a_client_that_starts_slowly_answers_after_its_requests(tmp_path: Path) 
     assert times == sorted(times)
 
 
+#: Answers to `embed` that break the protocol and show the key.
+LEAKS = {
+    "no JSON": "print('sending', message['api_key'], flush=True)",
+    "far into the line": "print('x' * 3000, message['api_key'], flush=True)",
+    "no outcome": "say(message, request=message)",
+}
+_LEAKING = """
+import json, sys
+def say(message, **answer):
+    print(json.dumps({{"seq": message["seq"], **answer}}), flush=True)
+for line in sys.stdin:
+    message = json.loads(line)
+    if message["cmd"] == "start":
+        say(message, client="leaky", features=[])
+    elif message["cmd"] == "embed":
+        {does}
+"""
+
+
+@pytest.mark.parametrize("leak", LEAKS)
+def test_an_answer_that_breaks_the_protocol_and_shows_the_key_fails_req_08(
+    leak: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "client.py"
+    file.write_text(_LEAKING.format(does=LEAKS[leak]), encoding="utf-8")
+    command = shlex.join([sys.executable, str(file)])
+    asked = ClientOptions(way="stdio", client=command, only=("REQ-03",), jobs=1)
+    problems = found(run(asked, lambda _: None))
+    assert problems["REQ-08"] == "the API key is in its answer"
+    assert problems["REQ-03"].startswith("babble: ")
+    assert "rlc-" not in problems["REQ-03"]
+
+
 @pytest.mark.parametrize("subject", ["server", "client"])
 def test_the_checks_can_be_listed_without_a_subject(subject: str) -> None:
     every = mock(f"verify-{subject}", "--list")
@@ -140,5 +176,7 @@ def test_the_end_says_what_to_add_for_what_is_not_claimed(tmp_path: Path) -> Non
     file.write_text(source, encoding="utf-8")
     client = shlex.join([sys.executable, str(file)])
     done = verify("--stdio", client, "--only", "RET-02,RET-03,BAT,REQ-07,ERR-09")
-    words = 'add retry, retry_after, timeout, batch, binary, rate_limit to its "features"'
-    assert f"next: 8 checks are not claimed: {words}" in done.stdout
+    assert (
+        "next: 8 checks not run, as the client does not claim their features: add those that it has "
+        '(retry, retry_after, timeout, batch, binary, rate_limit) to its "features"'
+    ) in done.stdout

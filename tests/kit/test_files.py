@@ -132,6 +132,14 @@ def test_a_policy_that_is_odd_is_one_line(content: bytes, tmp_path: Path) -> Non
     assert "\n" not in str(raised.value) and len(str(raised.value)) < 600
 
 
+@pytest.mark.parametrize("value", ["1", "0", "1.0", '"true"'])
+def test_quota_accepts_only_true_or_false(value: str, tmp_path: Path) -> None:
+    file = tmp_path / "policy.yaml"
+    file.write_text(f"quota: {value}\n", encoding="utf-8")
+    with pytest.raises(FileError, match="quota must be true or false"):
+        policy.read(file, "server")
+
+
 def test_known_failures_are_written_read_again_and_then_nothing_is_new(tmp_path: Path) -> None:
     first, second = tmp_path / "first.txt", tmp_path / "second.txt"
     with relace_mock.running(dimensions=64, bit_order="little") as server:

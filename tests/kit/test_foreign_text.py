@@ -148,7 +148,7 @@ def test_a_client_that_does_not_start_is_one_visible_line() -> None:
     assert safe(line) and "cannot start 'no-" in line
 
 
-def test_the_report_is_called_as_the_client_is(tmp_path: Path) -> None:
+def test_the_report_has_the_name_of_the_client(tmp_path: Path) -> None:
     file = tmp_path / "client.py"
     file.write_text(_CLIENT.format(name="mine", said=SAID["message"]), encoding="utf-8")
     command = shlex.join([sys.executable, str(file)])

@@ -75,7 +75,7 @@ def test_an_answer_without_end_is_given_up(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr("relace_contract.server.subject._MOST", 100_000)
     report = judged(Reference(), "SIZE-many", "DUP")
     assert {result.requirement.id for result in report.results if result.breaches} == {"SIZE-many"}
-    assert "an answer of more than 100,000 bytes" in found(report)["SIZE-many"]
+    assert "the answer has more than 100,000 bytes" in found(report)["SIZE-many"]
 
 
 def test_a_closed_port_is_one_line() -> None:
@@ -90,19 +90,34 @@ def test_a_closed_port_is_one_line() -> None:
 @pytest.mark.parametrize(
     ("url", "words"),
     [
-        ("127.0.0.1", "URL must be like http://127.0.0.1:8080/v1, not '127.0.0.1'"),
-        ("http://127.0.0.1:8080/v1?a=b", "URL must end with its path, without ?, # or blanks"),
-        ("http://127.0.0.1:8080/v1#a", "URL must end with its path, without ?, # or blanks"),
-        ("http://127.0.0.1:8080/v1\x1b", "URL must end with its path, without ?, # or blanks"),
-        ("http://127.0.0.1:80800/v1", "URL must be like http://127.0.0.1:8080/v1: Port out of"),
-        ("http://[::1/v1", "URL must be like http://127.0.0.1:8080/v1: Invalid IPv6 URL"),
-        ("ftp://127.0.0.1/v1", "URL must be like http://127.0.0.1:8080/v1, not 'ftp:"),
-        ("ftp://me:secret@127.0.0.1/v1", "URL must not hold a user or a password"),
+        ("127.0.0.1", "'127.0.0.1' is not a server URL: write http://127.0.0.1:8080/v1"),
+        (
+            "http://127.0.0.1:8080/v1?a=b",
+            "the URL must not contain ?, #, blanks or control characters: write",
+        ),
+        (
+            "http://127.0.0.1:8080/v1#a",
+            "the URL must not contain ?, #, blanks or control characters: write",
+        ),
+        (
+            "http://127.0.0.1:8080/v1\x1b",
+            "the URL must not contain ?, #, blanks or control characters: write",
+        ),
+        ("http://127.0.0.1:80800/v1", "the URL is not valid (Port out of range"),
+        ("http://[::1/v1", "the URL is not valid (Invalid IPv6 URL): write http://"),
+        (
+            "ftp://127.0.0.1/v1",
+            "'ftp://127.0.0.1/v1' is not a server URL: write http://127.0.0.1:8080/v1",
+        ),
+        ("ftp://me:secret@127.0.0.1/v1", "the URL must not contain a user name or a password"),
         (
             "http://127.0.0.1:8080/v1/code/embed",
-            "URL must be the base, without /code/embed: http://127.0.0.1:8080/v1",
+            "the URL must not end in /code/embed: write http://127.0.0.1:8080/v1",
         ),
-        ("http://me:secret@127.0.0.1:8080/v1", "URL must not hold a user or a password"),
+        (
+            "http://me:secret@127.0.0.1:8080/v1",
+            "the URL must not contain a user name or a password",
+        ),
     ],
 )
 def test_a_bad_url_is_one_line(url: str, words: str) -> None:

@@ -166,12 +166,12 @@ def test_the_key_is_nowhere() -> None:
 
 
 def test_the_live_service_is_not_asked_without_a_key() -> None:
-    with pytest.raises(CannotRun, match="needs a key: --api-key or RELACE_API_KEY"):
+    with pytest.raises(CannotRun, match="needs a key: give it with --api-key or RELACE_API_KEY"):
         verify(ServerOptions(url="http://127.0.0.1:1/v1", live=True), lambda _: None)
 
 
 def test_checks_that_cost_too_much_are_not_run_live() -> None:
-    with pytest.raises(CannotRun, match="none of these checks is run against the live service"):
+    with pytest.raises(CannotRun, match="none of the selected checks runs with --live"):
         verify(
             ServerOptions(url="http://127.0.0.1:1/v1", api_key=KEY, live=True, only=("CONC",)),
             lambda _: None,

@@ -34,10 +34,10 @@ def noted(report: Report) -> tuple[Judgement, str]:
 @pytest.mark.parametrize("seed", [1, 2])
 @pytest.mark.parametrize(
     ("app", "words"),
-    [(Reference, "is refused, as the documentation has it"), (ACCEPTS, "as observed")],
+    [(Reference, "is refused, as documented"), (ACCEPTS, "as observed")],
     ids=["refuses", "accepts"],
 )
-def test_whether_it_is_accepted_or_refused_the_run_is_clean_and_says_which(
+def test_a_lone_string_may_be_accepted_or_refused_and_the_report_says_which(
     app: type[Reference], words: str, seed: int
 ) -> None:
     report = judged(app(), "NEG", "SCHEMA", seed=seed, strict=True)
@@ -48,7 +48,7 @@ def test_whether_it_is_accepted_or_refused_the_run_is_clean_and_says_which(
     assert words in note
 
 
-def test_a_known_failure_of_either_does_not_go_stale() -> None:
+def test_a_lone_string_as_known_failure_never_becomes_stale() -> None:
     for app in (Reference, ACCEPTS):
         report = judged(
             app(), "NEG-input-string", known=KnownFailures(frozenset({"NEG-input-string"}))
@@ -66,7 +66,7 @@ class _Refuses422(Reference):
 @pytest.mark.parametrize(
     ("app", "problem"),
     [
-        (MUTANTS["input-string-spelt"], "is one text, and got 13 results"),
+        (MUTANTS["input-string-spelt"], "is one text, but got 13 results"),
         (MUTANTS["input-string-fails"], "200 or 400 expected, not 500"),
         (_Refuses422, "200 or 400 expected, not 422"),
     ],
@@ -93,12 +93,12 @@ def answered(body: Any, status: int, results: int = 1) -> str | None:
 
 @pytest.mark.parametrize("text", ["", "a", "two words", "\0", "é", "0" * 5000])
 @pytest.mark.parametrize("more", [{}, {"output_dtype": "binary"}, {"unknown": [1]}], ids=str)
-def test_a_made_up_body_whose_one_difference_it_is_may_be_answered_either_way(
+def test_a_generated_body_with_only_a_lone_string_may_get_200_or_400(
     text: str, more: dict[str, Any]
 ) -> None:
     body = {"model": "m", "input": text, **more}
     assert answered(body, 200) is answered(body, 400) is None
-    assert "is one text, and got 0 results" in str(answered(body, 200, results=0))
+    assert "is one text, but got 0 results" in str(answered(body, 200, results=0))
     assert "the server must not fail" in str(answered(body, 500))
 
 

@@ -47,7 +47,7 @@ def test_the_policy_of_the_page_is_one(tmp_path: Path) -> None:
     )
 
 
-def test_the_fake_of_the_page_has_the_mistakes_that_the_page_names() -> None:
+def test_the_example_server_of_the_docs_has_the_documented_mistakes() -> None:
     names: dict[str, Any] = {}
     exec(BLOCKS["python"], names)  # noqa: S102 - the example of the page
     with running(names["app"]) as url:

@@ -96,5 +96,5 @@ def test_a_body_that_is_only_observed_to_work_may_be_answered_either_way() -> No
 
 @pytest.mark.parametrize(("path", "base"), [("/v2/code/rank", ""), ("/a/v1/code/rank", "/a/v1")])
 def test_the_url_of_the_ranker_is_no_base_url(path: str, base: str) -> None:
-    with pytest.raises(ValueError, match=f"without /code/rank: http://127.0.0.1:1{base}$"):
+    with pytest.raises(ValueError, match=f"end in /code/rank: write http://127.0.0.1:1{base}$"):
         base_url(f"http://127.0.0.1:1{path}")

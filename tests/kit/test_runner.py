@@ -136,7 +136,7 @@ def test_a_policy_that_is_not_claimed_is_not_asked() -> None:
     terms = Terms(policy=Policy(claims=frozenset({"A-2"})))
     report = ran(departs, *asked, terms=terms)
     assert outcomes(report) == [Judgement.NOT_CLAIMED, Judgement.FAILS, Judgement.FAILS]
-    assert "a policy that this subject does not claim" in report.results[0].note
+    assert "a policy that the server or client does not claim" in report.results[0].note
 
 
 def test_a_check_may_find_that_it_is_not_claimed() -> None:
@@ -228,11 +228,11 @@ def test_a_policy_file_claims_checks_and_says_how_bytes_are_written(tmp_path: Pa
     ("content", "words"),
     [
         ("claims: [NORMS]", "claims: no check is called 'NORMS'"),
-        ("claims: some", "claims must be a list of checks, or `all`, or `none`"),
+        ("claims: some", "claims must be a list such as [NORM, DET], or `all` or `none`"),
         ("bit_order: middle", "bit_order must be big or little"),
         ("quota: 5", "quota must be true or false"),
-        ("max_body: 5MB", "max_body must be a number of bytes"),
-        ("bits: 5", "'bits' is not a key: there are claims, binary_dtype"),
+        ("max_body: 5MB", "max_body must be a number of bytes, such as 10000000"),
+        ("bits: 5", "unknown key 'bits'; the keys are claims, binary_dtype"),
         ("- NORM", "must be a mapping"),
         ("a: [", "is not YAML"),
     ],

@@ -47,7 +47,9 @@ def test_without_the_issuer_one_line_names_the_option(secure: Secure) -> None:
     assert (done.returncode, done.stdout) == (2, "")
     (line,) = done.stderr.splitlines()
     assert line.startswith(f"relace-mock: {secure.url}/code/embed does not answer: ")
-    assert line.endswith("; for a private certificate, give that of its issuer with --cacert FILE")
+    assert line.endswith(
+        "; if the server's certificate is private, give its issuer's with --cacert FILE"
+    )
 
 
 @pytest.mark.parametrize("end", ["", "/", "/v1", "/v1/"])
@@ -110,7 +112,7 @@ def test_an_issuer_of_others_is_one_line_that_names_it(secure: Secure, tmp_path:
     trustme.CA(organization_name="another").cert_pem.write_to_path(str(other))
     done = verify(secure.url, "--cacert", str(other))
     assert done.returncode == 2
-    assert f"no certificate of --cacert {other} has signed the server's" in done.stderr
+    assert f"no certificate in --cacert {other} has signed that of the server" in done.stderr
 
 
 def test_a_certificate_for_another_host_is_said(serve: Serve, tmp_path: Path) -> None:

@@ -34,7 +34,7 @@ class Command:
     def start(self) -> Identity:
         """Check that the command exists."""
         if shutil.which(self._words[0]) is None:
-            raise AdapterError(f"there is no command {self._words[0]!r}")
+            raise AdapterError(f"command {self._words[0]!r} not found")
         return protocol.identity({"client": " ".join(self._words), "features": self._features})
 
     def embed(self, call: Call, limit: float) -> Said:
@@ -53,10 +53,10 @@ class Command:
             said = _understood(output, child.exit_code())
         except Silent:
             output = b""
-            said = Said(Ending.HANG, message=f"it did not end within {limit:g} seconds")
-        except Flood:
+            said = Said(Ending.HANG, message=f"the command did not end within {limit:g} seconds")
+        except Flood as flood:
             output = b""
-            said = Said(Ending.BABBLE, message="its answer does not end")
+            said = Said(Ending.BABBLE, message=str(flood))
         finally:
             child.kill()
             self.left += child.left
@@ -76,9 +76,9 @@ class Command:
 
 def _understood(output: bytes, code: int | None) -> Said:
     if not output.strip():
-        return Said(Ending.CRASH, message=f"it printed nothing, and its exit code is {code}")
+        return Said(Ending.CRASH, message=f"it printed nothing; its exit code is {code}")
     try:
         return protocol.understood(orjson.loads(output))
     except orjson.JSONDecodeError:
         shown = brief(output[:2000].decode(errors="replace"))
-        return Said(Ending.BABBLE, message=f"it must print one JSON object, and printed {shown}")
+        return Said(Ending.BABBLE, message=f"it must print one JSON object, but printed {shown}")

@@ -41,7 +41,7 @@ class InProcess:
         try:
             return protocol.identity(self._ask(protocol.start_message(), START))
         except queue.Empty:
-            raise AdapterError(f"it said nothing for {START:g} seconds") from None
+            raise AdapterError(f"the client sent no answer within {START:g} seconds") from None
         except _Raised as raised:
             raise AdapterError(str(raised)) from None
 
@@ -51,10 +51,11 @@ class InProcess:
         try:
             answer = self._ask(call.message(), limit)
             said = protocol.understood(answer)
-            raw = str(answer) if said.ending is Ending.ERROR else ""
+            raw = "" if said.ending is Ending.OK else str(answer)
         except queue.Empty:
             self.kill()
-            raw, said = "", Said(Ending.HANG, message=f"it said nothing for {limit:g} seconds")
+            late = f"the client sent no answer within {limit:g} seconds"
+            raw, said = "", Said(Ending.HANG, message=late)
         except _Raised as raised:
             raw, said = str(raised), Said(Ending.CRASH, message=str(raised))
         return dataclasses.replace(said, raw=raw, seconds=time.monotonic() - begun)
@@ -105,7 +106,7 @@ class _Worker:
             if inspect.isawaitable(answer):
                 return runner.run(_awaited(answer))
         except BaseException as error:  # noqa: BLE001 - sys.exit in a client is a crash, too
-            return _Raised(f"it raised {type(error).__name__}: {error}")
+            return _Raised(f"the client raised {type(error).__name__}: {error}")
         return answer
 
 
@@ -128,6 +129,6 @@ def load(name: str) -> Handler:
     except (ImportError, AttributeError) as error:
         raise AdapterError(f"cannot import {name}: {error}") from None
     if not callable(found):
-        raise AdapterError(f"{name} is no callable")
+        raise AdapterError(f"{name} is not callable: name a function or class")
     client: Handler = found
     return client

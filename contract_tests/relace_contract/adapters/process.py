@@ -38,7 +38,7 @@ class Silent(Exception):  # noqa: N818 - as above
 
 
 class Flood(Exception):  # noqa: N818 - as above
-    """The child printed more than ``ANSWER_LIMIT``."""
+    """The child printed more than ``ANSWER_LIMIT``; the text says so."""
 
 
 class Child:
@@ -168,7 +168,7 @@ class Child:
             raise Ended
         self._read += piece
         if len(self._read) > ANSWER_LIMIT:
-            raise Flood
+            raise Flood(f"its answer has more than {ANSWER_LIMIT:,} bytes")
 
     def _next(self, deadline: float) -> bytes:
         """The next piece of output; empty at its end. Raises ``Silent``."""

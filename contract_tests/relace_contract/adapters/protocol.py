@@ -161,7 +161,7 @@ def identity(content: Any) -> Identity:
     """Parse the answer to ``start``. Raises ``AdapterError``, which says what is wrong in it."""
     if not isinstance(content, dict) or not isinstance(content.get("client"), str):
         raise AdapterError(
-            'it must answer "start" with {"client": "name", "features": […]}, '
+            'the client must answer "start" with {"client": "name", "features": […]}, '
             f"not {brief(str(content))}"
         )
     features = content.get("features", [])
@@ -169,7 +169,7 @@ def identity(content: Any) -> Identity:
         raise AdapterError(f'"features" must be a list of words: {", ".join(FEATURES)}')
     for one in features:
         if one not in FEATURES:
-            raise AdapterError(f"{one!r} is no feature: there are {', '.join(FEATURES)}")
+            raise AdapterError(f"unknown feature {one!r}; the features are {', '.join(FEATURES)}")
     client, version, language = (
         cut(str(content.get(name, "")), _NAME) for name in ("client", "version", "language")
     )

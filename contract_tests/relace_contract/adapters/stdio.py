@@ -64,12 +64,11 @@ class Stdio:
         try:
             answer = self._exchange(call.message(), limit)
             said = protocol.understood(answer)
+            if said.ending is not Ending.OK:
+                said = dataclasses.replace(said, raw=orjson.dumps(answer).decode())
         except _Misbehaviour as wrong:
-            answer, said = None, wrong.said
-        raw = orjson.dumps(answer).decode() if said.ending is Ending.ERROR else ""
-        said = dataclasses.replace(
-            said, raw=raw, errors=child.errors(), seconds=time.monotonic() - begun
-        )
+            said = wrong.said
+        said = dataclasses.replace(said, errors=child.errors(), seconds=time.monotonic() - begun)
         if said.ending not in {Ending.OK, Ending.ERROR}:
             self.kill()
         return said
@@ -94,14 +93,16 @@ class Stdio:
         assert child is not None
         self._seq += 1
         if unasked := child.unasked():
-            raise _babbled("before it was asked, it printed", unasked)
+            raise _babbled("before it was asked, the client printed", unasked)
         child.send(orjson.dumps({"seq": self._seq, **message}) + b"\n")
         try:
             line = child.line(time.monotonic() + limit)
         except Silent:
-            raise _Misbehaviour(Ending.HANG, f"it said nothing for {limit:g} seconds") from None
-        except Flood:
-            raise _Misbehaviour(Ending.BABBLE, "its answer does not end") from None
+            raise _Misbehaviour(
+                Ending.HANG, f"the client sent no answer within {limit:g} seconds"
+            ) from None
+        except Flood as flood:
+            raise _Misbehaviour(Ending.BABBLE, str(flood)) from None
         except Ended:
             code = child.exit_code()
             how = "closed its standard output" if code is None else f"ended with exit code {code}"
@@ -109,17 +110,20 @@ class Stdio:
         try:
             answer = orjson.loads(line)
         except orjson.JSONDecodeError:
-            raise _babbled("standard output is for the protocol, and it printed", line) from None
+            raise _babbled(
+                "standard output is for the protocol only, but the client printed", line
+            ) from None
         if not isinstance(answer, dict) or answer.get("seq") != self._seq:
-            raise _babbled(f'it must answer with "seq": {self._seq}, and printed', line)
+            raise _babbled(f'it must answer with "seq": {self._seq}, but printed', line)
         return answer
 
 
 class _Misbehaviour(Exception):  # noqa: N818 - the client's, not ours
-    def __init__(self, ending: Ending, message: str) -> None:
+    def __init__(self, ending: Ending, message: str, raw: str = "") -> None:
         super().__init__(message)
-        self.said = Said(ending, message=message)
+        self.said = Said(ending, message=message, raw=raw)
 
 
 def _babbled(what: str, line: bytes) -> _Misbehaviour:
-    return _Misbehaviour(Ending.BABBLE, f"{what} {brief(line[:2000].decode(errors='replace'))}")
+    raw = line.decode(errors="replace")
+    return _Misbehaviour(Ending.BABBLE, f"{what} {brief(raw[:2000])}", raw)

@@ -143,7 +143,7 @@ def reported(
             "known": known,
             "policy": policies.read(policy, subject) if policy else None,
         }
-        save(not_run(name, seed, asked, "the run did not come to its end"))
+        save(not_run(name, seed, asked, "the run was interrupted before it finished"))
         with _stoppable():
             report = verify(options, lambda line: terminal.write(hide(line), err=True))
     except CannotRun as error:
@@ -155,10 +155,10 @@ def reported(
     except OSError as error:
         said = f"{error.filename}: {error.strerror}" if error.filename else str(error)
         raise refused(hide(said)) from None
-    return _finished(report, files, known, verbose=verbose)
+    return _finished(subject, report, files, known, verbose=verbose)
 
 
-def _finished(report: Any, files: _Files, known: Any, *, verbose: bool) -> int:
+def _finished(subject: str, report: Any, files: _Files, known: Any, *, verbose: bool) -> int:
     """Write and show the report of a run; return the exit code."""
     from relace_contract.judgement import Judgement  # noqa: PLC0415
     from relace_contract.reports import CannotWrite, text  # noqa: PLC0415
@@ -169,10 +169,13 @@ def _finished(report: Any, files: _Files, known: Any, *, verbose: bool) -> int:
         text.show(report, verbose=verbose)
         raise refused(error) from None
     if report.exit_code == 1 and files.known_failures is None:
-        lines.append("next: --write-known-failures FILE notes what fails, so that only news fails")
+        lines.append(
+            "next: --write-known-failures FILE lists these failures; with --known-failures FILE, "
+            "later runs fail only for new ones"
+        )
     text.show(report, verbose=verbose, ending=lines)
     if all(result.judgement is Judgement.NOT_CLAIMED for result in report.results):
-        raise refused("nothing was checked: the subject claims none of these checks")
+        raise refused(f"nothing was checked: the {subject} claims none of the selected checks")
     code: int = report.exit_code
     return code
 

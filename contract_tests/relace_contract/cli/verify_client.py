@@ -15,29 +15,39 @@ _TEMPLATES = {"python": "template.py", "javascript": "fetch.mjs", "shell": "curl
 
 
 @click.command("verify-client")
-@option("--stdio", metavar="CMD", help="A client that speaks JSON lines.")
-@option("--command", metavar="CMD", help="A client that is run once for each call.")
-@option("--python", metavar="MODULE:NAME", help="A client that is a Python callable.")
+@option(
+    "--stdio",
+    metavar="CMD",
+    help="Client to start; it reads calls and writes answers as JSON lines.",
+)
+@option("--command", metavar="CMD", help="Client to run once for each call.")
+@option(
+    "--python",
+    metavar="MODULE:NAME",
+    help="Client to call in this process: a Python function or class.",
+)
 @option(
     "--feature",
     "features",
     multiple=True,
     metavar="WORD",
-    help="What a --command can do, as it cannot say so: retry, retry_after, timeout, batch, "
-    "binary, rate_limit; repeatable.",
+    help="A feature of a --command client, which cannot report its features itself: retry, "
+    "retry_after, timeout, batch, binary, rate_limit; repeatable.",
 )
-@option("--jobs", type=click.IntRange(min=1), default=6, help="Checks that run at a time.")
+@option(
+    "--jobs", type=click.IntRange(min=1), default=6, help="Number of checks that run in parallel."
+)
 @option(
     "--cacert",
     type=FILE,
-    help="PEM file of certificates for the client to trust, for example that of an https proxy "
-    "which it uses; the mock itself speaks http. The client's environment names the file in "
+    help="PEM file of certificates that the client should trust, for example that of an https "
+    "proxy; the mock itself speaks http. The client finds the file in its environment, in "
     "SSL_CERT_FILE, CURL_CA_BUNDLE, REQUESTS_CA_BUNDLE and NODE_EXTRA_CA_CERTS.",
 )
 @option(
     "--template",
     type=click.Choice(list(_TEMPLATES)),
-    help="Print an adapter to begin with, and end.",
+    help="Print an adapter to start from, and exit.",
 )
 @kit_options
 def verify_client(
@@ -49,9 +59,9 @@ def verify_client(
     listed: bool,
     **settings: Any,
 ) -> int:
-    """Hold a client of the embed endpoint to the contract, with the mock as its server.
+    """Check that a client of the embed endpoint keeps the contract; the mock is its server.
 
-    Exit code 0: all MUSTs hold. 1: some do not. 2: it could not be tried.
+    Exit code 0: all MUSTs hold. 1: some checks fail. 2: the checks could not run.
     """
     if template is not None:
         folder = Path(__file__).parent.parent / "adapters" / "examples"
@@ -62,7 +72,10 @@ def verify_client(
     given = {"stdio": stdio, "command": command, "python": python}
     ways = [(way, client) for way, client in given.items() if client is not None]
     if len(ways) != 1:
-        raise click.UsageError("one of --stdio, --command and --python must say what to check")
+        raise click.UsageError(
+            "give exactly one of --stdio, --command and --python, such as "
+            "--stdio 'python adapter.py'"
+        )
     ((way, client),) = ways
     kit = usable("relace_contract.client.verify")
     keys_in_command = usable("relace_contract.server.keys").keys_in_command

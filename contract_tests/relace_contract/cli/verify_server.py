@@ -18,22 +18,29 @@ from relace_contract.cli.run import refused, reported, usable
     "--api-key",
     envvar=["RELACE_VERIFY_API_KEY", "RELACE_API_KEY"],
     metavar="KEY",
-    help="A key that the server knows; without one, one is made up.",
+    help="A key that the server knows; by default a made-up one is sent.",
 )
-@option("--bad-key", metavar="KEY", help="A key that the server does not know.")
+@option(
+    "--bad-key",
+    metavar="KEY",
+    help="A key that the server does not know; by default a made-up one is sent.",
+)
 @option(
     "--cacert",
     type=FILE,
-    help="Certificates to trust, as PEM, for a server with a private one (else: SSL_CERT_FILE).",
+    help="PEM file of certificates to trust, for a server with a private one; by default the file that "
+    "SSL_CERT_FILE names.",
 )
-@option("--live", is_flag=True, help="Check the live service: few requests, slowly.")
+@option(
+    "--live", is_flag=True, help="Check the live service with few requests, at most one a second."
+)
 @kit_options
 def verify_server(url: str | None, *, listed: bool, **settings: Any) -> int:
-    """Hold the embed endpoint of a server to the contract.
+    """Check that the embed endpoint of a server keeps the contract.
 
     URL is its address, such as http://127.0.0.1:8080, with or without /v1.
 
-    Exit code 0: all MUSTs hold. 1: some do not. 2: it could not be tried.
+    Exit code 0: all MUSTs hold. 1: some checks fail. 2: the checks could not run.
     """
     if listed:
         return list_checks("server", settings["only"])

@@ -11,6 +11,8 @@ from urllib.parse import urlsplit
 
 #: A step of a scenario, as JSON.
 StepJson = dict[str, Any]
+#: Why a check of an answer could not be exercised, if no request got a 200.
+NOT_SENT = "the mock refused the client's request, so the prepared answer was not sent"
 
 
 def status(

@@ -18,10 +18,10 @@ def sizes(case: Case) -> None:
         talk = case.play(texts, max_batch=BATCH)
         batches = [seen.texts for seen in talk.requests]
         if any(len(batch) > BATCH for batch in batches):
-            raise talk.departs(f"a request must have {BATCH} texts at most")
+            raise talk.departs(f"a request must have at most {BATCH} texts")
         batches.sort(key=lambda batch: texts.index(batch[0]) if batch and batch[0] in texts else -1)
         if [text for batch in batches for text in batch] != list(texts):
-            raise talk.departs("all requests together must have the texts, each once, in order")
+            raise talk.departs("all requests together must contain every text once, in order")
         talk.gives(case.true(texts)[0])
 
 
@@ -32,7 +32,10 @@ def order(case: Case) -> None:
     rules = [{"when": late, "steps": [{"normal": True, "delay": "400ms", "times": "forever"}]}]
     talk = case.story(TEXTS, {"rules": rules}, max_batch=BATCH)
     if len(talk.requests) < 2:
-        raise NotExercised("10 texts came in one request", talk.evidence())
+        raise NotExercised(
+            f"the client sent all {len(TEXTS)} texts in one request, although max_batch is {BATCH}",
+            talk.evidence(),
+        )
     talk.gives(case.true(TEXTS)[0])
 
 

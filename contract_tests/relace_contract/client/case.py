@@ -173,7 +173,7 @@ class Case:
         wanted: dict[str, Any],
     ) -> Conversation:
         if self._abandoned:
-            raise CannotRun("this check was given up")
+            raise CannotRun("this check ran out of time")
         limit = wanted.pop("limit", _LIMIT)
         call = Call(api_key=key, input=tuple(texts), **wanted)
         if self._adapter is None:
@@ -182,9 +182,9 @@ class Case:
         said = self._adapter.embed(call, limit)
         told = _without_key(said, key)
         talk = Conversation(call, answers, scenario, began, time.time(), told, ())
-        for where, text in (("what it says", said.raw), ("its standard error", said.errors)):
+        for where, text in (("in its answer", said.raw), ("on its standard error", said.errors)):
             if key in text:
-                self._noticed.append(("REQ-08", talk.departs(f"the API key is in {where}")))
+                self._noticed.append(("REQ-08", talk.departs(f"the API key is {where}")))
         return talk
 
     def _judged(self, talk: Conversation, *, arrives: bool = True) -> Conversation:
@@ -195,7 +195,9 @@ class Case:
             told = f"; on standard error: {said.errors[-300:]}" if said.errors else ""
             raise talk.departs(f"{said.ending.value}: {said.message}{told}")
         if arrives and talk.call.input and not talk.requests:
-            raise NotExercised("no request with this key arrived", talk.evidence())
+            raise NotExercised(
+                "the server got no request with the key of this call", talk.evidence()
+            )
         return talk
 
 

@@ -79,7 +79,7 @@ class Conversation:
     def embeddings(self) -> list[list[Any]]:
         """The vectors that the client returned. Raises ``Departure`` if the call failed."""
         if self.said.ending is not Ending.OK:
-            raise self.departs(f"it must succeed, and said {self.said}")
+            raise self.departs(f"the call must succeed, but ended with {self.said}")
         return self.said.embeddings
 
     @property
@@ -92,7 +92,8 @@ class Conversation:
         """Fail unless the client returned these vectors, compared as binary64, and ``tokens``."""
         if len(self.embeddings) != len(vectors):
             raise self.departs(
-                f"{counted(len(vectors), 'vector')} must come, not {len(self.embeddings)}"
+                f"the client must return {counted(len(vectors), 'vector')}, "
+                f"not {len(self.embeddings)}"
             )
         for place, (found, true) in enumerate(zip(self.embeddings, vectors, strict=True)):
             if not _same(found, true):
@@ -100,9 +101,7 @@ class Conversation:
                 which = f"the vector of text {other}" if other is not None else _brief(found)
                 raise self.departs(f"text {place} must get {_brief(true)}, not {which}")
         if tokens is not None and self.said.total_tokens != tokens:
-            raise self.departs(
-                f"{counted(tokens, 'token was', 'tokens were')} used, not {self.said.total_tokens}"
-            )
+            raise self.departs(f"total_tokens must be {tokens}, not {self.said.total_tokens}")
 
     def fails(self, *kinds: str, status: int | None = None, says: str = "") -> None:
         """Fail unless the client reported an error of one of these kinds; of any if none is given.
@@ -110,15 +109,18 @@ class Conversation:
         Its message must contain ``says``.
         """
         said = self.said
-        wanted = " or ".join(kinds) or "any"
+        wanted = " or ".join(kinds)
         if said.ending is not Ending.ERROR:
-            raise self.departs(f"it must say an error ({wanted}), and said {said.ending.value}")
+            which = f" ({wanted})" if kinds else ""
+            raise self.departs(
+                f"the call must end with an error{which}, but ended with {said.ending.value}"
+            )
         if kinds and said.kind not in kinds:
             raise self.departs(f"the kind of the error must be {wanted}, not {said.kind}")
         if status is not None and said.status != status:
             raise self.departs(f"the status of the error must be {status}, not {said.status}")
         if says not in said.message:
-            raise self.departs(f"its message must hold the server's, {says!r}")
+            raise self.departs(f"the error message must contain the server's message {says!r}")
 
     def asked(self, times: int) -> None:
         """Fail unless exactly this many requests arrived."""
@@ -161,7 +163,7 @@ class Conversation:
             return f"the server plays {self.scenario}"
         return (
             f"the server plays a scenario of {len(self.scenario):,} characters, which "
-            "--report FILE.json and FILE.html have whole"
+            "--report FILE.json or FILE.html shows in full"
         )
 
     def _line(self, seen: Seen, at: float) -> str:

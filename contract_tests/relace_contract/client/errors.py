@@ -77,4 +77,4 @@ def limits(case: Case) -> None:
     talk.fails("rate_limit", status=429)
     found = {name: str(value) for name, value in talk.said.rate_limit.items() if value is not None}
     if found != true:
-        raise talk.departs(f"it must say rate_limit {true}, not {found}")
+        raise talk.departs(f"the error must have rate_limit {true}, not {found}")

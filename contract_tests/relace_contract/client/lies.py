@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from relace_contract.client.answers import content, lie, status, text
+from relace_contract.client.answers import NOT_SENT, content, lie, status, text
 from relace_contract.client.case import Case
 from relace_contract.client.origin import Origin, answer
 from relace_contract.judgement import Departure, NotExercised
@@ -21,7 +21,7 @@ def bodies(case: Case) -> None:
     for body in BODIES:
         _refused(case, text(body), f"the body {body!r}")
     _refused(case, text(_HTML, "text/html"), "a page of HTML")
-    _refused(case, text(_HTML), "a page of HTML that is called JSON")
+    _refused(case, text(_HTML), "a page of HTML with the content type of JSON")
     for name in ("nest_results", "truncated_json"):
         _refused(case, lie(name), name)
 
@@ -57,13 +57,13 @@ def components(case: Case) -> None:
         rows["results"][1]["embedding"] = vector
         _refused(case, text(json.dumps(rows)), f"an embedding that is {json.dumps(vector)}")
     rows = json.dumps(content([0.5], [0.25], [1.0]))
-    _refused(case, text(rows.replace("0.25", "1e999")), "a number beyond all bounds")
+    _refused(case, text(rows.replace("0.25", "1e999")), "a number too large for binary64 (1e999)")
 
 
 def _refused(case: Case, step: dict[str, Any], what: str) -> None:
     talk = case.play(TEXTS, step, max_batch=len(TEXTS))
     if not any(seen.answer.startswith("200") for seen in talk.requests):
-        raise NotExercised("the request was refused", talk.evidence())
+        raise NotExercised(NOT_SENT, talk.evidence())
     try:
         talk.fails("invalid_response")
     except Departure as departure:

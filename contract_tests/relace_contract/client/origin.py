@@ -137,7 +137,7 @@ class _Reader:
         first, *lines = head.split(b"\r\n")
         words = first.split(b" ")
         if len(words) != 3 or words[2] != b"HTTP/1.1":
-            self._problems.append(f"its first line is {first[:80]!r}")
+            self._problems.append(f"its first line is {first[:80]!r}, not METHOD TARGET HTTP/1.1")
             words = [*words, b"", b""]
         if b"\n" in head.replace(b"\r\n", b""):
             self._problems.append("a line of its head ends without a carriage return")
@@ -157,7 +157,7 @@ class _Reader:
     def _field(self, line: bytes) -> tuple[str, str]:
         match = _FIELD.fullmatch(line)
         if match is None:
-            self._problems.append(f"{line[:80]!r} is no header field")
+            self._problems.append(f"{line[:80]!r} is not a header field")
             return "", ""
         return match[1].decode(), match[2].decode("latin-1")
 
@@ -165,16 +165,16 @@ class _Reader:
         named = {name.lower(): value for name, value in headers}
         for name in ("host", "content-length", "transfer-encoding"):
             if sum(field.lower() == name for field, _ in headers) > 1:
-                self._problems.append(f"it has {name} twice")
+                self._problems.append(f"it has more than one {name} header")
         if "host" not in named:
-            self._problems.append("it has no Host")
+            self._problems.append("it has no Host header")
         if "transfer-encoding" in named:
             if "content-length" in named:
-                self._problems.append("it has both a length and chunks")
+                self._problems.append("it has both Content-Length and Transfer-Encoding")
             return self._chunks()
         length = named.get("content-length", "")
         if not length.isdecimal():
-            self._problems.append("it has neither Content-Length nor chunks")
+            self._problems.append("it has neither a valid Content-Length nor Transfer-Encoding")
             return b""
         return self._exactly(min(int(length), _LIMIT))
 
@@ -183,11 +183,11 @@ class _Reader:
         while len(body) < _LIMIT:
             size = (self._until(b"\r\n") or b"").partition(b";")[0].strip()
             if not re.fullmatch(rb"[0-9A-Fa-f]{1,8}", size):
-                self._problems.append("a chunk has no size")
+                self._problems.append("a chunk has no valid size")
                 break
             body += self._exactly(int(size, 16))
             if self._until(b"\r\n") is None:
-                self._problems.append("a chunk does not end")
+                self._problems.append("a chunk does not end with a line break")
             if int(size, 16) == 0:
                 break
         return bytes(body)
@@ -203,7 +203,7 @@ class _Reader:
     def _exactly(self, size: int) -> bytes:
         while len(self._waiting) < size:
             if not self._more():
-                self._problems.append("its body is shorter than its length")
+                self._problems.append("its body is shorter than the length that it declares")
                 break
         found = bytes(self._waiting[:size])
         del self._waiting[:size]

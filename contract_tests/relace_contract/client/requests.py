@@ -11,6 +11,7 @@ from relace_contract.client.case import Case
 from relace_contract.client.conversation import Conversation
 from relace_contract.client.generated import for_all
 from relace_contract.client.origin import Origin, answer
+from relace_contract.counts import counted
 from relace_contract.judgement import NotExercised
 
 TEXTS = ("def add(a, b):\n    return a + b\n", "class Point: ...")
@@ -38,7 +39,7 @@ def path(case: Case) -> None:
         for seen in talk.requests:
             if (seen.method, seen.target) != ("POST", contract.EMBED_PATH):
                 raise talk.departs(
-                    f"with the base URL {base_url} it must POST {contract.EMBED_PATH}, "
+                    f"with the base URL {base_url} the client must POST {contract.EMBED_PATH}, "
                     f"not {seen.method} {seen.target}"
                 )
 
@@ -49,13 +50,19 @@ def authorization(case: Case) -> None:
     for seen in talk.requests:
         fields = seen.header("authorization")
         if fields != [f"Bearer {talk.call.api_key}"]:
-            scheme = fields[0].partition(" ")[0] if fields else ""
-            found = f"{len(fields)} of them, the first with the scheme {scheme!r}"
             raise talk.departs(
-                f"a request must have one `Authorization: Bearer KEY`, not {found}"
-                if fields
-                else "a request must have `Authorization: Bearer KEY`, and has no Authorization"
+                f"a request must have one `Authorization: Bearer KEY`, but has {_described(fields)}"
             )
+
+
+def _described(fields: list[str]) -> str:
+    """The Authorization headers of a request, without their keys."""
+    if not fields:
+        return "no Authorization header"
+    scheme, blank, _ = fields[0].partition(" ")
+    which = f"the scheme {scheme!r}" if blank else "no scheme"
+    many = ", the first" if len(fields) > 1 else ""
+    return f"{counted(len(fields), 'Authorization header')}{many} with {which}"
 
 
 def media_type(case: Case) -> None:
@@ -80,13 +87,17 @@ def _judge_body(talk: Conversation, dtype: str | None) -> None:
         error = next(contract.validator("EmbedRequest").iter_errors(sent), None)
         if error is not None:
             where = "/".join(map(str, error.instance_path)) or "the body"
-            raise talk.departs(f"the body must be as the contract says; {where}: {error.message}")
+            raise talk.departs(
+                f"the body must match the contract's schema; {where}: {error.message}"
+            )
         if unknown := sorted(sent.keys() - known):
-            raise talk.departs(f"the contract has no {', '.join(unknown)} in the body")
+            raise talk.departs(
+                f"the body must not have fields that the contract lacks: {', '.join(unknown)}"
+            )
         if sent["model"] != talk.call.model:
             raise talk.departs(f"the model must be {talk.call.model!r}, not {sent['model']!r}")
         if dtype is None and sent.get("output_dtype", "float") != "float":
-            raise talk.departs("without a wish, output_dtype must be left out, or float")
+            raise talk.departs('omit output_dtype, or send "float", when none was asked for')
 
 
 def texts_unchanged(case: Case) -> None:
@@ -100,7 +111,9 @@ def _judge_texts(talk: Conversation) -> None:
     for place, text in enumerate(talk.call.input):
         if text not in found:
             other = repr(found[place]) if place < len(found) else "nothing"
-            raise talk.departs(f"text {place}, {text!r}, must arrive as it is; {other} did")
+            raise talk.departs(
+                f"text {place}, {text!r}, must arrive unchanged; {other} arrived instead"
+            )
 
 
 def duplicates(case: Case) -> None:
@@ -109,7 +122,7 @@ def duplicates(case: Case) -> None:
     talk = case.play(texts)
     found = [text for seen in talk.requests for text in seen.texts]
     if sorted(found) != sorted(texts):
-        raise talk.departs(f"all 4 texts must be sent, though they be alike, not {found}")
+        raise talk.departs(f"all 4 texts must be sent, duplicates too, not {found}")
     talk.gives(case.true(texts)[0])
 
 
@@ -119,7 +132,7 @@ def dtype(case: Case) -> None:
     talk = case.play(TEXTS, output_dtype="binary")
     for seen in talk.requests:
         if (sent := (seen.json() or {}).get("output_dtype")) != "binary":
-            raise talk.departs(f"output_dtype must be binary, as was asked for, not {sent!r}")
+            raise talk.departs(f"output_dtype must be 'binary', as in the call, not {sent!r}")
     talk.gives(case.true(TEXTS, "binary")[0])
 
 
@@ -141,7 +154,7 @@ def framing(case: Case) -> None:
             raise talk.departs(f"a request must be valid HTTP/1.1, but {'; '.join(seen.problems)}")
     found = [text for seen in talk.requests for text in seen.texts]
     if found != list(talk.call.input):
-        raise talk.departs("the body must arrive whole, as its framing says, and did not")
+        raise talk.departs("the body must arrive whole: its texts are not those of the call")
 
 
 def manners(case: Case) -> None:
@@ -152,7 +165,7 @@ def manners(case: Case) -> None:
         if accepted and not any(one in accepted for one in ("*/*", "application/*", "/json")):
             raise talk.departs(f"Accept must allow application/json, not {accepted!r}")
         if not "".join(seen.header("user-agent")).strip():
-            raise talk.departs("a request must say in User-Agent who asks")
+            raise talk.departs("a request must name the client in User-Agent")
 
 
 def _raw(case: Case, texts: tuple[str, ...] = TEXTS) -> Conversation:

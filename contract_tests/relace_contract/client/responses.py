@@ -6,7 +6,7 @@ import json
 import struct
 from typing import Any
 
-from relace_contract.client.answers import content, lie, text
+from relace_contract.client.answers import NOT_SENT, content, lie, text
 from relace_contract.client.case import Case
 from relace_contract.client.generated import answer_of, for_all, is_finite
 from relace_contract.client.origin import Origin, answer, chunked
@@ -151,7 +151,9 @@ def no_usage(case: Case) -> None:
     talk = case.play(TEXTS, lie("omit_usage"))
     talk.gives(case.true(TEXTS)[0])
     if talk.said.total_tokens not in {None, 0}:
-        raise talk.departs(f"the tokens are not known, and not {talk.said.total_tokens}")
+        raise talk.departs(
+            f"total_tokens must be null or 0 if the answer has no usage, not {talk.said.total_tokens}"
+        )
 
 
 def _read(
@@ -159,7 +161,7 @@ def _read(
 ) -> None:
     talk = case.play(TEXTS[:3], text(written, media_type), max_batch=3)
     if not any(seen.answer.startswith("200") for seen in talk.requests):
-        raise NotExercised("the request was refused", talk.evidence())
+        raise NotExercised(NOT_SENT, talk.evidence())
     try:
         talk.gives(rows, 4)
     except Departure as departure:

@@ -13,6 +13,7 @@ from relace_contract.client.case import Case
 from relace_contract.client.conversation import Conversation
 from relace_contract.client.generated import FAILURES, for_all
 from relace_contract.client.model import predict
+from relace_contract.counts import counted
 from relace_contract.judgement import Departure
 
 TEXTS = ("first", "second")
@@ -61,7 +62,10 @@ def bounded(case: Case) -> None:
             max_retries=retries,
         )
         if len(talk.requests) > retries + 1:
-            raise talk.departs(f"{retries} retries are {retries + 1} requests at most")
+            most = counted(retries + 1, "request")
+            raise talk.departs(
+                f"with max_retries {retries}, at most {most} may arrive, not {len(talk.requests)}"
+            )
         again = case.claims("retry") and retries > 0
         if again:
             talk.asked(retries + 1)
@@ -90,7 +94,7 @@ def _waited(talk: Conversation, seconds: float) -> None:
     talk.asked(2)
     if talk.gaps[0] < seconds * (1 - _SLACK) - _MOMENT:
         raise talk.departs(
-            f"it was asked to wait {seconds:.2f} s, and came back after {talk.gaps[0]:.2f} s"
+            f"the client was asked to wait {seconds:.2f} s, but came back after {talk.gaps[0]:.2f} s"
         )
 
 
@@ -137,13 +141,14 @@ def backoff(case: Case) -> None:
     first, second = ([talk.gaps[place] for talk in talks] for place in (0, 1))
     if statistics.median(second) < _GROWTH * statistics.median(first):
         raise talks[-1].departs(
-            f"waits must grow: half a second, a second; not {_spoken(first)}, then {_spoken(second)}"
+            "waits must grow from one attempt to the next (for example 0.5 s, then 1 s); they were "
+            f"{_spoken(first)}, then {_spoken(second)}"
         )
     # A busy machine can make waits longer but not shorter, so only the shorter half is compared.
     related = sorted(gap / statistics.median(gaps) for gaps in (first, second) for gap in gaps)
     if related[_CALLS] - related[0] < _SPREAD:
         raise talks[-1].departs(
-            "waits must be spread, so that clients do not return all at once; these are "
+            "waits must be spread, so that clients do not return all at once; they were "
             f"{_spoken([*first, *second])}"
         )
 

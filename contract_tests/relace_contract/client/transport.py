@@ -74,7 +74,9 @@ def _in_time(talk: Conversation) -> None:
         )
     talk.fails("timeout")
     if talk.said.seconds < _TIMEOUT / 2000:
-        raise talk.departs(f"a timeout of {_TIMEOUT} ms must leave it so much time")
+        raise talk.departs(
+            f"with a timeout of {_TIMEOUT} ms it must not give up after {talk.said.seconds:.2f} s"
+        )
 
 
 def not_http(case: Case) -> None:
@@ -92,4 +94,4 @@ def stale(case: Case) -> None:
     first.gives(case.true(TEXTS)[0])
     second.gives(case.true(TEXTS)[0])
     if not second.requests:
-        raise NotExercised("the second call sent nothing", second.evidence())
+        raise NotExercised("the second call sent no request", second.evidence())

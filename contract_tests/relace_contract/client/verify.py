@@ -81,8 +81,12 @@ def _advice(options: ClientOptions, client: Identity, results: Iterable[Result])
     if not count:
         return ()
     how = "with --feature WORD" if options.way == "command" else 'to its "features"'
-    checks = counted(count, "check is", "checks are")
-    return (f"{checks} not claimed: add {', '.join(missing)} {how}, as far as it can",)
+    checks = counted(count, "check")
+    advice = (
+        f"{checks} not run, as the client does not claim their features: add those that it has "
+        f"({', '.join(missing)}) {how}"
+    )
+    return (advice,)
 
 
 class _Clients:
@@ -174,7 +178,10 @@ class _Runs:
         run = Run(case, self._asked, self._terms)
         given_up = self._silence >= _SILENCE
         if given_up:
-            result = run.skip(self._asked[identity], "the client stopped answering before it")
+            result = run.skip(
+                self._asked[identity],
+                "not tried, because the client had stopped answering in earlier checks",
+            )
         else:
             result = run.check(self._asked[identity], check)
         with self._lock:

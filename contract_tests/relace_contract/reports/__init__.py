@@ -23,7 +23,7 @@ def check_suffix(path: Path) -> None:
     """Raise ``ValueError`` if the suffix of a file names no format of reports."""
     if path.suffix.lower() not in FORMATS:
         raise ValueError(
-            f"{path} must end in .xml (JUnit), .json or .html, which chooses the form of the report"
+            f"{path}: unknown kind of report; end the name in .xml (JUnit), .json or .html"
         )
 
 

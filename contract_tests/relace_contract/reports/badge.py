@@ -42,7 +42,7 @@ def reached(report: Report) -> str:
 
 
 def _kept(result: Result) -> bool:
-    """Whether a requirement does not lower the level: it holds, or does not apply to the subject."""
+    """Whether a requirement does not lower the level: it holds, or does not apply."""
     if result.judgement is Judgement.NOT_CLAIMED:
         return not result.note.startswith(UNCLAIMED)
     return result.judgement in {Judgement.HOLDS, Judgement.STALE}

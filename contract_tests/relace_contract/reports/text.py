@@ -36,7 +36,7 @@ _MARKS = {
     Judgement.UNSEEN: "?",
     Judgement.NOT_RUN: "?",
 }
-_STALE = "it holds now: take it off the list of known failures"
+_STALE = "it holds now: remove it from the list of known failures"
 
 
 def show(report: Report, *, verbose: bool = False, ending: Iterable[str] = ()) -> None:

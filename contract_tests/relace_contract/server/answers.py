@@ -67,9 +67,9 @@ def vectors(trip: RoundTrip, count: int) -> Vectors:
     try:
         rows = np.array([one.get("embedding") for one in found], dtype=np.float64)
     except (TypeError, ValueError):
-        raise unclear("the vectors are not rows of numbers of one length", trip) from None
+        raise unclear("the vectors are not lists of numbers, all of one length", trip) from None
     if rows.ndim != 2:
-        raise unclear("the vectors are not rows of numbers", trip)
+        raise unclear("the vectors are not lists of numbers", trip)
     return rows
 
 
@@ -89,4 +89,4 @@ def tokens(trip: RoundTrip) -> int:
     count = trip.tokens
     if type(count) is int:
         return count
-    raise unclear("there is no usage.total_tokens (see TOK)", trip)
+    raise unclear("usage.total_tokens is missing or not an integer (see TOK)", trip)

@@ -42,7 +42,7 @@ def scheme_case(server: Server) -> None:
     """AUTH-scheme-case."""
     for scheme in ("bearer", "BEARER"):
         trip = _ask(server, _header(f"{scheme} {server.api_key}"))
-        expect(trip, 200, what=f"the scheme spelt {scheme}")
+        expect(trip, 200, what=f"the scheme written as {scheme}")
 
 
 def unknown_key(server: Server) -> None:
@@ -50,8 +50,8 @@ def unknown_key(server: Server) -> None:
     trip = _ask(server, _header(f"Bearer {server.bad_key}"))
     if trip.status == 200 and server.options.bad_key is None:
         raise NotClaimed(
-            "a made-up key is accepted: this server seems to know every key (name one that it "
-            "does not know with --bad-key)"
+            "the server accepts a made-up key, so it seems to know every key; if there is one "
+            "that it does not know, give it with --bad-key"
         )
     expect(trip, 401, 404, what="a key that the server does not know")
 
@@ -61,8 +61,8 @@ def key_first(server: Server) -> None:
     without = server.ask(b'{"model": 1}', authorization=())
     if without.status != 401:
         raise depart(
-            f"no key and a bad body: 401 expected, not {without.summary()}; a stranger should "
-            "not learn what a good body is",
+            f"no key and a bad body: 401 expected, not {without.summary()}; check the key before "
+            "the body",
             without,
         )
     unknown = _header(f"Bearer {server.bad_key}")

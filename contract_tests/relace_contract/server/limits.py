@@ -30,14 +30,15 @@ def window(server: Server) -> None:
         remaining = _remaining(trip)
         end = window_end(trip.header("x-ratelimit-reset"), trip.at)
         if end is None:
-            raise unclear("X-RateLimit-Reset is no time that can be read", trip)
+            raise unclear(
+                "X-RateLimit-Reset is missing, or neither a time nor a number of seconds", trip
+            )
         if previous is not None:
             before, ended, earlier = previous
             # Allow for a second at either end, because the reset may be rounded.
             if remaining > before and trip.at < ended - 1 and abs(end - ended) <= 1:
                 raise depart(
-                    f"within one window, X-RateLimit-Remaining went from {before} up to "
-                    f"{remaining}",
+                    f"X-RateLimit-Remaining rose from {before} to {remaining} within one window",
                     earlier,
                     trip,
                 )
@@ -51,14 +52,14 @@ def _remaining(trip: RoundTrip) -> int:
     except ValueError:
         raise depart(f"X-RateLimit-Remaining is {text!r}, not a number", trip) from None
     if remaining < 0:
-        raise depart(f"X-RateLimit-Remaining is {remaining}", trip)
+        raise depart(f"X-RateLimit-Remaining is {remaining}, below 0", trip)
     return remaining
 
 
 def _spend(server: Server) -> list[RoundTrip]:
     """Ask until a 429 comes, once in a run. Raises ``NotClaimed`` if there seems to be no quota."""
     if server.options.live:
-        raise NotClaimed("the live service is not driven into its limit")
+        raise NotClaimed("the kit does not use up the quota of the live service")
     if not server.counted:
         server.counted = _until_refused(server)
     return server.counted

@@ -42,19 +42,17 @@ def probe(server: Server, deadline: float) -> bool:
         raise CannotRun(f"{url} does not answer: {trip.failure}; {advice}")
     body = trip.json()
     named = isinstance(body, dict) and isinstance(body.get("error"), str)
-    if trip.status in {401, 403, 404} and named and _about_the_key(server, trip):
-        hint = "is it right?" if server.options.api_key else "give one with --api-key"
+    if trip.status in {401, 403, 404} and named and _about_the_key(trip):
+        hint = "is the key right?" if server.options.api_key else "give one with --api-key"
         raise CannotRun(f"{url} does not know the API key: {trip.summary()}; {hint}")
     if trip.status == 200:
         return isinstance(body, dict) and "results" in body
     return named and trip.status != 404  # an error in the documented form
 
 
-def _about_the_key(server: Server, trip: RoundTrip) -> bool:
+def _about_the_key(trip: RoundTrip) -> bool:
     """Whether another key might help: a 404 may also mean that there is no such route."""
-    if trip.status == 404:
-        return "key" in trip.summary().lower()
-    return server.options.api_key is None or trip.status != 404
+    return trip.status != 404 or "key" in trip.summary().lower()
 
 
 def _within(server: Server, deadline: float) -> RoundTrip:

@@ -32,7 +32,7 @@ def _html(pattern: bytes) -> Callable[[RoundTrip], bool]:
 
 #: A test that recognises a framework by its answer, and the remedy for it.
 _HABITS: dict[Callable[[RoundTrip], bool], str] = {
-    _validation: 'FastAPI answers what its models refuse with 422 and {"detail": […]}: add an '
+    _validation: 'FastAPI refuses invalid bodies with 422 and {"detail": […]}: add an '
     f"exception handler for RequestValidationError that answers 400 with {_ENVELOPE}",
     _detail: 'FastAPI answers an HTTPException, its own 404 and 405 too, with {"detail": …}: add '
     f"an exception handler for starlette.exceptions.HTTPException that answers with {_ENVELOPE}",

@@ -71,7 +71,7 @@ def duplicates(server: Server) -> None:
         found = results(trip)
         if len(found) != len(texts):
             raise depart(
-                f"{counted(len(found), 'result')} for {counted(len(texts), 'text')}, some alike",
+                f"{counted(len(found), 'result')} for {counted(len(texts), 'text')}, some of them equal",
                 trip,
             )
 
@@ -92,7 +92,7 @@ def binary(server: Server) -> None:
     for one in results(trip):
         vector = one.get("embedding") if isinstance(one, dict) else None
         if not isinstance(vector, list) or not vector:
-            raise unclear("an embedding is no list of numbers", trip)
+            raise unclear("an embedding is not a list of numbers", trip)
         strange = [number for number in vector if type(number) is not int]
         if strange:
             raise depart(f"a `binary` vector holds {strange[0]!r}, not an integer", trip)
@@ -128,7 +128,7 @@ def tokens_counted(server: Server) -> None:
         results(trip)
         count = trip.tokens
         if count is not None and (type(count) is not int or count < 0):
-            raise depart(f"usage.total_tokens is {count!r}, not a count", trip)
+            raise depart(f"usage.total_tokens is {count!r}, not an integer of at least 0", trip)
 
 
 def tokens_grow(server: Server) -> None:
@@ -138,7 +138,7 @@ def tokens_grow(server: Server) -> None:
         trip = server.embed(texts)
         if tokens(trip) <= tokens(previous):
             raise depart(
-                f"{counted(tokens(previous), 'token')}, and {tokens(trip)} for more text",
+                f"{counted(tokens(previous), 'token')}, but {tokens(trip)} for more text",
                 previous,
                 trip,
             )

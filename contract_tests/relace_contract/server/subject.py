@@ -142,8 +142,8 @@ class Server:
             self.look_at(trip)
             if not self.pace.after_429(trip):
                 raise NotExercised(
-                    "the server asks for a longer wait than this run has time for: verify it "
-                    "with a larger quota, or with --live",
+                    "the server asks to wait longer than this run allows: give it a larger quota, "
+                    "or use --live",
                     trip.evidence(),
                 )
         return trip
@@ -262,7 +262,7 @@ def _read(answer: httpx.Response) -> bytes:
         body += chunk
         if len(body) > _MOST:
             answer.close()
-            raise _EndlessError(f"an answer of more than {_MOST:,} bytes")
+            raise _EndlessError(f"the answer has more than {_MOST:,} bytes")
     return bytes(body)
 
 

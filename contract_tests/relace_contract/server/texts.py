@@ -5,7 +5,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Callable
 
-from relace_contract.properties import holds_for
+from relace_contract.properties import holds_for, strings
 from relace_contract.server.answers import alike, depart, embedded, expect, vectors
 from relace_contract.server.subject import Server
 
@@ -56,7 +56,7 @@ def distinct(server: Server) -> None:
     from hypothesis import strategies as st  # noqa: PLC0415 - takes a moment
 
     words = st.lists(st.sampled_from(["def", "f", "x", "=", "1"]), min_size=2, max_size=4)
-    text = st.text(max_size=30) | words.map(" ".join)
+    text = strings(max_size=30) | words.map(" ".join)
 
     def judge(text: str) -> None:
         for change in _CHANGES:

@@ -37,8 +37,8 @@ def hint(failure: str, cacert: Path | None) -> str:
         if not any(words in failure for words in _UNKNOWN_ISSUER):
             return "the certificate must be valid for the host in the URL, and not expired"
         if cacert is not None:
-            return f"no certificate of --cacert {cacert} has signed the server's"
-        return "for a private certificate, give that of its issuer with --cacert FILE"
+            return f"no certificate in --cacert {cacert} has signed that of the server"
+        return "if the server's certificate is private, give its issuer's with --cacert FILE"
     if "WRONG_VERSION_NUMBER" in failure:
         return "does the server speak http instead of https?"
     return ""

@@ -88,7 +88,7 @@ def envelope_fault(trip: RoundTrip) -> str | None:
         return f"the body of a {trip.status} is not a JSON object"
     message = body.get("error")
     if not isinstance(message, str):
-        return f"`error` of a {trip.status} is {'missing' if message is None else 'no string'}"
+        return f"`error` of a {trip.status} is {'missing' if message is None else 'not a string'}"
     return None if message.strip() else f"`error` of a {trip.status} is empty"
 
 
@@ -97,7 +97,11 @@ def no_insides(trip: RoundTrip) -> str | None:
     if trip.status < 400:
         return None
     found = _TRACE.search(trip.body.decode(errors="replace"))
-    return f"the error shows the server's insides: {found[0].strip()!r}" if found else None
+    return (
+        f"the error shows a stack trace or a path of the server: {found[0].strip()!r}"
+        if found
+        else None
+    )
 
 
 def hidden_key(trip: RoundTrip) -> str | None:
