@@ -79,7 +79,7 @@ def test_a_request_that_does_not_come_whole_in_time_gets_a_408_and_is_closed(
     assert (entry["outcome"], entry["status"]) == ("refused", 408)
 
 
-def test_a_request_that_drips_in_is_no_exception(hasty: RunningServer) -> None:
+def test_a_request_that_arrives_byte_by_byte_gets_408(hasty: RunningServer) -> None:
     """A byte now and then does not restart the time limit."""
     with connect(hasty) as connection:
         connection.sendall(HEAD + b"Content-Length: 1000000\r\n\r\n")
@@ -130,7 +130,9 @@ def test_a_connection_too_many_gets_a_503_and_is_closed(http: Http) -> None:
             third.sendall(REQUEST)
             status, body = answer_of(third)
         assert status == 503
-        assert body == {"error": "All 2 connections are in use: raise --max-connections"}
+        assert body == {
+            "error": "This server accepts at most 2 connections at once: raise --max-connections"
+        }
         first.close()
 
         def fourth() -> bool:
@@ -145,7 +147,7 @@ def test_a_connection_too_many_gets_a_503_and_is_closed(http: Http) -> None:
         assert refused[0]["outcome"] == "refused"
 
 
-def test_no_client_is_blamed_for_time_and_number(hasty: RunningServer) -> None:
+def test_the_verdict_does_not_blame_a_client_for_a_408(hasty: RunningServer) -> None:
     with connect(hasty) as connection:
         connection.sendall(HEAD + b"Content-Length: 9\r\n\r\n")
         answer_of(connection)

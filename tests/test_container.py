@@ -71,6 +71,9 @@ def prefix() -> list[str]:
         pytest.skip("needs unshare and setpriv, from Debian's util-linux")
     if tried.returncode:
         pytest.skip(f"needs namespaces: {tried.stderr.decode().strip()}")
+    tried = subprocess.run([*command, sys.executable, "-c", ""], capture_output=True, check=False)
+    if tried.returncode:
+        pytest.skip(f"needs a Python that every user may run: {tried.stderr.decode().strip()}")
     return command
 
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import copy
+import itertools
+import subprocess
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -15,6 +18,7 @@ from schemathesis.specs.openapi import checks
 
 import relace_contract.contract
 from relace_mock import RunningServer, contract, refusals, rendering
+from relace_mock.validation.embed import is_well_formed
 from tests.conftest import KEY
 from tests.generated_requests import operations, try_requests
 
@@ -165,3 +169,46 @@ def test_schemathesis_finds_no_answer_against_the_contract(
         )
 
     try_requests(operation, judge, fuzzed=50)
+
+
+ABSENT = object()
+MODELS = [ABSENT, "m", "", None, 1, ["m"]]
+INPUTS = [ABSENT, [], ["a"], ["", "b"], ["a", 1], [None], "a", None, {}]
+TYPES = [ABSENT, "float", "binary", "int8", "", None, 1, ["float"]]
+
+
+def test_a_body_accepted_without_the_schema_is_valid_by_the_schema() -> None:
+    validator = contract.validator("EmbedRequest")
+    accepted = 0
+    for fields in itertools.product(MODELS, INPUTS, TYPES):
+        named = zip(("model", "input", "output_dtype"), fields, strict=True)
+        body = {name: value for name, value in named if value is not ABSENT}
+        if is_well_formed(body):
+            validator.validate(body)
+            accepted += 1
+    assert accepted == 6
+    assert not any(map(is_well_formed, (None, [], "a", 1, {})))
+
+
+USUAL = [
+    {"model": "m", "input": [""]},
+    {"model": "m", "input": ["a", "b"], "output_dtype": "binary", "other": {"deep": []}},
+]
+
+
+@pytest.mark.parametrize("body", USUAL)
+def test_a_usual_body_needs_no_schema(body: object) -> None:
+    assert is_well_formed(body)
+
+
+def test_well_formed_requests_need_no_parser_of_yaml_and_no_validator() -> None:
+    """Both would be imported, and fed with the contract, before the first answer."""
+    code = """
+import sys, httpx, relace_mock, relace_mock.serving.server
+with httpx.Client(transport=relace_mock.transport(), base_url="http://mock/v1") as client:
+    body = {"model": "relace-embed-v1", "input": ["a"]}
+    answer = client.post("/code/embed", json=body, headers={"Authorization": "Bearer rlc-a"})
+print(answer.status_code, sorted(sys.modules.keys() & {"yaml", "jsonschema_rs"}))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "200 []\n"

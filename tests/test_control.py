@@ -245,7 +245,7 @@ def test_an_edited_scenario_is_played_and_a_bad_edit_keeps_the_old_one(
         write(path, "steps: [{statsu: 500}]")
         line = said(process)
         assert line.startswith(f"relace-mock: {path}:1:10: steps[0].statsu: is not a key here")
-        assert line.endswith("; the last good version stays\n")
+        assert line.endswith("; the last good version stays in use\n")
         assert status(process) == 503
         write(path, "steps: [{status: 400, times: forever}]")
         assert "read again" in said(process)
@@ -273,7 +273,7 @@ def test_a_deleted_scenario_file_is_reported_once_and_its_last_version_stays(
     with serve("--scenario", str(path), "--reload", "--dimensions", "8") as process:
         path.unlink()
         assert said(process).endswith(
-            "cannot be read: No such file or directory; the last good version stays\n"
+            "cannot be read: No such file or directory; the last good version stays in use\n"
         )
         assert status(process) == 500
         write(path, "steps: [{status: 503, times: forever}]")

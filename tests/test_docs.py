@@ -14,7 +14,7 @@ import pytest
 
 import relace_mock
 from relace_mock import Settings
-from relace_mock.cli import cli
+from relace_mock.cli.serve import serve
 from tests.conftest import Serve
 
 ROOT = Path(__file__).parent.parent
@@ -96,24 +96,20 @@ def test_the_readme_and_ci_run_the_same_test_command() -> None:
     assert 'nox() { .nox/ci/bin/nox --non-interactive "$@"; }\nnox\n' in gate
 
 
-OPTIONS = {
-    name: parameter.opts[-1]
-    for parameter in cli.commands["serve"].params
-    for name in [parameter.name]
-}
+OPTIONS = {name: parameter.opts[-1] for parameter in serve.params for name in [parameter.name]}
 ROWS = dict(re.findall(r"^\| `(--[\w-]+)`(?: ◆)? \|([^|]*)\|", PAGE, re.MULTILINE))
 
 
 def test_every_option_of_serve_is_on_the_page_with_its_default() -> None:
     assert set(ROWS) == set(OPTIONS.values())
-    for parameter in cli.commands["serve"].params:
+    for parameter in serve.params:
         default = parameter.to_info_dict()["default"]
         shown = ROWS[parameter.opts[-1]].strip()
         assert shown == ("" if default is None or default == () else str(default))
 
 
 def test_every_option_has_its_environment_variable() -> None:
-    for parameter in cli.commands["serve"].params:
+    for parameter in serve.params:
         variable = parameter.opts[-1].removeprefix("--").replace("-", "_").upper()
         assert isinstance(parameter, click.Option)
         assert parameter.envvar == f"RELACE_MOCK_{variable}"
@@ -123,9 +119,9 @@ def test_every_setting_is_an_option_on_the_page_and_has_the_same_default() -> No
     on_page = set(re.findall(r"\| `([a-z_]+)` \|", PAGE))
     assert on_page == {field.name for field in fields(Settings)} <= set(OPTIONS)
     defaults = Settings()
-    for parameter in cli.commands["serve"].params:
+    for parameter in serve.params:
         if parameter.name in on_page and parameter.to_info_dict()["default"] is not None:
-            context = click.Context(cli.commands["serve"])
+            context = click.Context(serve)
             default = parameter.type_cast_value(context, parameter.get_default(context))
             assert str(default) == str(getattr(defaults, parameter.name or ""))
 

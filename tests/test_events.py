@@ -116,7 +116,7 @@ def test_a_stream_with_a_key_has_only_the_requests_of_that_key(running: RunningS
         assert "mine" in stream.finished()["request"]["body"]
 
 
-def test_a_clearing_is_told(running: RunningServer) -> None:
+def test_clearing_the_journal_sends_an_event(running: RunningServer) -> None:
     with Stream(running) as stream:
         stream.past()
         httpx.delete(f"{running.url}/_mock/requests", headers=KEY)

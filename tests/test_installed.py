@@ -311,7 +311,7 @@ PROJECTS: dict[str, tuple[dict[str, str], list[str]]] = {
 
 
 @pytest.mark.parametrize("project", PROJECTS)
-def test_a_strangers_tests_run_as_before(
+def test_installing_the_package_does_not_change_the_tests_of_another_project(
     installed: Installed, project: str, tmp_path: Path
 ) -> None:
     """Run by ``pytest`` and by ``python -m pytest``, which differ in ``sys.path``."""

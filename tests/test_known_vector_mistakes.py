@@ -14,9 +14,9 @@ import relace_mock
 from relace_mock import SettingsError
 from relace_mock.scenario.describe import describe
 from relace_mock.scenario.known_vectors import ENTRY_LIMIT, PATTERN_LIMIT
+from relace_mock.scenario.limits import VALUE_LIMIT
 from relace_mock.scenario.mistakes import ScenarioError
 from relace_mock.scenario.model import read
-from relace_mock.scenario.source import VALUE_LIMIT
 from tests.test_scenario_limits import calls
 
 ZEROS = ", 0" * 6
@@ -63,7 +63,7 @@ def story(*entries: str) -> str:
         (f"text: 5, {NEAR}", 'put it in quotes, "5"'),
         (f"text: a, text_matches: b, {NEAR}", "text_matches: there is text already: keep one"),
         (f"text: a, near: b, vector: [1, 0{ZEROS}]", "near: there is vector already: keep one"),
-        (f"text: a, cosine: 0.5, vector: [1, 0{ZEROS}]", "cosine: is for near"),
+        (f"text: a, cosine: 0.5, vector: [1, 0{ZEROS}]", "cosine: goes only with near"),
         (f"text_matches: '(?=a)', {NEAR}", "RE2 has no look-around"),
         (f"text_matches: '(', {NEAR}", "is not a regular expression of RE2"),
         ("text: a, near: a, cosine: 0.5", "near: is the text of this entry itself"),
@@ -113,12 +113,12 @@ def test_a_text_near_one_that_is_near_another_is_refused() -> None:
     chain = story("text: a, near: b, cosine: 0.5", "text: b, near: c, cosine: 0.5")
     (only,) = mistakes(chain)
     assert only == (
-        "3:21: vectors[0].near: is near another text itself, by line 4: name one that keeps its "
-        "own vector, or has a fixed one"
+        "3:21: vectors[0].near: is itself placed near another text (line 4): name a text that "
+        "keeps its own vector, or has a fixed one"
     )
     by_pattern = story("text: a, near: bcd, cosine: 0.5", "text_matches: c, near: x, cosine: 0.5")
     (only,) = mistakes(by_pattern)
-    assert only.startswith("3:21: vectors[0].near: is near another text itself, by line 4")
+    assert only.startswith("3:21: vectors[0].near: is itself placed near another text (line 4)")
 
 
 @pytest.mark.parametrize(
@@ -131,7 +131,7 @@ def test_a_text_near_one_that_is_near_another_is_refused() -> None:
 )
 def test_an_entry_that_is_never_used_is_refused(first: str, second: str, key: str) -> None:
     (only,) = mistakes(story(f"{first}, {NEAR}", f"{second}, {NEAR}"))
-    assert f"vectors[1].{key}: is never used: line 3 is about it already" in only
+    assert f"vectors[1].{key}: is never used: the entry on line 3 " in only
 
 
 def test_every_mistake_is_reported_at_once() -> None:
@@ -187,7 +187,7 @@ def test_a_vector_has_the_dimensions_of_the_server_or_of_the_scenario() -> None:
         (3, "add zeros, which change no angle, until it has 8, and write dimensions: 8 at the top"),
         (8, "write dimensions: 8 at the top of the scenario"),
         (1001, "until it has 1008, and write dimensions: 1008"),
-        (8200, "8192 are the most"),
+        (8200, "at most 8192 are allowed"),
     ],
 )
 @pytest.mark.parametrize("dimensions", [2560, 16])
@@ -274,11 +274,13 @@ def near_entries(number: int, key: str = "text") -> str:
 def test_the_number_of_entries_and_of_patterns_is_bounded() -> None:
     assert read(near_entries(ENTRY_LIMIT).encode(), "file", "name").vectors
     (only,) = mistakes(near_entries(ENTRY_LIMIT + 1))
-    assert f"has {ENTRY_LIMIT + 1} entries, and {ENTRY_LIMIT} are the most" in only
+    assert f"has {ENTRY_LIMIT + 1} entries, but at most {ENTRY_LIMIT} are allowed" in only
     patterns = near_entries(PATTERN_LIMIT, "text_matches")
     assert read(patterns.encode(), "file", "name").vectors
     (only,) = mistakes(near_entries(PATTERN_LIMIT + 1, "text_matches"))
-    assert f"there are {PATTERN_LIMIT + 1} patterns, and {PATTERN_LIMIT} are the most" in only
+    assert (
+        f"there are {PATTERN_LIMIT + 1} patterns, but at most {PATTERN_LIMIT} are allowed" in only
+    )
     assert only.startswith(f"{PATTERN_LIMIT + 3}:")
 
 

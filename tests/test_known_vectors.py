@@ -228,7 +228,7 @@ def test_a_pattern_does_not_move_the_text_that_it_places_others_near(mock: Remot
     assert abs(cosine(target, placed) - 0.8) < 1e-6
 
 
-def test_a_text_whose_own_direction_is_that_of_the_other_gets_another_one(
+def test_a_text_with_the_same_vector_as_its_neighbour_gets_another_direction(
     mock: RemoteControl,
 ) -> None:
     """The own vector of the text gives no direction, because it was fixed for the other text."""

@@ -19,6 +19,7 @@ ROOMS = [
         "counts",
         "excerpts",
         "yaml_loader",
+        "schemas",
         "reading",
         "colour",
         "settings",

@@ -130,7 +130,7 @@ def test_an_output_of_unknown_ending_is_refused_before_any_work(tree: Path) -> N
     done = run("embed", "--file", "src", "--output", "x.csv", cwd=tree)
     assert done.returncode == 2
     assert done.stderr == (
-        "relace-mock: --output x.csv does not end with .json, .jsonl, .npy, .npz: rename it, or say --format\n"
+        "relace-mock: --output x.csv does not end with .json, .jsonl, .npy, .npz: rename it, or add --format\n"
     )
 
 
@@ -207,7 +207,7 @@ def test_a_pattern_that_the_shell_expanded_is_noticed(tree: Path) -> None:
     done = run("embed", "--file", "src/cookies.py", "src/other.py", "--dimensions", "8", cwd=tree)
     assert done.returncode == 0
     assert done.stderr == (
-        "relace-mock: src/other.py is a file, but embedded as a text: write --file before each "
+        "relace-mock: src/other.py is a file, but its name was embedded as a text: write --file before each "
         "file, or quote the pattern, --file '*.py'\n"
     )
 

@@ -115,7 +115,9 @@ def test_a_model_that_is_not_a_string_is_refused() -> None:
 
 
 def test_half_of_a_surrogate_pair_is_refused_with_its_place() -> None:
-    with pytest.raises(ValueError, match="text 1, counted from 0, cannot be UTF-8: character 2"):
+    with pytest.raises(
+        ValueError, match="text 1, counted from 0, cannot be encoded as UTF-8: character 2"
+    ):
         relace_mock.embed(["a", "xy\ud800"])
 
 

@@ -64,7 +64,7 @@ def test_what_re2_cannot_do_is_refused_with_the_reason_and_the_place(text: str) 
 
 
 def test_half_a_surrogate_pair_is_no_pattern() -> None:
-    with pytest.raises(ValueError, match="half a surrogate pair"):
+    with pytest.raises(ValueError, match="half of a surrogate pair"):
         read_pattern("\ud800")
 
 

@@ -388,7 +388,7 @@ def test_two_clients(relace_mock_server):
         assert one.api_key not in repr(each)
 
 def test_a_mock_without_a_name(relace_mock_server):
-    with pytest.raises(TypeError, match="a mock has a name"):
+    with pytest.raises(TypeError, match="the name of a mock must be a string"):
         relace_mock_server.mock(3)
 """,
     ).assert_outcomes(passed=6)

@@ -353,15 +353,15 @@ def test_mutations_can_be_combined(mock: RemoteControl, path: str) -> None:
         ),
         (
             "{when: {endpoint: rank}, steps: [{mutate: zero_vector}]}",
-            "zero_vector is for embed, which endpoint excludes",
+            "zero_vector changes only embed answers, but endpoint excludes them",
         ),
         (
             "{when: {endpoint: embed}, steps: [{mutate: score_out_of_range}]}",
-            "score_out_of_range is for rank, which endpoint excludes",
+            "score_out_of_range changes only rank answers, but endpoint excludes them",
         ),
         (
             "{when: {model: m}, steps: [{mutate: unknown_filename}]}",
-            "unknown_filename is for rank, which model excludes",
+            "unknown_filename changes only rank answers, but model excludes them",
         ),
         (
             "{when: {endpoint: apply}, steps: [{status: 500}]}",

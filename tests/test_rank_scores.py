@@ -68,7 +68,7 @@ def test_scores_separate_the_functions_of_docstrings_from_others() -> None:
     assert quantiles(others, n=20)[-1] < 0.2
 
 
-def test_the_table_of_the_page_is_the_one_that_is_used() -> None:
+def test_the_documented_table_of_scores_is_the_one_in_the_code() -> None:
     rows = re.findall(r"^\| (-?[\d.]+) \| ([\d.]+) \|$", PAGE, re.MULTILINE)
     points = zip(ranking._COSINES, ranking._SCORES, strict=True)
     assert [(float(cosine), float(found)) for cosine, found in rows] == [

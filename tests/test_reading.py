@@ -154,7 +154,7 @@ def test_a_special_file_in_the_place_of_a_scenario_leaves_the_last_good_version(
     make(here / "story.yaml")
     (line,) = known.refresh()
     assert line.startswith("story.yaml: cannot be read: it ")
-    assert line.endswith("; the last good version stays")
+    assert line.endswith("; the last good version stays in use")
     assert known.get("story") is not None
     assert list(known.refresh()) == []
 
@@ -186,7 +186,7 @@ def test_a_folder_of_too_many_scenarios_is_refused(
     monkeypatch.setattr(library, "FILE_LIMIT", 40)  # there are fewer bundled ones
     for number in range(41):
         (here / f"{number}.yaml").write_text(GOOD)
-    with pytest.raises(ScenarioError, match="has 41 scenarios, and 40 are the most"):
+    with pytest.raises(ScenarioError, match="has 41 scenarios, but at most 40 are allowed"):
         Library(here)
 
 
@@ -201,6 +201,6 @@ def test_scenarios_of_more_bytes_than_are_kept_are_refused(
     (here / "c.yaml").write_text(GOOD)
     assert list(known.refresh()) == [
         "scenario b read again from b.yaml",
-        "c.yaml: the scenarios before it have 44 bytes; 44 are the most",
+        "c.yaml: all scenarios together would have 66 bytes, but at most 44 are allowed: remove some",
     ]
     assert read_file(here / "c.yaml").name == "c"

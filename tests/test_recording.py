@@ -453,8 +453,7 @@ def test_a_text_that_others_lie_near_to_and_that_is_not_recorded_is_named(
         answer = play(mock, {"vectors": [{"text": "a", "near": "lost", "cosine": 0.8}]}, "a")
         assert answer.status_code == 500
         assert answer.json()["error"].startswith(
-            "of the texts that the scenario's `vectors` are near to, 1 of 1 text is not in the "
-            f"recording {file.name}"
+            f"under `near` in the scenario, 1 of 1 text is not in the recording {file.name}"
         )
 
 
@@ -467,7 +466,7 @@ def test_a_known_vector_of_other_dimensions_than_the_recorded_ones_is_refused(
         answer = play(mock, story, "fixed")
         assert answer.status_code == 500
         assert (
-            "have one of 128 numbers, and the vectors of relace-embed-v1 here have 64"
+            "has 128 numbers, but the other vectors of relace-embed-v1 have 64"
             in (answer.json()["error"])
         )
 

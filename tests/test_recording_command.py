@@ -55,7 +55,7 @@ def test_show_says_what_a_recording_holds(upstream: RunningServer, tmp_path: Pat
     assert lines[1] == f"  {MODEL} as float: 3 texts, 64 dimensions, from {host}"
     assert lines[2].startswith("    recorded from 2") and " to 2" in lines[2]
     assert lines[3] == (
-        "    tokens: told for the text alone for 1, a share of what was told for a batch for 2"
+        "    token counts: 1 for the text alone, 2 as a share of the count of a batch"
     )
     assert lines[4] == "  texts: only their hashes"
 
@@ -162,7 +162,7 @@ def test_export_asks_which_vectors_if_there_are_several(
     with np.load(tmp_path / "signs.npz") as arrays:
         assert arrays["vectors"].shape == (1, 8) and arrays["vectors"].dtype == np.int8
     _, said = run("export", file, "--model", "unknown", code=2)
-    assert "has no such vectors: it holds" in said
+    assert "has no vectors of this model and data type: it holds" in said
 
 
 def check(file: Path, server: RunningServer, code: int) -> str:

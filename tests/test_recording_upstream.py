@@ -89,7 +89,7 @@ def test_a_broken_connection_is_a_500_and_nothing_is_recorded(
         ("nest_results", "1 result for 2 texts"),
         (
             "wrong_dimension",
-            "its vectors have 32 dimensions, and the recorded ones of this model have 64",
+            "its vectors have 32 dimensions, but the recorded ones of this model have 64",
         ),
         ("ragged_dimensions", "vectors have different lengths"),
         ("zero_results", "0 results for 2 texts"),
@@ -201,7 +201,7 @@ def test_a_429_is_waited_out(
     assert [wait for wait in waited if wait] == [7.0, 20.0, 4.0]
     entry = journal(recorder)
     assert entry["upstream"]["waited"] == 31.0
-    assert entry["notes"] == ["the upstream answered 3 times 429 before, which took 31.0 s"]
+    assert entry["notes"] == ["the upstream sent 3 responses with 429 first; waiting took 31.0 s"]
 
 
 def test_a_429_that_asks_for_too_long_a_wait_passes_through(
@@ -238,7 +238,7 @@ def test_an_upstream_that_tells_no_usage_is_replayed_without_usage(
         both = ask(replay, "a", "b").json()
         assert both["usage"] == ask(replay, "b").json()["usage"]
         ask(replay, "a", "b")
-        assert journal(replay)["notes"] == ["the upstream told no usage for 1 of 2 texts"]
+        assert journal(replay)["notes"] == ["the upstream sent no usage for 1 of 2 texts"]
 
 
 def test_an_upstream_that_does_not_listen_is_a_500(file: Path) -> None:

@@ -179,7 +179,8 @@ def test_forget_removes_everything_of_a_key(client: httpx.Client, control: Remot
 def test_forget_without_a_key_is_refused(client: httpx.Client, control: RemoteControl) -> None:
     del client.headers["Authorization"]
     response = client.delete(f"{control.base_url}/../_mock/namespace")
-    assert (response.status_code, response.json()["error"][:6]) == (400, "no key")
+    assert response.status_code == 400
+    assert response.json()["error"].startswith("the request has no API key: send the key")
 
 
 JSON = {"model": "m", "input": ["ä"]}
@@ -217,8 +218,16 @@ def test_a_compressed_body_is_decompressed(
     [
         ({}, b'"' + b"a" * 65_535 + b'"', "#1 has a body of 65537 bytes, but .* 65536 bytes"),
         ({"Content-Encoding": "gzip"}, b"\x1f\x8b" + b"a" * 70_000, "has a body of 70002 bytes"),
-        ({"Content-Encoding": "gzip"}, TEXT, "#1 is not gzip, as its Content-Encoding says"),
-        ({"Content-Encoding": "gzip"}, gzip.compress(TEXT, mtime=0)[:-9], "#1 is not gzip, as its"),
+        (
+            {"Content-Encoding": "gzip"},
+            TEXT,
+            "#1 has the Content-Encoding gzip, but its body is not valid gzip",
+        ),
+        (
+            {"Content-Encoding": "gzip"},
+            gzip.compress(TEXT, mtime=0)[:-9],
+            "but its body is not valid gzip",
+        ),
         ({"Content-Encoding": "br"}, b"x", "#1 has the Content-Encoding 'br'; json.. decodes gzip"),
         ({}, b'{"a": "\xff"}', "the body of request #1 is not UTF-8 at byte 7: see `content`"),
         ({}, b'{"a": ', "Expecting value"),

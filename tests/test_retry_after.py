@@ -156,7 +156,7 @@ def test_the_retry_after_of_a_step_replaces_that_of_the_quota(
         ({"status": 429, "retry_after": True}, "must be a duration such as 2s or 1m, not true"),
         ({"status": 429, "retry_after": "9000h"}, "at most a year"),
         ({"status": 429, "retry_after": {"in": "2s"}}, "retry_after.in: is not a key here"),
-        ({"status": 200, "body": 1, "retry_after": "2s"}, "is for a status from 300 on: a 200"),
+        ({"status": 200, "body": 1, "retry_after": "2s"}, "works only with a status from 300 on, not with 200"),
         ({"retry_after": "2s"}, "needs a status from 300 on"),
         ({"fault": "reset", "retry_after": "2s"}, "needs a status from 300 on"),
         ({"mutate": "gzip", "retry_after": "2s"}, "needs a status from 300 on"),

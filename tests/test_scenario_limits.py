@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 import yaml
 
+from relace_mock.scenario.limits import SIZE_LIMIT, VALUE_LIMIT
 from relace_mock.scenario.mistakes import MISTAKE_LIMIT, ScenarioError
 from relace_mock.scenario.model import RULE_LIMIT, Scenario, json_schema, read
-from relace_mock.scenario.source import SIZE_LIMIT, VALUE_LIMIT
 
 
 def scenario(text: str) -> Scenario:
@@ -107,7 +107,7 @@ def test_a_list_twice_as_long_takes_twice_the_work(form: str) -> None:
 def test_a_thousand_rules_are_read_and_one_more_is_refused_with_its_place() -> None:
     assert len(scenario(rules(RULE_LIMIT)).rules) == RULE_LIMIT == 1000
     assert refusal(rules(RULE_LIMIT + 1)) == (
-        "file:2:3: rules: has 1001 entries, and 1000 are the most: remove some"
+        "file:2:3: rules: has 1001 entries, but at most 1000 are allowed: remove some"
     )
     assert json_schema()["properties"]["rules"]["maxItems"] == RULE_LIMIT
 
@@ -116,7 +116,7 @@ def test_a_megabyte_is_read_and_a_byte_more_is_refused() -> None:
     frame = 'steps: [{{status: 500, body_text: "{}"}}]'
     longest = frame.format("x" * (SIZE_LIMIT - len(frame) + 4))
     assert scenario(longest).size == len(longest) == SIZE_LIMIT
-    assert refusal(longest + " ") == "file: has 1000001 bytes; a scenario has at most 1000000"
+    assert refusal(longest + " ") == "file: has 1000001 bytes, but at most 1000000 are allowed"
 
 
 def test_too_many_values_are_refused_at_their_place() -> None:

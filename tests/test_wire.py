@@ -27,8 +27,9 @@ def named(module: ModuleType) -> list[str]:
 
 OF_CYCLE = named(wire)
 OF_HTTPTOOLS = ["data_received", "on_headers_complete", "on_message_complete"]
-OF_HTTPTOOLS += ["scope", "url", "headers", "pipeline"]
-OF_CYCLE_TOO = ["response_complete", "response_started", "disconnected", "message_event"]
+OF_HTTPTOOLS += ["scope", "url", "headers", "pipeline", "parser"]
+OF_CYCLE_TOO = ["keep_alive", "response_complete", "response_started", "disconnected"]
+OF_CYCLE_TOO += ["message_event"]
 OF_BOTH = [name for name in named(protocols) if name not in [*OF_HTTPTOOLS, *OF_CYCLE_TOO, "conn"]]
 
 

@@ -8,7 +8,7 @@ import sys
 
 
 def main() -> None:
-    """Run a command. A signal that stops ``serve`` ends it with exit code 0 even while it starts."""
+    """Run a command. A signal that stops ``serve`` gives exit code 0 even while it starts."""
     if sys.argv[1:2] == ["serve"]:
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: os._exit(0))

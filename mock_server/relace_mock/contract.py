@@ -10,13 +10,12 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-import jsonschema_rs
-import yaml
-
-from relace_mock import yaml_loader
+from relace_mock import schemas, yaml_loader
 from relace_mock.messages import EndpointName
 
 if TYPE_CHECKING:
+    from jsonschema_rs import Draft202012Validator
+
     from relace_mock.settings import Contract
 
 EMBED_PATH = "/v1/code/embed"
@@ -86,17 +85,14 @@ def served_yaml(mode: Contract) -> bytes:
         return as_yaml()
     lines = as_yaml().decode().splitlines(keepends=True)
     comments = itertools.takewhile(lambda line: line.startswith("#"), lines)
-    written = yaml.safe_dump(served(mode), sort_keys=False, allow_unicode=True, width=100)
-    return ("".join(comments) + written).encode()
+    return ("".join(comments) + yaml_loader.dump(served(mode))).encode()
 
 
 @functools.cache
-def validator(schema: str) -> jsonschema_rs.Draft202012Validator:
+def validator(schema: str) -> Draft202012Validator:
     """Return a validator for a schema, by its name in ``components``."""
     components = {"components": as_dict()["components"]}
-    return jsonschema_rs.Draft202012Validator(
-        {"$ref": f"#/components/schemas/{schema}", **components}
-    )
+    return schemas.validator({"$ref": f"#/components/schemas/{schema}", **components})
 
 
 @functools.cache

@@ -93,5 +93,5 @@ class Markers:
         except (ValueError, TypeError, KeyError):
             raise ServerError(
                 f"the server at {self._url} is no relace-mock: "
-                "--relace-mock-url needs the URL of a mock's ready line"
+                "give --relace-mock-url the URL that the mock printed when it started"
             ) from None

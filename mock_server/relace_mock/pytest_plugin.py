@@ -35,7 +35,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--relace-mock-url",
         metavar="URL",
-        help="use this running mock (its ready line says the URL) instead of starting one",
+        help="use this running mock instead of starting one: the URL that it printed when it started",
     )
     group.addoption(
         "--relace-mock-token",

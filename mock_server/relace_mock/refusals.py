@@ -25,7 +25,7 @@ No scenario sees a refusal that is not ``scriptable``.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from relace_mock.counts import counted
 from relace_mock.messages import Headers
@@ -33,8 +33,7 @@ from relace_mock.messages import Headers
 _LONGEST_METHOD = 20
 
 
-@dataclass(frozen=True, slots=True)
-class Refusal:
+class Refusal(NamedTuple):
     """The reason why a request gets no results, as an error response."""
 
     status: int
@@ -115,8 +114,8 @@ def too_many_values(limit: int) -> Refusal:
     """Refuse a body with more than ``limit`` JSON values, wherever they are."""
     return Refusal(
         413,
-        f"The body has more than {limit} JSON values, but a request with all the texts or files that "
-        "this server accepts needs fewer (--max-inputs)",
+        f"The body has more than {limit} JSON values, more than a request within --max-inputs "
+        "needs: send fewer texts or files, or raise --max-inputs",
         scriptable=False,
     )
 
@@ -137,7 +136,7 @@ def out_of_room(limit: int) -> Refusal:
     """Refuse a request with a new key, because the state of every stored key is in use."""
     return Refusal(
         500,
-        f"relace-mock keeps the state of at most {counted(limit, 'key')}, and tests rely on each of them: "
+        f"relace-mock keeps the state of at most {counted(limit, 'key')}, and the state of each is in use: "
         "start the server with a larger --max-namespaces, or reset keys that are no longer used",
         scriptable=False,
     )

@@ -1,14 +1,29 @@
-"""The loader for YAML: safe, and the fast one of libyaml where PyYAML was built with it."""
+"""Read and write YAML of this package. Users' files are read by ``scenario.source``, with places.
+
+PyYAML is imported late: a server without a scenario never needs it.
+"""
 
 from __future__ import annotations
 
 from typing import Any
 
-import yaml
 
-LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+def loader() -> Any:
+    """The class that parses YAML: safe, and the fast one of libyaml if PyYAML was built with it."""
+    import yaml  # noqa: PLC0415 - see the top
+
+    return getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 def load(text: bytes) -> Any:
-    """What a YAML document says. For files of this package; users' files are read with places."""
-    return yaml.load(text, LOADER)  # noqa: S506 - both loaders are safe
+    """What a YAML document says."""
+    import yaml  # noqa: PLC0415 - see the top
+
+    return yaml.load(text, loader())  # noqa: S506 - both loaders are safe
+
+
+def dump(value: Any) -> str:
+    """Write a value as YAML, with its keys in their order."""
+    import yaml  # noqa: PLC0415 - see the top
+
+    return yaml.safe_dump(value, sort_keys=False, allow_unicode=True, width=100)

@@ -10,20 +10,17 @@ import sys
 
 import click
 
-from relace_mock.cli.embed import embed
 from relace_mock.cli.groups import Commands
-from relace_mock.cli.health import health
-from relace_mock.cli.recording import recording
-from relace_mock.cli.requests import requests
-from relace_mock.cli.run import OWN_FAILURE, run
-from relace_mock.cli.scenario import scenario
-from relace_mock.cli.search import search
-from relace_mock.cli.serve import serve
 from relace_mock.cli.streams import accept_any_text, complain, discard
 from relace_mock.cli.suggestions import hint
 from relace_mock.settings import ServerError, SettingsError
 from relace_mock.version import __version__
 
+# The commands, and where each is: only the one that runs is imported.
+_OWN = {
+    name: (f"relace_mock.cli.{name}", name)
+    for name in ("embed", "health", "recording", "requests", "run", "scenario", "search", "serve")
+}
 _KIT = {
     "verify-client": ("relace_contract.cli.verify_client", "verify_client"),
     "verify-server": ("relace_contract.cli.verify_server", "verify_server"),
@@ -42,23 +39,14 @@ Examples:
 
 @click.group(
     cls=Commands,
-    late=_KIT,
+    late=_OWN | _KIT,
+    without_output=_KIT,  # they write reports to files
     epilog=_EXAMPLES,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 @click.version_option(__version__, prog_name="relace-mock")
 def cli() -> None:
     """Run a local fake of Relace's code-embedding API, or check clients and servers."""
-
-
-cli.add_command(serve)
-cli.add_command(run)
-cli.add_command(embed)
-cli.add_command(search)
-cli.add_command(scenario)
-cli.add_command(health)
-cli.add_command(requests)
-cli.add_command(recording)
 
 
 def main() -> None:
@@ -84,7 +72,11 @@ def main() -> None:
         complain(str(error))
     except (click.Abort, KeyboardInterrupt):
         complain("stopped")
-    sys.exit(OWN_FAILURE if sys.argv[1:2] == ["run"] else 2)
+    if sys.argv[1:2] == ["run"]:
+        from relace_mock.cli.run import OWN_FAILURE
+
+        sys.exit(OWN_FAILURE)
+    sys.exit(2)
 
 
 def _without_keys(text: str) -> str:

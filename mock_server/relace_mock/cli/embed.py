@@ -73,7 +73,7 @@ _WITHOUT_PLACES = ("json", "npy")  # formats that do not say where a text comes 
     "file_format",
     section="Output",
     type=Choice(_FORMATS),
-    help="json: the endpoint's response. jsonl: a JSON object a line, with name and place. npy: a NumPy array. npz: NumPy arrays with names and places. By default what the ending of --output says, else json.",
+    help="json: the endpoint's response. jsonl: one JSON object per line, with name and place. npy: a NumPy array. npz: NumPy arrays with names and places. By default the ending of --output decides, else json.",
 )
 @option(
     "--output",
@@ -93,10 +93,11 @@ def embed(
 ) -> None:
     """Print vectors without a server.
 
-    The texts are the TEXTs, the files, or else standard input. The formats json and npy take a file
-    that is named itself as one text; jsonl and npz split it into functions.
+    It embeds every TEXT and every --file. Without any, it embeds standard input as one text. A file
+    that --file names itself is one text in the formats json and npy, and is split into functions in
+    jsonl and npz.
 
-    The exit code is 1 if a file cannot be read. The others are embedded all the same.
+    The exit code is 1 if a file cannot be read. The other files are still embedded.
     """
     from relace_mock.cli.progress import Progress
     from relace_mock.cli.sources import Report, leave_numpy_one_thread
@@ -165,7 +166,7 @@ def _format_of(output: Path | None) -> Format:
             return known
     raise click.UsageError(
         f"--output {output} does not end with {', '.join(f'.{each}' for each in _FORMATS)}: "
-        "rename it, or say --format"
+        "rename it, or add --format"
     )
 
 
@@ -174,7 +175,7 @@ def _note_files_among(texts: Sequence[str]) -> None:
     for text in texts:
         if os.path.isfile(text):  # noqa: PTH113 - Path refuses what a text may hold
             complain(
-                f"{text} is a file, but embedded as a text: write --file before each file, or "
+                f"{text} is a file, but its name was embedded as a text: write --file before each file, or "
                 "quote the pattern, --file '*.py'"
             )
             return

@@ -1,4 +1,4 @@
-"""Environment variables: names for options, variables of Kubernetes, warnings about misspelt ones."""
+"""Environment variables: the names of options, those of Kubernetes, and misspelt ones."""
 
 from __future__ import annotations
 

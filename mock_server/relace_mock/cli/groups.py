@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from importlib import import_module
 from typing import Any
 
@@ -18,15 +18,21 @@ from relace_mock.cli.suggestions import hint
 class Commands(click.Group):
     """A group of commands, some of which are imported only when they are used.
 
-    ``late`` maps the name of such a command to its module and its name there. The error message
-    for an unknown command does not repeat the word, because it may be a key.
+    ``late`` maps the name of such a command to its module and its name there. The commands
+    ``without_output`` work even if standard output is closed. The error message for an unknown
+    command does not repeat the word, because it may be a key.
     """
 
     def __init__(
-        self, *arguments: Any, late: Mapping[str, tuple[str, str]] | None = None, **settings: Any
+        self,
+        *arguments: Any,
+        late: Mapping[str, tuple[str, str]] | None = None,
+        without_output: Collection[str] = (),
+        **settings: Any,
     ) -> None:
         super().__init__(*arguments, **settings)
         self._late = late or {}
+        self._without_output = without_output
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: D102 - click documents it
         return sorted([*super().list_commands(ctx), *self._late])
@@ -49,8 +55,7 @@ class Commands(click.Group):
         if not args[0].startswith("-") and args[0] not in known and not ctx.resilient_parsing:
             meant = hint(args[0], known) or f": the commands are {', '.join(known)}"
             raise click.UsageError(f"No such command{meant}")
-        # The kit's commands work without standard output: they write reports to files.
-        if sys.stdout is None and args[0] not in self._late:
+        if sys.stdout is None and args[0] not in self._without_output:
             raise click.UsageError("standard output is closed: redirect it to a file")
         return super().resolve_command(ctx, args)
 

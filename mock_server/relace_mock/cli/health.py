@@ -18,7 +18,7 @@ Examples:
   relace-mock serve & relace-mock health && npm test
       run tests as soon as the mock answers
   relace-mock health --wait 0s
-      look once: the health check of a container
+      ask only once, as the health check of a container does
 """
 _EVERY = 0.05  # seconds between two looks
 _LONGEST = 5.0  # seconds that one look may take
@@ -40,12 +40,12 @@ class _Duration(Seconds):
     section="Mock",
     type=_Duration(),
     default="10s",
-    help="Time to wait for the mock to answer; 0s looks once.",
+    help="Time to wait for the mock to answer; 0s asks only once.",
 )
 def health(url: str, wait: float) -> None:
     """Wait until the mock answers.
 
-    The exit code is 0 when it does, and 1 when it does not in time.
+    The exit code is 0 if it answers in time, else 1.
     """
     end = time.monotonic() + wait
     while True:

@@ -27,7 +27,7 @@ _EXAMPLES = """
 \b
 Examples:
   relace-mock recording show vectors.relace
-      say which vectors a recording holds, from when and from where
+      show which vectors a recording holds, from when and from where
   relace-mock recording show vectors.relace --check --upstream https://embeddings.endpoint.relace.run
       ask for some of the recorded texts again, and report vectors that have changed
   relace-mock recording merge a.relace b.relace --output all.relace
@@ -71,7 +71,7 @@ def recording() -> None:
     section="Check",
     type=click.IntRange(1, 1000),
     default=10,
-    help="Number of texts to ask for, of each model.",
+    help="Number of texts of each model to ask for.",
 )
 def show(
     files: tuple[Path, ...],
@@ -81,7 +81,7 @@ def show(
     upstream_key: str | None,
     sample: int,
 ) -> None:
-    """Say what recordings hold: models, vectors, tokens, times and hosts.
+    """Show what recordings hold: models, vectors, tokens, times and hosts.
 
     With --check, the exit code is 1 if vectors have changed.
     """
@@ -234,7 +234,9 @@ def _chosen(
         return fitting[0]
     held = ", ".join(map(_name, found)) or "nothing"
     if not fitting:
-        raise click.ClickException(f"{file} has no such vectors: it holds {held}")
+        raise click.ClickException(
+            f"{file} has no vectors of this model and data type: it holds {held}"
+        )
     raise click.ClickException(f"{file} holds {held}: add --model NAME or --output-dtype")
 
 
@@ -256,13 +258,14 @@ def _lines(file: Path, found: list[Holding], kept: int) -> Iterator[str]:
         yield f"    recorded from {_time(holding.first)} to {_time(holding.last)}"
         silent = holding.texts - holding.counted - holding.shared
         counts = [
-            (holding.counted, "told for the text alone"),
-            (holding.shared, "a share of what was told for a batch"),
-            (silent, "not told"),
+            (holding.counted, "for the text alone"),
+            (holding.shared, "as a share of the count of a batch"),
+            (silent, "missing"),
         ]
-        yield "    tokens: " + ", ".join(f"{how} for {n}" for n, how in counts if n)
+        yield "    token counts: " + ", ".join(f"{n} {how}" for n, how in counts if n)
         if holding.literal:
-            yield f"    kept as text, as a double has too few digits: {holding.literal}"
+            vectors = counted(holding.literal, "vector is", "vectors are")
+            yield f"    {vectors} kept as text, because a double has too few digits"
     yield f"  texts: {f'{kept} kept' if kept else 'only their hashes'}"
 
 

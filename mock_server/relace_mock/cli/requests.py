@@ -24,7 +24,7 @@ _EXAMPLES = """
 \b
 Examples:
   relace-mock requests
-      print what the mock at http://127.0.0.1:8080/v1 was asked, a line a request
+      print what the mock at http://127.0.0.1:8080/v1 was asked, one request per line
   relace-mock requests --follow --api-key rlc-mine
       print the requests of one key as they happen, until Ctrl-C
   relace-mock requests --json | jq -r .status
@@ -39,7 +39,7 @@ _EVERY = 0.2  # seconds between two looks at the journal
     "--follow/--no-follow",
     section="Requests",
     default=False,
-    help="Go on and print further requests when they are over, until Ctrl-C.",
+    help="Keep running until Ctrl-C, and print each new request when it is complete.",
 )
 @option(
     "--api-key",
@@ -64,10 +64,10 @@ _EVERY = 0.2  # seconds between two looks at the journal
 def requests(
     url: str, follow: bool, api_key: str | None, as_json: bool, control_token: str | None
 ) -> None:
-    """Print the journal of a running mock, a line a request.
+    """Print the journal of a running mock, one request per line.
 
-    Each line has the time, a hash of the key, status, duration, inputs and tokens; then which
-    scenario and step answered, the attempt, and the gap since the attempt before.
+    Each line has the time, a hash of the key, status, duration, inputs and tokens; then the
+    scenario and step that answered, the attempt, and the gap since the attempt before.
     """
     _refuse_unsendable("--api-key", api_key)
     _refuse_unsendable("--control-token", control_token)
@@ -113,7 +113,10 @@ def _follow(follower: Follower, show: Callable[[Sequence[Entry]], None], url: st
         lost = False
         if follower.missed:
             requests = counted(follower.missed, "request was", "requests were")
-            complain(f"{requests} dropped unseen: the journal was full")
+            complain(
+                f"{requests} not printed, because the journal was full: "
+                "start the mock with a larger --journal-size or --journal-bytes"
+            )
         show(entries)
 
 

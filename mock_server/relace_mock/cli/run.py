@@ -63,7 +63,7 @@ def _options_of_serve() -> list[click.Parameter]:
     section="The command",
     is_flag=True,
     default=False,
-    help="End with exit code 1 if the command made no request to Relace, if one was not caught, or if the verdict is not ok.",
+    help="End with exit code 1 if the command made no request to Relace, if a connection to Relace did not reach the mock, or if the verdict is not ok.",
 )
 @option(
     "--report",
@@ -76,11 +76,11 @@ def _options_of_serve() -> list[click.Parameter]:
 def run(
     command: tuple[str, ...], block_others: bool, strict: bool, report: Path | None, **options: Any
 ) -> int:
-    """Run a command whose requests to Relace are answered by a mock.
+    """Run a command, and answer its requests to Relace with a mock.
 
-    It starts a mock, and leads the requests of COMMAND, and of the processes that it starts, for
-    api.relace.run and *.endpoint.relace.run to it. Nothing in the program needs to change. At
-    the end it prints a summary on standard error, and ends with the exit code of COMMAND.
+    It starts a mock. Requests of COMMAND and of its child processes to api.relace.run and
+    *.endpoint.relace.run go to the mock; the program itself needs no change. At the end it prints
+    a summary on standard error, and ends with the exit code of COMMAND.
     """
     from relace_mock.interception.command import CannotStartError
     from relace_mock.interception.session import run as run_command

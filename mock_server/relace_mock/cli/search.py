@@ -51,7 +51,7 @@ Examples:
     section="Output",
     is_flag=True,
     default=False,
-    help="Print a JSON object a line: score, path, line, name, text.",
+    help="Print one JSON object per line: score, path, line, name, text.",
 )
 @option(
     "--model",
@@ -73,7 +73,7 @@ def search(
     PATH is a file, a folder, or a quoted pattern such as 'src/**/*.py'. The score is the cosine of
     the vectors of query and function: 1 at most, around 0 if they have nothing in common.
 
-    The exit code is 1 if a file cannot be read. The others are searched all the same.
+    The exit code is 1 if a file cannot be read. The other files are still searched.
     """
     from relace_mock.cli.progress import Progress
     from relace_mock.cli.sources import Report, leave_numpy_one_thread, pieces_of

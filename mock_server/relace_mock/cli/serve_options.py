@@ -60,14 +60,14 @@ listening_options = declared(
         section="Listening",
         type=Seconds(),
         default="30s",
-        help="Time for a whole request to come; a slower one gets 408.",
+        help="Time within which a whole request must arrive; a slower one gets 408.",
     ),
     option(
         "--max-connections",
         section="Listening",
         type=int,
         metavar="N",
-        help="Connections at once; more get 503. By default as many as the system has descriptors.",
+        help="Largest number of connections at once; more get 503. By default about as many as this process may have open files.",
     ),
     option(
         "--workers",
@@ -126,7 +126,7 @@ answer_options = declared(
         section="Answers",
         type=Choice(get_args(Contract)),
         default=_DEFAULTS.contract,
-        help="Requests that Relace answers but does not document, such as a lone string as input: observed answers and notes them, documented refuses them.",
+        help="Requests that Relace answers but does not document, such as a lone string as input: observed answers them and adds a note to the journal, documented refuses them.",
     ),
     option(
         "--rate-limit",
@@ -192,7 +192,7 @@ recording_options = declared(
         section="Recordings",
         type=click.Path(path_type=Path),
         metavar="FILE",
-        help="Keep the vector of each text that the upstream answers in this recording, and answer what it already holds.",
+        help="Record the vectors of the upstream in this file. Texts that it already holds are answered from it.",
     ),
     option(
         "--keep-text",
@@ -212,7 +212,7 @@ recording_options = declared(
         "--on-miss",
         section="Recordings",
         type=Choice(get_args(OnMiss)),
-        help="What to do with a text that is not recorded: answer 500, make a vector up, or ask the upstream. By default forward with --upstream, else error.",
+        help="What to do with a text that is not recorded: error answers 500, synthesize makes a vector up, forward asks the upstream. By default forward with --upstream, else error.",
     ),
 )
 store_options = declared(
@@ -228,7 +228,7 @@ store_options = declared(
         section="Shared store",
         default=_DEFAULTS.store_prefix,
         metavar="TEXT",
-        help="Beginning of the names of all keys in Redis. Servers with the same prefix share their state.",
+        help="Prefix of all key names in Redis. Servers with the same prefix share their state.",
     ),
     option(
         "--store-ttl",
@@ -272,7 +272,7 @@ limit_options = declared(
         section="Journal and limits",
         type=Seconds(),
         default="1h",
-        help="Idle time after which the state of an API key may make room for another key.",
+        help="Idle time after which the state of an API key may be dropped to make room for another key.",
     ),
     option(
         "--max-body",

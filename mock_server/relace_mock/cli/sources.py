@@ -46,7 +46,7 @@ class Report:
             number = self._without.total()
             complain(
                 f"{counted(number, 'file')} in {', '.join(sorted(self._without))}: split into runs "
-                "of lines, as no parser is installed: pip install 'relace-mock[code]'"
+                "of lines, because no parser is installed: pip install 'relace-mock[code]'"
             )
         reasons = Counter(problem.why for problem in self._left_out)
         for why, number in reasons.items():

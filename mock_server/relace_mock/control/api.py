@@ -18,7 +18,7 @@ from relace_mock.control.checking import checked
 from relace_mock.control.description import document, scenario_schema
 from relace_mock.control.events import Events, Reader
 from relace_mock.control.guard import Guard
-from relace_mock.control.parameters import BadRequestError, Subject, body_of, subject_of
+from relace_mock.control.parameters import NO_KEY, BadRequestError, Subject, body_of, subject_of
 from relace_mock.control.paths import PREFIX
 from relace_mock.control.polling import PolledReader
 from relace_mock.control.replaying import ReplayControl
@@ -28,9 +28,8 @@ from relace_mock.keys import ANONYMOUS
 from relace_mock.messages import Received, Reply
 from relace_mock.pipeline import Pipeline
 from relace_mock.refusals import method_shown, out_of_room
-from relace_mock.scenario.library import KEPT_LIMIT
+from relace_mock.scenario.limits import KEPT_LIMIT, SIZE_LIMIT
 from relace_mock.scenario.mistakes import ScenarioError
-from relace_mock.scenario.source import SIZE_LIMIT, Node, parse
 from relace_mock.state.model import (
     Installed,
     State,
@@ -43,6 +42,7 @@ from relace_mock.version import __version__
 
 if TYPE_CHECKING:
     from relace_mock.scenario.model import Scenario
+    from relace_mock.scenario.source import Node
 
 #: The most bytes of a request body.
 BODY_LIMIT = SIZE_LIMIT
@@ -212,7 +212,7 @@ class Control:
         subject = subject_of(received)
         if subject.names:
             raise BadRequestError(
-                "a key mock.NAME.anything names its scenario itself: install with another key", 409
+                "a key mock.NAME.anything always plays the scenario NAME: use another key", 409
             )
         installed = self._installed(received.body)
         size = installed.scenario.size if installed.scenario else 0
@@ -248,6 +248,9 @@ class Control:
             raise BadRequestError(refusal.detail, refusal.status) from None
 
     def _installed(self, body: bytes) -> Installed:
+        from relace_mock.scenario.model import read  # noqa: PLC0415 - loaded when a scenario is first played
+        from relace_mock.scenario.source import parse  # noqa: PLC0415 - the same
+
         parsed = parse(body, "scenario")
         node = parsed.top
         if not parsed.mistakes and isinstance(node.value, dict) and node.value.keys() == {"name"}:
@@ -260,8 +263,6 @@ class Control:
                 name.fail(library.unknown(name.value))
             self._can_play(scenario)
             return Installed(name.value, None)
-        from relace_mock.scenario.model import read  # noqa: PLC0415 - loaded when a scenario is first played
-
         scenario = read(body, "scenario", "unnamed", self._pipeline.settings.dimensions)
         self._can_play(scenario)
         return Installed(scenario.name, scenario, body if self.waits else b"")
@@ -334,7 +335,7 @@ class Control:
     def _forget(self, received: Received) -> None:
         name = subject_of(received).namespace
         if name is None:
-            raise BadRequestError("no key: send that of the namespace, Authorization: Bearer KEY")
+            raise BadRequestError(NO_KEY)
         self._store.forget(name)
         self._pipeline.journal.clear(name)
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import functools
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import jsonschema_rs
+from relace_mock import schemas, yaml_loader
 
-from relace_mock import yaml_loader
+if TYPE_CHECKING:
+    from jsonschema_rs import Draft202012Validator
 
 
 @functools.cache
@@ -29,6 +30,6 @@ def scenario_schema() -> dict[str, Any]:
 
 
 @functools.cache
-def validator(schema: str) -> jsonschema_rs.Draft202012Validator:
+def validator(schema: str) -> Draft202012Validator:
     """A validator for one of the schemas of ``control.yaml``."""
-    return jsonschema_rs.Draft202012Validator(document()["components"]["schemas"][schema])
+    return schemas.validator(document()["components"]["schemas"][schema])

@@ -32,7 +32,9 @@ def name_in(received: Received) -> str | None:
     """The ``name`` in the query of ``GET /_mock/scenarios``. Raises ``BadRequestError``."""
     given = parse_qsl(received.query.decode("latin-1"), keep_blank_values=True)
     if any(name != "name" for name, _ in given) or len(given) > 1:
-        raise BadRequestError("the only filter here is name, once: ?name=rate-limited-twice")
+        raise BadRequestError(
+            "the only filter here is name, given once: write ?name=rate-limited-twice"
+        )
     return given[0][1] if given else None
 
 

@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import hmac
 import ipaddress
-from dataclasses import dataclass
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from relace_mock.messages import Received
 
 
-@dataclass(frozen=True, slots=True)
-class Guard:
+class Guard(NamedTuple):
     """Allows or refuses control requests.
 
     ``loopback`` says that the server listens nowhere else. If there is a ``token``, every request

@@ -53,7 +53,9 @@ class MockServer:
         It lives until the session ends. ``reset()`` returns it to its beginning.
         """
         if not isinstance(name, str):
-            raise TypeError(f"a mock has a name, a string such as mock('module'), not {name!r:.80}")
+            raise TypeError(
+                f"the name of a mock must be a string, as in mock('module'), not {name!r:.80}"
+            )
         if name not in self._mocks:
             self._mocks[name] = self.control(f"mock {name}", self._folders)
         return self._mocks[name]

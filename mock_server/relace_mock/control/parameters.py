@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from typing import Any, NamedTuple
 
-import jsonschema_rs
 import orjson
 
 from relace_mock.auth import bearer_key
@@ -13,7 +12,10 @@ from relace_mock.control.description import validator
 from relace_mock.keys import ANONYMOUS, namespace_of
 from relace_mock.messages import Headers, Received
 from relace_mock.scenario.selection import named_by
+from relace_mock.schemas import first_error
 
+#: The refusal of a request that needs the key of a namespace.
+NO_KEY = "the request has no API key: send the key of the namespace as `Authorization: Bearer KEY`"
 _NAMESPACE = re.compile(rf"[0-9a-f]{{16}}|{ANONYMOUS}")
 
 
@@ -47,7 +49,7 @@ def subject_of(received: Received) -> Subject:
     if key is not None:
         return Subject(namespace_of(key), named_by(key))
     if received.header(b"authorization"):
-        raise BadRequestError("Authorization is not `Bearer KEY`: write it so, or leave it out")
+        raise BadRequestError("send `Authorization: Bearer KEY`, or leave the header out")
     given = received.header(b"x-mock-namespace")
     if not given:
         return Subject()
@@ -65,9 +67,7 @@ def body_of(received: Received, schema: str) -> dict[str, Any]:
         body: dict[str, Any] = orjson.loads(received.body)
     except orjson.JSONDecodeError as error:
         raise BadRequestError(f"the body is not JSON: {error}") from None
-    try:
-        validator(schema).validate(body)
-    except jsonschema_rs.ValidationError as error:
-        where = "/".join(map(str, error.instance_path)) or "the body"
-        raise BadRequestError(f"{where}: {error.message}") from None
+    if broken := first_error(validator(schema), body):
+        where = "/".join(map(str, broken.instance_path)) or "the body"
+        raise BadRequestError(f"{where}: {broken.message}")
     return body

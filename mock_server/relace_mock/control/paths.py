@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
 
 from relace_mock.control.parameters import BadRequestError
@@ -28,6 +27,8 @@ def name_in(path: str) -> str:
 def unknown(name: str, known: Iterable[str]) -> BadRequestError:
     """The refusal of a name that the control API does not have, with the nearest one it has."""
     names = list(known)
+    import difflib  # noqa: PLC0415 - for messages only
+
     near = difflib.get_close_matches(name.strip("/").lower()[:_COMPARED], names, 1, 0.7)
     hint = f"; did you mean {PREFIX}{near[0]}?" if near else ""
     listed = ", ".join(PREFIX + name for name in names)

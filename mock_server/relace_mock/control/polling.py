@@ -1,7 +1,8 @@
 """The event stream of a journal that several processes share.
 
-Only the store knows the requests of all processes, so the stream reads the journal from time to time
-and sends what has changed. A stream begins with a whole snapshot, ``Last-Event-ID`` or not.
+Only the store knows the requests of all processes, so the stream reads the journal from time to
+time and sends the changes. A stream begins with a whole snapshot, with or without
+``Last-Event-ID``.
 """
 
 from __future__ import annotations

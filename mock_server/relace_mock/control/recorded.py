@@ -103,7 +103,10 @@ class RecordedRequest:
                 continue
             if unpacking.eof:
                 return plain
-        raise ValueError(f"the body of {self._name} is not {coding}, as its Content-Encoding says")
+        raise ValueError(
+            f"{self._name} has the Content-Encoding {coding}, but its body is not valid {coding}: "
+            "see `content`"
+        )
 
     def __repr__(self) -> str:
         return f"<RecordedRequest {self}>"

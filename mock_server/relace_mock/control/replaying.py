@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from relace_mock.control.parameters import BadRequestError, Subject, body_of, subject_of
+from relace_mock.control.parameters import NO_KEY, BadRequestError, Subject, body_of, subject_of
 from relace_mock.messages import Received, Replaying
 from relace_mock.pipeline import Pipeline
 from relace_mock.settings import OnMiss, SettingsError
@@ -34,10 +34,7 @@ class ReplayControl:
     def _replay(self, received: Received) -> dict[str, Any]:
         subject, body = subject_of(received), body_of(received, "Replay")
         if subject.namespace is None:
-            raise BadRequestError(
-                "no key: send that of the namespace, Authorization: Bearer KEY, or start the "
-                "server with --replay FILE"
-            )
+            raise BadRequestError(f"{NO_KEY}, or start the server with --replay FILE")
         records = "record" in body
         file = body["record"] if records else body["replay"]
         if not Path(file).is_absolute() or "\0" in file:
@@ -57,7 +54,7 @@ class ReplayControl:
     def _stop(self, received: Received) -> dict[str, Any]:
         subject = subject_of(received)
         if subject.namespace is None:
-            raise BadRequestError("no key: send that of the namespace, Authorization: Bearer KEY")
+            raise BadRequestError(NO_KEY)
         self._change(subject, lambda state: state._replace(replaying=None))
         return self._show(received)
 

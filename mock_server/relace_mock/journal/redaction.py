@@ -17,7 +17,6 @@ import binascii
 import re
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -156,7 +155,7 @@ def without_keys(refusal: Refusal, received: Received) -> Refusal:
     """The refusal of a request with its keys hidden, if the message may repeat what was sent."""
     if refusal.status not in (400, 405):
         return refusal
-    return replace(refusal, detail=of_request(received).line(refusal.detail))
+    return refusal._replace(detail=of_request(received).line(refusal.detail))
 
 
 class _View:

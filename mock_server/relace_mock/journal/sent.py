@@ -55,7 +55,7 @@ def shown(answer: Sent, decision: Decision, hiding: Redaction) -> dict[str, Any]
 
 
 def body_shown(body: bytes, *, cut: bool = False) -> dict[str, str]:
-    """A body as text, or in Base64 if it is not UTF-8. One that was cut may end in half a letter."""
+    """A body as text, or in Base64 if it is not UTF-8. A cut body may end within a character."""
     try:
         return {"body": body.decode()}
     except UnicodeDecodeError as error:

@@ -119,7 +119,7 @@ def _encoded(texts: Sequence[object]) -> list[bytes]:
             encoded.append(text.encode())
         except UnicodeEncodeError as error:
             raise SettingsError(
-                f"text {index}, counted from 0, cannot be UTF-8: character {error.start} is half "
+                f"text {index}, counted from 0, cannot be encoded as UTF-8: character {error.start} is half "
                 "of a surrogate pair"
             ) from None
     return encoded

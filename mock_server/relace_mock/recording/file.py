@@ -116,7 +116,8 @@ class Recording:
                 check_same_thread=False,
                 uri=True,
             )
-            # A mock without a server, as `transport()` and `app()` make, has no end: it is collected.
+            # `transport()` and `app()` make mocks without a server: nothing closes them, so the
+            # file is closed when the mock is garbage-collected.
             self._release.callback(weakref.finalize(self, self._database.close))
             if is_new:
                 schema.create(self._database)

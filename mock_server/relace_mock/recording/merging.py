@@ -48,7 +48,7 @@ JOIN other.vectors AS new ON new.space = theirs.id ORDER BY new.id
 
 
 class Conflict(NamedTuple):
-    """Two recordings differ: in the vector of a text, or in the length of all vectors of a model."""
+    """A difference of two recordings: the vector of a text, or the dimensions of a model."""
 
     path: Path
     text: str

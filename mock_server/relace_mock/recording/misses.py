@@ -1,4 +1,4 @@
-"""The refusals and messages about vectors that are not recorded, or differ from the recorded ones."""
+"""Refusals and messages about vectors that are missing in a recording, or differ from it."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ def missed(
 ) -> Refusal:
     """Refuse a request with texts that are not recorded, and say how to record them.
 
-    ``near`` says that they are the texts to which a scenario's ``vectors`` lie near.
+    ``near`` says that a scenario names these texts under ``near``.
     """
     texts = of_all(missing, len(set(request.input)), "text", one="is", many="are")
     if near:
-        texts = f"of the texts that the scenario's `vectors` are near to, {texts}"
+        texts = f"under `near` in the scenario, {texts}"
     if recording is None:
         return Refusal(
             500,
@@ -63,8 +63,8 @@ def other_known(given: int, dimensions: int, model: str) -> Refusal:
     """Refuse a scenario's vector that has other dimensions than those it would stand among."""
     return Refusal(
         500,
-        f"the scenario's `vectors` have one of {given} numbers, and the vectors of {model[:100]} "
-        f"here have {dimensions}: write {dimensions} numbers and `dimensions: {dimensions}`",
+        f"a vector in the scenario's `vectors` has {given} numbers, but the other vectors of "
+        f"{model[:100]} have {dimensions}: write {dimensions} numbers and `dimensions: {dimensions}`",
     )
 
 
@@ -72,12 +72,12 @@ def no_direction(text: str) -> Refusal:
     """Refuse to place texts near one whose vector has only zeros."""
     return Refusal(
         500,
-        f"the scenario's `vectors` are near to {quoted(text, 40)}, whose vector here has only "
-        "zeros, and so no direction: give that text a `vector`",
+        f"the scenario names {quoted(text, 40)} under `near`, but the vector of that text has only "
+        "zeros, and so no direction: give the text a `vector` in the scenario",
     )
 
 
 def drift(texts: int, host: str) -> str:
     """Say that an upstream gave other vectors than those that were recorded first."""
     given = counted(texts, "text")
-    return f"drift: {host} gives {given} another vector than the recorded one, which stays"
+    return f"drift: {host} now has another vector for {given}; the recorded one stays in use"

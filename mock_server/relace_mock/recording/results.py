@@ -1,4 +1,4 @@
-"""Reads the vectors in an answer of the upstream, and refuses an answer that breaks the contract."""
+"""Read the vectors in an upstream's answer, and refuse an answer that breaks the contract."""
 
 from __future__ import annotations
 

@@ -315,7 +315,7 @@ class _Supply:
         self._told = Told(upstream.host, answer.status, headers, error, answer.waited)
         if answer.waits:
             self._notes.append(
-                f"the upstream answered {counted(answer.waits, 'time')} 429 before, which took "
+                f"the upstream sent {counted(answer.waits, 'response')} with 429 first; waiting took "
                 f"{answer.waited:.1f} s"
             )
 
@@ -325,12 +325,12 @@ class _Supply:
         recorded, asked = self._recorded_dimensions(), self._request.dimensions
         if recorded is not None and dimensions != recorded:
             raise results.WrongAnswerError(
-                f"its vectors have {dimensions} dimensions, and the recorded ones of this model "
+                f"its vectors have {dimensions} dimensions, but the recorded ones of this model "
                 f"have {recorded}"
             )
         if asked is not None and dimensions != asked:
             raise results.WrongAnswerError(
-                f"its vectors have {dimensions} dimensions, and the scenario asks for {asked}"
+                f"its vectors have {dimensions} dimensions, but the scenario asks for {asked}"
             )
 
 

@@ -40,7 +40,7 @@ def total(rows: dict[str, Row], texts: Iterable[str]) -> tuple[int | None, list[
     known = [row for row in rows.values() if row.batch is None or row.batch.told]
     notes = []
     if silent := len(rows) - len(known):
-        notes.append(f"the upstream told no usage for {silent} of {counted(len(rows), 'text')}")
+        notes.append(f"the upstream sent no usage for {silent} of {counted(len(rows), 'text')}")
     here = dict.fromkeys(batches, 0)
     for row in known:
         if row.batch:

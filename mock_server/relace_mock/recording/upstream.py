@@ -105,7 +105,7 @@ class Upstream:
                     pieces.append(piece)
                     size += len(piece)
                     if size > _MOST:
-                        raise UpstreamError(f"it answers more than {_MOST} bytes")
+                        raise UpstreamError(f"its answer has more than {_MOST} bytes")
                     if time.monotonic() > ends:
                         raise UpstreamError(f"its answer was not complete after {_WHOLE:g} s")
                 headers = [(name.lower(), value) for name, value in response.headers.raw]

@@ -112,7 +112,7 @@ def _others(wanted: int | None, served: int | None) -> str:
 def _remedy(number: int) -> str:
     """Say how to serve vectors with so many components."""
     if number > _MOST:
-        return f"{_MOST} are the most"
+        return f"at most {_MOST} are allowed"
     if _can_be_served(number):
         return f"write dimensions: {number} at the top of the scenario"
     more = -(-number // 8) * 8

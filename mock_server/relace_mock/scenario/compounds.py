@@ -82,7 +82,9 @@ class ListOf:
         if not node.value:
             node.fail("is empty: an empty list does nothing, leave the key out")
         if self.most is not None and len(node.value) > self.most:
-            node.fail(f"has {len(node.value)} entries, and {self.most} are the most: remove some")
+            node.fail(
+                f"has {len(node.value)} entries, but at most {self.most} are allowed: remove some"
+            )
         values: list[Any] = []
         seen: set[Any] = set()
         mistakes = Mistakes()
@@ -175,9 +177,13 @@ class _FieldValue:
             return None
         value = Text().read(node)
         if not all(char == "\t" or (" " <= char <= "\xff" and char != "\x7f") for char in value):
-            node.fail(f"{found(node)} cannot stand in a header field: one line of Latin-1 can")
+            node.fail(
+                f"{found(node)} cannot stand in a header field: write one line of Latin-1 characters"
+            )
         if value != value.strip(" \t"):
-            node.fail(f"{found(node)} has outer blanks, which HTTP removes: remove them")
+            node.fail(
+                f"{found(node)} has blanks at its beginning or end, which HTTP removes: remove them"
+            )
         return value
 
     def schema(self) -> Schema:

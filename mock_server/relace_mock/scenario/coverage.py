@@ -28,7 +28,7 @@ def covered(node: Node) -> Iterator[ScenarioError]:
         if when is None:
             continue
         if earlier.cover(when):
-            yield item.mistake("is never reached: an earlier rule matches all that it does")
+            yield item.mistake("is never reached: an earlier rule matches all of its requests")
         elif "chance" not in keys or keys["chance"].value == 1:
             earlier.add(when)
 

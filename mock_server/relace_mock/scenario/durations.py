@@ -40,7 +40,7 @@ class Duration:
         if seconds > LONGEST:
             node.fail(f"must be at most a year, not {found(node)}")
         if seconds == 0 and not self.zero:
-            node.fail(f"must be longer than nothing, not {found(node)}")
+            node.fail(f"must be longer than 0, not {found(node)}")
         if self.whole and not round(seconds, 9).is_integer():
             near = max(round(seconds), 1)
             node.fail(f"must be whole seconds, not {found(node)}: {self.whole}; write {near}s")

@@ -191,7 +191,7 @@ class Json:
         elif type(value) not in (str, int, float, bool, type(None)):
             node.fail(f"{found(node)} cannot be written in JSON: put it in quotes")
         elif type(value) is int and abs(value) > LARGEST:
-            node.fail("is more than JSON can be trusted with: use body_text")
+            node.fail("is so large that some JSON parsers would round it: use body_text")
         elif isinstance(value, float) and value - value != 0:
             node.fail("NaN and infinity cannot be written in JSON: use body_text")
 

@@ -32,7 +32,7 @@ class KnownVector:
     text_matches: Annotated[
         Pattern | None,
         Regex(),
-        "every text in which this regular expression is found, but for that of near",
+        "every text in which this regular expression is found, except the text of near",
     ] = None
     vector: Annotated[
         Sequence[int] | None,
@@ -55,7 +55,7 @@ class KnownVector:
             if one in keys and other in keys:
                 yield node.keys[other].mistake(f"there is {one} already: keep one")
         if "cosine" in keys and "vector" in keys:
-            yield node.keys["cosine"].mistake("is for near: the vector alone says where it lies")
+            yield node.keys["cosine"].mistake("goes only with near: leave it out beside vector")
         # A key that is unknown or unreadable may be a misspelling of the missing one.
         if node.broken is None and keys.keys() <= KnownVector.__dataclass_fields__.keys():
             if not keys.keys() & {"text", "text_matches"}:
@@ -66,7 +66,9 @@ class KnownVector:
                 yield node.keys["near"].mistake("needs a cosine: write cosine: 0.92 beside it")
         for key in ("text", "near"):
             if key in keys and isinstance(keys[key].value, str) and not _encodes(keys[key].value):
-                yield keys[key].mistake("has half a surrogate pair, which no text has")
+                yield keys[key].mistake(
+                    "has half of a surrogate pair, which UTF-8 cannot encode: remove it"
+                )
 
 
 def _encodes(text: str) -> bool:
@@ -130,8 +132,8 @@ def impossible(entries: Sequence[KnownVector], node: Node) -> Iterator[ScenarioE
     patterns = [items[at].keys for at, entry in enumerate(entries) if entry.text_matches]
     if len(patterns) > PATTERN_LIMIT:
         first_too_many = patterns[PATTERN_LIMIT]["text_matches"]
-        number = f"there are {len(patterns)} patterns, and {PATTERN_LIMIT} are the most"
-        yield first_too_many.mistake(f"{number}: join some by |")
+        number = f"there are {len(patterns)} patterns, but at most {PATTERN_LIMIT} are allowed"
+        yield first_too_many.mistake(f"{number}: join some with |")
         return
     known = KnownVectors(entries, "")
     line = {id(entry): item.line for entry, item in zip(entries, items, strict=True)}
@@ -144,11 +146,12 @@ def impossible(entries: Sequence[KnownVector], node: Node) -> Iterator[ScenarioE
         passed.add(id(entry))
         if above is not entry:
             key = item.value["text" if entry.text is not None else "text_matches"]
-            yield key.mistake(f"is never used: line {line[id(above)]} is about it already")
+            same = "already matches this text" if entry.text is not None else "has the same pattern"
+            yield key.mistake(f"is never used: the entry on line {line[id(above)]} {same}")
         target = known.entry_of(entry.near) if entry.near is not None else None
         if target is not None and target.near is not None:
-            problem = f"is near another text itself, by line {line[id(target)]}"
+            problem = f"is itself placed near another text (line {line[id(target)]})"
             if target is entry:
                 problem = "is the text of this entry itself"
-            remedy = "name one that keeps its own vector, or has a fixed one"
+            remedy = "name a text that keeps its own vector, or has a fixed one"
             yield item.value["near"].mistake(f"{problem}: {remedy}")

@@ -13,18 +13,14 @@ from typing import TYPE_CHECKING
 
 from relace_mock import reading
 from relace_mock.excerpts import quoted
+from relace_mock.scenario.limits import FILE_LIMIT, KEPT_LIMIT, SIZE_LIMIT
 from relace_mock.scenario.mistakes import ScenarioError, suggestion
-from relace_mock.scenario.source import SIZE_LIMIT
 from relace_mock.settings import SettingsError
 
 if TYPE_CHECKING:
     from relace_mock.scenario.model import Scenario
 
 SUFFIXES = (".yaml", ".yml", ".json")
-#: Scenario files in a folder. With ``reload`` each one is looked at several times a second.
-FILE_LIMIT = 1000
-#: Bytes of all scenarios of a kind together: those in the user's files, or those installed.
-KEPT_LIMIT = 64_000_000
 
 
 def names_a_file(text: str) -> bool:
@@ -61,7 +57,9 @@ def files_in(folder: Path) -> list[Path]:
     except OSError as error:
         raise _mistake(folder, f"cannot be read: {error.strerror}") from None
     if len(names) > FILE_LIMIT:
-        raise _mistake(folder, f"has {len(names)} scenarios, and {FILE_LIMIT} are the most")
+        raise _mistake(
+            folder, f"has {len(names)} scenarios, but at most {FILE_LIMIT} are allowed: remove some"
+        )
     return [folder / name for name in sorted(names)]
 
 
@@ -158,7 +156,8 @@ class Library:
             paths = self._paths()
         except ScenarioError as error:
             yield from self._complain(
-                self._folder or Path(), f"{error.brief}; all good versions stay"
+                self._folder or Path(),
+                f"{error.brief}; the last good version of each scenario stays in use",
             )
             return
         there = set(paths)
@@ -176,7 +175,7 @@ class Library:
                 yield f"scenario {self.name_of(path)} read again from {path}"
             except ScenarioError as error:
                 if path == self._file or path.exists():  # else the next look tells that it is gone
-                    stays = "; the last good version stays" if path in self._own else ""
+                    stays = "; the last good version stays in use" if path in self._own else ""
                     yield from self._complain(path, f"{error.brief}{stays}")
 
     def _complain(self, path: Path, problem: str) -> Iterator[str]:
@@ -209,7 +208,9 @@ class Library:
         kept = sum(other.size for at, (_, other) in self._own.items() if at != path)
         if kept + scenario.size > KEPT_LIMIT:
             raise _mistake(
-                path, f"the scenarios before it have {kept} bytes; {KEPT_LIMIT} are the most"
+                path,
+                f"all scenarios together would have {kept + scenario.size} bytes, but at most "
+                f"{KEPT_LIMIT} are allowed: remove some",
             )
 
     def _forget(self, path: Path) -> str:

@@ -134,7 +134,7 @@ def _why(when: When, condition: str) -> str:
     wanted = getattr(when, condition, None)
     match condition:
         case "chance":
-            return "the draw went the other way"
+            return "the random draw for this body decided against the rule"
         case "input_contains":
             return f"no input contains {wanted!r}"
         case "input_matches":

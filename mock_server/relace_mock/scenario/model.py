@@ -41,6 +41,7 @@ from relace_mock.settings import ResetForm
 
 #: Most rules of a scenario.
 RULE_LIMIT = 1000
+_REPEAT_ELSEWHERE = "works only beside steps: add steps, or write repeat inside a rule"
 _QUOTA = re.compile(
     r"(\d{1,9})\s*(?:/|per|in|every|a)\s*(\d{0,9})\s*(?:(ms|s|m|h)\w*)", re.IGNORECASE
 )
@@ -82,7 +83,7 @@ class _File:
     name: Annotated[
         str | None,
         Text("[A-Za-z0-9_-]{1,64}", "up to 64 letters, digits, - or _"),
-        "name to ask for it by; the file's name by default",
+        "name of the scenario; the file's name by default",
     ] = None
     description: Annotated[str, Text(), "what happens, in a sentence"] = ""
     seed: Annotated[int, Whole(0), "seed for everything that is left to chance"] = 0
@@ -94,7 +95,7 @@ class _File:
         ListOf(Record(KnownVector), form=as_vectors, most=ENTRY_LIMIT),
         "texts whose vectors a test needs to know",
     ] = ()
-    rate_limit: Annotated[RateLimit | None, Record(RateLimit), "a quota"] = None
+    rate_limit: Annotated[RateLimit | None, Record(RateLimit), "quota of each API key"] = None
     steps: Annotated[
         tuple[Step, ...],
         ListOf(Record(Step), form=as_steps),
@@ -104,7 +105,7 @@ class _File:
     rules: Annotated[
         tuple[Rule, ...],
         ListOf(Record(Rule), form=as_rules, most=RULE_LIMIT),
-        "the first rule that matches answers",
+        "rules for requests; the first rule that matches answers",
     ] = ()
 
     @staticmethod
@@ -128,7 +129,7 @@ class _File:
         if "steps" in keys and "rules" in keys:
             yield node.keys["rules"].mistake("there are steps already: put them into a rule")
         if "repeat" in keys and "steps" not in keys and "rules" in keys:
-            yield node.keys["repeat"].mistake("is for steps at the top; a rule has its own")
+            yield node.keys["repeat"].mistake(_REPEAT_ELSEWHERE)
         yield from unreachable(node)
         yield from covered(node)
 
@@ -139,7 +140,7 @@ class _File:
                 "does nothing: give it steps, rules, rate_limit, dimensions or vectors"
             )
         if self.repeat and not self.steps and not self.rules:
-            yield node.keys["repeat"].mistake("is for steps at the top; a rule has its own")
+            yield node.keys["repeat"].mistake(_REPEAT_ELSEWHERE)
         if self.steps:
             yield from Rule(When(), self.steps).mistakes(node)
         if self.vectors:

@@ -60,7 +60,9 @@ def read_pattern(text: str) -> Pattern:
     try:
         text.encode()
     except UnicodeEncodeError:
-        raise ValueError("it has half a surrogate pair, which no text has") from None
+        raise ValueError(
+            "it has half of a surrogate pair, which UTF-8 cannot encode: remove it"
+        ) from None
     re2, _ = _engine()
     try:
         size = _compiled(text).programsize
@@ -68,8 +70,8 @@ def read_pattern(text: str) -> Pattern:
         problem, _, piece = error.args[0].decode("utf-8", "replace").partition(": ")
         raise ValueError(_told(text, piece, _meaning(problem, piece))) from None
     if size > _LARGEST:
-        problem = f"{size} instructions, and {_LARGEST} are the most"
-        raise ValueError(f"it is too large for RE2: {problem}: shorten it, or repeat less")
+        problem = f"{size} instructions, but at most {_LARGEST} are allowed"
+        raise ValueError(f"it is too large for RE2, {problem}: shorten it, or repeat less")
     return Pattern(text)
 
 

@@ -76,7 +76,7 @@ class Rule:
     steps: Annotated[
         tuple[Step, ...],
         ListOf(Record(Step), form=as_steps),
-        "what they get, one after another",
+        "what these requests get, one after another",
     ]
     chance: Annotated[
         float | None,
@@ -110,9 +110,8 @@ class Rule:
                 if problem := mutations.unmet(name, self.when):
                     yield items[number].keys["mutate"].mistake(f"{name} {problem}")
             if step.mutate and self.when.would_be and 200 not in self.when.would_be:
-                yield (
-                    items[number].keys["mutate"].mistake("falsifies a 200, which would_be excludes")
-                )
+                problem = "changes a 200, but would_be allows no 200: remove one of the two"
+                yield items[number].keys["mutate"].mistake(problem)
 
     @property
     def is_certain(self) -> bool:

@@ -7,7 +7,8 @@ itself, ``mock.NAME.anything``; the scenario installed for the key; the server's
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Callable
+from typing import NamedTuple
 
 from relace_mock.messages import Received
 
@@ -15,8 +16,7 @@ _CODE = re.compile(r'\s*code\s*=\s*"?(\d{3})"?\s*', re.IGNORECASE)
 _KEY = re.compile(r"mock\.([A-Za-z0-9_-]+)\..+")
 
 
-@dataclass(frozen=True, slots=True)
-class Wish:
+class Wish(NamedTuple):
     """A scenario or a status that the request itself asks for. ``by`` says where it asks."""
 
     by: str
@@ -24,14 +24,16 @@ class Wish:
     status: int | None = None
 
 
-def wish_of(received: Received, key: str | None, documented: frozenset[int]) -> Wish | None:
+def wish_of(
+    received: Received, key: str | None, documented: Callable[[], frozenset[int]]
+) -> Wish | None:
     """The strongest wish of a request. Codes that are not ``documented`` are ignored (RFC 7240)."""
     for field in received.header(b"x-mock-scenario"):
         return Wish("header", name=field)
     for field in received.header(b"prefer"):
         for preference in field.split(","):
             match = _CODE.fullmatch(preference.partition(";")[0])
-            if match and int(match[1]) in documented:
+            if match and int(match[1]) in documented():
                 return Wish("prefer", status=int(match[1]))
     name = named_by(key)
     return Wish("key", name=name) if name else None

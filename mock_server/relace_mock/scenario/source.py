@@ -18,16 +18,12 @@ import orjson
 import yaml
 
 from relace_mock.excerpts import shortened
+from relace_mock.scenario.limits import DEPTH_LIMIT, SIZE_LIMIT, VALUE_LIMIT
 from relace_mock.scenario.mistakes import ScenarioError
 from relace_mock.scenario.scalars import TAGS, value_of
 from relace_mock.scenario.syntax import meaning
-from relace_mock.yaml_loader import LOADER
+from relace_mock.yaml_loader import loader
 
-#: Most bytes of a scenario, and most characters once its aliases are written out.
-SIZE_LIMIT = 1_000_000
-#: Most values of a scenario; an alias counts as often as it is used.
-VALUE_LIMIT = 20_000
-DEPTH_LIMIT = 50
 _TOO_MANY = f"there are more than {VALUE_LIMIT} values, aliases included"
 _TOO_LONG = f"with aliases written out there are more than {SIZE_LIMIT} characters"
 _TOO_DEEP = f"is nested more than {DEPTH_LIMIT} levels deep"
@@ -114,7 +110,7 @@ def parse(text: bytes, file: str) -> Parsed:
     """
     if len(text) > SIZE_LIMIT:
         raise ScenarioError(
-            file, 0, 0, "", f"has {len(text)} bytes; a scenario has at most {SIZE_LIMIT}"
+            file, 0, 0, "", f"has {len(text)} bytes, but at most {SIZE_LIMIT} are allowed"
         )
     tree = _composed(text, file)
     if tree is None:
@@ -129,7 +125,7 @@ def _composed(text: bytes, file: str) -> yaml.Node | None:
     try:
         source = _as_yaml(text.decode("utf-8-sig"))
         _refuse_excess(source, file)
-        tree: yaml.Node | None = yaml.compose(source, LOADER)
+        tree: yaml.Node | None = yaml.compose(source, loader())
     except UnicodeDecodeError as error:
         problem = f"is not UTF-8 at byte {error.start}"
         raise ScenarioError(file, *_place(text, error.start), "", problem) from None
@@ -160,7 +156,7 @@ def _refuse_excess(source: str, file: str) -> None:
             line = source.count("\n", 0, directive.start()) + 1
             raise ScenarioError(file, line, 1, "", "tags have no meaning here: remove %TAG")
     depth = 0
-    for number, event in enumerate(yaml.parse(source, LOADER)):
+    for number, event in enumerate(yaml.parse(source, loader())):
         if isinstance(event, yaml.CollectionStartEvent):
             depth += 1
         elif isinstance(event, yaml.CollectionEndEvent):
@@ -246,7 +242,9 @@ class _Reader:
     def _key(self, tree: yaml.Node, at: Node) -> str | None:
         """Read a key. Return None if it has a mistake, which is collected."""
         if tree.tag == f"{TAGS}merge":
-            self._broken(at, "the key << would merge: write the keys out, or put it in quotes")
+            self._broken(
+                at, "merge keys (<<) are not supported: write the keys out, or put << in quotes"
+            )
             return None
         shown = "a list or mapping"
         if isinstance(tree, yaml.ScalarNode):

@@ -72,7 +72,7 @@ _WHOLE_SECONDS = Duration(whole="Retry-After has no fractions of a second")
 
 @dataclass(frozen=True, slots=True)
 class _DateKeys:
-    date: Annotated[float, _WHOLE_SECONDS, "written as a date, so far ahead on the key's clock"]
+    date: Annotated[float, _WHOLE_SECONDS, "sent as a date: this long from now, on the key's clock"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,9 +165,9 @@ class Step:
     at: Annotated[
         float | None,
         Fraction(zero=True, one=False),
-        "the part of the body after which it breaks off, 0.5 by default",
+        "the part of the body that is sent before it breaks off, 0.5 by default",
     ] = None
-    bytes_per_second: Annotated[float | None, Positive(), "pace of drip, 1024 by default"] = None
+    bytes_per_second: Annotated[float | None, Positive(), "speed of drip, 1024 by default"] = None
 
     @staticmethod
     def form(node: Node) -> str:
@@ -188,11 +188,14 @@ class Step:
         actions = [key for key in _ACTIONS if key in keys]
         bodies = [key for key in _BODIES if key in keys]
         for key in actions[1:]:
-            yield node.keys[key].mistake(f"a step does one thing, and {actions[0]} is another")
+            yield node.keys[key].mistake(
+                f"a step has only one of {', '.join(_ACTIONS)}, and {actions[0]} is given already: "
+                "keep one"
+            )
         for key in bodies[1:]:
             yield node.keys[key].mistake(f"there is a {bodies[0]} already: keep one")
         if bodies and "status" not in keys:
-            yield node.keys[bodies[0]].mistake("needs a status")
+            yield node.keys[bodies[0]].mistake("needs a status: write status: 500 beside it")
         if "retry_after" in keys:
             yield from _retry_after_conflicts(node)
 
@@ -205,12 +208,14 @@ class Step:
                 "does nothing: give it status, fault or mutate, or normal: true for normal service"
             )
         if self.status == 200 and not bodies:
-            yield node.keys["status"].mistake("200 needs a body; normal service is normal: true")
+            yield node.keys["status"].mistake(
+                "200 needs a body: write one, or write normal: true for normal service"
+            )
         if bodies and self.status in (204, 205, 304):
-            yield node.keys[bodies[0]].mistake(f"a {self.status} has no body")
+            yield node.keys[bodies[0]].mistake(f"a {self.status} has no body: remove it")
         if self.retry_after and self.status and self.status < _FIRST_TO_WAIT:
             yield node.keys["retry_after"].mistake(
-                f"is for a status from {_FIRST_TO_WAIT} on: a {self.status} has nothing to wait for"
+                f"works only with a status from {_FIRST_TO_WAIT} on, not with {self.status}: remove it"
             )
         if problem := mutations.conflict(self.mutate):
             yield keys["mutate"].mistake(problem)
@@ -218,9 +223,9 @@ class Step:
 
     def _fault_mistakes(self, node: Node) -> Iterator[ScenarioError]:
         if self.at is not None and self.fault not in _PARTIAL:
-            yield node.keys["at"].mistake(f"is for fault: {' or '.join(_PARTIAL)}")
+            yield node.keys["at"].mistake(f"works only with fault: {' or '.join(_PARTIAL)}")
         if self.bytes_per_second is not None and self.fault != "drip":
-            yield node.keys["bytes_per_second"].mistake("is for fault: drip")
+            yield node.keys["bytes_per_second"].mistake("works only with fault: drip")
         if self.fault and self.headers is not None and not FAULTS[self.fault].sends_head:
             yield node.keys["headers"].mistake(f"{self.fault} sends no headers: remove them")
         if self.fault == "hang" and self.delay is not None:

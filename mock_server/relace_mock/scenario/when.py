@@ -91,13 +91,14 @@ class When:
             )
         if self.endpoint == "rank" and (key := self.about_embedding()):
             yield node.keys[key].mistake(
-                "is a field of embed requests, which endpoint excludes: remove one of the two"
+                "is a field of embed requests, but endpoint is rank: remove one of the two"
             )
         if self.would_be and not {200, 429} & set(self.would_be):
             for key in _ABOUT_VALID:
                 if key in node.keys:
                     yield node.keys[key].mistake(
-                        "is known of valid requests only; would_be excludes them"
+                        "can be met only by a valid request, but would_be allows none: "
+                        "remove one of the two"
                     )
 
     def about_valid(self) -> str | None:

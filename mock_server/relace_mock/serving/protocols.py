@@ -7,6 +7,7 @@ uvicorn does not document its protocol classes. These are the names that this mo
 - ``send_400_response``: malformed requests get the same JSON error as every other refusal
 - ``cycle``, ``response_complete``, ``response_started``, ``disconnected``, ``message_event``: the
   request that is being answered, to end one that arrives too slowly
+- ``keep_alive`` of the cycle: before uvicorn 0.53, it is true even if the client asks to close
 - ``on_response_complete``: when a response is complete
 - ``_unsupported_upgrade_warning``: not logged, because a server may ignore ``Upgrade``
 
@@ -15,6 +16,7 @@ Of the h11 protocol it uses ``conn``: whether the request is complete. Of the ht
 - ``data_received``, ``on_headers_complete``, ``on_message_complete``: where a head ends
 - ``scope``, ``url``, ``headers``: the head as it was parsed
 - ``pipeline``: the requests that wait
+- ``parser``: whether the client wants to reuse the connection
 
 A test checks each name against the installed uvicorn (`tests/test_wire.py`), and
 `pyproject.toml` allows only versions that were tried.
@@ -89,8 +91,8 @@ class _Guarded:
         self.waiting_since = MONOTONIC()
         excess = len(self.connections) - self.limits.max_connections
         if excess > 0:
-            most = counted(self.limits.max_connections, "connection is", "connections are")
-            text = f"All {most} in use: raise --max-connections"
+            most = counted(self.limits.max_connections, "connection")
+            text = f"This server accepts at most {most} at once: raise --max-connections"
             self.refuse(503, text, in_order=excess < _LINGERING)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -311,6 +313,8 @@ def _http_tools() -> type[asyncio.Protocol]:  # noqa: C901 - counts the methods 
                 self.scope["raw_path"] = self.url.partition(b"?")[0]
             if self._method is not None:
                 self.scope["method"] = self._method
+            # uvicorn before 0.53 looks for `Connection: close` only when it writes the head itself.
+            self.cycle.keep_alive = self.cycle.keep_alive and self.parser.should_keep_alive()
             fields = dict(self.headers)
             if b"expect" in fields:
                 self.cycle.waiting_for_100_continue = self.scope["http_version"] != "1.0" and any(

@@ -171,7 +171,7 @@ class _Supervisor:
         now = MONOTONIC()
         self._deaths = [*(death for death in self._deaths if now - death < _TOGETHER), now]
         if not worker.is_ready or len(self._deaths) > _DEATHS:
-            raise ServerError(f"{ended}: the server stops; what workers wrote is above")
+            raise ServerError(f"{ended}, so the server stops: see the output of the workers above")
         sys.stderr.write(f"relace-mock: {ended}: another one starts\n")
         self._start()
 

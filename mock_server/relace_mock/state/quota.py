@@ -7,15 +7,14 @@ So that form is a setting (policy: seconds since 1970).
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import NamedTuple
 
 from relace_mock.messages import Headers
 from relace_mock.settings import ResetForm
 
 
-@dataclass(frozen=True, slots=True)
-class Limit:
+class Limit(NamedTuple):
     """``requests`` in ``per`` seconds. With ``retry_after``, a 429 has a ``Retry-After`` field."""
 
     requests: int
@@ -24,8 +23,7 @@ class Limit:
     reset: ResetForm = "epoch"
 
 
-@dataclass(frozen=True, slots=True)
-class Spent:
+class Spent(NamedTuple):
     """Requests counted in a window, which is open from ``since`` to ``ends`` (since 1970)."""
 
     since: float
@@ -33,8 +31,7 @@ class Spent:
     requests: int
 
 
-@dataclass(frozen=True, slots=True)
-class Quota:
+class Quota(NamedTuple):
     """A limit after a request. ``exceeded`` says that this request was one too many."""
 
     limit: Limit

@@ -86,7 +86,7 @@ class Rules:
         inputs: Inputs | None = None,
     ) -> Change[Ruling]:
         """The change that a request makes; ``outcome`` is what it would get without any state."""
-        wish = wish_of(received, key, contract.documented_statuses())
+        wish = wish_of(received, key, contract.documented_statuses)
         before_scripts = isinstance(outcome, Refusal) and (
             not outcome.scriptable or outcome.status in (401, 404)
         )
@@ -151,7 +151,7 @@ class Rules:
         self, received: Received, length: int, key: str | None, state: State, default: Default
     ) -> bool:
         """Whether the scenario searches the inputs for so long that other requests would wait."""
-        wish = wish_of(received, key, contract.documented_statuses())
+        wish = wish_of(received, key, contract.documented_statuses)
         scenario = self.chosen(wish, state, default).scenario
         if scenario is None:
             return False
@@ -172,7 +172,7 @@ class Rules:
         if isinstance(outcome, Refusal):
             return None
         inputs = Inputs(outcome.searched)
-        wish = wish_of(received, key, contract.documented_statuses())
+        wish = wish_of(received, key, contract.documented_statuses)
         scenario = self.chosen(wish, state, default).scenario
         if scenario is not None and scenario.looks_into_inputs:
             look_through(scenario.rules, received, outcome, inputs)

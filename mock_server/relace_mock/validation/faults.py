@@ -1,11 +1,13 @@
-"""Describe what is wrong with a body: where it is not JSON, or which rule of the schema it breaks."""
+"""Describe the fault of a body: the place where it is not JSON, or the schema rule it breaks."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import jsonschema_rs
 import orjson
+
+if TYPE_CHECKING:
+    from jsonschema_rs import ValidationError
 
 _ARTICLES = {"array": "an array", "integer": "an integer", "object": "an object"}
 
@@ -23,7 +25,7 @@ def json_fault(body: bytes, error: orjson.JSONDecodeError) -> str:
     return str(error)
 
 
-def place(error: jsonschema_rs.ValidationError) -> str:
+def place(error: ValidationError) -> str:
     """Return the field that breaks the schema, such as ``codebase[0].content``.
 
     A missing field is named too. The name of the whole body is empty.
@@ -37,7 +39,7 @@ def place(error: jsonschema_rs.ValidationError) -> str:
     ).removeprefix(".")
 
 
-def schema_fault(error: jsonschema_rs.ValidationError, field: str) -> str:
+def schema_fault(error: ValidationError, field: str) -> str:
     """Describe a schema error: the field, the expected value, and the value that was found."""
     subject = field or "the body"
     found = error.instance
@@ -76,5 +78,5 @@ def _shown(value: object, limit: int = 40) -> str:
 
 
 def emptied(value: object) -> object:
-    """Return a list or an object without its content, which may be deep, and anything else as is."""
+    """Return a list or an object without its content, which may be deep; other values unchanged."""
     return type(value)() if isinstance(value, (list, dict)) else value

@@ -10,11 +10,10 @@ import itertools
 from collections.abc import Sequence
 from typing import Any
 
-import jsonschema_rs
-
 from relace_mock import contract
 from relace_mock.messages import CodeFile, RankRequest
 from relace_mock.refusals import Refusal, invalid_request, too_many
+from relace_mock.schemas import first_error
 from relace_mock.settings import Contract
 from relace_mock.validation.faults import emptied, place, schema_fault
 from relace_mock.vectors.tokens import count_tokens
@@ -45,9 +44,7 @@ def read(body: Any, max_files: int, mode: Contract, *, names_only: bool) -> Rank
         return too_many("codebase has", "files", len(files), max_files)
     outline = _outline(body)
     known, notes = _as_documented(outline) if mode == "observed" else (outline, ())
-    try:
-        contract.validator("RankRequest").validate(known)
-    except jsonschema_rs.ValidationError as error:
+    if error := first_error(contract.validator("RankRequest"), known):
         field = place(error)
         if mode == "observed":
             return invalid_request(schema_fault(error, _as_sent(field, outline)))

@@ -1,8 +1,9 @@
 """Whether a JSON text has more values than any valid request, without parsing it.
 
-The parser keeps Python's interpreter lock until it is done. Seven million empty lists, in 20 MB, take
-it two seconds, in which no thread can answer another request. The same bytes as one text take 30 ms.
-So what counts is the number of values, and here NumPy counts them: it lets other threads run.
+The parser keeps Python's interpreter lock until it is done. Seven million empty lists, in 20 MB,
+take two seconds, in which no thread can answer another request. The same bytes as one text take
+30 ms. So the number of values decides how long the lock is kept. NumPy counts them here, and lets
+other threads run meanwhile.
 """
 
 from __future__ import annotations

@@ -31,7 +31,7 @@ def _as_uniform(_node: Node) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _LognormalKeys:
-    median: Annotated[float, Duration(zero=False), "half of the delays are shorter"]
+    median: Annotated[float, Duration(zero=False), "half of the delays are shorter than this"]
     sigma: Annotated[float, Positive(10), "how wide they spread; 0.5 is usual"]
 
     @staticmethod
@@ -47,7 +47,9 @@ class _RandomKeys:
         "the shortest and the longest",
     ] = None
     lognormal: Annotated[
-        _LognormalKeys | None, Record(_LognormalKeys), "as real services are slow"
+        _LognormalKeys | None,
+        Record(_LognormalKeys),
+        "many short delays and a few long ones, as of a real service",
     ] = None
 
     @staticmethod
@@ -60,7 +62,7 @@ class _RandomKeys:
 
     def mistakes(self, node: Node) -> Iterator[ScenarioError]:
         if (self.uniform is None) == (self.lognormal is None):
-            yield node.mistake("must have one of uniform and lognormal")
+            yield node.mistake("must have either uniform or lognormal")
         if self.uniform and (len(self.uniform) != 2 or self.uniform[0] > self.uniform[1]):
             yield node.value["uniform"].mistake(f"must be the shortest and the longest, {_UNIFORM}")
 
@@ -87,12 +89,12 @@ class DelayKind:
             node.fail(f"must be a duration or a mapping, not a list: write {{uniform: {shown}}}")
         if isinstance(node.value, str) and (limits_of := _RANGE.fullmatch(node.value)):
             node.fail(
-                f"is no duration: write {{uniform: [{limits_of['low']}, {limits_of['high']}]}}"
+                f"is not a duration: write {{uniform: [{limits_of['low']}, {limits_of['high']}]}}"
             )
         if isinstance(node.value, dict) and not node.value.keys() - _LIMITS and node.value:
             shown = ", ".join(each.written for each in node.value.values())
             shown = f"[{shown}]" if len(node.value) == 2 and len(shown) < 40 else _UNIFORM
-            node.fail(f"has no least and most: write {{uniform: {shown}}}")
+            node.fail(f"has neither uniform nor lognormal: write {{uniform: {shown}}}")
         if not isinstance(node.value, dict):
             return Fixed(Duration().read(node))
         keys: _RandomKeys = Record(_RandomKeys).read(node)

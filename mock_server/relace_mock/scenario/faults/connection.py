@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from relace_mock.messages import Reply
 
@@ -37,16 +36,14 @@ class Connection(Protocol):
         """Wait until the client leaves, at most this many seconds; return whether it left."""
 
 
-@dataclass(frozen=True, slots=True)
-class Measure:
+class Measure(NamedTuple):
     """The amount of a fault: ``at``, a part of the body, and a pace."""
 
     at: float
     bytes_per_second: float
 
 
-@dataclass(frozen=True, slots=True)
-class Fault:
+class Fault(NamedTuple):
     """A fault: an answer does not arrive, or not as it should.
 
     ``raises`` is the exception of ``httpx`` that stands for it where there is no socket;

@@ -104,12 +104,12 @@ def unmet(name: str, when: When) -> str | None:
     """Why a mutation cannot apply to the requests that meet these conditions; None if it can."""
     mutation = MUTATIONS[name]
     if when.max_inputs == 1 and mutation.needs is has_several:
-        return "needs two inputs, which max_inputs excludes"
+        return "needs two inputs, but max_inputs is 1: remove one of the two"
     if when.output_dtype == "binary" and mutation.needs is is_float:
-        return "needs float, which output_dtype excludes"
+        return "needs float, but output_dtype is binary: remove one of the two"
     if when.only_endpoint and when.only_endpoint not in mutation.endpoints:
         key = "endpoint" if when.endpoint else when.about_embedding()
-        return f"is for {mutation.endpoints[0]}, which {key} excludes"
+        return f"changes only {mutation.endpoints[0]} answers, but {key} excludes them: remove one of the two"
     return None
 
 
