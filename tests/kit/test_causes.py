@@ -15,7 +15,9 @@ from relace_contract.judgement import Judgement
 from relace_contract.reports.causes import causes
 from relace_contract.server.remedies import remedy
 from relace_contract.server.round_trip import Request, RoundTrip
+from tests.kit.judging import held, judged
 from tests.kit.judging_clients import judged_client
+from tests.kit.mutants import MUTANTS
 from tests.kit.plain_fastapi import app
 from tests.kit.running import running
 from tests.kit.test_command import verify
@@ -72,6 +74,24 @@ def test_a_finding_runs_its_own_check_again_though_another_saw_it(fastapi: str) 
     assert "FAILS  SCHEMA-status" in again.stdout
 
 
+def test_a_server_that_answers_403_for_401_has_one_cause_and_keeps_the_order_of_checks() -> None:
+    report = judged(MUTANTS["missing-auth-403"](), "AUTH", "PREC", "SCHEMA-status", "RANK-auth")
+    assert {cause.text for cause in causes(report)} == {"403 where the contract says 401"}
+    assert "PREC-key-first" in held(report)
+
+
+def test_wrong_numbers_of_results_are_one_cause() -> None:
+    report = judged(MUTANTS["batch-cut-at-1024"](), "BIJ-count")
+    (cause,) = causes(report)
+    assert cause.text == "fewer results than texts"
+
+
+def test_errors_of_another_form_are_one_cause_at_all_paths() -> None:
+    report = judged(MUTANTS["error-object"](), "ENV-shape", "RANK-errors")
+    (cause,) = causes(report)
+    assert set(cause.ids) == {"ENV-shape", "RANK-errors"}
+
+
 def test_a_client_without_a_key_has_one_cause_and_checks_that_could_not_be_exercised() -> None:
     report = judged_client("key-without-scheme", "REQ", "ERR", "BAT", examples=2)
     unseen = report.count(Judgement.UNSEEN)
@@ -84,6 +104,21 @@ def test_a_client_without_a_key_has_one_cause_and_checks_that_could_not_be_exerc
 
 HABITS = {
     "RequestValidationError": (422, "application/json", b'{"detail": [{"msg": "no"}]}'),
+    "answers an HTTPException": (401, "application/json", b'{"detail": {"reason": "no key"}}'),
+    "Django REST framework": (
+        401,
+        "application/json",
+        b'{"detail": "Authentication credentials were not provided."}',
+    ),
+    "Starlette answers its own errors": (401, "text/plain; charset=utf-8", b"Unauthorized"),
+    "aiohttp answers": (404, "text/plain; charset=utf-8", b"404: Not Found"),
+    "Gin": (404, "text/plain; charset=utf-8", b"404 page not found\n"),
+    "Django answers": (
+        404,
+        "text/html; charset=utf-8",
+        b'<!doctype html>\n<html lang="en">\n<head>\n</head><body>\n  <h1>Not Found</h1><p>no</p>',
+    ),
+    "ASP.NET Core": (400, "application/problem+json", b'{"title": "no", "status": 400}'),
     "starlette.exceptions.HTTPException": (404, "application/json", b'{"detail": "Not Found"}'),
     "Starlette answers": (405, "text/plain; charset=utf-8", b"Method Not Allowed"),
     "Express answers": (
@@ -105,6 +140,12 @@ def test_the_habits_of_frameworks_have_a_remedy(words: str) -> None:
     request = Request("POST", "http://h/v1", (), b"")
     trip = RoundTrip(request, status, (("content-type", media_type),), body)
     assert words in remedy(trip)
+
+
+def test_express_is_recognised_by_its_header_even_in_plain_text() -> None:
+    request = Request("POST", "http://h/v1", (), b"")
+    headers = (("content-type", "text/plain; charset=utf-8"), ("x-powered-by", "Express"))
+    assert "Express answers" in remedy(RoundTrip(request, 404, headers, b"Not Found"))
 
 
 def test_other_errors_have_none() -> None:

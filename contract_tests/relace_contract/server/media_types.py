@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from relace_contract.server import rank
 from relace_contract.server.answers import expect
 from relace_contract.server.reach import DOCUMENTED
 from relace_contract.server.subject import Server
@@ -30,10 +31,14 @@ SPELLINGS = {
 
 def _check(spellings: tuple[str, ...]) -> Callable[[Server], None]:
     def check(server: Server) -> None:
+        ranker = rank.ranking(server)
         for spelling in spellings:
             headers = (("Content-Type", spelling), ("Accept", "*/*"))
             trip = server.ask(DOCUMENTED, headers=headers)
             expect(trip, 200, what=f"Content-Type: {spelling}")
+            for path in ranker:
+                trip = rank.ask(server, path=path, headers=headers)
+                expect(trip, 200, what=f"Content-Type: {spelling}")
 
     return check
 

@@ -6,6 +6,7 @@ A server claims a path of the ranker if it answers a valid request there with a 
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections import Counter
 from collections.abc import Callable
@@ -30,7 +31,7 @@ from relace_contract.server.rank_bodies import (
 )
 from relace_contract.server.round_trip import Headers, RoundTrip
 from relace_contract.server.subject import JSON, Server
-from relace_contract.server.watch import envelope_fault
+from relace_contract.server.watch import ENVELOPE, envelope_fault
 
 _UNCLAIMED = (404, 405, 501)
 _PATHS = (RANK_PATH, RANK_NAMES_PATH)
@@ -76,6 +77,13 @@ def claimed(server: Server) -> list[str]:
     if not paths:
         raise missing
     return paths
+
+
+def ranking(server: Server) -> list[str]:
+    """The paths at which the server ranks a valid request: none, one or both."""
+    with contextlib.suppress(NotClaimed):
+        return [path for path in claimed(server) if server.probes[path].status == 200]
+    return []
 
 
 def _results(trip: RoundTrip) -> list[dict[str, Any]]:
@@ -254,7 +262,7 @@ def errors(server: Server) -> None:
             if trip.status < 400:
                 raise unclear(f"there was no error, but {trip.summary()}", trip)
             if fault := envelope_fault(trip):
-                raise depart(fault, trip)
+                raise depart(fault, trip, cause=ENVELOPE)
 
 
 def method(server: Server) -> None:

@@ -21,8 +21,19 @@ from relace_contract.server.subject import Server
 
 _SIZES = (1, 2, 3, 11, 33)
 #: Sizes near the usual batch limits of servers and their models.
-_LARGE_SIZES = (64, 65, 100, 128, 129, 256, 257, 512, 513, 1000, 1024, 1025, 2048, 2049)
+_LARGE_SIZES = (
+    *(32, 50, 64, 65, 96, 100, 101, 128, 129, 200, 250, 256, 257, 500, 501, 512, 513),
+    *(1000, 1024, 1025, 2048, 2049, 3001),
+)
+#: A size to send with each dtype: a limit may count the bytes of the answer.
+_LARGE_FLOAT = 1025
 _MANY = [str(number) for number in range(40)]
+#: Batches that are large in another way: 1 MB in all, many copies, some texts empty.
+_LARGE_BATCHES = (
+    [f"# part {number}\n" + "x = 1\n" * 5000 for number in range(33)],
+    [f"text {number % 65}" for number in range(130)],
+    ["" if n % 13 == 5 else f"text {n}" for n in range(130)],
+)
 
 
 def bijection(server: Server) -> None:
@@ -48,25 +59,29 @@ def _indexes(server: Server, texts: list[str]) -> None:
 
 
 def every_size(server: Server) -> None:
-    """BIJ-count: send batches of many sizes; ``watch`` counts the results of every 200."""
+    """BIJ-count: send batches of many kinds; ``watch`` counts the results of every 200."""
     if server.options.live:
         documented_example(server)
         return
-    trips = [documented_example(server), *(_of_size(server, size) for size in _LARGE_SIZES)]
+    trips = [
+        documented_example(server),
+        *(_binary(server, [f"text {n}" for n in range(size)]) for size in _LARGE_SIZES),
+        server.embed([f"text {n}" for n in range(_LARGE_FLOAT)]),
+        *(_binary(server, texts) for texts in _LARGE_BATCHES),
+    ]
     if not any(trip.status == 200 for trip in trips):
         raise unclear("no batch was answered with 200", trips[-1])
 
 
-def _of_size(server: Server, size: int) -> RoundTrip:
-    """A batch of short texts; ``binary``, if the server has it, keeps the answer small."""
-    texts = [f"text {number}" for number in range(size)]
+def _binary(server: Server, texts: list[str]) -> RoundTrip:
+    """The answer to a batch; ``binary``, if the server has it, keeps the answer small."""
     trip = server.embed(texts, output_dtype="binary")
     return trip if trip.status == 200 else server.embed(texts, output_dtype="float")
 
 
 def duplicates(server: Server) -> None:
     """DUP-copies."""
-    for texts in (["a", "a"], ["a", "b", "a", "a", "b"]):
+    for texts in (["a", "a"], ["a", "b", "a", "a", "b"], ["a", "b", "c"] * 25):
         trip = server.embed(texts)
         found = results(trip)
         if len(found) != len(texts):

@@ -94,6 +94,8 @@ class RoundTrip:
     at: float = 0.0
     #: The place where an error repeats a key that was sent; empty if it does not.
     repeats_key: str = ""
+    #: Whether the request had a key that the server should accept.
+    authorized: bool = False
 
     def header(self, name: str) -> str | None:
         """The value of a header of the answer."""

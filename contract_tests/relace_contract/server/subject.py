@@ -128,8 +128,10 @@ class Server:
         if self.options.live:
             self._answers[request] = trip
         self.silent = not trip.status
-        if method == "POST" and path == "/code/embed" and trip.status:
+        if trip.status and method == "POST" and path == "/code/embed":
             self.look_at(trip)
+        elif trip.status:
+            self.look_at(trip, "ENV-key", "ENV-clean")
         return trip
 
     def _answered(self, request: Request) -> RoundTrip:
@@ -202,7 +204,13 @@ class Server:
         )
         cacert = str(self.options.cacert or "")
         shown = dataclasses.replace(request, headers=headers, cacert=cacert)
-        trip = RoundTrip(shown, at=time.time(), repeats_key=self._place_of_key(answer), **answer)
+        trip = RoundTrip(
+            shown,
+            at=time.time(),
+            repeats_key=self._place_of_key(answer),
+            authorized=self.authorization[0] in request.headers,
+            **answer,
+        )
         return self._secrets.hide(trip)
 
     def _place_of_key(self, answer: Mapping[str, Any]) -> str:

@@ -161,14 +161,19 @@ WATCHES: dict[str, Callable[[RoundTrip], str | None]] = {
 
 #: The cause shared by all findings about the form of errors: one fault breaks many requirements.
 ENVELOPE = 'errors are not {"error": "<message>"}'
-_CAUSES = {"ENV-shape": ENVELOPE}
 
 
 def cause(identity: str, trip: RoundTrip) -> str:
     """The cause to report a departure under; empty if that is its own problem."""
-    if identity == "SCHEMA-status" and trip.status == 422:  # only a bad body gets it
-        return wrong_status(422, 400)
-    return _CAUSES.get(identity, "")
+    if identity == "ENV-shape":
+        return ENVELOPE
+    if identity == "SCHEMA-status" and 400 <= trip.status < 500:
+        return wrong_status(trip.status, 400 if trip.authorized else 401)
+    if identity == "BIJ-count":
+        sent = len(_texts(trip.request.body) or ())
+        which = "fewer" if len(trip.results or ()) < sent else "more"
+        return f"{which} results than texts"
+    return ""
 
 
 def wrong_status(found: int, asked: int) -> str:
