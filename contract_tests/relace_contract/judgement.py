@@ -72,6 +72,10 @@ class NotExercised(Departure):
             f"could not be exercised: {problem}", *evidence, cause=problem, remedy=remedy
         )
 
+    def said_of(self, what: str) -> Departure:  # noqa: ARG002 - the reason is the same in all
+        """Itself: what was tried does not matter, as it could not be seen."""
+        return self
+
 
 class NotClaimed(Exception):  # noqa: N818 - not an error either
     """The subject does not claim to do what the check asks; the text says why."""

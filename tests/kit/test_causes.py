@@ -102,6 +102,34 @@ def test_a_client_without_a_key_has_one_cause_and_checks_that_could_not_be_exerc
     assert report.exit_code == 1
 
 
+@pytest.mark.parametrize(
+    ("client", "fault"),
+    [
+        ("other-path", "REQ-01"),
+        ("type-text", "REQ-03"),
+        ("model-fixed", "REQ-04"),
+        ("input-renamed", "REQ-04"),
+        ("key-missing-on-retry", "REQ-02"),
+    ],
+)
+def test_a_fault_of_all_requests_fails_one_check_and_the_others_could_not_be_exercised(
+    client: str, fault: str
+) -> None:
+    only = ("REQ-01", "REQ-02", "REQ-03", "REQ-04", "RSP-01", "ERR-01", "RET-04", "RET-11")
+    report = judged_client(client, *only, "BAT-03", examples=2)
+    assert [one.requirement.id for one in report.results if one.judgement is Judgement.FAILS] == [
+        fault
+    ]
+    unseen = [one for one in causes(report) if one.judgement is Judgement.UNSEEN]
+    assert len(unseen) == 1
+    assert "RET-11" in unseen[0].ids
+
+
+def test_messages_that_are_lost_are_one_cause() -> None:
+    report = judged_client("message-lost", "ERR-01", "ERR-02", "ERR-05", "RET-04")
+    assert [cause.text for cause in causes(report)] == ["error messages lack the server's message"]
+
+
 HABITS = {
     "RequestValidationError": (422, "application/json", b'{"detail": [{"msg": "no"}]}'),
     "answers an HTTPException": (401, "application/json", b'{"detail": {"reason": "no key"}}'),

@@ -24,7 +24,7 @@ from relace_contract.judgement import Judgement
 from relace_contract.requirements import requirements
 from relace_mock import RecordedRequest
 from tests.kit import client_proof
-from tests.kit.broken_clients import BROKEN
+from tests.kit.broken_clients import BROKEN, broken
 from tests.kit.judging import found
 from tests.kit.judging_clients import CATCHERS, caught, judged_client
 
@@ -45,6 +45,19 @@ def test_nothing_is_found_in_the_reference(seed: int) -> None:
     report = judged_client(None, seed=seed)
     assert found(report) == {}
     assert report.count(Judgement.HOLDS) == len(CLIENT)
+
+
+def test_a_client_may_retry_without_claiming_it() -> None:
+    handler = broken()
+
+    class Modest(handler):  # type: ignore[misc, valid-type]
+        async def __call__(self, request: dict[str, Any]) -> Any:
+            said = await super().__call__(request)
+            return said | {"features": []} if request["cmd"] == "start" else said
+
+    asked = ClientOptions(way="stdio", client="modest", only=("RET-04",))
+    report = verify.verify(asked, lambda _: None, lambda: InProcess(Modest))
+    assert found(report) == {}
 
 
 def test_every_check_names_a_broken_client_and_every_one_is_named() -> None:

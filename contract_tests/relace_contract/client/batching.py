@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from relace_contract.client.answers import status
+from relace_contract.client.answers import fault, status
 from relace_contract.client.case import Case
 from relace_contract.judgement import NotExercised
 
@@ -49,9 +49,13 @@ def usage(case: Case) -> None:
 def failure(case: Case) -> None:
     """BAT-04."""
     case.needs("batch")
-    for place in (0, 5, len(TEXTS) - 1):
-        rules = [{"when": {"input_contains": TEXTS[place]}, "steps": [status(400, "not this one")]}]
-        talk = case.story(TEXTS, {"rules": rules}, max_batch=BATCH)
+    for place, step in (
+        *((place, status(400, "not this one")) for place in (0, 5, len(TEXTS) - 1)),
+        (5, status(500, "not this one")),
+        (len(TEXTS) - 1, fault("reset")),
+    ):
+        rules = [{"when": {"input_contains": TEXTS[place]}, "steps": [step]}]
+        talk = case.story(TEXTS, {"rules": rules}, max_batch=BATCH, max_retries=0)
         talk.fails()
 
 

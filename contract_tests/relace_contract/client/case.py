@@ -232,4 +232,5 @@ def _seen(entry: RecordedRequest) -> Seen:
         digest=entry.raw["request"]["xxh3_128"],
         answer=f"{status} ({story})" if story else status,
         problems=tuple(entry.violations),
+        refused=entry.outcome == "refused",
     )

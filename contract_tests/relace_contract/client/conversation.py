@@ -12,7 +12,7 @@ from typing import Any
 from relace_contract.adapters.protocol import Call, Ending, Said
 from relace_contract.counts import counted
 from relace_contract.foreign_text import brief, cut
-from relace_contract.judgement import Departure, Evidence
+from relace_contract.judgement import Departure, Evidence, NotExercised
 
 #: The most requests that a finding shows, and the most characters of one answer.
 _REQUESTS = 12
@@ -25,7 +25,8 @@ _PLAYED = 4000
 class Seen:
     """A request as it arrived, and its answer. ``at`` is Unix time in seconds.
 
-    ``body`` may be cut; ``digest`` is the hash of the whole body.
+    ``body`` may be cut; ``digest`` is the hash of the whole body. ``refused`` says that the mock
+    itself refused the request, and played no scenario.
     """
 
     at: float
@@ -36,6 +37,7 @@ class Seen:
     digest: str
     answer: str
     problems: tuple[str, ...] = ()
+    refused: bool = False
 
     def header(self, name: str) -> list[str]:
         """All values of a header field."""
@@ -79,7 +81,7 @@ class Conversation:
     def embeddings(self) -> list[list[Any]]:
         """The vectors that the client returned. Raises ``Departure`` if the call failed."""
         if self.said.ending is not Ending.OK:
-            raise self.departs(f"the call must succeed, but ended with {self.said}")
+            raise self._ended_wrong(f"the call must succeed, but ended with {self.said}")
         return self.said.embeddings
 
     @property
@@ -88,10 +90,28 @@ class Conversation:
         times = [seen.at for seen in self.requests]
         return [later - earlier for earlier, later in itertools.pairwise(times)]
 
+    @property
+    def spoiled_by(self) -> str:
+        """The fault of a request that no answer could make good; empty if there is none."""
+        if not self.call.input:
+            return ""  # the client should send no request then
+        for seen in self.requests:
+            if seen.refused:
+                return f"the mock refused the client's request with {seen.answer}" + "".join(
+                    f": {problem}" for problem in seen.problems[-1:]
+                )
+            body = seen.json()
+            if isinstance(body, dict) and body.get("model") != self.call.model:
+                return "the client asked for another model, which has other vectors"
+        refused = self.said.ending is Ending.ERROR and self.said.status == 401
+        if refused and not any("401" in seen.answer for seen in self.requests):
+            return "a request of this call came without its key and got a 401"
+        return ""
+
     def gives(self, vectors: Sequence[Sequence[Any]], tokens: int | None = None) -> None:
         """Fail unless the client returned these vectors, compared as binary64, and ``tokens``."""
         if len(self.embeddings) != len(vectors):
-            raise self.departs(
+            raise self._ended_wrong(
                 f"the client must return {counted(len(vectors), 'vector')}, "
                 f"not {len(self.embeddings)}"
             )
@@ -99,9 +119,14 @@ class Conversation:
             if not _same(found, true):
                 other = next((n for n, row in enumerate(vectors) if _same(found, row)), None)
                 which = f"the vector of text {other}" if other is not None else _brief(found)
-                raise self.departs(f"text {place} must get {_brief(true)}, not {which}")
+                raise self._ended_wrong(
+                    f"text {place} must get {_brief(true)}, not {which}",
+                    "texts get each other's vectors"
+                    if other is not None
+                    else "the vectors are not those of the answer",
+                )
         if tokens is not None and self.said.total_tokens != tokens:
-            raise self.departs(f"total_tokens must be {tokens}, not {self.said.total_tokens}")
+            raise self._ended_wrong(f"total_tokens must be {tokens}, not {self.said.total_tokens}")
 
     def fails(self, *kinds: str, status: int | None = None, says: str = "") -> None:
         """Fail unless the client reported an error of one of these kinds; of any if none is given.
@@ -112,24 +137,40 @@ class Conversation:
         wanted = " or ".join(kinds)
         if said.ending is not Ending.ERROR:
             which = f" ({wanted})" if kinds else ""
-            raise self.departs(
+            raise self._ended_wrong(
                 f"the call must end with an error{which}, but ended with {said.ending.value}"
             )
         if kinds and said.kind not in kinds:
-            raise self.departs(f"the kind of the error must be {wanted}, not {said.kind}")
+            raise self._ended_wrong(f"the kind of the error must be {wanted}, not {said.kind}")
         if status is not None and said.status != status:
-            raise self.departs(f"the status of the error must be {status}, not {said.status}")
+            raise self._ended_wrong(
+                f"the status of the error must be {status}, not {said.status}",
+                "errors have no status" if said.status is None else "",
+            )
         if says not in said.message:
-            raise self.departs(f"the error message must contain the server's message {says!r}")
+            raise self._ended_wrong(
+                f"the error message must contain the server's message {says!r}",
+                "error messages lack the server's message",
+            )
 
     def asked(self, times: int) -> None:
         """Fail unless exactly this many requests arrived."""
         if len(self.requests) != times:
-            raise self.departs(f"{_requests(times)} must arrive, not {len(self.requests)}")
+            raise self._ended_wrong(f"{_requests(times)} must arrive, not {len(self.requests)}")
 
-    def departs(self, problem: str) -> Departure:
+    def departs(self, problem: str, cause: str = "") -> Departure:
         """A departure with the whole conversation as evidence."""
-        return Departure(problem, self.evidence())
+        return Departure(problem, self.evidence(), cause=cause)
+
+    def _ended_wrong(self, problem: str, cause: str = "") -> Departure:
+        """The departure for a wrong end of the call.
+
+        If a fault of the client's requests explains the end, it is the cause: the check of the
+        requests reports it, and this check could not be exercised.
+        """
+        if self.spoiled_by:
+            return NotExercised(self.spoiled_by, self.evidence())
+        return self.departs(problem, cause)
 
     def evidence(self) -> Evidence:
         """The conversation, as a finding shows it."""

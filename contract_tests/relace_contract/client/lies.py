@@ -63,7 +63,7 @@ def components(case: Case) -> None:
 def _refused(case: Case, step: dict[str, Any], what: str) -> None:
     talk = case.play(TEXTS, step, max_batch=len(TEXTS))
     if not any(seen.answer.startswith("200") for seen in talk.requests):
-        raise NotExercised(NOT_SENT, talk.evidence())
+        raise NotExercised(talk.spoiled_by or NOT_SENT, talk.evidence())
     try:
         talk.fails("invalid_response")
     except Departure as departure:
@@ -72,7 +72,7 @@ def _refused(case: Case, step: dict[str, Any], what: str) -> None:
 
 def redirect(case: Case) -> None:
     """BAD-05."""
-    for code in (302, 307, 308):
+    for code in (301, 302, 303, 307, 308):
         with Origin(answer(b'{"error": "no"}', status="401 No")) as other:
             elsewhere = f"http://localhost:{other.port}/v1/code/embed"
             talk = case.play(TEXTS, status(code, "moved", Location=elsewhere))

@@ -13,7 +13,7 @@ import socket
 import threading
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 from relace_contract.client.conversation import Seen
@@ -116,9 +116,7 @@ class Origin:
 
 
 def _answered(seen: Seen, given: Bytes) -> Seen:
-    return Seen(
-        seen.at, seen.method, seen.target, seen.headers, seen.body, seen.digest, str(given), seen.problems
-    )  # fmt: skip
+    return replace(seen, answer=str(given))
 
 
 class _Reader:

@@ -10,11 +10,12 @@ from relace_contract.client.answers import content, status
 from relace_contract.client.case import Case
 from relace_contract.client.conversation import Conversation
 from relace_contract.client.generated import for_all
-from relace_contract.client.origin import Origin, answer
+from relace_contract.client.origin import Bytes, Origin, answer
 from relace_contract.counts import counted
 from relace_contract.judgement import NotExercised
 
 TEXTS = ("def add(a, b):\n    return a + b\n", "class Point: ...")
+_NO = b'{"error": "try again"}'
 #: Texts that a careless client changes, or cannot send.
 ODD_TEXTS = (
     "",
@@ -45,22 +46,29 @@ def path(case: Case) -> None:
 
 
 def authorization(case: Case) -> None:
-    """REQ-02."""
-    talk = _raw(case)
-    for seen in talk.requests:
-        fields = seen.header("authorization")
-        if fields != [f"Bearer {talk.call.api_key}"]:
-            raise talk.departs(
-                f"a request must have one `Authorization: Bearer KEY`, but has {_described(fields)}"
-            )
+    """REQ-02: a first request, and one that is sent again after a failure."""
+    busy = answer(_NO, "Content-Type: application/json", "Retry-After: 0", status="503 Busy")
+    for before in ((), (busy,)):
+        talk = _raw(case, before=before)
+        for place, seen in enumerate(talk.requests):
+            fields = seen.header("authorization")
+            if fields != [f"Bearer {talk.call.api_key}"]:
+                which = "a request that is sent again" if place and before else "a request"
+                raise talk.departs(
+                    f"{which} must have one `Authorization: Bearer KEY`, but has "
+                    f"{_described(fields, talk.call.api_key)}"
+                )
 
 
-def _described(fields: list[str]) -> str:
+def _described(fields: list[str], key: str) -> str:
     """The Authorization headers of a request, without their keys."""
     if not fields:
         return "no Authorization header"
-    scheme, blank, _ = fields[0].partition(" ")
+    scheme, blank, sent = fields[0].partition(" ")
     which = f"the scheme {scheme!r}" if blank else "no scheme"
+    if blank and sent.strip() != key:
+        around = "the key among other characters" if key in sent else "another key than the call's"
+        which += f" and {around}"
     many = ", the first" if len(fields) > 1 else ""
     return f"{counted(len(fields), 'Authorization header')}{many} with {which}"
 
@@ -110,9 +118,10 @@ def _judge_texts(talk: Conversation) -> None:
     found = [text for seen in talk.requests for text in seen.texts]
     for place, text in enumerate(talk.call.input):
         if text not in found:
-            other = repr(found[place]) if place < len(found) else "nothing"
+            # ASCII, because two spellings of one text can look alike.
+            other = ascii(found[place]) if place < len(found) else "nothing"
             raise talk.departs(
-                f"text {place}, {text!r}, must arrive unchanged; {other} arrived instead"
+                f"text {place}, {text!a}, must arrive unchanged; {other} arrived instead"
             )
 
 
@@ -138,12 +147,12 @@ def dtype(case: Case) -> None:
 
 def key_hidden(case: Case) -> None:
     """REQ-08: this looks at URLs; ``Case`` looks at messages and standard error in every call."""
-    for step in (status(401), status(404), status(500), status(429)):
-        case.play(TEXTS, step)
     with Origin(answer(b"", status="500 Oops")) as origin:
         talk = case.ask(TEXTS, origin)
     if any(talk.call.api_key in seen.target for seen in talk.requests):
         raise talk.departs("the API key must not be in the URL, where logs keep it")
+    for step in (status(401), status(404), status(500), status(429)):
+        case.play(TEXTS, step)
 
 
 def framing(case: Case) -> None:
@@ -152,9 +161,8 @@ def framing(case: Case) -> None:
     for seen in talk.requests:
         if seen.problems:
             raise talk.departs(f"a request must be valid HTTP/1.1, but {'; '.join(seen.problems)}")
-    found = [text for seen in talk.requests for text in seen.texts]
-    if found != list(talk.call.input):
-        raise talk.departs("the body must arrive whole: its texts are not those of the call")
+        if seen.json() is None:
+            raise talk.departs("the body must arrive whole, but what arrived is not JSON")
 
 
 def manners(case: Case) -> None:
@@ -168,11 +176,16 @@ def manners(case: Case) -> None:
             raise talk.departs("a request must name the client in User-Agent")
 
 
-def _raw(case: Case, texts: tuple[str, ...] = TEXTS) -> Conversation:
-    """A call to a server that sees the raw bytes; the client may send any number of requests."""
+def _raw(
+    case: Case, texts: tuple[str, ...] = TEXTS, before: tuple[Bytes, ...] = ()
+) -> Conversation:
+    """A call to a server that sees the raw bytes; the client may send any number of requests.
+
+    The server gives the answers in ``before`` first.
+    """
     vectors = [[0.5, -0.25]] * len(texts)
-    with Origin(answer(json.dumps(content(*vectors)).encode())) as origin:
-        talk = case.ask(texts, origin, max_batch=len(texts))
+    with Origin(*before, answer(json.dumps(content(*vectors)).encode())) as origin:
+        talk = case.ask(texts, origin, max_batch=len(texts), max_retries=len(before))
     if not talk.requests:
         raise NotExercised("no request arrived", talk.evidence())
     return talk

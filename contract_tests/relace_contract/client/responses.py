@@ -161,7 +161,7 @@ def _read(
 ) -> None:
     talk = case.play(TEXTS[:3], text(written, media_type), max_batch=3)
     if not any(seen.answer.startswith("200") for seen in talk.requests):
-        raise NotExercised(NOT_SENT, talk.evidence())
+        raise NotExercised(talk.spoiled_by or NOT_SENT, talk.evidence())
     try:
         talk.gives(rows, 4)
     except Departure as departure:
