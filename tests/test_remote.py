@@ -202,6 +202,8 @@ def raw_deflate(content: bytes) -> bytes:
         ("identity", TEXT),
         ("", TEXT),
         ("deflate, gzip", gzip.compress(zlib.compress(TEXT), mtime=0)),
+        ("gzip", gzip.compress(TEXT[:5], mtime=0) + gzip.compress(TEXT[5:], mtime=0)),
+        ("gzip", b"".join(gzip.compress(bytes([byte]), mtime=0) for byte in TEXT)),
     ],
 )
 def test_a_compressed_body_is_decompressed(
@@ -228,6 +230,18 @@ def test_a_compressed_body_is_decompressed(
             gzip.compress(TEXT, mtime=0)[:-9],
             "but its body is not valid gzip",
         ),
+        (
+            {"Content-Encoding": "gzip"},
+            gzip.compress(TEXT, mtime=0) + b"junk",
+            "but its body has 4 bytes after the end of the compressed data: see `content`",
+        ),
+        (
+            {"Content-Encoding": "gzip"},
+            gzip.compress(TEXT, mtime=0) + gzip.compress(TEXT, mtime=0)[:-9],
+            "but its body is not valid gzip",
+        ),
+        ({"Content-Encoding": "deflate"}, zlib.compress(TEXT) + b"x", "1 byte after the end of"),
+        ({"Content-Encoding": "deflate"}, raw_deflate(TEXT) + b"x", "1 byte after the end of"),
         ({"Content-Encoding": "br"}, b"x", "#1 has the Content-Encoding 'br'; json.. decodes gzip"),
         ({}, b'{"a": "\xff"}', "the body of request #1 is not UTF-8 at byte 7: see `content`"),
         ({}, b'{"a": ', "Expecting value"),
@@ -246,6 +260,19 @@ def test_the_error_says_why_a_body_cannot_be_parsed(
         request.json()
     assert request.content == content[:65_536]
     assert request.body == request.content.decode("utf-8", "replace")
+
+
+def test_a_body_that_grows_too_much_is_not_decompressed(
+    client: httpx.Client, control: RemoteControl
+) -> None:
+    """The limit is for all members of a gzip body together."""
+    half = gzip.compress(bytes(1 << 25), mtime=0)
+    whole = gzip.compress(b"[]", mtime=0)
+    for content in (half + half + whole, gzip.compress(bytes((1 << 26) + 1), mtime=0)):
+        control.reset()
+        client.post("/code/embed", content=content, headers={"Content-Encoding": "gzip"})
+        with pytest.raises(ValueError, match="but its body is not valid gzip"):
+            control.requests[0].json()
 
 
 def test_a_body_of_64_kib_is_kept_whole(client: httpx.Client, control: RemoteControl) -> None:
