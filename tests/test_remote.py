@@ -370,6 +370,8 @@ def test_a_port_that_is_not_a_number_is_refused() -> None:
 
 def test_a_verdict_is_true_only_if_it_is_ok(client: httpx.Client, control: RemoteControl) -> None:
     assert not control.verdict(), "no request was sent"
+    nothing = "<Verdict NOT ok, 0 requests: no request arrived, so nothing was tested>"
+    assert repr(control.verdict()) == nothing
     ask(client)
     assert control.verdict()
     assert repr(control.verdict()) == "<Verdict ok, 1 request: no findings>"
