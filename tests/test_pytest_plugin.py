@@ -210,6 +210,54 @@ def test_strict_judges_only_tests_that_passed(run: pytest.Pytester) -> None:
     )
 
 
+SUBTESTS = """
+import unittest
+
+pytestmark = pytest.mark.relace_scenario("rate-limited-twice")
+
+def test_fails(relace_mock, subtests):
+    with subtests.test("first"):
+        assert 0
+    with subtests.test("second"):
+        pass
+
+def test_skips(relace_mock, subtests):
+    with subtests.test("first"):
+        pytest.skip("not here")
+
+def test_passes(relace_mock, subtests):
+    with subtests.test("first"):
+        pass
+
+class TestOfUnittest(unittest.TestCase):
+    @pytest.fixture(autouse=True)
+    def mock(self, relace_mock): pass
+
+    def test_fails(self):
+        with self.subTest("first"):
+            self.fail()
+
+    def test_skips(self):
+        with self.subTest("first"):
+            self.skipTest("not here")
+
+    def test_passes(self):
+        with self.subTest("first"):
+            pass
+"""
+
+
+@pytest.mark.skipif(pytest.version_tuple < (9,), reason="pytest has subtests from 9.0 on")
+def test_strict_does_not_judge_a_test_with_a_failed_or_skipped_subtest(
+    run: pytest.Pytester,
+) -> None:
+    result = outcomes(run, SUBTESTS, "--relace-mock-strict")
+    assert result.parseoutcomes()["errors"] == 2
+    result.stdout.fnmatch_lines(
+        ["*ERROR at teardown of test_passes*", "*ERROR at teardown of TestOfUnittest.test_passes*"]
+    )
+
+
 def test_strict_judges_each_run_of_a_test_that_runs_again(run: pytest.Pytester) -> None:
     """The first run plays the story and fails; the second passes and plays nothing."""
     result = outcomes(

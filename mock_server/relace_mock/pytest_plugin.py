@@ -184,12 +184,13 @@ def relace_env(relace_mock: RemoteControl, monkeypatch: pytest.MonkeyPatch) -> R
 class _Run:
     """One run of a test. ``journal`` is the mock's journal, saved when the mock ended.
 
-    ``marker`` is the marker whose scenario was played when the mock started.
+    ``marker`` is the marker whose scenario was played when the mock started. ``passed`` is None
+    until the test has run; a test with a failed or skipped subtest has not passed.
     """
 
     mock: RemoteControl | None
     marker: pytest.Mark | None = None
-    passed: bool = False
+    passed: bool | None = None
     journal: str = ""
     trace: bytes | None = None
 
@@ -257,7 +258,9 @@ def pytest_runtest_makereport(
     if run is None:
         return report
     if report.when == "call":
-        run.passed = report.passed and not hasattr(report, "wasxfail")
+        # Each subtest has a report of its own, before that of the test.
+        passed = report.passed and not hasattr(report, "wasxfail")
+        run.passed = passed and run.passed is not False
     if report.failed:
         report.sections.append(("relace-mock journal", run.shown()))
         if run.mock is not None:
