@@ -10,6 +10,7 @@ import subprocess
 import sys
 import zlib
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -361,6 +362,34 @@ def test_an_unknown_transport_setting_gets_the_nearest_name_suggested() -> None:
 def test_a_string_that_cannot_be_the_url_of_a_mock_is_refused(url: str) -> None:
     with pytest.raises(ServerError, match="URL of a mock"):
         RemoteControl(url, "rlc-x")
+
+
+@pytest.mark.parametrize("key", [5, b"s3cret", None, "s3cret\nx", "s3crét"])
+def test_a_key_that_cannot_be_sent_is_refused_and_not_repeated(key: Any) -> None:
+    with pytest.raises((TypeError, ValueError), match="the API key must be ") as caught:
+        relace_mock.transport(dimensions=8).control(key)
+    assert "s3cr" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "message"),
+    [
+        (float("nan"), "such as advance(60), not nan"),
+        (float("-inf"), "such as advance(60), not -inf"),
+        (10**400, "such as advance(60), not 1000"),
+        ("60", "such as advance(60), not '60'"),
+        (None, "such as advance(60), not None"),
+        (True, "such as advance(60), not True"),
+        (timedelta(minutes=1), "not datetime.timedelta(seconds=60): write advance(60)"),
+    ],
+    ids=range(7),
+)
+def test_the_clock_advances_by_a_number_of_seconds(
+    control: RemoteControl, seconds: Any, message: str
+) -> None:
+    with pytest.raises((TypeError, SettingsError)) as caught:
+        control.advance(seconds)
+    assert message in str(caught.value)
 
 
 def test_a_port_that_is_not_a_number_is_refused() -> None:

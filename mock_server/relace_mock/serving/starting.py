@@ -18,6 +18,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Unpack
 
+from relace_mock.excerpts import quoted
 from relace_mock.keywords import OF_RUNNING, SettingsKeywords, by_name, settings_from
 from relace_mock.serving.child import written
 from relace_mock.serving.running_server import RunningServer
@@ -55,6 +56,8 @@ def running(
     Raises ``SettingsError`` for a bad setting and ``ServerError`` if the server cannot start.
     """
     chosen = settings_from(settings, also=OF_RUNNING)
+    if type(thread) is not bool:
+        raise SettingsError(f"thread must be True or False, not {quoted(thread)}")
     listening = Listening(
         host=host,
         port=port,
