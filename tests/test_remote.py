@@ -434,6 +434,47 @@ print(control.position()["name"], control.requests)
     assert (done.stdout, done.stderr) == ("flaky []\n", "")
 
 
+@pytest.fixture(params=["missing", "none", "pipe", "device", "folder"])
+def bad_file(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[str, str]:
+    """A file that cannot be the one of ``SSL_CERT_FILE``, and the message about it."""
+    file = tmp_path / "certificates.pem"
+    if request.param == "none":
+        file.write_text("no certificate")
+        return str(file), f"SSL_CERT_FILE: {file} has no certificate in PEM form: name another"
+    if request.param == "pipe":
+        os.mkfifo(file)
+    if request.param == "folder":
+        file.mkdir()
+    path = "/dev/zero" if request.param == "device" else str(file)
+    return path, f"SSL_CERT_FILE: cannot read {path}: "
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["health", "--url", "https://127.0.0.1:9", "--wait", "60s"],
+        ["requests", "--url", "https://127.0.0.1:9"],
+        ["serve", "--port", "0", "--upstream", "https://127.0.0.1:9"],
+    ],
+    ids=lambda command: command[0],
+)
+def test_a_bad_file_of_certificates_is_told_at_once(
+    command: list[str], bad_file: tuple[str, str]
+) -> None:
+    file, message = bad_file
+    done = subprocess.run(
+        [sys.executable, "-m", "relace_mock", *command],
+        env=os.environ | {"SSL_CERT_FILE": file},
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (2, "")
+    (line,) = done.stderr.splitlines()
+    assert line.startswith(f"relace-mock: {message}")
+
+
 def test_the_control_api_accepts_the_token_and_refuses_a_client_without_it() -> None:
     with relace_mock.running(dimensions=8, control_token="t0ken-of-test") as server:  # noqa: S106 - made up
         server.control("rlc-test").play("server-error")
