@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import httpx
 import pytest
 
@@ -511,3 +513,16 @@ def test_a_bad_url_is_one_line(run: pytest.Pytester) -> None:
         result = outcomes(run, "def test_it(relace_mock): pass", "--relace-mock-url", url)
         result.assert_outcomes(errors=1)
         result.stdout.fnmatch_lines(["E *ServerError: *mock*"])
+
+
+def test_a_bad_file_of_certificates_is_one_line(
+    run: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The report of the failed test, which asks for the journal too, ends in no internal error."""
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "none.pem"))
+    options = ("--relace-mock-url", "https://127.0.0.1:9", "--relace-mock-trace", str(tmp_path))
+    code = "def test_it(relace_mock):\n    relace_mock.play('flaky')\n"
+    result = outcomes(run, code, *options)
+    result.assert_outcomes(failed=1, errors=1)
+    result.stdout.fnmatch_lines(["E *SettingsError: SSL_CERT_FILE: cannot read *none.pem: *"])
+    result.stdout.no_fnmatch_line("*INTERNALERROR*")

@@ -327,11 +327,11 @@ def _strict_problems(mock: RemoteControl) -> list[str]:
 
 
 def _journal(mock: RemoteControl) -> str:
-    from relace_mock.settings import ServerError  # noqa: PLC0415 - see above
+    from relace_mock.settings import ServerError, SettingsError  # noqa: PLC0415 - see above
 
     try:
         entries = mock.journal(limit=_SHOWN + 1)
-    except ServerError as error:
+    except (ServerError, SettingsError) as error:
         return str(error)
     lines = [str(entry) for entry in entries[-_SHOWN:]]
     if len(entries) > _SHOWN:
