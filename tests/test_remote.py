@@ -371,6 +371,15 @@ def test_a_key_that_cannot_be_sent_is_refused_and_not_repeated(key: Any) -> None
     assert "s3cr" not in str(caught.value)
 
 
+@pytest.mark.parametrize("url", [5, None, b"http://127.0.0.1:9"])
+def test_a_base_url_must_be_a_string(url: Any) -> None:
+    message = "base_url must be a string such as 'http://127"
+    with pytest.raises(TypeError, match=message):
+        RemoteControl(url, "k")
+    with pytest.raises(TypeError, match=message):
+        relace_mock.MockServer(url).mock("a")
+
+
 @pytest.mark.parametrize(
     ("seconds", "message"),
     [

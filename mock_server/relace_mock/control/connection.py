@@ -17,6 +17,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from relace_mock.certificates import check_named_file
+from relace_mock.excerpts import quoted
 from relace_mock.settings import ServerError
 
 #: Sends a method, a path, header fields and a body; returns the status and the body.
@@ -99,6 +100,10 @@ def over_a_socket(base_url: str, timeout: float = _TIMEOUT) -> Send:
 
     ``timeout`` is the longest wait for the next bytes, in seconds.
     """
+    if not isinstance(base_url, str):
+        raise TypeError(
+            f"base_url must be a string such as 'http://127.0.0.1:8080/v1', not {quoted(base_url)}"
+        )
     try:
         url = urlsplit(base_url)
     except ValueError:  # such as half of the brackets of an IPv6 address
