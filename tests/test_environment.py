@@ -58,6 +58,9 @@ def test_a_variable_set_by_a_user_is_not_taken_for_a_service_variable(name: str)
         ("RELACE_MOCK_SCENARIOES", "RELACE_MOCK_SCENARIOS"),
         ("RELACE_MOCK_OUTPUT_TYPE", "RELACE_MOCK_OUTPUT_DTYPE"),
         ("RELACE_MOCK_DIM", "RELACE_MOCK_DIMENSIONS"),
+        ("RELACE_MOCK_TOKEN", "RELACE_MOCK_CONTROL_TOKEN"),
+        ("RELACE_MOCK_VERIFY_SEED", "RELACE_VERIFY_SEED"),
+        ("RELACE_MOCK_VERIFY_SEDE", "RELACE_VERIFY_SEED"),
     ],
 )
 @pytest.mark.parametrize("command", [["scenario", "list"], ["embed", "a", "--dimensions", "8"]])
@@ -70,6 +73,17 @@ def test_a_misspelt_variable_gets_a_one_line_warning_with_the_nearest_name_and_n
     assert done.stderr.decode() == (
         f"relace-mock: ignored the environment variable {misspelt}, which belongs to no option: "
         f"did you mean {meant}?\n"
+    )
+
+
+@pytest.mark.parametrize("name", ["RELACE_MOCK_SERVICE_HOTS", "RELACE_MOCK_", "RELACE_MOCK_X"])
+def test_a_variable_that_is_not_like_any_other_gets_no_suggestion(
+    monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setenv(name, "rlc-secret")
+    said = run("scenario", "list").stderr.decode()
+    assert said == (
+        f"relace-mock: ignored the environment variable {name}, which belongs to no option\n"
     )
 
 

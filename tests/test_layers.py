@@ -23,6 +23,7 @@ ROOMS = [
         "reading",
         "colour",
         "settings",
+        "certificates",
         "keywords",
         "retry_after",
     ],

@@ -182,3 +182,131 @@ def test_a_marker_without_effect_is_reported_under_xdist(pytester: pytest.Pytest
     result = collect(pytester, code, "-n", "2")
     result.stdout.fnmatch_lines(["*test_it.py:10: test_it: *the test does not use the mock*"])
     assert result.ret != 0
+
+
+CONFTEST = """
+import pytest
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if added := ADDED.get(item.name):
+            item.add_marker(pytest.mark.relace_scenario(added))
+"""
+
+
+@pytest.mark.parametrize(
+    ("options", "outcomes"),
+    # Workers of xdist run tests even after such errors, and these tests fail again then.
+    [((), {"errors": 2}), (("-n", "2"), {"errors": 4, "passed": 1})],
+    ids=["alone", "xdist"],
+)
+def test_a_marker_that_a_hook_adds_is_checked_too(
+    pytester: pytest.Pytester, options: tuple[str, ...], outcomes: dict[str, int]
+) -> None:
+    added = {"test_name": "no-such", "test_without": "flaky", "test_good": "bad-request"}
+    pytester.makeconftest(f"ADDED = {added}\n{CONFTEST}")
+    code = """
+def test_name(relace_mock): pass
+
+def test_without(): pass
+
+def test_good(relace_mock):
+    assert ask(relace_mock) == 400
+"""
+    result = collect(pytester, code, *options)
+    result.assert_outcomes(**outcomes)
+    assert result.ret != 0
+    result.stdout.fnmatch_lines(
+        [
+            "test_it.py:11: test_name: relace_scenario: there is no scenario 'no-such'; *",
+            "test_it.py:13: test_without: relace_scenario: the test does not use the mock*",
+        ]
+    )
+    result.stdout.no_fnmatch_line("*Traceback*")
+    result = collect(pytester, code, *options, "--continue-on-collection-errors", "-k", "good")
+    result.assert_outcomes(passed=1)
+
+
+def test_a_bad_marker_of_a_hook_is_an_error_even_if_tests_run(pytester: pytest.Pytester) -> None:
+    added = {"test_name": "no-such", "test_without": "flaky", "test_xfail": "no-such"}
+    pytester.makeconftest(f"ADDED = {added}\n{CONFTEST}")
+    result = collect(
+        pytester,
+        """
+def test_name(relace_mock): pass
+
+def test_without(): pass
+
+@pytest.mark.xfail
+def test_xfail(relace_mock): pass
+""",
+        "--continue-on-collection-errors",
+    )
+    result.assert_outcomes(errors=6)
+    result.stdout.no_fnmatch_line("*Traceback*")
+
+
+def test_a_marker_that_is_added_while_the_test_runs_must_have_an_effect(
+    pytester: pytest.Pytester,
+) -> None:
+    result = collect(
+        pytester,
+        """
+ADDED = {
+    "test_name": "no-such", "test_without": "flaky", "test_good": "bad-request", "test_xfail": 3,
+}
+
+@pytest.fixture(autouse=True)
+def adding(request):
+    if added := ADDED.get(request.node.name):
+        request.applymarker(pytest.mark.relace_scenario(added))
+
+@pytest.fixture
+def late(relace_mock, request):
+    request.applymarker(pytest.mark.relace_scenario("bad-request"))
+
+def test_name(relace_mock): pass
+
+def test_without(): pass
+
+def test_good(relace_mock):
+    assert ask(relace_mock) == 400
+
+@pytest.mark.xfail
+def test_xfail(relace_mock): pass
+
+def test_late(late): pass
+
+@pytest.mark.relace_scenario("bad-request")
+def test_same(relace_mock, late):
+    assert ask(relace_mock) == 400
+
+def test_body(relace_mock, request):
+    request.applymarker(pytest.mark.relace_scenario("bad-request"))
+
+def test_body_without(request):
+    request.applymarker(pytest.mark.relace_scenario("bad-request"))
+
+@pytest.mark.xfail
+def test_body_xfail(relace_mock, request):
+    request.applymarker(pytest.mark.relace_scenario("bad-request"))
+    assert ask(relace_mock) == 400
+
+def test_skipped(request):
+    request.applymarker(pytest.mark.relace_scenario("bad-request"))
+    pytest.skip("not here")
+""",
+    )
+    result.assert_outcomes(passed=2, errors=4, failed=3, skipped=1)
+    late = "the marker was added after relace_mock had started, so its scenario is not played*"
+    for line in (
+        "test_it.py:24: test_name: relace_scenario: there is no scenario 'no-such'; *",
+        "test_it.py:26: test_without: relace_scenario: the test does not use the mock*",
+        "test_it.py:31: test_xfail: relace_scenario: a scenario is a name, *, not 3",
+        f"test_it.py:34: test_late: relace_scenario: {late}",
+        f"test_it.py:40: test_body: relace_scenario: {late}",
+        "test_it.py:43: test_body_without: relace_scenario: the test does not use the mock*",
+        f"test_it.py:46: test_body_xfail: relace_scenario: {late}",
+    ):
+        result.stdout.fnmatch_lines([line])
+    result.stdout.no_fnmatch_line("*Traceback*")

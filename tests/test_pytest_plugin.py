@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import httpx
 import pytest
 
@@ -207,6 +209,54 @@ def test_fails(relace_mock):
 def test_strict_judges_only_tests_that_passed(run: pytest.Pytester) -> None:
     outcomes(run, SKIPS, "--relace-mock-strict").assert_outcomes(
         skipped=2, xfailed=1, xpassed=1, failed=1
+    )
+
+
+SUBTESTS = """
+import unittest
+
+pytestmark = pytest.mark.relace_scenario("rate-limited-twice")
+
+def test_fails(relace_mock, subtests):
+    with subtests.test("first"):
+        assert 0
+    with subtests.test("second"):
+        pass
+
+def test_skips(relace_mock, subtests):
+    with subtests.test("first"):
+        pytest.skip("not here")
+
+def test_passes(relace_mock, subtests):
+    with subtests.test("first"):
+        pass
+
+class TestOfUnittest(unittest.TestCase):
+    @pytest.fixture(autouse=True)
+    def mock(self, relace_mock): pass
+
+    def test_fails(self):
+        with self.subTest("first"):
+            self.fail()
+
+    def test_skips(self):
+        with self.subTest("first"):
+            self.skipTest("not here")
+
+    def test_passes(self):
+        with self.subTest("first"):
+            pass
+"""
+
+
+@pytest.mark.skipif(pytest.version_tuple < (9,), reason="pytest has subtests from 9.0 on")
+def test_strict_does_not_judge_a_test_with_a_failed_or_skipped_subtest(
+    run: pytest.Pytester,
+) -> None:
+    result = outcomes(run, SUBTESTS, "--relace-mock-strict")
+    assert result.parseoutcomes()["errors"] == 2
+    result.stdout.fnmatch_lines(
+        ["*ERROR at teardown of test_passes*", "*ERROR at teardown of TestOfUnittest.test_passes*"]
     )
 
 
@@ -463,3 +513,16 @@ def test_a_bad_url_is_one_line(run: pytest.Pytester) -> None:
         result = outcomes(run, "def test_it(relace_mock): pass", "--relace-mock-url", url)
         result.assert_outcomes(errors=1)
         result.stdout.fnmatch_lines(["E *ServerError: *mock*"])
+
+
+def test_a_bad_file_of_certificates_is_one_line(
+    run: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The report of the failed test, which asks for the journal too, ends in no internal error."""
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "none.pem"))
+    options = ("--relace-mock-url", "https://127.0.0.1:9", "--relace-mock-trace", str(tmp_path))
+    code = "def test_it(relace_mock):\n    relace_mock.play('flaky')\n"
+    result = outcomes(run, code, *options)
+    result.assert_outcomes(failed=1, errors=1)
+    result.stdout.fnmatch_lines(["E *SettingsError: SSL_CERT_FILE: cannot read *none.pem: *"])
+    result.stdout.no_fnmatch_line("*INTERNALERROR*")

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import zlib
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -202,6 +203,8 @@ def raw_deflate(content: bytes) -> bytes:
         ("identity", TEXT),
         ("", TEXT),
         ("deflate, gzip", gzip.compress(zlib.compress(TEXT), mtime=0)),
+        ("gzip", gzip.compress(TEXT[:5], mtime=0) + gzip.compress(TEXT[5:], mtime=0)),
+        ("gzip", b"".join(gzip.compress(bytes([byte]), mtime=0) for byte in TEXT)),
     ],
 )
 def test_a_compressed_body_is_decompressed(
@@ -228,6 +231,18 @@ def test_a_compressed_body_is_decompressed(
             gzip.compress(TEXT, mtime=0)[:-9],
             "but its body is not valid gzip",
         ),
+        (
+            {"Content-Encoding": "gzip"},
+            gzip.compress(TEXT, mtime=0) + b"junk",
+            "but its body has 4 bytes after the end of the compressed data: see `content`",
+        ),
+        (
+            {"Content-Encoding": "gzip"},
+            gzip.compress(TEXT, mtime=0) + gzip.compress(TEXT, mtime=0)[:-9],
+            "but its body is not valid gzip",
+        ),
+        ({"Content-Encoding": "deflate"}, zlib.compress(TEXT) + b"x", "1 byte after the end of"),
+        ({"Content-Encoding": "deflate"}, raw_deflate(TEXT) + b"x", "1 byte after the end of"),
         ({"Content-Encoding": "br"}, b"x", "#1 has the Content-Encoding 'br'; json.. decodes gzip"),
         ({}, b'{"a": "\xff"}', "the body of request #1 is not UTF-8 at byte 7: see `content`"),
         ({}, b'{"a": ', "Expecting value"),
@@ -246,6 +261,19 @@ def test_the_error_says_why_a_body_cannot_be_parsed(
         request.json()
     assert request.content == content[:65_536]
     assert request.body == request.content.decode("utf-8", "replace")
+
+
+def test_a_body_that_grows_too_much_is_not_decompressed(
+    client: httpx.Client, control: RemoteControl
+) -> None:
+    """The limit is for all members of a gzip body together."""
+    half = gzip.compress(bytes(1 << 25), mtime=0)
+    whole = gzip.compress(b"[]", mtime=0)
+    for content in (half + half + whole, gzip.compress(bytes((1 << 26) + 1), mtime=0)):
+        control.reset()
+        client.post("/code/embed", content=content, headers={"Content-Encoding": "gzip"})
+        with pytest.raises(ValueError, match="but its body is not valid gzip"):
+            control.requests[0].json()
 
 
 def test_a_body_of_64_kib_is_kept_whole(client: httpx.Client, control: RemoteControl) -> None:
@@ -336,6 +364,43 @@ def test_a_string_that_cannot_be_the_url_of_a_mock_is_refused(url: str) -> None:
         RemoteControl(url, "rlc-x")
 
 
+@pytest.mark.parametrize("key", [5, b"s3cret", None, "s3cret\nx", "s3crét"])
+def test_a_key_that_cannot_be_sent_is_refused_and_not_repeated(key: Any) -> None:
+    with pytest.raises((TypeError, ValueError), match="the API key must be ") as caught:
+        relace_mock.transport(dimensions=8).control(key)
+    assert "s3cr" not in str(caught.value)
+
+
+@pytest.mark.parametrize("url", [5, None, b"http://127.0.0.1:9"])
+def test_a_base_url_must_be_a_string(url: Any) -> None:
+    message = "base_url must be a string such as 'http://127"
+    with pytest.raises(TypeError, match=message):
+        RemoteControl(url, "k")
+    with pytest.raises(TypeError, match=message):
+        relace_mock.MockServer(url).mock("a")
+
+
+@pytest.mark.parametrize(
+    ("seconds", "message"),
+    [
+        (float("nan"), "such as advance(60), not nan"),
+        (float("-inf"), "such as advance(60), not -inf"),
+        (10**400, "such as advance(60), not 1000"),
+        ("60", "such as advance(60), not '60'"),
+        (None, "such as advance(60), not None"),
+        (True, "such as advance(60), not True"),
+        (timedelta(minutes=1), "not datetime.timedelta(seconds=60): write advance(60)"),
+    ],
+    ids=range(7),
+)
+def test_the_clock_advances_by_a_number_of_seconds(
+    control: RemoteControl, seconds: Any, message: str
+) -> None:
+    with pytest.raises((TypeError, SettingsError)) as caught:
+        control.advance(seconds)
+    assert message in str(caught.value)
+
+
 def test_a_port_that_is_not_a_number_is_refused() -> None:
     with pytest.raises(ServerError, match="its port is not a number"):
         RemoteControl("http://127.0.0.1:none/v1", "k")
@@ -343,6 +408,8 @@ def test_a_port_that_is_not_a_number_is_refused() -> None:
 
 def test_a_verdict_is_true_only_if_it_is_ok(client: httpx.Client, control: RemoteControl) -> None:
     assert not control.verdict(), "no request was sent"
+    nothing = "<Verdict NOT ok, 0 requests: no request arrived, so nothing was tested>"
+    assert repr(control.verdict()) == nothing
     ask(client)
     assert control.verdict()
     assert repr(control.verdict()) == "<Verdict ok, 1 request: no findings>"
@@ -374,6 +441,47 @@ print(control.position()["name"], control.requests)
             check=False,
         )
     assert (done.stdout, done.stderr) == ("flaky []\n", "")
+
+
+@pytest.fixture(params=["missing", "none", "pipe", "device", "folder"])
+def bad_file(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[str, str]:
+    """A file that cannot be the one of ``SSL_CERT_FILE``, and the message about it."""
+    file = tmp_path / "certificates.pem"
+    if request.param == "none":
+        file.write_text("no certificate")
+        return str(file), f"SSL_CERT_FILE: {file} has no certificate in PEM form: name another"
+    if request.param == "pipe":
+        os.mkfifo(file)
+    if request.param == "folder":
+        file.mkdir()
+    path = "/dev/zero" if request.param == "device" else str(file)
+    return path, f"SSL_CERT_FILE: cannot read {path}: "
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["health", "--url", "https://127.0.0.1:9", "--wait", "60s"],
+        ["requests", "--url", "https://127.0.0.1:9"],
+        ["serve", "--port", "0", "--upstream", "https://127.0.0.1:9"],
+    ],
+    ids=lambda command: command[0],
+)
+def test_a_bad_file_of_certificates_is_told_at_once(
+    command: list[str], bad_file: tuple[str, str]
+) -> None:
+    file, message = bad_file
+    done = subprocess.run(
+        [sys.executable, "-m", "relace_mock", *command],
+        env=os.environ | {"SSL_CERT_FILE": file},
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (2, "")
+    (line,) = done.stderr.splitlines()
+    assert line.startswith(f"relace-mock: {message}")
 
 
 def test_the_control_api_accepts_the_token_and_refuses_a_client_without_it() -> None:

@@ -183,6 +183,12 @@ LEAVINGS = [
     "x~.yaml",
     "._x.yaml",
     "~$x.yaml",
+    "~x.yaml",
+    "x_BACKUP_123.yaml",
+    "x_BASE_123.yml",
+    "x_LOCAL_123.yaml",
+    "x_REMOTE_4567.json",
+    "x.yaml.LOCAL.123.yaml",
     ".DS_Store",
     "4913",
     "x.yaml.tmp",
@@ -210,6 +216,12 @@ def test_hidden_files_and_temporary_files_of_editors_are_ignored(littered: Path)
     listed = run("scenario", "list", "--scenarios", str(littered))
     assert listed.returncode == 0
     assert "mine  " in listed.stdout
+
+
+def test_a_scenario_may_have_a_word_of_git_in_its_name(tmp_path: Path) -> None:
+    for name in ("x_LOCAL.yaml", "LOCAL_1.yaml", "x_local_1.yaml"):
+        (tmp_path / name).write_text("steps: [{status: 500}]")
+    assert {"x_LOCAL", "LOCAL_1", "x_local_1"} <= set(Library(tmp_path).names())
 
 
 def test_temporary_files_of_an_editor_trigger_no_reload(littered: Path) -> None:

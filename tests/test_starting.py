@@ -131,6 +131,10 @@ def test_variables_of_the_shell_do_not_change_the_server(
         ({"scenarios": "folder"}, relace_mock.SettingsError, "scenarios must be a pathlib.Path"),
         ({"rate_limit": 3}, relace_mock.SettingsError, "such as '3/60s'"),
         ({"control_token": b"s3cret"}, relace_mock.SettingsError, "control_token must be a string, not bytes"),
+        ({"host": 5}, relace_mock.SettingsError, "host must be a string such as 127.0.0.1, not 5"),
+        ({"host": None}, relace_mock.SettingsError, "host must be a string such as 127.0.0.1, not None"),
+        ({"port": "8080"}, relace_mock.SettingsError, "port must be from 0 to 65535, not '8080'"),
+        ({"port": 8080.0}, relace_mock.SettingsError, "port must be from 0 to 65535, not 8080.0"),
         ({"host": "no.such.host.example"}, relace_mock.ServerError, "is not known"),
     ],
 )  # fmt: skip
@@ -141,6 +145,16 @@ def test_a_bad_setting_is_reported_in_one_line_with_the_right_form(
         pass
     assert message in str(caught.value)
     assert "\n" not in str(caught.value) and "s3cret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("thread", ["yes", 1, None])
+def test_thread_must_be_true_or_false(thread: Any) -> None:
+    message = f"thread must be True or False, not {thread!r}"
+    with (
+        pytest.raises(relace_mock.SettingsError, match=message),
+        relace_mock.running(thread=thread),
+    ):
+        pass
 
 
 def test_a_port_in_use_is_reported_in_one_line() -> None:

@@ -157,3 +157,22 @@ class Stranger:
 
     def read(self) -> bytes:
         return b""
+
+
+@pytest.mark.parametrize("start", [relace_mock.transport, relace_mock.running, relace_mock.app])
+def test_a_setting_without_its_name_is_one_line_with_the_right_form(start: Any) -> None:
+    for given in ("flaky", 256, {"steps": [{"status": 429}]}):
+        with pytest.raises(TypeError) as caught:
+            start(given)
+        assert "takes settings by name only: write " in str(caught.value)
+        assert '(scenario="flaky") or ' in str(caught.value) and "\n" not in str(caught.value)
+        assert ("plays a mapping" in str(caught.value)) == isinstance(given, dict)
+
+
+@pytest.mark.parametrize("start", [relace_mock.transport, relace_mock.app])
+def test_an_argument_of_running_is_named_as_such(start: Any) -> None:
+    for keywords in ({"thread": True}, {"host": "::"}, {"port": 0}, {"max_connections": 1}):
+        with pytest.raises(
+            relace_mock.SettingsError, match=r"' belongs to running\(\), which starts"
+        ):
+            start(**keywords)

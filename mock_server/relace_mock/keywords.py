@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import difflib
+import functools
 import types
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, TypedDict, Union, get_args, get_origin, get_type_hints
+from typing import Any, ParamSpec, TypedDict, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from relace_mock.excerpts import quoted
 from relace_mock.settings import (
@@ -61,6 +62,12 @@ class SettingsKeywords(TypedDict, total=False):
     store_timeout: float
 
 
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
+
+#: Arguments of ``running()`` that are not fields of ``Settings``.
+OF_RUNNING = ("host", "port", "http", "thread", "read_timeout", "max_connections")
+
 _FORMS = {bool: "True or False", str: "a string", Path: "a pathlib.Path"}
 _EXAMPLES = {
     "rate_limit": ", such as '3/60s'",
@@ -79,6 +86,29 @@ _SECRET = (  # the URL of a store may hold a password
 )
 
 
+def by_name(play: str) -> Callable[[Callable[_P, _R]], Callable[_P, _R]]:
+    """Make a decorator for a function whose arguments are all given by name.
+
+    The function raises ``TypeError`` for any other argument, and the message shows the right form;
+    it repeats no value, which may be a key. ``play`` shows how to play a scenario that is a mapping.
+    """
+
+    def decorate(function: Callable[_P, _R]) -> Callable[_P, _R]:
+        @functools.wraps(function)
+        def checked(*arguments: _P.args, **keywords: _P.kwargs) -> _R:
+            if arguments:
+                name = function.__name__
+                form = f'{name}(scenario="flaky") or {name}(dimensions=256)'
+                if any(isinstance(each, Mapping) for each in arguments):
+                    form += f"; {play} plays a mapping"
+                raise TypeError(f"{name}() takes settings by name only: write {form}")
+            return function(*arguments, **keywords)
+
+        return checked
+
+    return decorate
+
+
 def settings_from(keywords: Mapping[str, Any], *, also: tuple[str, ...] = ()) -> Settings:
     """Make ``Settings`` from keyword arguments. Raises ``SettingsError``.
 
@@ -89,6 +119,10 @@ def settings_from(keywords: Mapping[str, Any], *, also: tuple[str, ...] = ()) ->
     known = [*types_of, *also]
     for name, value in keywords.items():
         if name not in types_of:
+            if name in OF_RUNNING:
+                raise SettingsError(
+                    f"{quoted(name)} belongs to running(), which starts a server: leave it out here"
+                )
             near = difflib.get_close_matches(name, known, 1, 0.6)
             hint = f"did you mean {near[0]}?" if near else f"the settings are {', '.join(known)}"
             raise SettingsError(f"{quoted(name)} is not a setting: {hint}")

@@ -144,7 +144,10 @@ def relace_mock(
     run = item.stash[_RUN] = _Run(mock)
     marker = item.get_closest_marker(NAME)
     if marker is not None:
+        if problem := _markers(item.config).scenario_problem(item):
+            pytest.fail(problem, pytrace=False)
         mock.play(scenario_in(marker))
+        run.marker = marker
     yield mock
     if os.getpid() != owner:
         return  # a forked child must not end the mock: it belongs to the parent process
@@ -179,10 +182,15 @@ def relace_env(relace_mock: RemoteControl, monkeypatch: pytest.MonkeyPatch) -> R
 
 @dataclass
 class _Run:
-    """One run of a test. ``journal`` is the mock's journal, saved when the mock ended."""
+    """One run of a test. ``journal`` is the mock's journal, saved when the mock ended.
+
+    ``marker`` is the marker whose scenario was played when the mock started. ``passed`` is None
+    until the test has run; a test with a failed or skipped subtest has not passed.
+    """
 
     mock: RemoteControl | None
-    passed: bool = False
+    marker: pytest.Mark | None = None
+    passed: bool | None = None
     journal: str = ""
     trace: bytes | None = None
 
@@ -196,23 +204,35 @@ _MARKERS: pytest.StashKey[Markers] = pytest.StashKey()
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_make_collect_report(
-    collector: pytest.Collector,
-) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
     """Report an error at collection for each marker that can have no effect."""
     report = yield
     items = [each for each in report.result or () if isinstance(each, pytest.Item)]
     if report.passed and any("relace_mock_server" in _fixtures(item) for item in items):
         # Import this before a test can patch the modules that it uses.
         import relace_mock.control.remote  # noqa: F401, PLC0415
-    marked = [item for item in items if item.get_closest_marker("relace_scenario")]
-    if report.passed and marked:
-        markers = _markers(collector.config)
-        problems = [problem for item in marked if (problem := markers.problem(item))]
-        if problems:
-            report.outcome = "failed"
-            report.longrepr = "\n".join(problems)
+    if report.passed and (problems := _new_problems(items)):
+        report.outcome = "failed"
+        report.longrepr = "\n".join(problems.values())
     return report
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_collection_modifyitems(
+    config: pytest.Config, items: list[pytest.Item]
+) -> Generator[None, object, object]:
+    """Report an error at collection for each bad marker that a hook added."""
+    result = yield
+    for nodeid, problem in _new_problems(items).items():
+        report = pytest.CollectReport(nodeid, "failed", problem, [])
+        config.hook.pytest_collectreport(report=report)
+    return result
+
+
+def _new_problems(items: list[pytest.Item]) -> dict[str, str]:
+    """Check the markers that were not checked before. Return error messages by test."""
+    marked = [item for item in items if item.get_closest_marker("relace_scenario")]
+    return _markers(marked[0].config).new_problems(marked) if marked else {}
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -226,13 +246,21 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 def pytest_runtest_makereport(
     item: pytest.Item,
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Add the last requests of the journal to the report of a failed test."""
+    """Fail a test whose marker has no effect. Add the journal to the report of a failed test."""
     report = yield
     run = item.stash.get(_RUN, None)
+    passed = report.passed or hasattr(report, "wasxfail")
+    if passed and report.when != "teardown" and item.get_closest_marker("relace_scenario"):
+        played, started = (run.marker, True) if run else (None, False)
+        if problem := _markers(item.config).problem_now(item, played, started=started):
+            report.outcome, report.longrepr = "failed", problem
+            vars(report).pop("wasxfail", None)
     if run is None:
         return report
     if report.when == "call":
-        run.passed = report.passed and not hasattr(report, "wasxfail")
+        # Each subtest has a report of its own, before that of the test.
+        passed = report.passed and not hasattr(report, "wasxfail")
+        run.passed = passed and run.passed is not False
     if report.failed:
         report.sections.append(("relace-mock journal", run.shown()))
         if run.mock is not None:
@@ -299,11 +327,11 @@ def _strict_problems(mock: RemoteControl) -> list[str]:
 
 
 def _journal(mock: RemoteControl) -> str:
-    from relace_mock.settings import ServerError  # noqa: PLC0415 - see above
+    from relace_mock.settings import ServerError, SettingsError  # noqa: PLC0415 - see above
 
     try:
         entries = mock.journal(limit=_SHOWN + 1)
-    except ServerError as error:
+    except (ServerError, SettingsError) as error:
         return str(error)
     lines = [str(entry) for entry in entries[-_SHOWN:]]
     if len(entries) > _SHOWN:

@@ -203,7 +203,9 @@ class Listening:
     trace: Path | None = None
 
     def __post_init__(self) -> None:
-        if self.port not in range(65536):
+        if not isinstance(self.host, str):
+            raise SettingsError(f"host must be a string such as 127.0.0.1, not {self.host!r}")
+        if type(self.port) is not int or self.port not in range(65536):
             raise SettingsError(f"port must be from 0 to 65535, not {self.port!r}")
         _one_of("http", self.http, get_args(Http))
         _duration("read-timeout", self.read_timeout)

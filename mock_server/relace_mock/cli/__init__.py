@@ -12,7 +12,7 @@ import click
 
 from relace_mock.cli.groups import Commands
 from relace_mock.cli.streams import accept_any_text, complain, discard
-from relace_mock.cli.suggestions import hint
+from relace_mock.cli.suggestions import hint, nearest
 from relace_mock.settings import ServerError, SettingsError
 from relace_mock.version import __version__
 
@@ -93,7 +93,31 @@ def _no_such_option(error: click.NoSuchOption) -> str:
     """
     if error.ctx is None:
         return "No such option"
-    known = [name for parameter in error.ctx.command.params for name in parameter.opts]
-    if meant := hint(error.option_name, known):
-        return f"No such option '{error.option_name}'{meant}"
+    given, command = error.option_name, error.ctx.command
+    known = _options(command, error.ctx)
+    if meant := hint(given, known):
+        return f"No such option '{given}'{meant}"
+    if isinstance(command, Commands):
+        below = {
+            name: _options(each, error.ctx)
+            for name in command.list_commands(error.ctx)
+            if (each := command.get_command(error.ctx, name))
+        }
+        near = nearest(given, sorted({option for options in below.values() for option in options}))
+        owners = ", ".join(name for name, options in below.items() if near in options)
+        if near == given:
+            return f"'{given}' belongs to {owners}: write it after the command"
+        if near:
+            return f"No such option '{given}': did you mean {near}, which belongs to {owners}?"
     return f"No such option: `{error.ctx.command_path} --help` lists the options"
+
+
+def _options(command: click.Command, ctx: click.Context) -> list[str]:
+    """The options of a command, with ``--help``."""
+    parameters = command.get_params(ctx)
+    return [
+        name
+        for parameter in parameters
+        if isinstance(parameter, click.Option) and not parameter.hidden
+        for name in (*parameter.opts, *parameter.secondary_opts)
+    ]

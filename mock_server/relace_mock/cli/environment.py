@@ -51,7 +51,19 @@ def warnings(environment: Mapping[str, str], prefix: str, known: AbstractSet[str
             and name not in known | _NO_OPTIONS
             and not is_of_a_service(name, environment[name])
         ):
-            bare = {each.removeprefix(prefix): each for each in known if each.startswith(prefix)}
-            near = nearest(name.removeprefix(prefix), bare, least=0.0)
-            meant = f": did you mean {bare[near]}?" if near else ""
+            near = _nearest(name.removeprefix(prefix), prefix, known)
+            meant = f": did you mean {near}?" if near else ""
             yield f"ignored the environment variable {name}, which belongs to no option{meant}"
+
+
+def _nearest(bare: str, prefix: str, known: AbstractSet[str]) -> str | None:
+    """Return the variable most similar to a prefix and a name, if one is similar enough."""
+    for other in PREFIXES:
+        word = other.removeprefix("RELACE_")  # such as VERIFY_, after the prefix RELACE_MOCK_
+        if bare.startswith(word):
+            bare, prefix = bare.removeprefix(word), other
+    names = {each.removeprefix(prefix): each for each in known if each.startswith(prefix)}
+    # A whole word of a name is nearer than a similar word: TOKEN means CONTROL_TOKEN, not STORE.
+    parts = [name for name in names if bare in name.split("_")]
+    near = parts[0] if len(parts) == 1 else nearest(bare, names)
+    return names[near] if near else None

@@ -12,7 +12,10 @@ from typing import Any
 import click
 
 from relace_mock.cli.environment import PREFIXES, warnings
-from relace_mock.cli.suggestions import hint
+from relace_mock.cli.suggestions import hint, nearest
+
+# Two words of at least this similarity to a command, when they are joined, are that command.
+_HALVES = 0.8
 
 
 class Commands(click.Group):
@@ -53,11 +56,23 @@ class Commands(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         known = self.list_commands(ctx)
         if not args[0].startswith("-") and args[0] not in known and not ctx.resilient_parsing:
-            meant = hint(args[0], known) or f": the commands are {', '.join(known)}"
+            meant = _meant(args, known) or f": the commands are {', '.join(known)}"
             raise click.UsageError(f"No such command{meant}")
         if sys.stdout is None and args[0] not in self._without_output:
             raise click.UsageError("standard output is closed: redirect it to a file")
         return super().resolve_command(ctx, args)
+
+
+def _meant(words: list[str], known: list[str]) -> str:
+    """Return ``: did you mean …?`` for the first of some words, which is no command.
+
+    The next word may be the other half of the command, as in ``verify server``.
+    """
+    joined = nearest("-".join(words[:2]), known, least=_HALVES) if words[1:] else None
+    halves = [name for name in known if name.startswith(f"{words[0]}-")]
+    if joined or halves:
+        return f": did you mean {joined or ' or '.join(halves)}?"
+    return hint(words[0], known)
 
 
 def _warning(command: click.Command) -> click.Command:

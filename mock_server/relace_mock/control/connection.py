@@ -16,6 +16,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
+from relace_mock.certificates import check_named_file
+from relace_mock.excerpts import quoted
 from relace_mock.settings import ServerError
 
 #: Sends a method, a path, header fields and a body; returns the status and the body.
@@ -45,15 +47,20 @@ class _Secure(http.client.HTTPConnection):
     default_port = 443
 
     def connect(self) -> None:
+        context = _tls()  # first: a bad file of certificates is told even if nothing answers
         plain = _connected(self.host, self.port, self.timeout)
-        self.sock = _tls().wrap_socket(plain, server_hostname=self.host)
+        self.sock = context.wrap_socket(plain, server_hostname=self.host)
 
 
 @functools.cache
 def _tls() -> Any:
-    """A TLS context with the system's certificates, or ``SSL_CERT_FILE``; slow, so read once."""
+    """A TLS context with the system's certificates, and ``SSL_CERT_FILE``; slow, so read once.
+
+    Raises ``SettingsError`` if that file is bad.
+    """
     import ssl  # noqa: PLC0415 - few mocks speak TLS
 
+    check_named_file()
     return ssl.create_default_context()
 
 
@@ -88,8 +95,15 @@ def _addresses(host: str, port: int) -> list[tuple[int, Any]]:
 def over_a_socket(base_url: str, timeout: float = _TIMEOUT) -> Send:
     """Return a function that sends requests to a server. Raises ``ServerError`` for a bad URL.
 
+    The function raises ``ServerError`` if there is no response, and ``SettingsError`` if
+    ``SSL_CERT_FILE`` names a bad file of certificates.
+
     ``timeout`` is the longest wait for the next bytes, in seconds.
     """
+    if not isinstance(base_url, str):
+        raise TypeError(
+            f"base_url must be a string such as 'http://127.0.0.1:8080/v1', not {quoted(base_url)}"
+        )
     try:
         url = urlsplit(base_url)
     except ValueError:  # such as half of the brackets of an IPv6 address

@@ -11,6 +11,8 @@ from relace_mock.counts import counted
 
 Level = Literal["fail", "warn"]
 
+_NOTHING = "no request arrived, so nothing was tested"
+
 
 @dataclass(frozen=True, slots=True)
 class Finding:
@@ -49,7 +51,8 @@ class Verdict:
 
     def __repr__(self) -> str:
         """The verdict on one line, as a failed ``assert`` shows it."""
-        found = "; ".join(map(str, self.findings)) or "no findings"
+        nothing = [_NOTHING] if not self.requests and self.complete else []
+        found = "; ".join([*nothing, *map(str, self.findings)]) or "no findings"
         return f"<Verdict {'ok' if self.ok else 'NOT ok'}, {counted(self.requests, 'request')}: {found}>"
 
     @property
@@ -75,7 +78,7 @@ class Verdict:
         for finding in self.warnings:
             warnings.warn(str(finding), BehaviourWarning, stacklevel=2)
         if not self.requests and self.complete:
-            raise AssertionError("relace-mock: no request arrived, so nothing was tested")
+            raise AssertionError(f"relace-mock: {_NOTHING}")
         if self.failures:
             lines = "\n".join(f"  {finding}" for finding in self.failures)
             # The server can be what failed: it dropped requests, or forgot state.

@@ -8,6 +8,7 @@ import zlib
 from dataclasses import dataclass, field
 from typing import Any
 
+from relace_mock.counts import counted
 from relace_mock.messages import Source
 
 _KEPT = 64 * 1024  # bytes of a body that the journal keeps
@@ -15,6 +16,7 @@ _KEPT = 64 * 1024  # bytes of a body that the journal keeps
 # send it.
 _ZIPPED = {"gzip": (47,), "x-gzip": (47,), "deflate": (47, -15)}
 _MOST = 1 << 26  # the most bytes of a decoded body
+_GZIP = b"\x1f\x8b"  # the first bytes of each member of a gzip file (RFC 1952 section 2.3.1)
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -96,13 +98,17 @@ class RecordedRequest:
                 "see `content`"
             )
         for window in _ZIPPED[coding]:
-            unpacking = zlib.decompressobj(window)
             try:
-                plain = unpacking.decompress(content, _MOST)
+                plain, rest = _decompressed(content, window)
             except zlib.error:
                 continue
-            if unpacking.eof:
-                return plain
+            if rest:
+                raise ValueError(
+                    f"{self._name} has the Content-Encoding {coding}, but its body has "
+                    f"{counted(len(rest), 'byte')} after the end of the compressed data: "
+                    "see `content`"
+                )
+            return plain
         raise ValueError(
             f"{self._name} has the Content-Encoding {coding}, but its body is not valid {coding}: "
             "see `content`"
@@ -123,6 +129,24 @@ class RecordedRequest:
             f"#{self.number} {self.time[11:23]} {self.method} {self.path}{attempt} → "
             f"{answer}, {self.outcome}{played}{shown}{broken}"
         )
+
+
+def _decompressed(content: bytes, window: int) -> tuple[bytes, bytes]:
+    """Decompress, and return the bytes that follow the compressed data too.
+
+    A gzip file may have several members (RFC 1952 section 2.2). Raises ``zlib.error`` if the data
+    is not valid, ends too early, or has too many bytes when it is decompressed.
+    """
+    pieces: list[bytes] = []
+    left, rest = _MOST, content
+    while not pieces or (rest.startswith(_GZIP) and content.startswith(_GZIP)):
+        unpacking = zlib.decompressobj(window)
+        pieces.append(unpacking.decompress(rest, left + 1))
+        left -= len(pieces[-1])
+        if left < 0 or not unpacking.eof:
+            raise zlib.error
+        rest = unpacking.unused_data
+    return b"".join(pieces), rest
 
 
 def recorded(entry: dict[str, Any]) -> RecordedRequest:

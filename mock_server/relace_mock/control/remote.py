@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from relace_mock.scenario.model import Scenario
 
 _SETTLE = "2s"  # the longest time that the server waits for pending exchanges
+_LARGEST = 1e300  # the server cannot parse much larger numbers
 _TAKES = "a scenario is a name, a file, YAML text or a mapping such as {'steps': [{'status': 429}]}"
 
 
@@ -63,6 +65,26 @@ def _found(path: Path, folders: Sequence[Path]) -> Path:
     raise SettingsError(f"there is no file {str(path)!r} in {where}")
 
 
+def _check_key(key: object) -> None:
+    """Refuse a key that cannot be sent. The messages do not repeat it."""
+    if not isinstance(key, str):
+        kind = type(key).__name__
+        raise TypeError(f"the API key must be a string such as 'rlc-test', not {kind}")
+    if not (key.isascii() and key.isprintable()):
+        raise SettingsError("the API key must be ASCII characters without line breaks")
+
+
+def _check_seconds(given: object) -> None:
+    """Refuse an argument of ``advance`` that cannot be sent as a JSON number."""
+    takes = f"advance() takes seconds, such as advance(60), not {quoted(given)}"
+    if isinstance(given, timedelta):
+        raise TypeError(f"{takes}: write advance({given.total_seconds():g})")
+    if isinstance(given, bool) or not isinstance(given, (int, float)):
+        raise TypeError(takes)
+    if not -_LARGEST < given < _LARGEST:
+        raise SettingsError(takes)
+
+
 class RemoteControl:
     """Control of one API key of a mock: its scenario, journal and clock.
 
@@ -82,6 +104,7 @@ class RemoteControl:
         records: bool = False,
         replayed: set[str] | None = None,
     ) -> None:
+        _check_key(api_key)
         self.base_url = base_url
         self.api_key = api_key
         self._fields = {"Authorization": f"Bearer {api_key}", "Content-Type": "application/json"}
@@ -194,7 +217,12 @@ class RemoteControl:
         self._ask("POST", "new-call")
 
     def advance(self, seconds: float) -> None:
-        """Move the clock of this key, and so its quota, without waiting."""
+        """Move the clock of this key, and so its quota, without waiting.
+
+        Raises ``TypeError`` for a value that is no number, ``SettingsError`` for ``nan`` and
+        ``inf``, and ``ServerError`` for a number that the server refuses, such as -1.
+        """
+        _check_seconds(seconds)
         self._ask("POST", "clock", {"advance": seconds})
 
     def reset(self) -> None:

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 import orjson
 
 from relace_mock import contract, retry_after
+from relace_mock.certificates import check_named_file
 from relace_mock.messages import Headers, OutputDtype
 from relace_mock.settings import SettingsError
 from relace_mock.version import __version__
@@ -45,7 +46,8 @@ class UpstreamAnswer(NamedTuple):
 class Upstream:
     """An endpoint that answers embed requests. Safe to use from several threads.
 
-    ``url`` is its address, with or without ``/v1``. Raises ``SettingsError`` without httpx.
+    ``url`` is its address, with or without ``/v1``. Raises ``SettingsError`` without httpx, and if
+    ``SSL_CERT_FILE`` names a bad file of certificates.
     """
 
     def __init__(self, url: str, key: str | None) -> None:
@@ -55,6 +57,7 @@ class Upstream:
             raise SettingsError(
                 "upstream needs the package httpx: pip install 'relace-mock[record]'"
             ) from None
+        check_named_file()  # httpx reads it, too
         self._httpx = httpx
         base = url.rstrip("/").removesuffix(contract.EMBED_PATH).removesuffix("/v1")
         self._url = base + contract.EMBED_PATH

@@ -7,6 +7,7 @@ badly while the server runs, its last good version stays in use, and a message n
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
     from relace_mock.scenario.model import Scenario
 
 SUFFIXES = (".yaml", ".yml", ".json")
+# The end of the names that `git mergetool` gives to the versions of a file while it merges them:
+# x_LOCAL_123.yaml; before Git 2.3 x.yaml.LOCAL.123.yaml.
+_OF_A_MERGE = re.compile(r"[._](BACKUP|BASE|LOCAL|REMOTE)[._][0-9]+$")
 
 
 def names_a_file(text: str) -> bool:
@@ -68,8 +72,8 @@ def _is_scenario(entry: os.DirEntry[str]) -> bool:
     stem, suffix = os.path.splitext(entry.name)  # noqa: PTH122 - of a name; a Path for each is slow
     if suffix not in SUFFIXES or entry.name.endswith(".schema.json"):
         return False
-    hidden = entry.name.startswith((".", "#", "~$"))  # .x.yaml, .#x.yaml and ._x.yaml; ~$x.yaml
-    leaving = stem.endswith(("~", "#"))  # x~.yaml
+    hidden = entry.name.startswith((".", "#", "~"))  # .x.yaml, .#x.yaml and ._x.yaml; ~$x.yaml
+    leaving = stem.endswith(("~", "#")) or _OF_A_MERGE.search(stem)  # x~.yaml
     return not (hidden or leaving or _is_folder(entry))
 
 

@@ -13,7 +13,7 @@ from relace_mock.scenario.kinds import Flag
 from relace_mock.scenario.mistakes import ScenarioError
 from relace_mock.scenario.numbers import Fraction
 from relace_mock.scenario.source import Node
-from relace_mock.scenario.step import Step, as_step, for_all
+from relace_mock.scenario.step import Step, as_step, for_all, meant_action
 from relace_mock.scenario.when import When
 
 _STEP_KEYS = frozenset(field.name for field in dataclasses.fields(Step))
@@ -41,7 +41,12 @@ def _first_entry(node: Node) -> str:
 
 def step_elsewhere(name: str) -> str | None:
     """Say that a key belongs to a step; None if it does not."""
-    return f"it belongs to a step: steps: [{{{name}: …}}]" if name in _STEP_KEYS else None
+    if name in _STEP_KEYS:
+        return f"it belongs to a step: steps: [{{{name}: …}}]"
+    if action := meant_action(name):
+        form, remark = action
+        return f"it belongs to a step: steps: [{{{form}}}]{remark}"
+    return None
 
 
 def unreachable(node: Node) -> Iterator[ScenarioError]:

@@ -116,6 +116,21 @@ def as_step(node: Node) -> str:
     return "{normal: true}" if name == "normal" else "{status: 429}"
 
 
+def meant_action(name: str) -> tuple[str, str] | None:
+    """Find the fault or the mutation that an unknown key means.
+
+    Returns the right form and a remark on it: ``("fault: hang", ", which never answers")``. Returns
+    None for any other key.
+    """
+    plain = plain_name(name)
+    if plain in FAULTS:
+        return f"fault: {plain}", ""
+    if plain in aliases.FAULTS:
+        right = aliases.FAULTS[plain]
+        return f"fault: {right}", f", which {FAULTS[right].does.partition(';')[0]}"
+    return (f"mutate: {plain}", "") if plain in MUTATIONS else None
+
+
 def for_all(name: str) -> str | None:
     """Say that a key is for all answers of a scenario; None if it is not."""
     if name in ("vectors", "dimensions", "rate_limit", "seed"):
@@ -179,6 +194,8 @@ class Step:
         """See ``Record``."""
         if name in ("when", "chance", "repeat", "steps"):
             return "it belongs to a rule: rules: [{when: {…}, steps: [{…}]}]"
+        if action := meant_action(name):
+            return f"write {''.join(action)}"
         return for_all(name)
 
     @staticmethod

@@ -10,13 +10,14 @@ from urllib.parse import quote
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from relace_mock.control.guard import Guard, is_loopback
-from relace_mock.keywords import SettingsKeywords, settings_from
+from relace_mock.keywords import SettingsKeywords, by_name, settings_from
 from relace_mock.pipeline import Pipeline
 from relace_mock.serving.app import create_app
 from relace_mock.serving.plain import plain_wire_of
 from relace_mock.settings import SettingsError
 
 
+@by_name("PUT /_mock/scenario")
 def app(**settings: Unpack[SettingsKeywords]) -> ASGIApp:
     """Return the mock as an ASGI application: endpoint, documents and control API.
 

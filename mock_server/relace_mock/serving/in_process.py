@@ -16,7 +16,7 @@ from relace_mock.control.api import Control
 from relace_mock.control.guard import Guard
 from relace_mock.control.paths import PREFIX, is_control
 from relace_mock.control.remote import RemoteControl
-from relace_mock.keywords import SettingsKeywords, settings_from, shown
+from relace_mock.keywords import SettingsKeywords, by_name, settings_from, shown
 from relace_mock.messages import Received
 from relace_mock.pipeline import Exchange, Pipeline
 from relace_mock.serving import documents
@@ -26,6 +26,7 @@ from relace_mock.serving.cors import Cors
 _TIMEOUT = "ReadTimeout"
 
 
+@by_name("transport().control(api_key).play({…})")
 def transport(**settings: Unpack[SettingsKeywords]) -> Any:
     """Return a transport for ``httpx.Client(transport=…)``, ``AsyncClient`` and ``httpx2``.
 

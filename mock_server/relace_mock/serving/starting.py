@@ -18,7 +18,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Unpack
 
-from relace_mock.keywords import SettingsKeywords, settings_from
+from relace_mock.excerpts import quoted
+from relace_mock.keywords import OF_RUNNING, SettingsKeywords, by_name, settings_from
 from relace_mock.serving.child import written
 from relace_mock.serving.running_server import RunningServer
 from relace_mock.settings import Http, Listening, ServerError, Settings, SettingsError
@@ -28,12 +29,11 @@ _ROOT = str(Path(__file__).parent.parent.parent)
 # The folder goes to the end of the path: it is only needed if the caller put it on its own path by
 # hand. -P keeps the working directory off the path, so that no file there shadows a module.
 PROGRAM = f"import sys; sys.path.append({_ROOT!r}); from relace_mock.serving.child import main; sys.exit(main())"
-# Arguments of `running` that are not fields of `Settings`.
-_ARGUMENTS = ("host", "port", "http", "thread", "read_timeout", "max_connections")
 _PATIENCE = 5.0  # seconds to wait for the process after SIGTERM, before SIGKILL
 _REMEDY = "running(thread=True) starts the server in this process instead"
 
 
+@by_name("server.control(api_key).play({…})")
 @contextlib.contextmanager
 def running(
     *,
@@ -55,7 +55,9 @@ def running(
 
     Raises ``SettingsError`` for a bad setting and ``ServerError`` if the server cannot start.
     """
-    chosen = settings_from(settings, also=_ARGUMENTS)
+    chosen = settings_from(settings, also=OF_RUNNING)
+    if type(thread) is not bool:
+        raise SettingsError(f"thread must be True or False, not {quoted(thread)}")
     listening = Listening(
         host=host,
         port=port,
