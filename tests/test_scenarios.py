@@ -262,3 +262,19 @@ def test_stale_connection_closes_without_a_connection_header(running: RunningSer
     assert received.startswith(b"HTTP/1.1 200 ")
     assert b"connection: close" not in received.lower()
     assert lie(received.partition(b"\r\n\r\n")[2].decode()) == ""
+
+
+def test_a_scenario_is_read_after_pyyaml_was_imported_a_second_time() -> None:
+    # pytest's `pytester` removes the modules that a test imported; the C module of PyYAML stays.
+    program = """
+import sys, yaml
+first = yaml.load("a: 1", yaml.CSafeLoader if yaml.__with_libyaml__ else yaml.SafeLoader)
+for name in [name for name in sys.modules if name.partition(".")[0] in ("yaml", "_yaml")]:
+    del sys.modules[name]
+from relace_mock.scenario.model import read
+print(read(b"steps: [{status: 418}]", "the text", "unnamed").rules[0].steps[0].status)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout) == (0, "418\n"), done.stderr

@@ -12,7 +12,11 @@ def loader() -> Any:
     """The class that parses YAML: safe, and the fast one of libyaml if PyYAML was built with it."""
     import yaml  # noqa: PLC0415 - see the top
 
-    return getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    fast = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    # The C module keeps the classes of PyYAML's first import. After a second import (pytest's
+    # `pytester` removes the modules that a test imported) it makes nodes of the old classes.
+    works = isinstance(yaml.compose("a", fast), yaml.Node)
+    return fast if works else yaml.SafeLoader
 
 
 def load(text: bytes) -> Any:
