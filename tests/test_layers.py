@@ -26,7 +26,7 @@ ROOMS = [
         "keywords",
         "retry_after",
     ],
-    ["messages", "refusals", "clock", "keys"],
+    ["messages", "refusals", "clock", "keys", "spellings"],
     ["contract"],
     ["scenario", "vectors", "auth", "validation", "rendering", "fingerprints"],
     ["recording"],

@@ -88,6 +88,33 @@ def test_a_key_is_hidden_wherever_it_was_sent_and_however_it_is_spelt(
     assert redaction(place).line(f"before {spelling} after") == f"before {MARK} after"
 
 
+@pytest.mark.parametrize("spelling", SPELLINGS.values(), ids=SPELLINGS)
+@pytest.mark.parametrize("ends", [False, True], ids=["before an ellipsis", "at the end of a body"])
+def test_the_beginning_of_a_key_is_hidden_before_a_cut(spelling: str, *, ends: bool) -> None:
+    """Wherever the cut is, also within an escape. Fewer than six characters are no secret."""
+    hides = redaction(("authorization", f"Bearer {KEY}"))
+    for cut in range(len(spelling) + 1):
+        text = f"before {spelling[:cut]}"
+        shown = hides.text(text.encode(), cut=True).decode() if ends else hides.line(f"{text}…")
+        told = shown.removesuffix("…").removeprefix("before ")
+        assert told == MARK or told == spelling[:cut]
+        assert told == MARK or cut < 6 * len(spelling) / len(KEY) + 10
+        assert KEY[:6].lower() not in told.lower()
+    assert redaction().line("a rlc-0123456789… b") == f"a {MARK}… b"
+
+
+def test_other_text_before_a_cut_is_shown() -> None:
+    hides = redaction(("authorization", f"Bearer {KEY}"))
+    for text in (f"{KEY[:5]}…", f"{KEY[:9]} …", f"{KEY[:9]}Q…", "…", f"… {KEY[:9]}", "rlc-other…"):
+        assert hides.line(text) == text
+    assert hides.text(f"{KEY[:9]} ".encode(), cut=True).decode() == f"{KEY[:9]} "
+
+
+def test_the_longest_beginning_of_a_key_is_hidden_though_it_repeats_itself() -> None:
+    hides = redaction(("authorization", "Bearer abcabcabd-abcabcabe"))
+    assert hides.line("x abcabcabcabcabd-abc… abcabcabd-… y") == f"x abcabc{MARK}… {MARK}… y"
+
+
 @pytest.mark.parametrize(
     "name",
     [
@@ -173,13 +200,26 @@ def test_a_text_without_the_key_does_not_change(text: str) -> None:
         (f"Bearer {KEY}", "\\u0041" * 10_000),
         (f"Bearer {KEY}", KEY[:-1] * 4_000),
         ("Bearer " + "a" * 60_000, "a" * 60_000),
+        ("Bearer " + "a" * 60_000, "a" * 59_000 + "…" * 500),
+        ("Bearer " + "a" * 30_000 + "b", "a" * 60_000 + "…" * 500),
+        (f"Bearer {KEY}", f"{KEY[:9]}…" * 5_000),
         (" ".join(f"word{number:06}" for number in range(6_000)), "word" * 15_000),
     ],
-    ids=["percents", "escapes", "nearly the key", "a long key", "many words"],
+    ids=[
+        "percents",
+        "escapes",
+        "nearly the key",
+        "a long key",
+        "a long key, cut",
+        "nearly a long key, cut",
+        "cuts",
+        "many words",
+    ],
 )
 def test_hostile_texts_take_linear_time(header: str, text: str) -> None:
     """The test measures no time: a quadratic search over these texts would run into its timeout."""
     hides = redaction(("authorization", header))
     hides.line(text)
+    hides.text(text.encode(), cut=True)
     hides.query(text.encode())
     hides.query(("&" * 60_000).encode())

@@ -86,7 +86,7 @@ class Control:
             },
             "verdicts": {"GET": lambda _: overview.verdicts(pipeline)},
             "namespaces": {"GET": lambda _: overview.namespaces(pipeline)},
-            "check": {"POST": lambda asked: checked(asked.body)},
+            "check": {"POST": lambda asked: of_request(asked).values(checked(asked.body))},
             "vectors": {"POST": self._compare},
             "trace": {"GET": self._trace},
             "clock": {"POST": self._advance},

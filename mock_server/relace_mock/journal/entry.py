@@ -104,7 +104,8 @@ class Entry:
     @cached_property
     def body(self) -> bytes:
         """Beginning of the body, up to ``BODY_LIMIT`` bytes, with the key hidden."""
-        return self._hiding.text(self.read.body)[:BODY_LIMIT]
+        read = self.read
+        return self._hiding.text(read.body, cut=len(read.body) < read.length)[:BODY_LIMIT]
 
     @cached_property
     def violations(self) -> tuple[str, ...]:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 class _Clean:
     """A redaction for values that are already redacted: it changes nothing."""
 
-    def text(self, raw: bytes) -> bytes:
+    def text(self, raw: bytes, *, cut: bool = False) -> bytes:  # noqa: ARG002 - as in Redaction
         return raw
 
     def line(self, text: str) -> str:
