@@ -317,3 +317,38 @@ def test_an_unknown_scenario_in_a_header_is_told_without_any_part_of_a_key() -> 
             assert told.status_code == 400
             assert not shows_a_part(told.text)
         assert not shows_a_part(json.dumps(entries(server)))
+
+
+@pytest.mark.parametrize("name", [LONG, f"my-{LONG}-1"])
+def test_a_scenario_that_is_named_like_the_key_is_shown_without_it(name: str) -> None:
+    with relace_mock.running(dimensions=8) as server:
+        server.control(LONG).play({"name": name, "steps": [{"status": 500}]})
+        pages = ("requests", "namespaces", "trace", "scenario", "verdicts")
+        before = [httpx.get(f"{server.url}/_mock/{page}").text for page in pages]
+        assert ask(server, headers=OF_LONG).status_code == 500
+        after = [httpx.get(f"{server.url}/_mock/{page}").text for page in pages]
+        (entry,) = entries(server)
+        assert not any(map(shows_a_part, before + after))
+        assert entry["scenario"] == name.replace(LONG, f"<key {namespace_of(LONG)[:8]}>")
+
+
+def test_a_default_scenario_that_is_named_like_a_key_is_shown_without_it() -> None:
+    scenario = {"name": LONG, "steps": [{"status": 500}]}
+    with relace_mock.running(dimensions=8) as server:
+        httpx.put(f"{server.url}/_mock/scenario", json=scenario)
+        assert ask(server, headers=OF_LONG).status_code == 500
+        for page in ("requests", "namespaces", "trace"):
+            assert not shows_a_part(httpx.get(f"{server.url}/_mock/{page}").text)
+
+
+def test_the_access_log_shows_no_key_in_the_name_of_a_scenario(serve: Serve) -> None:
+    with serve("--access-log", "--dimensions", "8") as process:
+        url = process.base_url.removesuffix("/v1")
+        scenario = {"name": LONG, "steps": [{"status": 500}]}
+        httpx.put(f"{url}/_mock/scenario", json=scenario)
+        httpx.post(f"{process.base_url}/code/embed", json=BODY, headers=OF_LONG)
+        httpx.get(f"{url}/_mock/requests", params={"settle": "1s"})
+        process.popen.terminate()
+        _, errors = process.popen.communicate()
+    assert "rule 0 step 0" in errors
+    assert not shows_a_part(errors)

@@ -95,7 +95,7 @@ def decision(entry: Entry, moved: float) -> bytes:
             "refusal": decided.refusal,
             "retry_after": decided.retry_after and entry.hidden(decided.retry_after),
             "chosen_by": decided.chosen_by,
-            "scenario": decided.scenario.name if decided.scenario else None,
+            "scenario": entry.scenario_name,
             "rule": played.rule,
             "number": played.number,
             "step": [step.fault, step.mutate] if step else None,
