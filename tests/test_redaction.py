@@ -27,6 +27,10 @@ def percent(text: str) -> str:
     return quote(text, safe="")
 
 
+def in_json(text: str) -> str:
+    return json.dumps(text)[1:-1]
+
+
 SPELLINGS = {
     "as it was sent": KEY,
     "PHP's JSON": KEY.replace("/", "\\/"),
@@ -40,6 +44,14 @@ SPELLINGS = {
     "percent-encoded three times": percent(percent(percent(KEY))),
     "every character percent-encoded": "".join(f"%{ord(each):02x}" for each in KEY),
     "in upper case": KEY.upper(),
+    "Go's path in Go's JSON": quote(KEY, safe="&+").replace("&", "\\u0026"),
+    "Python's path in PHP's JSON": quote(KEY, safe="/").replace("/", "\\/"),
+    "PHP's JSON, percent-encoded": percent(KEY.replace("/", "\\/")),
+    "Go's JSON, percent-encoded": percent(KEY.replace("&", "\\u0026")),
+    "Go's JSON, percent-encoded twice": percent(percent(KEY.replace("&", "\\u0026"))),
+    "percent signs escaped in JSON": percent(KEY).replace("%", "\\u0025"),
+    "JSON in JSON": in_json(in_json(KEY.replace("/", "\\/"))),
+    "percent-encoded three times, in JSON": percent(percent(percent(KEY))).replace("2", "\\u0032"),
 }
 PLACES = {
     "authorization": ("authorization", f"Bearer {KEY}"),
@@ -180,7 +192,16 @@ def test_a_short_key_is_in_many_words_and_stays_there() -> None:
 @given(
     key=st.text(st.characters(codec="ascii", categories=["L", "N", "P", "S"]), min_size=8),
     around=st.text(),
-    encode=st.sampled_from([str, percent, lambda key: json.dumps(key)[1:-1]]),
+    encode=st.sampled_from(
+        [
+            str,
+            percent,
+            in_json,
+            lambda key: in_json(percent(key)),
+            lambda key: percent(in_json(key)),
+            lambda key: percent(in_json(percent(key))),
+        ]
+    ),
 )
 def test_no_text_shows_a_key(key: str, around: str, encode: Callable[[str], str]) -> None:
     hidden = redaction(("x-api-key", key)).line(f"{around} {encode(key)} {around}")

@@ -18,14 +18,15 @@ SHORTEST = 8
 _BEGINNING = 6  # characters of a key that are hidden before a cut
 _OF_RELACE = re.compile(rb"rlc-[0-9a-z]{32}")  # in lower case, as the two below
 _BEGUN_OF_RELACE = re.compile(rb"rlc-[0-9a-z]{8,31}\Z")
-_HALF_ESCAPE = re.compile(rb"(?:%[0-9a-f]?|\\(?:u[0-9a-f]{0,3})?)\Z")
+# An escape that a cut divides, which may begin with an escape of the other kind.
+_HALF_ESCAPES = re.compile(rb"(?:%[0-9a-f]?|\\(?:u[0-9a-f]{0,3})?)+\Z")
+_LONGEST_HALF = 24  # bytes
 _ELLIPSIS = re.compile("…".encode())
 # The JSON escapes of characters that a key can have.
 _JSON_ESCAPE = rb'\\(?:u([Dd][89ABab]..)\\u([Dd][C-Fc-f]..)|u([0-9A-Fa-f]{4})|([/"\\]))'
-_PERCENT_ESCAPE = rb"%([0-9A-Fa-f]{2})"
-_PERCENT = re.compile(_PERCENT_ESCAPE)
 _JSON = re.compile(_JSON_ESCAPE)
-_BOTH = re.compile(_JSON_ESCAPE + b"|" + _PERCENT_ESCAPE)
+_PERCENT = re.compile(rb"%([0-9A-Fa-f]{2})")
+_EITHER = re.compile(rb"%([0-9A-Fa-f]{2})|" + _JSON_ESCAPE)
 _LEVELS = 3  # of percent-encoding; one more if there are JSON escapes, too
 
 _Span = tuple[int, int]
@@ -70,17 +71,18 @@ class Spellings:
 
     def _begun(self, view: View, text: bytes, cuts: Sequence[int]) -> Iterator[_Span]:
         """Yield where the beginning of a key stands before a cut."""
-        stops = []  # where the last whole character before each cut ends
+        stops: list[_Span] = []  # where a beginning may end, and the cut there
         for cut in cuts:
-            half = _HALF_ESCAPE.search(text, max(cut - 5, 0), cut)
-            stop = half.start() if half else cut
-            stops.append(stop)
-            begun = self._relaces and _BEGUN_OF_RELACE.search(text, max(stop - 35, 0), stop)
-            if begun:
-                yield view.raw_span(begun.start(), cut)
+            half = _HALF_ESCAPES.search(text, max(cut - _LONGEST_HALF, 0), cut)
+            stops += [(half.start(), cut), (cut, cut)] if half else [(cut, cut)]
+        if self._relaces:
+            for stop, cut in stops:
+                begun = _BEGUN_OF_RELACE.search(text, max(stop - 35, 0), stop)
+                if begun:
+                    yield view.raw_span(begun.start(), cut)
         for key in self._keys:
             if key[:_BEGINNING] in text:
-                for start, cut in _beginnings(text, key, zip(stops, cuts, strict=True)):
+                for start, cut in _beginnings(text, key, stops):
                     yield view.raw_span(start, cut)
 
 
@@ -150,16 +152,31 @@ class View:
 
 
 def views(raw: bytes) -> Iterator[View]:
-    """Yield the text as sent, with JSON escapes decoded, and percent-decoded up to three times."""
-    plain = view = View(raw, [], [], None)
+    """Yield the text as sent, with JSON escapes decoded, and percent-decoded up to three times.
+
+    The last views have both kinds of escapes decoded at once, level by level. They show a key in
+    JSON within percent-encoding, in percent-encoding within JSON, and in a mixture of both.
+    """
+    plain = view = both = View(raw, [], [], None)
     yield plain
-    if b"\\" in raw:
-        yield _decoded(plain, _JSON, _json_character)
+    is_json = b"\\" in raw
+    if is_json:
+        view = _decoded(plain, _JSON, _json_character)
+        yield view
+    if not _PERCENT.search(raw):
+        both = view  # the first level of both kinds
+    view = plain
     for _ in range(_LEVELS):
         if not _PERCENT.search(view.text):
-            return
+            break
         view = _decoded(view, _PERCENT, _percent_character)
         yield view
+        is_json = is_json or b"\\" in view.text
+    for _ in range(_LEVELS + 1 if is_json else 0):
+        if not _EITHER.search(both.text):
+            break
+        both = _decoded(both, _EITHER, _character)
+        yield both
 
 
 def unquoted(raw: bytes) -> bytes:
@@ -189,8 +206,12 @@ def _percent_character(match: re.Match[bytes]) -> bytes:
     return bytes((int(match[1], 16),))
 
 
+def _character(match: re.Match[bytes]) -> bytes:
+    return _percent_character(match) if match[1] else _json_character(match)
+
+
 def _json_character(match: re.Match[bytes]) -> bytes:
-    high, low, single, plain = match.groups()
+    high, low, single, plain = match.groups()[-4:]
     if plain:
         return plain
     code = int(single, 16) if single else 0
