@@ -128,6 +128,37 @@ def test_the_longest_beginning_of_a_key_is_hidden_though_it_repeats_itself() -> 
 
 
 @pytest.mark.parametrize(
+    "value",
+    [
+        percent(f"http://x/?api_key={KEY.replace('&', '%26')}&a=1"),
+        percent(f"http://x/?a=1&api_key={percent(KEY)}"),
+        percent(percent(f"http://x/?api_key={percent(KEY)}")),
+        percent(f"1&token={percent(KEY)}"),
+        f"1,api_key={percent(KEY)}",
+        percent(f"http://user:{percent(KEY)}@host/"),
+        f"http://user:{percent(KEY)}@host/",
+    ],
+)
+def test_a_key_in_a_url_within_the_query_is_hidden_there_and_elsewhere(value: str) -> None:
+    hides = redaction(query=f"url={value}")
+    shown = hides.query(f"url={value}".encode())
+    assert MARK in shown and KEY[:8] not in shown
+    assert hides.line(f"x{KEY}y") == f"x{MARK}y"
+
+
+def test_the_values_within_a_cookie_are_hidden() -> None:
+    hides = redaction(("cookie", "prefs=a:1&tok=abcdefgh1234&z; b=2"))
+    assert hides.line("an abcdefgh1234 b") == f"an {MARK} b"
+
+
+def test_a_password_in_the_host_is_hidden() -> None:
+    fields = [(b"host", f"user:{KEY}@localhost".encode())]
+    hides = Redaction(fields, b"", NAMESPACE)
+    assert hides.headers(fields) == [(b"host", f"user:{MARK}@localhost".encode())]
+    assert hides.line(f"x{KEY}y") == f"x{MARK}y"
+
+
+@pytest.mark.parametrize(
     "name",
     [
         "api_key",
@@ -244,3 +275,5 @@ def test_hostile_texts_take_linear_time(header: str, text: str) -> None:
     hides.text(text.encode(), cut=True)
     hides.query(text.encode())
     hides.query(("&" * 60_000).encode())
+    for query in (text, "url=" + text, "url=" + "a" * 60_000, "url=" + "://" * 20_000):
+        redaction(query=query).line("x")

@@ -32,7 +32,11 @@ _MOST_KEYS = 32
 _SCHEMES = (b"bearer", b"basic", b"digest", b"token", b"negotiate")
 # A key in quotes or brackets, or with a comma after it.
 _PART = re.compile(rb"[^\s,;:=|\"'`<>()\[\]{}]+")
+# One of the values that a cookie has.
+_SUBVALUE = re.compile(rb"[^\s,;:=|\"'`<>()\[\]{}&]+")
 _SEPARATOR = re.compile(rb"[&;]")
+_INNER_SEPARATOR = re.compile(rb"[&;,?#\s]")
+_PASSWORD = re.compile(rb"://[^/\s@:]*:([^/\s@]+)@")
 _URL_SAFE = bytes.maketrans(b"-_", b"+/")
 #: Header fields whose values are shown. Those of every other field may hold a key.
 _HARMLESS = frozenset(
@@ -137,6 +141,8 @@ def _in_headers(headers: Headers) -> Iterator[bytes]:
     """Yield the possible keys in the header fields that may hold one."""
     for name, value in headers:
         if not is_secret(name):
+            if name == b"host" and b"@" in value:
+                yield from _words(value.rpartition(b"@")[0].partition(b":")[2])
             continue
         if b"cookie" in name:
             for cookie in value.split(b";"):
@@ -157,6 +163,8 @@ def _words(value: bytes) -> Iterator[bytes]:
         yield text
         yield from text.split()
         yield from _PART.findall(text)
+        if b"&" in text:
+            yield from _SUBVALUE.findall(text)
 
 
 def _basic(encoded: bytes) -> Iterator[bytes]:
@@ -177,3 +185,17 @@ def _in_query(query: bytes) -> Iterator[bytes]:
             yield from _words(value)
             if b"+" in value:  # a blank, as a form writes it
                 yield from _words(value.replace(b"+", b" "))
+        elif len(value) > SHORTEST:
+            yield from _in_value(value)
+
+
+def _in_value(value: bytes) -> Iterator[bytes]:
+    """Yield the possible keys in a URL, or in another query, that is the value of a parameter."""
+    for view in views(value):
+        if b"=" in view.text:
+            for parameter in _INNER_SEPARATOR.split(view.text):
+                name, _, inner = parameter.partition(b"=")
+                if is_secret(name):
+                    yield from _words(inner)
+        for password in _PASSWORD.findall(view.text):
+            yield from _words(password)
