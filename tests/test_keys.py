@@ -16,7 +16,7 @@ from relace_mock.keys import namespace_of
 from relace_mock.messages import Received
 from relace_mock.pipeline import Pipeline
 from tests.conftest import Serve
-from tests.sockets import send
+from tests.sockets import connect, read_all, send
 from tests.steering import ask, entries
 
 SECRET = "rlc-0123456789abcdef0123456789abcdef"
@@ -352,3 +352,15 @@ def test_the_access_log_shows_no_key_in_the_name_of_a_scenario(serve: Serve) -> 
         _, errors = process.popen.communicate()
     assert "rule 0 step 0" in errors
     assert not shows_a_part(errors)
+
+
+def test_a_password_in_the_target_of_a_request_is_hidden(running: RunningServer) -> None:
+    body = json.dumps(BODY | {"input": [LONG]}).encode()
+    head = HEAD.replace(b"POST /", b"POST http://user:%b@localhost/" % LONG.encode())
+    head += b"Authorization: Bearer another-key\r\nContent-Length: %d\r\n" % len(body)
+    with connect(running.url) as connection:
+        connection.sendall(head + b"Connection: close\r\n\r\n" + body)
+        assert read_all(connection).startswith(b"HTTP/1.1 200 ")
+    (entry,) = entries(running)
+    assert entry["request"]["path"] == "/v1/code/embed"
+    assert not shows_a_part(json.dumps(entry))
