@@ -146,6 +146,13 @@ def test_a_key_in_a_url_within_the_query_is_hidden_there_and_elsewhere(value: st
     assert hides.line(f"x{KEY}y") == f"x{MARK}y"
 
 
+def test_a_key_is_hidden_in_the_names_and_texts_of_a_json_value() -> None:
+    value = {"headers": {KEY: "1", "X-A": [f"a {KEY}", 1, None]}}
+    hides = redaction(("authorization", f"Bearer {KEY}"))
+    assert hides.values(value) == {"headers": {MARK: "1", "X-A": [f"a {MARK}", 1, None]}}
+    assert hides.values({"a": [1]}) == {"a": [1]}
+
+
 def test_the_values_within_a_cookie_are_hidden() -> None:
     hides = redaction(("cookie", "prefs=a:1&tok=abcdefgh1234&z; b=2"))
     assert hides.line("an abcdefgh1234 b") == f"an {MARK} b"

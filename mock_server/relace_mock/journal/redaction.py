@@ -74,7 +74,7 @@ class Redaction:
         return text if hidden is raw else hidden.decode("utf-8", "replace")
 
     def values(self, value: Any) -> Any:
-        """A JSON value with the keys hidden in its texts."""
+        """A JSON value with the keys hidden in its texts and names."""
         dumped = orjson.dumps(value)
         return value if self.text(dumped) is dumped else self._in_texts(value)
 
@@ -85,7 +85,7 @@ class Redaction:
             case list():
                 return [self._in_texts(each) for each in value]
             case dict():
-                return {name: self._in_texts(each) for name, each in value.items()}
+                return {self.line(name): self._in_texts(each) for name, each in value.items()}
         return value
 
     def query(self, raw: bytes) -> str:
