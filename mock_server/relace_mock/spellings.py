@@ -21,7 +21,8 @@ _BEGUN_OF_RELACE = re.compile(rb"rlc-[0-9a-z]{8,31}\Z")
 # An escape that a cut divides, which may begin with an escape of the other kind.
 _HALF_ESCAPES = re.compile(rb"(?:%[0-9a-f]?|\\(?:u[0-9a-f]{0,3})?)+\Z")
 _LONGEST_HALF = 24  # bytes
-_ELLIPSIS = re.compile("…".encode())
+_ELLIPSIS = "…".encode()
+_ELLIPSES = re.compile(_ELLIPSIS)
 # The JSON escapes of characters that a key can have.
 _JSON_ESCAPE = rb'\\(?:u([Dd][89ABab]..)\\u([Dd][C-Fc-f]..)|u([0-9A-Fa-f]{4})|([/"\\]))'
 _JSON = re.compile(_JSON_ESCAPE)
@@ -43,6 +44,10 @@ class Spellings:
 
     def hidden_in(self, raw: bytes, *, cut: bool = False) -> bytes:
         """The text with the keys hidden. ``cut`` says that the text goes on after its end."""
+        if not (cut or b"\\" in raw or b"%" in raw or _ELLIPSIS in raw):  # most texts
+            text = raw.lower()
+            if b"rlc-" not in text and not any(key in text for key in self._keys):
+                return raw
         spans = [span for view in views(raw) for span in self._found(view, cut=cut)]
         if not spans:
             return raw
@@ -64,9 +69,9 @@ class Spellings:
         if self._relaces:
             for match in _OF_RELACE.finditer(text):
                 yield view.raw_span(*match.span())
-        cuts = [match.start() for match in _ELLIPSIS.finditer(text)]
-        cuts += [len(text)] if cut else []
-        if cuts:
+        if cut or _ELLIPSIS in text:
+            cuts = [match.start() for match in _ELLIPSES.finditer(text)]
+            cuts += [len(text)] if cut else []
             yield from self._begun(view, text, cuts)
 
     def _begun(self, view: View, text: bytes, cuts: Sequence[int]) -> Iterator[_Span]:
@@ -160,6 +165,8 @@ def views(raw: bytes) -> Iterator[View]:
     plain = view = both = View(raw, [], [], None)
     yield plain
     is_json = b"\\" in raw
+    if not is_json and b"%" not in raw:
+        return
     if is_json:
         view = _decoded(plain, _JSON, _json_character)
         yield view
