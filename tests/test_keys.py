@@ -16,7 +16,7 @@ from relace_mock.keys import namespace_of
 from relace_mock.messages import Received
 from relace_mock.pipeline import Pipeline
 from tests.conftest import Serve
-from tests.sockets import send
+from tests.sockets import connect, read_all, send
 from tests.steering import ask, entries
 
 SECRET = "rlc-0123456789abcdef0123456789abcdef"
@@ -234,3 +234,133 @@ def test_the_control_api_repeats_no_key(running: RunningServer) -> None:
     for text in told:
         assert SECRET[:12].lower() not in text.lower()
         assert escaped not in text
+
+
+LONG = "kq7Zr9-Lm4Xw2-Pv8Tn6-Bd3Hy5-Js1Cf0"
+OF_LONG = {"Authorization": f"Bearer {LONG}"}
+
+
+def shows_a_part(text: str) -> bool:
+    """Whether a text has six or more characters of ``LONG`` in a row."""
+    return any(LONG[at : at + 6] in text for at in range(len(LONG) - 5))
+
+
+@pytest.mark.parametrize("length", [240, 65536])
+def test_the_kept_part_of_an_answer_does_not_end_with_part_of_a_key(length: int) -> None:
+    with relace_mock.running(dimensions=8) as server:
+        for off in range(0, len(LONG), 3):
+            name = "a" * (length - off - len('{"results":[{"filename":"')) + LONG
+            file = {"filename": name, "content": "x"}
+            body = {"query": "x", "codebase": [file], "token_limit": 100_000}
+            for path in ("/v1/code/rank", "/v2/code/rank"):
+                sent = httpx.post(server.url + path, json=body, headers=OF_LONG)
+                assert sent.status_code == 200
+        answers = [entry["answer"] for entry in entries(server)]
+    assert any(answer["cut"] for answer in answers)
+    assert not any(shows_a_part(json.dumps(answer)) for answer in answers)
+
+
+def test_a_kept_body_of_a_scenario_does_not_end_with_part_of_a_key() -> None:
+    with relace_mock.running(dimensions=8) as server:
+        for off in range(0, len(LONG), 3):
+            step = {"status": 500, "body_text": "y" * (65536 - off) + LONG}
+            server.control(LONG).play({"steps": [step]})
+            ask(server, headers=OF_LONG)
+        assert not shows_a_part(json.dumps([entry["answer"] for entry in entries(server)]))
+        assert not shows_a_part(httpx.get(f"{server.url}/_mock/trace").text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'steps: [{status: "%s"}]',
+        "steps: [{fault: %s}]",
+        "steps: [{delay: %s}]",
+        "steps: [{status: 429, retry_after: %s}]",
+        "steps: [{%s: 5}]",
+        "steps: [!%s x]",
+        'steps: [{status: 500, headers: {"%s ": x}}]',
+        "rate_limit: {requests: 3, per: %s}",
+        "rules: [{when: {attempt: %s}, steps: [{status: 500}]}]",
+        "name: %s",
+    ],
+)
+def test_the_mistakes_of_a_scenario_show_no_part_of_a_key(text: str) -> None:
+    with relace_mock.running(dimensions=8) as server:
+        for before in range(0, 81, 3):
+            content = text % ("p" * before + LONG)
+            for method, path in (("PUT", "scenario"), ("POST", "check")):
+                told = httpx.request(
+                    method, f"{server.url}/_mock/{path}", content=content, headers=OF_LONG
+                )
+                assert told.status_code == (400 if method == "PUT" else 200)
+                assert not shows_a_part(told.text)
+
+
+@pytest.mark.parametrize(
+    "query", ["scenarios?name=%s", "requests?status=%s", "requests?since=%s", "requests?%s=1"]
+)
+def test_a_bad_query_of_the_control_api_is_told_without_any_part_of_a_key(query: str) -> None:
+    with relace_mock.running(dimensions=8) as server:
+        for before in range(0, 81, 3):
+            path = query % ("p" * before + LONG)
+            told = httpx.get(f"{server.url}/_mock/{path}", headers=OF_LONG)
+            assert told.status_code in (400, 404)
+            assert not shows_a_part(told.text)
+
+
+def test_an_unknown_scenario_in_a_header_is_told_without_any_part_of_a_key() -> None:
+    with relace_mock.running(dimensions=8) as server:
+        for before in range(0, 81, 3):
+            chosen = {"X-Mock-Scenario": "p" * before + LONG}
+            told = ask(server, headers=OF_LONG | chosen)
+            assert told.status_code == 400
+            assert not shows_a_part(told.text)
+        assert not shows_a_part(json.dumps(entries(server)))
+
+
+@pytest.mark.parametrize("name", [LONG, f"my-{LONG}-1"])
+def test_a_scenario_that_is_named_like_the_key_is_shown_without_it(name: str) -> None:
+    with relace_mock.running(dimensions=8) as server:
+        server.control(LONG).play({"name": name, "steps": [{"status": 500}]})
+        pages = ("requests", "namespaces", "trace", "scenario", "verdicts")
+        before = [httpx.get(f"{server.url}/_mock/{page}").text for page in pages]
+        assert ask(server, headers=OF_LONG).status_code == 500
+        after = [httpx.get(f"{server.url}/_mock/{page}").text for page in pages]
+        (entry,) = entries(server)
+        assert not any(map(shows_a_part, before + after))
+        assert entry["scenario"] == name.replace(LONG, f"<key {namespace_of(LONG)[:8]}>")
+
+
+def test_a_default_scenario_that_is_named_like_a_key_is_shown_without_it() -> None:
+    scenario = {"name": LONG, "steps": [{"status": 500}]}
+    with relace_mock.running(dimensions=8) as server:
+        httpx.put(f"{server.url}/_mock/scenario", json=scenario)
+        assert ask(server, headers=OF_LONG).status_code == 500
+        for page in ("requests", "namespaces", "trace"):
+            assert not shows_a_part(httpx.get(f"{server.url}/_mock/{page}").text)
+
+
+def test_the_access_log_shows_no_key_in_the_name_of_a_scenario(serve: Serve) -> None:
+    with serve("--access-log", "--dimensions", "8") as process:
+        url = process.base_url.removesuffix("/v1")
+        scenario = {"name": LONG, "steps": [{"status": 500}]}
+        httpx.put(f"{url}/_mock/scenario", json=scenario)
+        httpx.post(f"{process.base_url}/code/embed", json=BODY, headers=OF_LONG)
+        httpx.get(f"{url}/_mock/requests", params={"settle": "1s"})
+        process.popen.terminate()
+        _, errors = process.popen.communicate()
+    assert "rule 0 step 0" in errors
+    assert not shows_a_part(errors)
+
+
+def test_a_password_in_the_target_of_a_request_is_hidden(running: RunningServer) -> None:
+    body = json.dumps(BODY | {"input": [LONG]}).encode()
+    head = HEAD.replace(b"POST /", b"POST http://user:%b@localhost/" % LONG.encode())
+    head += b"Authorization: Bearer another-key\r\nContent-Length: %d\r\n" % len(body)
+    with connect(running.url) as connection:
+        connection.sendall(head + b"Connection: close\r\n\r\n" + body)
+        assert read_all(connection).startswith(b"HTTP/1.1 200 ")
+    (entry,) = entries(running)
+    assert entry["request"]["path"] == "/v1/code/embed"
+    assert not shows_a_part(json.dumps(entry))

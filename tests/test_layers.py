@@ -27,7 +27,7 @@ ROOMS = [
         "keywords",
         "retry_after",
     ],
-    ["messages", "refusals", "clock", "keys"],
+    ["messages", "refusals", "clock", "keys", "spellings"],
     ["contract"],
     ["scenario", "vectors", "auth", "validation", "rendering", "fingerprints"],
     ["recording"],

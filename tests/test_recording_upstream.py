@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import socket
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 import pytest
@@ -170,6 +172,35 @@ def test_the_mocks_own_quota_replaces_that_of_the_upstream(real: RemoteControl, 
     real.play({"steps": [{"normal": True, "headers": {"X-RateLimit-Limit": "1000"}}]})
     with client(upstream=real.base_url, record=file, upstream_key=KEY, rate_limit="5/60s") as mock:
         assert ask(mock, "a").headers.get_list("x-ratelimit-limit") == ["5"]
+
+
+AWKWARD = "up/Key&Q+7Zr9=Lm4Xw2"
+
+
+@pytest.mark.parametrize(
+    "spelled",
+    [
+        AWKWARD.replace("/", "\\/"),
+        AWKWARD.replace("&", "\\u0026"),
+        quote(AWKWARD, safe=""),
+        quote(AWKWARD.replace("/", "\\/"), safe=""),
+        AWKWARD.upper(),
+    ],
+)
+def test_the_upstreams_key_is_hidden_however_the_upstream_spells_it(
+    upstream: RunningServer, file: Path, spelled: str
+) -> None:
+    answer = {"headers": {"X-Echo": f"key {spelled}"}, "body_text": f'{{"error": "no {spelled}"}}'}
+    control = upstream.control(AWKWARD)
+    control.play({"steps": [{"status": 401, **answer}]})
+    with client(upstream=upstream.base_url, upstream_key=AWKWARD, record=file) as mock:
+        told = ask(mock, "a")
+        entry = journal(mock)
+    control.forget()
+    assert told.headers["x-echo"] == "key <key>"
+    assert told.text == '{"error": "no <key>"}'
+    assert spelled not in json.dumps(entry)
+    assert ["x-echo", "key <key>"] in entry["upstream"]["headers"]
 
 
 def test_the_upstreams_key_is_hidden_wherever_the_upstream_repeats_it(

@@ -27,6 +27,10 @@ def percent(text: str) -> str:
     return quote(text, safe="")
 
 
+def in_json(text: str) -> str:
+    return json.dumps(text)[1:-1]
+
+
 SPELLINGS = {
     "as it was sent": KEY,
     "PHP's JSON": KEY.replace("/", "\\/"),
@@ -40,6 +44,14 @@ SPELLINGS = {
     "percent-encoded three times": percent(percent(percent(KEY))),
     "every character percent-encoded": "".join(f"%{ord(each):02x}" for each in KEY),
     "in upper case": KEY.upper(),
+    "Go's path in Go's JSON": quote(KEY, safe="&+").replace("&", "\\u0026"),
+    "Python's path in PHP's JSON": quote(KEY, safe="/").replace("/", "\\/"),
+    "PHP's JSON, percent-encoded": percent(KEY.replace("/", "\\/")),
+    "Go's JSON, percent-encoded": percent(KEY.replace("&", "\\u0026")),
+    "Go's JSON, percent-encoded twice": percent(percent(KEY.replace("&", "\\u0026"))),
+    "percent signs escaped in JSON": percent(KEY).replace("%", "\\u0025"),
+    "JSON in JSON": in_json(in_json(KEY.replace("/", "\\/"))),
+    "percent-encoded three times, in JSON": percent(percent(percent(KEY))).replace("2", "\\u0032"),
 }
 PLACES = {
     "authorization": ("authorization", f"Bearer {KEY}"),
@@ -86,6 +98,71 @@ def test_a_key_is_hidden_wherever_it_was_sent_and_however_it_is_spelt(
     place: tuple[str, str], spelling: str
 ) -> None:
     assert redaction(place).line(f"before {spelling} after") == f"before {MARK} after"
+
+
+@pytest.mark.parametrize("spelling", SPELLINGS.values(), ids=SPELLINGS)
+@pytest.mark.parametrize("ends", [False, True], ids=["before an ellipsis", "at the end of a body"])
+def test_the_beginning_of_a_key_is_hidden_before_a_cut(spelling: str, *, ends: bool) -> None:
+    """Wherever the cut is, also within an escape. Fewer than six characters are no secret."""
+    hides = redaction(("authorization", f"Bearer {KEY}"))
+    for cut in range(len(spelling) + 1):
+        text = f"before {spelling[:cut]}"
+        shown = hides.text(text.encode(), cut=True).decode() if ends else hides.line(f"{text}…")
+        told = shown.removesuffix("…").removeprefix("before ")
+        assert told == MARK or told == spelling[:cut]
+        assert told == MARK or cut < 6 * len(spelling) / len(KEY) + 10
+        assert KEY[:6].lower() not in told.lower()
+    assert redaction().line("a rlc-0123456789… b") == f"a {MARK}… b"
+
+
+def test_other_text_before_a_cut_is_shown() -> None:
+    hides = redaction(("authorization", f"Bearer {KEY}"))
+    for text in (f"{KEY[:5]}…", f"{KEY[:9]} …", f"{KEY[:9]}Q…", "…", f"… {KEY[:9]}", "rlc-other…"):
+        assert hides.line(text) == text
+    assert hides.text(f"{KEY[:9]} ".encode(), cut=True).decode() == f"{KEY[:9]} "
+
+
+def test_the_longest_beginning_of_a_key_is_hidden_though_it_repeats_itself() -> None:
+    hides = redaction(("authorization", "Bearer abcabcabd-abcabcabe"))
+    assert hides.line("x abcabcabcabcabd-abc… abcabcabd-… y") == f"x abcabc{MARK}… {MARK}… y"
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        percent(f"http://x/?api_key={KEY.replace('&', '%26')}&a=1"),
+        percent(f"http://x/?a=1&api_key={percent(KEY)}"),
+        percent(percent(f"http://x/?api_key={percent(KEY)}")),
+        percent(f"1&token={percent(KEY)}"),
+        f"1,api_key={percent(KEY)}",
+        percent(f"http://user:{percent(KEY)}@host/"),
+        f"http://user:{percent(KEY)}@host/",
+    ],
+)
+def test_a_key_in_a_url_within_the_query_is_hidden_there_and_elsewhere(value: str) -> None:
+    hides = redaction(query=f"url={value}")
+    shown = hides.query(f"url={value}".encode())
+    assert MARK in shown and KEY[:8] not in shown
+    assert hides.line(f"x{KEY}y") == f"x{MARK}y"
+
+
+def test_a_key_is_hidden_in_the_names_and_texts_of_a_json_value() -> None:
+    value = {"headers": {KEY: "1", "X-A": [f"a {KEY}", 1, None]}}
+    hides = redaction(("authorization", f"Bearer {KEY}"))
+    assert hides.values(value) == {"headers": {MARK: "1", "X-A": [f"a {MARK}", 1, None]}}
+    assert hides.values({"a": [1]}) == {"a": [1]}
+
+
+def test_the_values_within_a_cookie_are_hidden() -> None:
+    hides = redaction(("cookie", "prefs=a:1&tok=abcdefgh1234&z; b=2"))
+    assert hides.line("an abcdefgh1234 b") == f"an {MARK} b"
+
+
+def test_a_password_in_the_host_is_hidden() -> None:
+    fields = [(b"host", f"user:{KEY}@localhost".encode())]
+    hides = Redaction(fields, b"", NAMESPACE)
+    assert hides.headers(fields) == [(b"host", f"user:{MARK}@localhost".encode())]
+    assert hides.line(f"x{KEY}y") == f"x{MARK}y"
 
 
 @pytest.mark.parametrize(
@@ -153,7 +230,16 @@ def test_a_short_key_is_in_many_words_and_stays_there() -> None:
 @given(
     key=st.text(st.characters(codec="ascii", categories=["L", "N", "P", "S"]), min_size=8),
     around=st.text(),
-    encode=st.sampled_from([str, percent, lambda key: json.dumps(key)[1:-1]]),
+    encode=st.sampled_from(
+        [
+            str,
+            percent,
+            in_json,
+            lambda key: in_json(percent(key)),
+            lambda key: percent(in_json(key)),
+            lambda key: percent(in_json(percent(key))),
+        ]
+    ),
 )
 def test_no_text_shows_a_key(key: str, around: str, encode: Callable[[str], str]) -> None:
     hidden = redaction(("x-api-key", key)).line(f"{around} {encode(key)} {around}")
@@ -173,13 +259,28 @@ def test_a_text_without_the_key_does_not_change(text: str) -> None:
         (f"Bearer {KEY}", "\\u0041" * 10_000),
         (f"Bearer {KEY}", KEY[:-1] * 4_000),
         ("Bearer " + "a" * 60_000, "a" * 60_000),
+        ("Bearer " + "a" * 60_000, "a" * 59_000 + "…" * 500),
+        ("Bearer " + "a" * 30_000 + "b", "a" * 60_000 + "…" * 500),
+        (f"Bearer {KEY}", f"{KEY[:9]}…" * 5_000),
         (" ".join(f"word{number:06}" for number in range(6_000)), "word" * 15_000),
     ],
-    ids=["percents", "escapes", "nearly the key", "a long key", "many words"],
+    ids=[
+        "percents",
+        "escapes",
+        "nearly the key",
+        "a long key",
+        "a long key, cut",
+        "nearly a long key, cut",
+        "cuts",
+        "many words",
+    ],
 )
 def test_hostile_texts_take_linear_time(header: str, text: str) -> None:
     """The test measures no time: a quadratic search over these texts would run into its timeout."""
     hides = redaction(("authorization", header))
     hides.line(text)
+    hides.text(text.encode(), cut=True)
     hides.query(text.encode())
     hides.query(("&" * 60_000).encode())
+    for query in (text, "url=" + text, "url=" + "a" * 60_000, "url=" + "://" * 20_000):
+        redaction(query=query).line("x")

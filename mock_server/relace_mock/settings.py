@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from relace_mock.durations import LONGEST, seconds_in
+from relace_mock.excerpts import quoted
 
 SpaceName = Literal["semantic", "hash"]
 UnknownKeyStatus = Literal[404, 401]
@@ -323,7 +324,7 @@ def parse_duration(text: str) -> float:
     """Parse a duration into seconds: ``1h`` is 3600.0, ``250ms`` is 0.25. Raises ``ValueError``."""
     seconds = seconds_in(text.strip())
     if seconds is None:
-        raise ValueError(f"{text[:40]!r} is not a duration: write 250ms, 30s, 10m or 1h")
+        raise ValueError(f"{quoted(text, 40)} is not a duration: write 250ms, 30s, 10m or 1h")
     return seconds
 
 

@@ -78,9 +78,9 @@ def verify_client(
         )
     ((way, client),) = ways
     kit = usable("relace_contract.client.verify")
-    keys_in_command = usable("relace_contract.server.keys").keys_in_command
+    keys_in_command = usable("relace_contract.server.command_keys").keys_in_command
     repeat = repeated(**settings)
-    hide = keys_in_command(client).hide
+    hide = keys_in_command("" if way == "python" else client).hide
     return reported(
         "client",
         client,

@@ -26,11 +26,6 @@ _PART = 16
 _ESCAPES = ("\\", "%", "&")
 _TOKEN = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/_-=")
 _ENTITIES = {"&": "amp", "<": "lt", ">": "gt", '"': "quot", "'": "apos"}
-_IN_COMMAND = re.compile(
-    r"(rlc-[0-9A-Za-z]{32})"
-    r"|(?:bearer|basic|key|token|secret|password)(?:[\"']?[\s=:]+[\"']?)([^\s\"'$]{8,})",
-    re.IGNORECASE,
-)
 _ANY_CASE = re.IGNORECASE | re.ASCII
 _Value = TypeVar("_Value")
 
@@ -121,12 +116,6 @@ class Keys:
     def found_in(self, text: str) -> bool:
         """Whether a text has one of the keys, or a large part of one."""
         return self.hide(text) != text
-
-
-def keys_in_command(command: str) -> Keys:
-    """The keys in a client's command: words like a key of Relace's, and values of `token=` etc."""
-    found = (match[1] or match[2] for match in _IN_COMMAND.finditer(command))
-    return Keys(*(Key(secret, API_KEY) for secret in dict.fromkeys(found)))
 
 
 def _token_around(text: str, start: int, end: int) -> tuple[int, int]:

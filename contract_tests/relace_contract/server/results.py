@@ -81,7 +81,7 @@ def _binary(server: Server, texts: list[str]) -> RoundTrip:
 
 def duplicates(server: Server) -> None:
     """DUP-copies."""
-    for texts in (["a", "a"], ["a", "b", "a", "a", "b"], ["a", "b", "c"] * 25):
+    for texts in (["a", "a"], ["a", "b", "a", "a", "b"], ["a", "b", "c"] * 17):
         trip = server.embed(texts)
         found = results(trip)
         if len(found) != len(texts):

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from relace_mock import rendering
-from relace_mock.control import filters, overview, page_files, paths
+from relace_mock.control import filters, naming, overview, page_files, paths
 from relace_mock.control.checking import checked
 from relace_mock.control.description import document, scenario_schema
 from relace_mock.control.events import Events, Reader
@@ -86,7 +86,7 @@ class Control:
             },
             "verdicts": {"GET": lambda _: overview.verdicts(pipeline)},
             "namespaces": {"GET": lambda _: overview.namespaces(pipeline)},
-            "check": {"POST": lambda asked: checked(asked.body)},
+            "check": {"POST": lambda asked: of_request(asked).values(checked(asked.body))},
             "vectors": {"POST": self._compare},
             "trace": {"GET": self._trace},
             "clock": {"POST": self._advance},
@@ -214,7 +214,7 @@ class Control:
             raise BadRequestError(
                 "a key mock.NAME.anything always plays the scenario NAME: use another key", 409
             )
-        installed = self._installed(received.body)
+        installed = naming.without_key(self._installed(received.body), received)
         size = installed.scenario.size if installed.scenario else 0
         if size and self._store.installed_size() + size > KEPT_LIMIT:
             raise BadRequestError(

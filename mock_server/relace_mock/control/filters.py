@@ -9,6 +9,7 @@ from urllib.parse import parse_qsl
 from relace_mock.control.moment import since_1970
 from relace_mock.control.parameters import BadRequestError
 from relace_mock.control.settling import settle
+from relace_mock.excerpts import quoted
 from relace_mock.journal.entry import Entry
 from relace_mock.messages import Received
 
@@ -18,13 +19,13 @@ def read(query: bytes) -> dict[str, Any]:
     wanted: dict[str, Any] = {}
     for name, value in parse_qsl(query.decode("latin-1"), keep_blank_values=True):
         if name not in _KINDS:
-            raise ValueError(f"{name[:40]!r} is not a filter: use {', '.join(_KINDS)}")
+            raise ValueError(f"{quoted(name, 40)} is not a filter: use {', '.join(_KINDS)}")
         if name in wanted:
             raise ValueError(f"the filter {name} is given twice: give it once")
         try:
             wanted[name] = _KINDS[name](value)
         except ValueError as error:
-            raise ValueError(f"{name} must be {error}, not {value[:40]!r}") from None
+            raise ValueError(f"{name} must be {error}, not {quoted(value, 40)}") from None
     return wanted
 
 

@@ -7,6 +7,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
+from relace_mock.control import naming
 from relace_mock.control.parameters import Subject
 from relace_mock.journal.entry import Entry
 from relace_mock.pipeline import Pipeline
@@ -44,7 +45,7 @@ def namespaces(pipeline: Pipeline) -> dict[str, Any]:
     default = pipeline.store.default()
     return {
         "default": {
-            "name": default.installed.name if default.installed else None,
+            "name": naming.shown(default.installed.name if default.installed else None, names),
             "advanced": default.advanced,
         },
         "namespaces": [_shown(pipeline, name, counts.get(name, 0)) for name in names[:LISTED]],
@@ -59,7 +60,7 @@ def _shown(pipeline: Pipeline, name: str, requests: int) -> dict[str, Any]:
         "namespace": name,
         "requests": requests,
         "chosen_by": state["chosen_by"],
-        "name": state["name"],
+        "name": naming.shown(state["name"], {name}),
         "position": state["position"],
         "now": datetime.fromtimestamp(now, UTC).isoformat(timespec="seconds"),
         "advanced": advanced,

@@ -65,6 +65,11 @@ class Entry:
         """Scenario that was played, whether or not it changed the answer."""
         return self.decided.scenario
 
+    @cached_property
+    def scenario_name(self) -> str | None:
+        """Name of the scenario that was played, with the key hidden."""
+        return self.hidden(self.scenario.name) if self.scenario else None
+
     @property
     def attempt(self) -> int | None:
         """Attempts with this body since the last success, this one included."""
@@ -104,7 +109,8 @@ class Entry:
     @cached_property
     def body(self) -> bytes:
         """Beginning of the body, up to ``BODY_LIMIT`` bytes, with the key hidden."""
-        return self._hiding.text(self.read.body)[:BODY_LIMIT]
+        read = self.read
+        return self._hiding.text(read.body, cut=len(read.body) < read.length)[:BODY_LIMIT]
 
     @cached_property
     def violations(self) -> tuple[str, ...]:
@@ -155,7 +161,7 @@ class Entry:
             "status": self.status,
             "retry_after": decided.retry_after and self.hidden(decided.retry_after),
             "chosen_by": decided.chosen_by,
-            "scenario": self.scenario.name if self.scenario else None,
+            "scenario": self.scenario_name,
             "rule": decision.rule,
             "step": decision.number,
             "fault": step.fault if step else None,

@@ -69,7 +69,7 @@ def summary_of(entry: Entry) -> Summary:
         _noun(arrived.path),
         decided.tokens,
         decided.source,
-        entry.scenario.name if entry.scenario else None,
+        entry.scenario_name,
         decision.rule,
         decision.number,
         ([step.fault] if step.fault else list(step.mutate)) if step else (),

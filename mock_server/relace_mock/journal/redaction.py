@@ -3,9 +3,10 @@
 These values count as keys: those of authorization-like header fields (with ``Basic`` decoded), of
 cookies, and of query parameters that are named like a key. Such a key is hidden everywhere in the
 request: as it was sent, as JSON escapes it, and percent-encoded up to three times, in upper or
-lower case. If the key itself was sent with such escapes, its decoded text is hidden too. Text that
-looks like a Relace key is hidden as well. A key of fewer than 8 characters may be part of ordinary
-words, so it is hidden only in its own place.
+lower case (see ``spellings``). If the key itself was sent with such escapes, its decoded text is
+hidden too. Text that looks like a Relace key is hidden as well, and so is the beginning of a key
+where a text was cut. A key of fewer than 8 characters may be part of ordinary words, so it is
+hidden only in its own place.
 
 All of this takes time linear in the size of the request.
 """
@@ -15,8 +16,7 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-from bisect import bisect_right
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import orjson
@@ -25,19 +25,19 @@ from relace_mock.auth import bearer_key
 from relace_mock.keys import namespace_of
 from relace_mock.messages import Headers, Received, is_secret
 from relace_mock.refusals import Refusal
+from relace_mock.spellings import SHORTEST, Spellings, unquoted, views
 
-_SHORTEST = 8
 # No credential has more words than this. With more, all text of the request is hidden.
 _MOST_KEYS = 32
 _SCHEMES = (b"bearer", b"basic", b"digest", b"token", b"negotiate")
 # A key in quotes or brackets, or with a comma after it.
 _PART = re.compile(rb"[^\s,;:=|\"'`<>()\[\]{}]+")
-_OF_RELACE = re.compile(rb"rlc-[0-9a-z]{32}")  # in lower case
+# One of the values that a cookie has.
+_SUBVALUE = re.compile(rb"[^\s,;:=|\"'`<>()\[\]{}&]+")
 _SEPARATOR = re.compile(rb"[&;]")
+_INNER_SEPARATOR = re.compile(rb"[&;,?#\s]")
+_PASSWORD = re.compile(rb"://[^/\s@:]*:([^/\s@]+)@")
 _URL_SAFE = bytes.maketrans(b"-_", b"+/")
-_PERCENT = re.compile(rb"%([0-9A-Fa-f]{2})")
-# The JSON escapes of characters that a key can have.
-_ESCAPE = re.compile(rb'\\(?:u([Dd][89ABab]..)\\u([Dd][C-Fc-f]..)|u([0-9A-Fa-f]{4})|([/"\\]))')
 #: Header fields whose values are shown. Those of every other field may hold a key.
 _HARMLESS = frozenset(
     b"accept accept-encoding accept-language cache-control connection content-encoding "
@@ -45,8 +45,6 @@ _HARMLESS = frozenset(
     b"x-mock-scenario".split()
 )
 _HARMLESS_PREFIX = b"x-stainless-"  # fields in which generated SDKs describe themselves
-
-_Span = tuple[int, int]
 
 
 class Redaction:
@@ -58,24 +56,16 @@ class Redaction:
             key.lower()
             for part in (*_in_headers(headers), *_in_query(query))
             for key in (part, part.decode("latin-1").encode())  # also as UTF-8
-            if len(key) >= _SHORTEST and key.lower() not in _SCHEMES
+            if len(key) >= SHORTEST and key.lower() not in _SCHEMES
         }
         self._hides_all = len(keys) > _MOST_KEYS
-        self._keys = [] if self._hides_all else sorted(keys, key=len, reverse=True)
+        self._spellings = Spellings(() if self._hides_all else keys, self._mark, relaces=True)
 
-    def text(self, raw: bytes) -> bytes:
-        """Bytes with the keys hidden."""
+    def text(self, raw: bytes, *, cut: bool = False) -> bytes:
+        """Bytes with the keys hidden. ``cut`` says that these bytes are only the beginning."""
         if self._hides_all:
             return self._mark if raw else raw
-        spans = [span for view in _views(raw) for span in self._found(view)]
-        if not spans:
-            return raw
-        shown: list[bytes] = []
-        at = 0
-        for start, end in _merged(spans):
-            shown += (raw[at:start], self._mark)
-            at = end
-        return b"".join((*shown, raw[at:]))
+        return self._spellings.hidden_in(raw, cut=cut)
 
     def line(self, text: str) -> str:
         """Text with the keys hidden."""
@@ -84,7 +74,7 @@ class Redaction:
         return text if hidden is raw else hidden.decode("utf-8", "replace")
 
     def values(self, value: Any) -> Any:
-        """A JSON value with the keys hidden in its texts."""
+        """A JSON value with the keys hidden in its texts and names."""
         dumped = orjson.dumps(value)
         return value if self.text(dumped) is dumped else self._in_texts(value)
 
@@ -95,7 +85,7 @@ class Redaction:
             case list():
                 return [self._in_texts(each) for each in value]
             case dict():
-                return {name: self._in_texts(each) for name, each in value.items()}
+                return {self.line(name): self._in_texts(each) for name, each in value.items()}
         return value
 
     def query(self, raw: bytes) -> str:
@@ -107,7 +97,7 @@ class Redaction:
         at = 0
         for end in (*(match.start() for match in _SEPARATOR.finditer(hidden)), len(hidden)):
             name, equals, _ = hidden[at:end].partition(b"=")
-            secret = equals and is_secret(_unquoted(name))
+            secret = equals and is_secret(unquoted(name))
             shown.append(name + b"=" + self._mark if secret else hidden[at:end])
             shown.append(hidden[end : end + 1])
             at = end + 1
@@ -133,17 +123,6 @@ class Redaction:
         known = blank and rest and scheme.lower() in _SCHEMES
         return scheme + b" " + self._mark if known else self._mark
 
-    def _found(self, view: _View) -> Iterator[_Span]:
-        """Yield where keys are, as spans of the raw text."""
-        text = view.text.lower()  # of the same length: only ASCII letters change
-        for key in self._keys:
-            at = text.find(key)
-            while at >= 0:
-                yield view.raw_span(at, at + len(key))
-                at = text.find(key, at + len(key))
-        for match in _OF_RELACE.finditer(text):
-            yield view.raw_span(*match.span())
-
 
 def of_request(received: Received) -> Redaction:
     """The redaction of what is told about a request."""
@@ -158,95 +137,12 @@ def without_keys(refusal: Refusal, received: Received) -> Refusal:
     return refusal._replace(detail=of_request(received).line(refusal.detail))
 
 
-class _View:
-    """A text with one more level of escapes decoded, and the map back to the raw text.
-
-    ``starts`` has the offset of each part in the decoded text. ``raws`` has the offset of the same
-    part in the view ``before`` this decoding.
-    """
-
-    def __init__(
-        self, text: bytes, starts: list[int], raws: list[int], before: _View | None
-    ) -> None:
-        self.text = text
-        self._starts = starts
-        self._raws = raws
-        self._before = before
-
-    def raw_span(self, start: int, end: int) -> _Span:
-        """The span of the raw text that a span of this view stands for."""
-        if self._before is None:
-            return start, end
-        return self._before.raw_span(self._raw(start), self._raw(end - 1, after=True))
-
-    def _raw(self, at: int, *, after: bool = False) -> int:
-        """Offset of a character in the view before; with ``after``, of its end."""
-        part = bisect_right(self._starts, at) - 1
-        if part % 2:  # an escape: every second part
-            return self._raws[part + 1 if after else part]
-        return self._raws[part] + at - self._starts[part] + after
-
-
-def _decoded(
-    before: _View, escape: re.Pattern[bytes], undo: Callable[[re.Match[bytes]], bytes]
-) -> _View:
-    """The view with one level of escapes undone."""
-    text, parts, starts, raws, at, length = before.text, [], [], [], 0, 0
-    for match in escape.finditer(text):
-        for part, raw in ((text[at : match.start()], at), (undo(match), match.start())):
-            starts.append(length)
-            raws.append(raw)
-            parts.append(part)
-            length += len(part)
-        at = match.end()
-    starts.append(length)
-    raws.append(at)
-    parts.append(text[at:])
-    return _View(b"".join(parts), starts, raws, before)
-
-
-def _views(raw: bytes) -> Iterator[_View]:
-    """Yield the text as sent, with JSON escapes decoded, and percent-decoded up to three times."""
-    plain = view = _View(raw, [], [], None)
-    yield plain
-    if b"\\" in raw:
-        yield _decoded(plain, _ESCAPE, _json_character)
-    for _ in range(3):
-        if not _PERCENT.search(view.text):
-            return
-        view = _decoded(view, _PERCENT, lambda match: bytes((int(match[1], 16),)))
-        yield view
-
-
-def _json_character(match: re.Match[bytes]) -> bytes:
-    high, low, single, plain = match.groups()
-    if plain:
-        return plain
-    code = int(single, 16) if single else 0
-    try:
-        if high:
-            code = 0x10000 + ((int(high, 16) - 0xD800) << 10) + int(low, 16) - 0xDC00
-        return chr(code).encode()
-    except ValueError:  # half of a surrogate pair, or not hexadecimal digits
-        return b"?"
-
-
-def _merged(spans: Iterable[_Span]) -> Iterator[_Span]:
-    """Yield the spans in order, with overlapping ones merged."""
-    first, *others = sorted(spans)
-    start, end = first
-    for begins, ends in others:
-        if begins > end:
-            yield start, end
-            start, end = begins, ends
-        end = max(end, ends)
-    yield start, end
-
-
 def _in_headers(headers: Headers) -> Iterator[bytes]:
     """Yield the possible keys in the header fields that may hold one."""
     for name, value in headers:
         if not is_secret(name):
+            if name == b"host" and b"@" in value:
+                yield from _words(value.rpartition(b"@")[0].partition(b":")[2])
             continue
         if b"cookie" in name:
             for cookie in value.split(b";"):
@@ -257,16 +153,18 @@ def _in_headers(headers: Headers) -> Iterator[bytes]:
         scheme, *rest = value.split(None, 1)[:2] or (b"",)
         if rest and scheme.lower() == b"basic":
             for part in _basic(rest[0]):
-                yield from (view.text for view in _views(part))
+                yield from (view.text for view in views(part))
 
 
 def _words(value: bytes) -> Iterator[bytes]:
     """Yield the possible keys in a credential, as it was sent and with its escapes decoded."""
-    for view in _views(value):
+    for view in views(value):
         text = view.text.strip()
         yield text
         yield from text.split()
         yield from _PART.findall(text)
+        if b"&" in text:
+            yield from _SUBVALUE.findall(text)
 
 
 def _basic(encoded: bytes) -> Iterator[bytes]:
@@ -283,11 +181,21 @@ def _in_query(query: bytes) -> Iterator[bytes]:
     """Yield values of parameters that are named like a key, as sent and decoded."""
     for parameter in _SEPARATOR.split(query) if b"=" in query else ():
         name, _, value = parameter.partition(b"=")
-        if is_secret(_unquoted(name)):
+        if is_secret(unquoted(name)):
             yield from _words(value)
             if b"+" in value:  # a blank, as a form writes it
                 yield from _words(value.replace(b"+", b" "))
+        elif len(value) > SHORTEST:
+            yield from _in_value(value)
 
 
-def _unquoted(raw: bytes) -> bytes:
-    return _PERCENT.sub(lambda match: bytes((int(match[1], 16),)), raw)
+def _in_value(value: bytes) -> Iterator[bytes]:
+    """Yield the possible keys in a URL, or in another query, that is the value of a parameter."""
+    for view in views(value):
+        if b"=" in view.text:
+            for parameter in _INNER_SEPARATOR.split(view.text):
+                name, _, inner = parameter.partition(b"=")
+                if is_secret(name):
+                    yield from _words(inner)
+        for password in _PASSWORD.findall(view.text):
+            yield from _words(password)

@@ -41,13 +41,14 @@ def sent(reply: Reply, *, has_vectors: bool) -> Sent:
 
 def shown(answer: Sent, decision: Decision, hiding: Redaction) -> dict[str, Any]:
     """An answer as the control API returns it, with what the step did to its delivery."""
-    body = hiding.text(answer.body)
+    cut = len(answer.body) < answer.length
+    body = hiding.text(answer.body, cut=cut)
     step = decision.step
     return {
         "headers": [[_text(name), _text(value)] for name, value in hiding.answered(answer.headers)],
-        **body_shown(body, cut=len(answer.body) < answer.length),
+        **body_shown(body, cut=cut),
         "length": answer.length,
-        "cut": len(answer.body) < answer.length,
+        "cut": cut,
         "delay": decision.delay,
         "at": step.at if step else None,
         "bytes_per_second": step.bytes_per_second if step else None,

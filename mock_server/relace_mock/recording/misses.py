@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 
 from relace_mock.counts import counted, of_all
-from relace_mock.excerpts import quoted
+from relace_mock.excerpts import quoted, shortened
 from relace_mock.messages import EmbedRequest
 from relace_mock.recording.file import Recording
 from relace_mock.refusals import Refusal
@@ -32,7 +32,7 @@ def missed(
         )
     detail = (
         f"{texts} not in the recording {recording.path.name} "
-        f"(model {request.model[:100]}, {request.output_dtype})"
+        f"(model {shortened(request.model, 100)}, {request.output_dtype})"
     )
     spaces = recording.spaces()
     if (request.model, request.output_dtype) not in [space[:2] for space in spaces]:
@@ -54,7 +54,7 @@ def other_dimensions(asked: int, recorded: int, model: str) -> Refusal:
 def about_dimensions(asked: int, recorded: int, model: str) -> str:
     """Say that vectors of other dimensions do not go with the recorded ones."""
     return (
-        f"the recorded vectors of {model[:100]} have {recorded} dimensions, not {asked}: "
+        f"the recorded vectors of {shortened(model, 100)} have {recorded} dimensions, not {asked}: "
         f"use --dimensions {recorded}, and a scenario without other `dimensions`"
     )
 
@@ -64,7 +64,7 @@ def other_known(given: int, dimensions: int, model: str) -> Refusal:
     return Refusal(
         500,
         f"a vector in the scenario's `vectors` has {given} numbers, but the other vectors of "
-        f"{model[:100]} have {dimensions}: write {dimensions} numbers and `dimensions: {dimensions}`",
+        f"{shortened(model, 100)} have {dimensions}: write {dimensions} numbers and `dimensions: {dimensions}`",
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from relace_mock.excerpts import shortened
 from relace_mock.messages import Headers, Reply
 from relace_mock.recording.upstream import UpstreamAnswer
 from relace_mock.rendering import MARK, SOURCE
@@ -40,4 +41,4 @@ def error_reply(answer: UpstreamAnswer) -> Reply:
 
 def beginning(body: bytes) -> str:
     """The beginning of the body of an error, for the journal."""
-    return body[: 4 * _SHOWN].decode("utf-8", "replace")[:_SHOWN]
+    return shortened(body[: 4 * _SHOWN].decode("utf-8", "replace"), _SHOWN)

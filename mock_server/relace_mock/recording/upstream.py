@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import re
 import secrets
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
@@ -15,6 +17,7 @@ from relace_mock import contract, retry_after
 from relace_mock.certificates import check_named_file
 from relace_mock.messages import Headers, OutputDtype
 from relace_mock.settings import SettingsError
+from relace_mock.spellings import SHORTEST, Spellings, views
 from relace_mock.version import __version__
 
 #: The most seconds spent waiting because of 429s. The free tier's window is a minute (documented).
@@ -122,12 +125,21 @@ class Upstream:
 
 
 def _without(key: str | None, answer: UpstreamAnswer) -> UpstreamAnswer:
-    """The answer without the key, wherever the upstream repeats it."""
+    """The answer without the key, wherever and however the upstream repeats it."""
     if not key:
         return answer
+    hide = _hiding(key)
+    headers = [(name, hide(value)) for name, value in answer.headers]
+    return answer._replace(headers=headers, body=hide(answer.body))
+
+
+@functools.lru_cache(16)
+def _hiding(key: str) -> Callable[[bytes], bytes]:
+    """A function that hides a key, in every spelling; a short one only as it is."""
     raw = key.encode()
-    headers = [(name, value.replace(raw, _HIDDEN)) for name, value in answer.headers]
-    return answer._replace(headers=headers, body=answer.body.replace(raw, _HIDDEN))
+    if len(raw) < SHORTEST:
+        return lambda text: text.replace(raw, _HIDDEN)
+    return Spellings([view.text for view in views(raw)], _HIDDEN).hidden_in
 
 
 def _wait_of(answer: UpstreamAnswer, waits: int) -> float:

@@ -41,7 +41,10 @@ def create_app(pipeline: Pipeline, guard: Guard, wire_of: WireOf) -> ASGIApp:
             await endpoint(scope, receive, send)
             return
         # Paths are compared as they were sent: `/v1/code%2Fembed` is another path.
-        scope["path"] = _path_of(scope["raw_path"].decode("latin-1"))
+        target = scope["raw_path"].decode("latin-1")
+        scope["path"] = _path_of(target)
+        if "@" in target:
+            scope["headers"] = [*scope["headers"], *_credentials_in(target)]
         answer = endpoint if scope["path"] in contract.ENDPOINTS else pages
         await answer(scope, receive, send)
 
@@ -62,3 +65,12 @@ def _path_of(target: str) -> str:
         return target
     _, _, rest = target.partition("://")
     return "/" + rest.partition("/")[2]
+
+
+def _credentials_in(target: str) -> list[tuple[bytes, bytes]]:
+    """User and password in a target that is a whole URL, as a header field for the redaction."""
+    _, absolute, rest = target.partition("://")
+    user, at, _ = rest.partition("/")[0].rpartition("@")
+    if target.startswith("/") or not absolute or not at:
+        return []
+    return [(b"x-relace-mock-url-credentials", user.encode("latin-1"))]

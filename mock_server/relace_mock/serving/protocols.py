@@ -309,7 +309,7 @@ def _http_tools() -> type[asyncio.Protocol]:  # noqa: C901 - counts the methods 
             super().on_headers_complete()  # may raise: then the head is malformed, not the body
             self._in_head = False
             self._head_size = 0
-            if b"#" in self.url:  # a target has no fragment (RFC 9112 section 3.2): keep all of it
+            if b"#" in self.url or b"@" in self.url:  # keep the fragment, user and password too
                 self.scope["raw_path"] = self.url.partition(b"?")[0]
             if self._method is not None:
                 self.scope["method"] = self._method

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 class _Clean:
     """A redaction for values that are already redacted: it changes nothing."""
 
-    def text(self, raw: bytes) -> bytes:
+    def text(self, raw: bytes, *, cut: bool = False) -> bytes:  # noqa: ARG002 - as in Redaction
         return raw
 
     def line(self, text: str) -> str:
@@ -95,7 +95,7 @@ def decision(entry: Entry, moved: float) -> bytes:
             "refusal": decided.refusal,
             "retry_after": decided.retry_after and entry.hidden(decided.retry_after),
             "chosen_by": decided.chosen_by,
-            "scenario": decided.scenario.name if decided.scenario else None,
+            "scenario": entry.scenario_name,
             "rule": played.rule,
             "number": played.number,
             "step": [step.fault, step.mutate] if step else None,
