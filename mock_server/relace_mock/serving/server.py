@@ -23,9 +23,10 @@ from relace_mock.journal.access_log import AccessLog
 from relace_mock.pipeline import Pipeline
 from relace_mock.scenario.library import Library
 from relace_mock.serving.app import create_app
+from relace_mock.serving.guarded import Limits
 from relace_mock.serving.listening import bind, reachable, tls
 from relace_mock.serving.outlet import Outlet
-from relace_mock.serving.protocols import Limits, protocol_class
+from relace_mock.serving.protocols import protocol_class
 from relace_mock.serving.running_server import RunningServer
 from relace_mock.serving.tuning import accept_in_groups
 from relace_mock.serving.wire import wire_of
