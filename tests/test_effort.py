@@ -1,0 +1,87 @@
+"""What the event loop answers itself, and what gets a thread because it may take long."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from relace_mock.control.api import Control
+from relace_mock.control.guard import Guard
+from relace_mock.messages import Received
+from relace_mock.pipeline import Pipeline
+from relace_mock.settings import Settings
+
+KEY = [(b"authorization", b"Bearer rlc-test"), (b"content-type", b"application/json")]
+
+
+def control_and_pipeline() -> tuple[Control, Pipeline]:
+    pipeline = Pipeline(Settings(dimensions=8, embedding="hash"))
+    return Control(pipeline, Guard()), pipeline
+
+
+def embed(pipeline: Pipeline, text: str, times: int = 1) -> None:
+    """Send the same request several times."""
+    body = json.dumps({"model": "m", "input": [text]}).encode()
+    for _ in range(times):
+        head = Received("POST", "/v1/code/embed", KEY, b"", 0)
+        exchange = pipeline.handle(head, "client")
+        exchange.read(body, len(body))
+        exchange.answer()
+        exchange.finish(left=False)
+
+
+def asked(name: str, method: str = "GET", body: bytes = b"") -> Received:
+    return Received(method, f"/_mock/{name}", KEY, body, len(body))
+
+
+def put(control: Control, scenario: dict[str, Any]) -> None:
+    assert control.answer(asked("scenario", "PUT", json.dumps(scenario).encode())).status == 200
+
+
+@pytest.mark.parametrize("name", ["requests", "verdict", "events"])
+def test_a_short_journal_of_long_bodies_is_not_read_on_the_event_loop(name: str) -> None:
+    control, pipeline = control_and_pipeline()
+    embed(pipeline, "x", 40)
+    assert control.is_short(asked(name))
+    embed(pipeline, "x" * 60_000, 2)
+    assert not control.is_short(asked(name))
+
+
+@pytest.mark.parametrize(
+    "rules",
+    [
+        [{"when": {"model": f"m{number}"}, "steps": [{"status": 500}]} for number in range(1000)],
+        [{"when": {"input_contains": "z" * 90_000}, "steps": [{"status": 500}]}],
+    ],
+    ids=["many rules", "a long text"],
+)
+def test_rules_that_did_not_answer_count_toward_the_size_of_the_journal(
+    rules: list[dict[str, Any]],
+) -> None:
+    control, pipeline = control_and_pipeline()
+    put(control, {"rules": rules})
+    embed(pipeline, "x", 2)
+    assert not control.is_short(asked("requests"))
+
+
+def test_a_body_is_parsed_once_however_many_rules_are_compared_with_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    control, pipeline = control_and_pipeline()
+    rules = [{"when": {"model": f"m{number}"}, "steps": [{"status": 500}]} for number in range(9)]
+    put(control, {"rules": rules})
+    embed(pipeline, "x")
+    parsed: list[bytes] = []
+    loads = json.loads
+
+    def counted(raw: bytes) -> Any:
+        parsed.append(raw)
+        return loads(raw)
+
+    monkeypatch.setattr(json, "loads", counted)
+    (entry,) = pipeline.journal.entries()
+    misses = entry.near_misses()
+    assert [miss["saw"] for miss in misses] == ["m"] * 9
+    assert len(parsed) == 1
