@@ -85,3 +85,29 @@ def test_a_body_is_parsed_once_however_many_rules_are_compared_with_it(
     misses = entry.near_misses()
     assert [miss["saw"] for miss in misses] == ["m"] * 9
     assert len(parsed) == 1
+
+
+@pytest.mark.parametrize(
+    ("scenario", "short"),
+    [
+        (b"steps: [{status: 503}]", True),
+        (b'{"rules": [{"when": {"model": "m"}, "steps": [{"delay": "1s"}]}]}', True),
+        (b"rules: [{when: {input_matches: x+}, steps: [{status: 500}]}]", False),
+        (b'rules: [{when: {"input_\\x6datches": x+}, steps: [{status: 500}]}]', False),
+        (b"vectors: [{text_matches: x+, near: y, cosine: 0.5}]", False),
+        (b"steps: [&a {status: 500}, *a]", False),
+        (b"name: large", False),
+        (b"steps: [{status: 503}]" + b" " * 1000, False),
+    ],
+)
+def test_only_a_small_scenario_without_patterns_and_aliases_is_read_on_the_event_loop(
+    scenario: bytes, short: bool
+) -> None:
+    control, _ = control_and_pipeline()
+    assert control.is_short(asked("scenario", "PUT", scenario)) is short
+
+
+@pytest.mark.parametrize("method", ["GET", "DELETE"])
+def test_an_answer_that_shows_any_scenario_is_not_made_on_the_event_loop(method: str) -> None:
+    control, _ = control_and_pipeline()
+    assert not control.is_short(asked("scenario", method))

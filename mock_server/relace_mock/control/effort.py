@@ -12,9 +12,14 @@ from relace_mock.messages import Received
 from relace_mock.pipeline import Pipeline
 
 _BODY = 4096  # bytes of the request
+_SCENARIO = 1000  # bytes of a scenario: mistakes in it may take 50 ms
 _ENTRIES = 50  # of the journal
 _BYTES = 100_000  # of these entries: to hide the keys in a byte may take a microsecond
 _SHORT = ("health", "clock", "reset", "namespace", "new-call")
+# What makes a small scenario expensive: regular expressions (``input_matches``, ``text_matches``),
+# YAML aliases, and names, which may be those of large scenarios. A backslash may hide each of them.
+# Answers to other methods show a scenario of any size.
+_COSTLY = (b"matches", b"*", b"name", b"\\")
 
 
 def is_short(received: Received, pipeline: Pipeline) -> bool:
@@ -25,7 +30,11 @@ def is_short(received: Received, pipeline: Pipeline) -> bool:
     if name in ("requests", "verdict", "events"):
         journal = pipeline.journal
         return len(journal) <= _ENTRIES and sum(map(_size, journal.entries())) <= _BYTES
-    return name in _SHORT or (name == "scenario" and received.method != "GET")
+    if name == "scenario":
+        body = received.body
+        cheap = len(body) <= _SCENARIO and not any(part in body for part in _COSTLY)
+        return cheap and received.method == "PUT"
+    return name in _SHORT
 
 
 def _size(entry: Entry) -> int:
