@@ -32,6 +32,14 @@ def embed(pipeline: Pipeline, text: str, times: int = 1) -> None:
         exchange.finish(left=False)
 
 
+def numbers(pipeline: Pipeline, texts: int) -> int:
+    """What ``read`` returns for a request with so many texts."""
+    body = json.dumps({"model": "m", "input": ["x"] * texts}).encode()
+    return pipeline.handle(Received("POST", "/v1/code/embed", KEY, b"", 0), "client").read(
+        body, len(body)
+    )
+
+
 def asked(name: str, method: str = "GET", body: bytes = b"") -> Received:
     return Received(method, f"/_mock/{name}", KEY, body, len(body))
 
@@ -111,3 +119,11 @@ def test_only_a_small_scenario_without_patterns_and_aliases_is_read_on_the_event
 def test_an_answer_that_shows_any_scenario_is_not_made_on_the_event_loop(method: str) -> None:
     control, _ = control_and_pipeline()
     assert not control.is_short(asked("scenario", method))
+
+
+def test_the_numbers_of_a_mutated_answer_count_several_times() -> None:
+    control, pipeline = control_and_pipeline()
+    plain = numbers(pipeline, 10)
+    assert plain == 80
+    put(control, {"steps": [{"mutate": ["unnormalised"]}]})
+    assert numbers(pipeline, 10) >= 20 * plain

@@ -184,7 +184,7 @@ class Exchange:
         """Decide on the answer, now that the body has arrived.
 
         ``length`` is the length of the whole body. ``body`` is empty if the body was too large to
-        be kept. Returns how many numbers ``answer`` will compute.
+        be kept. Returns about how many numbers ``answer`` will compute.
         """
         pipeline = self._pipeline
         received = self._received = self._received.with_body(body, length)
@@ -206,9 +206,7 @@ class Exchange:
             ruling = ruling._replace(outcome=without_keys(ruling.outcome, received))
         if not self._gave_up:
             self._ruling = ruling
-        if isinstance(ruling.outcome, Refusal):
-            return 0
-        return pipeline.answers.numbers(ruling.outcome)
+        return pipeline.answers.numbers(ruling)
 
     def waits(self) -> bool:
         """Whether ``answer`` may wait for a recording or an upstream."""
