@@ -127,3 +127,19 @@ def test_the_numbers_of_a_mutated_answer_count_several_times() -> None:
     assert plain == 80
     put(control, {"steps": [{"mutate": ["unnormalised"]}]})
     assert numbers(pipeline, 10) >= 20 * plain
+
+
+def test_a_body_is_searched_in_a_thread_if_it_is_long_for_the_number_of_rules() -> None:
+    control, pipeline = control_and_pipeline()
+
+    def searches(rules: int, length: int) -> bool:
+        when = [{"input_contains": f"x{number}y"} for number in range(rules)]
+        put(control, {"rules": [{"when": each, "steps": [{"status": 500}]} for each in when]})
+        head = Received("POST", "/v1/code/embed", KEY, b"", 0)
+        return pipeline.handle(head, "client").searches(length)
+
+    assert not searches(1000, 4000)
+    assert searches(1000, 4001)
+    assert searches(64, 64 * 1024)
+    assert not searches(50, 64 * 1024)
+    assert searches(5, 1_000_000)
