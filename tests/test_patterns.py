@@ -188,6 +188,33 @@ def test_only_requests_whose_scenario_searches_leave_the_event_loop(tmp_path: Pa
         return pipeline.handle(head, "client").searches(length)
 
     assert searches("pattern", 100)
-    assert [searches("text", length) for length in (100, 1_000_000)] == [False, True]
+    assert [searches("text", length) for length in (100, 5_000_000)] == [False, True]
     assert not searches("ok", 1_000_000)
     assert not searches(None, 1_000_000)
+
+
+@pytest.mark.parametrize("pattern", [r"(\pL{1000})%d", r"((.{0,30}){0,30}){0,1}%d", r".{600}%d"])
+def test_the_patterns_of_a_scenario_are_bounded_together_and_the_rest_is_not_compiled(
+    monkeypatch: pytest.MonkeyPatch, pattern: str
+) -> None:
+    re2, *_ = patterns._engine()
+    compiled: list[str] = []
+    compile_one = re2.compile
+
+    def counted(text: str, options: object) -> object:
+        compiled.append(text)
+        return compile_one(text, options)
+
+    monkeypatch.setattr(re2, "compile", counted)
+    rules = [
+        {"when": {"input_matches": pattern % number}, "steps": [{"status": 500}]}
+        for number in range(300)
+    ]
+    with pytest.raises(ScenarioError) as refused:
+        read(json.dumps({"rules": rules}).encode(), "many", "many")
+    most, left = "more than 200000 instructions in all", "use fewer patterns, or shorter ones"
+    assert refused.value.all[-1].problem == (
+        f"was not checked: the patterns before it have {most}: {left}"
+    )
+    assert len(compiled) < 50
+    read(b"rules: [{when: {input_matches: x+}, steps: [{status: 500}]}]", "next", "next")

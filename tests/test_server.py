@@ -161,6 +161,19 @@ def test_serve_speaks_tls(serve: Serve, certificate: tuple[Path, Path]) -> None:
     assert response.status_code == 200
 
 
+def test_a_connection_without_a_tls_handshake_is_closed_after_the_read_timeout(
+    serve: Serve, certificate: tuple[Path, Path]
+) -> None:
+    """By default, asyncio waits for a minute; the read below fails after half of that."""
+    server, authority = certificate
+    with serve("--ssl-certfile", str(server), "--read-timeout", "200ms") as process:
+        with connect(process.base_url) as silent:
+            silent.settimeout(30)
+            assert silent.recv(1) == b""
+        context = ssl.create_default_context(cafile=authority)
+        assert httpx.get(f"{process.base_url}/x", verify=context).status_code == 404
+
+
 def test_an_encrypted_tls_key_is_refused_in_one_line_that_says_how_to_decrypt_it(
     certificate: tuple[Path, Path], tmp_path: Path
 ) -> None:

@@ -14,7 +14,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 import relace_mock
-from relace_mock.serving import protocols, wire
+from relace_mock.serving import guarded, protocols, wire
 from relace_mock.serving.delivery import Endpoint
 from relace_mock.settings import Http
 
@@ -27,10 +27,11 @@ def named(module: ModuleType) -> list[str]:
 
 OF_CYCLE = named(wire)
 OF_HTTPTOOLS = ["data_received", "on_headers_complete", "on_message_complete"]
-OF_HTTPTOOLS += ["scope", "url", "headers", "pipeline", "parser"]
+OF_HTTPTOOLS += ["scope", "url", "headers", "pipeline", "flow", "parser"]
 OF_CYCLE_TOO = ["keep_alive", "response_complete", "response_started", "disconnected"]
 OF_CYCLE_TOO += ["message_event"]
-OF_BOTH = [name for name in named(protocols) if name not in [*OF_HTTPTOOLS, *OF_CYCLE_TOO, "conn"]]
+OF_EITHER = sorted({*named(guarded), *named(protocols)})
+OF_BOTH = [name for name in OF_EITHER if name not in [*OF_HTTPTOOLS, *OF_CYCLE_TOO, "conn"]]
 
 
 @pytest.fixture(scope="module")
@@ -97,7 +98,8 @@ def test_each_module_docstring_lists_every_private_name_of_uvicorn_it_uses() -> 
         return found - {"refused_late", "refuse"}  # names of this project
 
     assert used(wire) <= set(OF_CYCLE)
-    assert used(protocols) <= {*OF_CYCLE, *named(protocols)}
+    assert used(protocols) <= {*OF_CYCLE, *OF_EITHER}
+    assert used(guarded) <= set(named(guarded))
 
 
 def test_h11_says_whether_a_request_has_come_whole(seen: dict[str, Any]) -> None:

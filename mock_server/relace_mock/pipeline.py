@@ -139,11 +139,11 @@ class Exchange:
         "_key",
         "_ledger",
         "_left",
-        "_namespace",
         "_outcome",
         "_pipeline",
         "_received",
         "_ruling",
+        "namespace",
     )
 
     def __init__(self, pipeline: Pipeline, head: Received, client: str) -> None:
@@ -151,7 +151,7 @@ class Exchange:
         self._received = head
         self._credential = read_key(head)
         self._key = self._credential if isinstance(self._credential, str) else None
-        self._namespace = namespace_of(self._key)
+        self.namespace = namespace_of(self._key)
         self._body_hash = b""
         self._ruling = _UNDECIDED
         self._answer = _NOT_ANSWERED
@@ -159,7 +159,7 @@ class Exchange:
         self._outcome: Request | Refusal = _UNDECIDED.outcome
         self._left = False
         self._ledger = pipeline.ledger
-        self._history = self._ledger.begin(head, self._namespace, client)
+        self._history = self._ledger.begin(head, self.namespace, client)
         self._gave_up = False
 
     def is_refused(self, declared_length: int) -> bool:
@@ -177,14 +177,14 @@ class Exchange:
         if not may_search(length):
             return False
         store, rules = self._pipeline.store, self._pipeline.rules
-        state, default = store.look(self._namespace).state, store.default()
+        state, default = store.look(self.namespace).state, store.default()
         return rules.searches(self._received, length, self._key, state, default)
 
     def read(self, body: bytes, length: int) -> int:
         """Decide on the answer, now that the body has arrived.
 
         ``length`` is the length of the whole body. ``body`` is empty if the body was too large to
-        be kept. Returns how many numbers ``answer`` will compute.
+        be kept. Returns about how many numbers ``answer`` will compute.
         """
         pipeline = self._pipeline
         received = self._received = self._received.with_body(body, length)
@@ -206,9 +206,7 @@ class Exchange:
             ruling = ruling._replace(outcome=without_keys(ruling.outcome, received))
         if not self._gave_up:
             self._ruling = ruling
-        if isinstance(ruling.outcome, Refusal):
-            return 0
-        return pipeline.answers.numbers(ruling.outcome)
+        return pipeline.answers.numbers(ruling)
 
     def waits(self) -> bool:
         """Whether ``answer`` may wait for a recording or an upstream."""
@@ -229,7 +227,7 @@ class Exchange:
             return None
         if self._ledger.threads is not None:  # to look would be a round trip; the change searches
             return Inputs(outcome.searched)
-        state, default = pipeline.store.look(self._namespace).state, pipeline.store.default()
+        state, default = pipeline.store.look(self.namespace).state, pipeline.store.default()
         return pipeline.rules.looked_through(self._received, outcome, self._key, state, default)
 
     def answer(self, is_abandoned: Callable[[], bool] = lambda: False) -> Answer:

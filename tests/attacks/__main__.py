@@ -55,7 +55,8 @@ The soak: {soak_seconds} s at full speed, with faults, quotas, the journal and c
 
 What takes less time is a test of the suite: `tests/test_bounds.py`, `test_patterns.py`,
 `test_scenario_limits.py`, `test_redaction.py`, `test_reading.py`, `test_stopping.py`,
-`test_outlet.py`, `test_shelf.py`, `test_values.py`, `test_turns.py`.
+`test_outlet.py`, `test_shelf.py`, `test_values.py`, `test_turns.py`, `test_pipelined.py`,
+`test_effort.py`, `test_shares.py`.
 """
 
 

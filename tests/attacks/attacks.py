@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import select
 import socket
 import time
 from collections.abc import Callable
@@ -114,6 +115,80 @@ def _read_journal(address: Address) -> None:
             client.post(f"/v1/code/embed?{query}", json={"model": "m", "input": ["x"]})
         while True:
             assert client.get("/_mock/requests").status_code == 200
+
+
+def _read_short_journal(address: Address) -> None:
+    """Read 49 bodies that are slow to search for keys, on several connections at once."""
+    text = "%25" * 20_000
+    with _client(address) as client:
+        for _ in range(49):
+            client.post("/v1/code/embed", json={"model": "m", "input": [text]})
+    ask = b"GET /_mock/requests HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+    while True:
+        held = [_connect(address) for _ in range(4)]
+        for connection in held:
+            connection.sendall(ask)
+        for connection in held:
+            while connection.recv(1_000_000):
+                pass
+            connection.close()
+
+
+def _pipeline(address: Address) -> None:
+    """Send requests without end on one connection, and read their answers."""
+    with _connect(address) as connection:
+        connection.setblocking(False)
+        requests = b"GET /x HTTP/1.1\r\nHost: localhost\r\n\r\n" * 10_000
+        left = b""
+        while True:
+            select.select([connection], [connection], [], _TIMEOUT)
+            with contextlib.suppress(BlockingIOError):
+                left = left or requests
+                left = left[connection.send(left) :]
+            with contextlib.suppress(BlockingIOError):
+                assert connection.recv(1_000_000)
+
+
+def _leave_pipelines(address: Address) -> None:
+    """Send 10,000 requests on one connection after another, and leave after the first answer."""
+    requests = b"GET /openapi.yaml HTTP/1.1\r\nHost: localhost\r\n\r\n" * 10_000
+    while True:
+        with _connect(address) as connection:
+            connection.settimeout(0.2)
+            with contextlib.suppress(TimeoutError):
+                connection.sendall(requests)
+            connection.recv(1)
+
+
+def _search_long(address: Address) -> None:
+    """Send 12 requests for which many large patterns are searched, and ask with another key."""
+    pattern = "((a|b|ab){0,30}){0,30}x%d"
+    rules = [
+        {"when": {"input_matches": pattern % number}, "steps": [{"status": 400}]}
+        for number in range(50)
+    ]
+    with _client(address) as client:
+        client.put("/_mock/scenario", json={"rules": rules}).raise_for_status()
+    held = [_connect(address) for _ in range(12)]
+    for connection in held:
+        connection.sendall(_request("rlc-attack", ["abbab" * 600]))
+    with _client(address, "rlc-other") as client:
+        rule = {"when": {"input_matches": "x+"}, "steps": [{"status": 400}]}
+        client.put("/_mock/scenario", json={"rules": [rule]}).raise_for_status()
+        while True:
+            answer = client.post("/v1/code/embed", json={"model": "m", "input": ["a"]}, timeout=1)
+            assert answer.status_code == 200
+            time.sleep(0.1)
+
+
+def _mutate(address: Address) -> None:
+    """Ask for mutated answers of as many numbers as the event loop computes otherwise."""
+    with _client(address) as client:
+        steps = [{"mutate": ["unnormalised"], "times": "forever"}]
+        client.put("/_mock/scenario", json={"steps": steps}).raise_for_status()
+        while True:
+            body = {"model": "m", "input": [f"text {number}" for number in range(190)]}
+            assert client.post("/v1/code/embed", json=body).status_code == 200
 
 
 def _send_line_breaks(address: Address) -> None:
@@ -257,6 +332,29 @@ ATTACKS = {
         _read_journal,
         ("--dimensions", "8", "--journal-bytes", "64MB"),
     ),
+    "short journal": Attack(
+        "reading a journal of 49 bodies of 60 KB of percent signs",
+        "read in threads, two requests of a key at once",
+        _read_short_journal,
+        ("--dimensions", "8"),
+    ),
+    "pipeline": Attack(
+        "requests without end on one connection, ahead of their answers",
+        "16 are parsed ahead, then the server stops reading",
+        _pipeline,
+        ("--dimensions", "8"),
+    ),
+    "left pipelines": Attack(
+        "10,000 requests on one connection, and no wait for the second answer",
+        "the requests end with the connection",
+        _leave_pipelines,
+        ("--dimensions", "8"),
+    ),
+    "mutations": Attack(
+        "mutated answers of 486,400 numbers",
+        "made in a thread",
+        _mutate,
+    ),
     "line breaks": Attack("a chunked body of line breaks", "400", _send_line_breaks),
     "tiny chunks": Attack("a chunked body of one byte a chunk", "400", _send_tiny_chunks),
     "trailer": Attack("a trailer without end", "400, closed", _send_endless_trailer),
@@ -270,6 +368,12 @@ ATTACKS = {
         "a pattern with nested repetition on 20 MB of Chinese",
         "RE2, in a thread",
         _search_runaway("漢"),
+        ("--dimensions", "8"),
+    ),
+    "large patterns": Attack(
+        "12 requests of a key, each searched for 50 large patterns",
+        "two at once in threads; those of other keys go on",
+        _search_long,
         ("--dimensions", "8"),
     ),
     "JSON": Attack(

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from relace_mock import rendering
-from relace_mock.control import filters, naming, overview, page_files, paths
+from relace_mock.control import effort, filters, naming, overview, page_files, paths
 from relace_mock.control.checking import checked
 from relace_mock.control.description import document, scenario_schema
 from relace_mock.control.events import Events, Reader
@@ -46,11 +46,6 @@ if TYPE_CHECKING:
 
 #: The most bytes of a request body.
 BODY_LIMIT = SIZE_LIMIT
-# The event loop itself answers requests within these limits: bytes of the body, journal entries.
-_SHORT_BODY = 4096
-_SHORT_JOURNAL = 50
-_SHORT = ("health", "scenario", "clock", "reset", "namespace", "new-call")
-_LONG = ("scenario", "GET")  # hides keys in up to a megabyte
 _JSON = (b"content-type", b"application/json")
 #: Header fields of an event stream.
 STREAM = (
@@ -108,12 +103,7 @@ class Control:
 
     def is_short(self, received: Received) -> bool:
         """Whether ``answer`` takes so little time that an event loop can wait for it."""
-        if len(received.body) > _SHORT_BODY or self.waits:
-            return False
-        name = received.path.removeprefix(PREFIX)
-        if name in ("requests", "verdict", "events"):
-            return len(self._pipeline.journal) <= _SHORT_JOURNAL
-        return name in _SHORT and (name, received.method) != _LONG
+        return not self.waits and effort.is_short(received, self._pipeline)
 
     def answer(self, received: Received) -> Reply:
         """The reply to a request whose path ``is_control``."""

@@ -7,6 +7,7 @@ that it shows.
 from __future__ import annotations
 
 import itertools
+import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -113,6 +114,18 @@ class Entry:
         return self._hiding.text(read.body, cut=len(read.body) < read.length)[:BODY_LIMIT]
 
     @cached_property
+    def content(self) -> dict[str, Any]:
+        """The JSON object in ``body``; empty if there is none, or if the body was not kept whole.
+
+        Parsed once, however many rules are compared with it.
+        """
+        try:
+            content = json.loads(self.body)
+        except (ValueError, RecursionError):
+            return {}
+        return content if isinstance(content, dict) else {}
+
+    @cached_property
     def violations(self) -> tuple[str, ...]:
         """How the request broke the contract."""
         hiding, arrived = self._hiding, self.arrived
@@ -210,14 +223,16 @@ class Entry:
         """Why each rule did not answer, and what it saw; empty if one did."""
         if self.scenario is None or self.decided.decision.step is not None:
             return []
-        rules = self.scenario.rules
+        rules, misses = self.scenario.rules, self.decided.decision.misses
+        saw = {condition: seen(self, condition) for condition in {each for _, each in misses}}
+        shown = {condition: text and self.hidden(text) for condition, text in saw.items()}
         return [
             {
                 "rule": rule,
                 "why": self.hidden(why(rules[rule].when, condition)),
-                "saw": (saw := seen(self, condition)) and self.hidden(saw),
+                "saw": shown[condition],
             }
-            for rule, condition in self.decided.decision.misses
+            for rule, condition in misses
         ]
 
 

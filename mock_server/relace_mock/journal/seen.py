@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 from relace_mock import contract
@@ -24,13 +23,13 @@ def seen(entry: Entry, condition: str) -> str | None:  # noqa: PLR0911 - one ret
             inputs = entry.decided.inputs
             return None if inputs is None else str(inputs)
         case "model":
-            return _excerpt(_body(entry).get("model"))
+            return _excerpt(entry.content.get("model"))
         case "output_dtype":
-            return _excerpt(_body(entry).get("output_dtype", "float"))
+            return _excerpt(entry.content.get("output_dtype", "float"))
         case "endpoint":
             return contract.ENDPOINTS.get(entry.arrived.path)
         case "input_contains" | "input_matches":
-            body = _body(entry)
+            body = entry.content
             texts = body.get("input", body.get("query"))  # of the ranker, only the query
             texts = [texts] if isinstance(texts, str) else texts
             if not isinstance(texts, list) or not texts:
@@ -38,15 +37,6 @@ def seen(entry: Entry, condition: str) -> str | None:  # noqa: PLR0911 - one ret
             more = f" and {len(texts) - 1} more" if len(texts) > 1 else ""
             return f"{_excerpt(texts[0])}{more}"
     return None
-
-
-def _body(entry: Entry) -> dict[str, Any]:
-    """The body of the request, with the key hidden; empty if it was not kept whole."""
-    try:
-        body = json.loads(entry.body)
-    except (ValueError, RecursionError):
-        return {}
-    return body if isinstance(body, dict) else {}
 
 
 def _excerpt(value: Any) -> str | None:

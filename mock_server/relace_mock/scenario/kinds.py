@@ -15,7 +15,7 @@ from typing import Any, Protocol
 
 from relace_mock.excerpts import quoted, shortened
 from relace_mock.scenario.mistakes import plain_name, suggestion
-from relace_mock.scenario.patterns import Pattern, read_pattern
+from relace_mock.scenario.patterns import Pattern, TooManyError, read_pattern
 from relace_mock.scenario.source import Node
 
 _YES, _NO = ("true", "yes", "on", "y", "1"), ("false", "no", "off", "n", "0")
@@ -150,6 +150,8 @@ class Regex:
         text = Text().read(node)
         try:
             return read_pattern(text)
+        except TooManyError as error:
+            node.fail(f"was not checked: {error}")
         except ValueError as error:
             node.fail(f"is not a regular expression of RE2: {error}")
 

@@ -27,6 +27,7 @@ from relace_mock.scenario.known_vectors import (
 )
 from relace_mock.scenario.mistakes import ScenarioError
 from relace_mock.scenario.numbers import Multiple, Whole, short_text
+from relace_mock.scenario.patterns import bounded_together
 from relace_mock.scenario.rule import (
     Rule,
     as_rules,
@@ -181,6 +182,7 @@ class Scenario:
 _KIND = Record(_File)
 
 
+@bounded_together()
 def read(text: bytes, file: str, default_name: str, dimensions: int | None = None) -> Scenario:
     """Read a scenario from YAML or JSON. Raises ``ScenarioError`` with all mistakes.
 

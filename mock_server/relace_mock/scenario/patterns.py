@@ -6,9 +6,11 @@ the GIL. RE2 is imported when the first pattern is compiled.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import re
 from collections.abc import Iterator
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +22,12 @@ DIFFERENCES = (
 _LOADED = False  # whether RE2 is imported
 _MEMORY = 2 << 20  # bytes of a compiled pattern; the package `re2` caches 128 of them
 _LARGEST = 5000  # instructions of a compiled pattern: at worst each byte of a text runs all of them
+# Bytes for a pattern that is checked. RE2 holds the GIL while it compiles, and what needs more than
+# this takes up to a second, and has more than ``_LARGEST`` instructions.
+_MEMORY_OF_CHECK = 1 << 19
+# Instructions of all patterns of a scenario; one that RE2 gave up counts as some.
+_LARGEST_SUM = 200_000
+_GIVEN_UP = 20_000
 _PIECE = 1 << 20  # characters that are encoded at once, as encoding holds the GIL
 # {,3} repeats in Python, and means itself in RE2. The other alternatives skip escapes and classes.
 _OPEN_REPETITION = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|(\{,[0-9]+\})", re.DOTALL)
@@ -52,8 +60,34 @@ class Pattern:
         return _compiled(self.text).search(encoded) is not None
 
 
+class TooManyError(ValueError):
+    """The patterns before this one are too large together, so it was not checked."""
+
+
+# The instructions of the patterns that were read within ``bounded_together``.
+_SUM: ContextVar[list[int] | None] = ContextVar("relace_mock_sum_of_patterns", default=None)
+
+
+@contextlib.contextmanager
+def bounded_together() -> Iterator[None]:
+    """Bound the instructions of all patterns that are read within the block."""
+    token = _SUM.set([])
+    try:
+        yield
+    finally:
+        _SUM.reset(token)
+
+
 def read_pattern(text: str) -> Pattern:
     """Check a pattern. Raises ``ValueError`` with the reason and the place of a problem."""
+    sizes = _SUM.get()
+    if sizes is None:
+        sizes = []
+    if sum(sizes) > _LARGEST_SUM:
+        raise TooManyError(
+            f"the patterns before it have more than {_LARGEST_SUM} instructions in all: "
+            "use fewer patterns, or shorter ones"
+        )
     if repetition := next(_open_repetitions(text), None):
         closed = repetition.replace("{,", "{0,")
         raise ValueError(_told(text, repetition, f"write {closed}"))
@@ -63,11 +97,14 @@ def read_pattern(text: str) -> Pattern:
         raise ValueError(
             "it has half of a surrogate pair, which UTF-8 cannot encode: remove it"
         ) from None
-    re2, _ = _engine()
+    re2, _, options = _engine()
     try:
-        size = _compiled(text).programsize
+        size = re2.compile(text, options).programsize
+        sizes.append(size)
     except re2.error as error:
         problem, _, piece = error.args[0].decode("utf-8", "replace").partition(": ")
+        if problem.startswith("pattern too large"):
+            sizes.append(_GIVEN_UP)
         raise ValueError(_told(text, piece, _meaning(problem, piece))) from None
     if size > _LARGEST:
         problem = f"{size} instructions, but at most {_LARGEST} are allowed"
@@ -88,21 +125,25 @@ def encoded(text: str) -> bytes:
 
 
 @functools.cache
-def _engine() -> tuple[Any, Any]:
-    """The module ``re2`` and its options. Its own log is off: errors become messages of ours."""
+def _engine() -> tuple[Any, Any, Any]:
+    """The module ``re2``, its options, and those of a check.
+
+    Its own log is off: errors become messages of ours.
+    """
     import re2  # type: ignore[import-untyped]  # noqa: PLC0415 - only where a pattern exists
 
-    options = re2.Options()
-    options.log_errors = False
-    options.never_capture = True
-    options.max_mem = _MEMORY
+    options, of_check = re2.Options(), re2.Options()
+    for each, memory in ((options, _MEMORY), (of_check, _MEMORY_OF_CHECK)):
+        each.log_errors = False
+        each.never_capture = True
+        each.max_mem = memory
     global _LOADED  # noqa: PLW0603 - asked for each request, where `cache_info` is slow
     _LOADED = True
-    return re2, options
+    return re2, options, of_check
 
 
 def _compiled(text: str) -> Any:
-    re2, options = _engine()
+    re2, options, _ = _engine()
     return re2.compile(text, options)
 
 

@@ -6,12 +6,14 @@ import asyncio
 import logging
 import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from relace_mock.answers import Answer
+from relace_mock.auth import bearer_key
 from relace_mock.control.api import BODY_LIMIT, Control
+from relace_mock.keys import namespace_of
 from relace_mock.messages import Received, Reply
 from relace_mock.pipeline import Exchange, Pipeline
 from relace_mock.rendering import error
@@ -21,6 +23,7 @@ from relace_mock.serving.body import Body, declared_length, read_body, with_leng
 from relace_mock.serving.cors import Cors
 from relace_mock.serving.events import follow
 from relace_mock.serving.plain import Wire, WireOf
+from relace_mock.serving.shares import Shares
 from relace_mock.serving.turns import Turns
 from relace_mock.settings import Contract
 
@@ -31,7 +34,10 @@ _LOG = logging.getLogger(__name__)
 # requests and signals need not wait.
 _BYTES_AT_ONCE = 1_000_000
 _NUMBERS_AT_ONCE = 500_000
-_CONTROL_THREADS = 2
+# Threads, and how many of them a namespace gets at once. RE2 releases the GIL. Control requests hold
+# it: with more threads for them, the event loop would wait too long for it.
+_CONTROL_THREADS, _CONTROL_EACH = 4, 2
+_SEARCHING_THREADS, _SEARCHING_EACH = 16, 2
 # Seconds until the head of a request is entered into a shared store if its body is still arriving.
 # Most bodies arrive sooner, and then one round trip enters head and body.
 _SLOW_BODY = 0.05
@@ -45,6 +51,7 @@ class Endpoint:
         self._threads = pipeline.ledger.threads
         self._wire_of = wire_of
         self._turns = Turns()
+        self._searching = Shares(_SEARCHING_THREADS, _SEARCHING_EACH, "relace-mock searching")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request. If the server cancels this call, the client has left."""
@@ -101,9 +108,14 @@ class Endpoint:
         Returns None if the client left meanwhile.
         """
         long = len(body.content) > _BYTES_AT_ONCE
+        threads: Executor | None = None  # those of asyncio
         if self._threads is not None:
             numbers = await self._read_in_time(exchange, body)
-        elif long := long or exchange.searches(body.length):
+        elif exchange.searches(body.length):
+            long, threads = True, self._searching.of(exchange.namespace)
+            loop = asyncio.get_running_loop()
+            numbers = await loop.run_in_executor(threads, exchange.read, body.content, body.length)
+        elif long:
             numbers = await asyncio.to_thread(exchange.read, body.content, body.length)
         else:
             if self._turns.is_over():
@@ -112,7 +124,7 @@ class Endpoint:
         if exchange.waits():
             return await _unless_left(exchange.answer, receive)
         if long or numbers > _NUMBERS_AT_ONCE:
-            return await _answer_in_thread(exchange, receive)
+            return await _answer_in_thread(exchange, receive, threads)
         return exchange.answer()
 
     async def _read_in_time(self, exchange: Exchange, body: Body) -> int:
@@ -142,7 +154,9 @@ async def _unless_left(make: Callable[[], Answer], receive: Receive) -> Answer |
         left.cancel()
 
 
-async def _answer_in_thread(exchange: Exchange, receive: Receive) -> Answer | None:
+async def _answer_in_thread(
+    exchange: Exchange, receive: Receive, threads: Executor | None
+) -> Answer | None:
     """Make the answer in a thread. If the client leaves, the thread may stop early; return None."""
     gone = threading.Event()
 
@@ -152,7 +166,8 @@ async def _answer_in_thread(exchange: Exchange, receive: Receive) -> Answer | No
 
     watching = asyncio.create_task(watch())
     try:
-        answer = await asyncio.to_thread(exchange.answer, gone.is_set)
+        loop = asyncio.get_running_loop()
+        answer = await loop.run_in_executor(threads, exchange.answer, gone.is_set)
     finally:
         watching.cancel()
     return None if gone.is_set() else answer
@@ -165,7 +180,7 @@ class ControlEndpoint:
         self._control = control
         self._wire_of = wire_of
         # Threads of its own: large batches could keep all others busy and block the control API.
-        self._threads = ThreadPoolExecutor(_CONTROL_THREADS, "relace-mock control")
+        self._shares = Shares(_CONTROL_THREADS, _CONTROL_EACH, "relace-mock control")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -177,7 +192,7 @@ class ControlEndpoint:
         if not body.cut_off:
             received = head.with_body(body.content, body.length)
             if (reader := self._control.stream(received)) is not None:
-                await follow(reader, receive, send, self._threads)
+                await follow(reader, receive, send, self._share(received))
                 return
             try:
                 await self._settle(received)
@@ -196,7 +211,7 @@ class ControlEndpoint:
             return
         loop = asyncio.get_running_loop()
         while True:  # in a thread: each look at the journal is a request to the store
-            pause = await loop.run_in_executor(self._threads, next, pauses, None)
+            pause = await loop.run_in_executor(self._share(received), next, pauses, None)
             if pause is None:
                 return
             await asyncio.sleep(pause)
@@ -206,7 +221,11 @@ class ControlEndpoint:
         if self._control.is_short(received):
             return self._control.answer(received)
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._threads, self._control.answer, received)
+        return await loop.run_in_executor(self._share(received), self._control.answer, received)
+
+    def _share(self, received: Received) -> Executor:
+        """The threads that the key of a request may use."""
+        return self._shares.of(namespace_of(bearer_key(received)))
 
 
 class DocumentEndpoint:

@@ -1,21 +1,19 @@
 """uvicorn protocol subclasses: everything about HTTP that uvicorn leaves to its user.
 
-uvicorn does not document its protocol classes. These are the names that this module uses:
+uvicorn does not document its protocol classes. `guarded.py` lists the names that both protocols use.
+This module also uses these:
 
-- ``transport``, ``connection_made``, ``connection_lost``, ``eof_received``, ``connections``: to
-  know which connections are open
-- ``send_400_response``: malformed requests get the same JSON error as every other refusal
-- ``cycle``, ``response_complete``, ``response_started``, ``disconnected``, ``message_event``: the
-  request that is being answered, to end one that arrives too slowly
+- ``cycle``, ``response_complete``, ``disconnected``, ``message_event``: the request that is being
+  answered, to tell it that the client has left
 - ``keep_alive`` of the cycle: before uvicorn 0.53, it is true even if the client asks to close
-- ``on_response_complete``: when a response is complete
-- ``_unsupported_upgrade_warning``: not logged, because a server may ignore ``Upgrade``
+- ``transport``, ``connection_lost``, ``on_response_complete``, ``shutdown``: when to parse what waits
 
 Of the h11 protocol it uses ``conn``: whether the request is complete. Of the httptools protocol:
 
 - ``data_received``, ``on_headers_complete``, ``on_message_complete``: where a head ends
 - ``scope``, ``url``, ``headers``: the head as it was parsed
 - ``pipeline``: the requests that wait
+- ``flow``: whether uvicorn has stopped reading
 - ``parser``: whether the client wants to reuse the connection
 
 A test checks each name against the installed uvicorn (`tests/test_wire.py`), and
@@ -29,142 +27,23 @@ import collections
 import importlib.util
 import re
 from collections.abc import Callable
-from http import HTTPStatus
-from typing import Any, NamedTuple
+from typing import Any
 
-from relace_mock import rendering
 from relace_mock.clock import MONOTONIC
-from relace_mock.counts import counted
 from relace_mock.serving.body import length_of
 from relace_mock.serving.chunks import ChunkedBody
+from relace_mock.serving.guarded import Addressed, Guarded, Limits, Refused
 from relace_mock.serving.heads import is_beginning_of_method, with_known_method
 from relace_mock.settings import Http
 
-#: Called with a status, its reason, and the client's address.
-Refused = Callable[[int, str, str], None]
-#: Called with the client's address.
-Addressed = Callable[[str], None]
-
 #: The most bytes of a request before its body. h11 has the same limit.
 HEAD_LIMIT = 1 << 16
-
-# Seconds that a client has to read a refusal before the server closes the connection, and the
-# number of excess connections that get this time at once.
-_LINGER = 1.0
-_LINGERING = 8
+#: The most requests of a connection that are parsed while an earlier one is being answered.
+MOST_WAITING = 16
 
 _END_OF_HEAD = b"\r\n\r\n"
 _UPGRADE = re.compile(rb"(?i)\r\nupgrade(?=[ \t]*:)")
-
-
-class Limits(NamedTuple):
-    """The time that a request may take to arrive, and the number of connections.
-
-    ``read_timeout`` is in seconds. It runs from the opening of the connection, or from the first
-    byte of a later request on it, to the last byte of the request.
-    """
-
-    read_timeout: float = 30.0
-    max_connections: int = 1_000_000
-
-
 _NO_LIMITS = Limits()
-
-
-class _Guarded:
-    """Refuses malformed or late requests and excess connections with the usual JSON error."""
-
-    transport: asyncio.Transport
-    connections: set[Any]
-    cycle: Any
-    on_refused: Refused
-    on_opened: Addressed
-    on_closed: Addressed
-    limits: Limits
-
-    waiting_since: float | None = None  # when the incomplete request began
-    _refused = False
-
-    def connection_made(self, transport: Any) -> None:
-        super().connection_made(transport)  # type: ignore[misc]  # of uvicorn's protocol
-        self.on_opened(_address(transport))
-        self.waiting_since = MONOTONIC()
-        excess = len(self.connections) - self.limits.max_connections
-        if excess > 0:
-            most = counted(self.limits.max_connections, "connection")
-            text = f"This server accepts at most {most} at once: raise --max-connections"
-            self.refuse(503, text, in_order=excess < _LINGERING)
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self.on_closed(_address(self.transport))
-        super().connection_lost(exc)  # type: ignore[misc]  # as above
-
-    def eof_received(self) -> None:
-        if self._refused:
-            self.transport.close()
-
-    def on_response_complete(self) -> None:
-        """Report a connection that ends with this answer: ``connection_lost`` is late with TLS."""
-        if self.transport.is_closing():
-            self.on_closed(_address(self.transport))
-        super().on_response_complete()  # type: ignore[misc]  # as above
-
-    def end_if_late(self, now: float) -> None:
-        """Refuse a request that is not complete in time; the server calls this regularly."""
-        since = self.waiting_since
-        if since is None or now - since < self.limits.read_timeout or self._refused:
-            return
-        text = (
-            f"The request was not complete within {self.limits.read_timeout:g} s: "
-            "send it faster, or raise --read-timeout"
-        )
-        cycle = self.cycle
-        if cycle is None or cycle.response_complete:
-            self.refuse(408, text, in_order=True)
-            return
-        if not cycle.response_started:
-            cycle.refused_late = text  # the endpoint enters it into the journal
-            self._write_refusal(408, text, in_order=True)
-        cycle.disconnected = True
-        cycle.message_event.set()
-
-    def refuse(self, status: int, text: str, *, in_order: bool) -> None:
-        """Send a refusal before there is a request, and close the connection.
-
-        With ``in_order``, the client has time to read the refusal.
-        """
-        self.on_refused(status, text, _address(self.transport))
-        self._write_refusal(status, text, in_order=in_order)
-
-    def _write_refusal(self, status: int, text: str, *, in_order: bool) -> None:
-        self._refused = True
-        reply = rendering.error(status, text)
-        fields = [
-            *reply.headers,
-            (b"content-length", b"%d" % reply.length),
-            (b"connection", b"close"),
-        ]
-        head = b"".join(b"%b: %b\r\n" % field for field in fields)
-        line = f"HTTP/1.1 {status} {HTTPStatus(status).phrase}".encode()
-        self.transport.write(b"%b\r\n%b\r\n%b" % (line, head, reply.body))
-        if in_order and self.transport.can_write_eof():
-            # A close with unread data would reset the connection, and the client would lose the
-            # refusal.
-            self.transport.write_eof()
-            asyncio.get_running_loop().call_later(_LINGER, self.transport.close)
-        else:
-            self.transport.close()
-
-    def send_400_response(self, msg: str) -> None:
-        self.refuse(400, f"Not a valid HTTP/1.1 request: {msg}", in_order=False)
-
-    def _unsupported_upgrade_warning(self) -> None:
-        """Log nothing: a server may ignore ``Upgrade`` (RFC 9110 section 7.8)."""
-
-
-def _address(transport: asyncio.Transport) -> str:
-    host, port, *_ = transport.get_extra_info("peername") or ("", 0)
-    return f"{host}:{port}"
 
 
 def _h11() -> type[asyncio.Protocol]:
@@ -173,7 +52,7 @@ def _h11() -> type[asyncio.Protocol]:
 
     still_coming = (h11.IDLE, h11.SEND_BODY)
 
-    class _H11(_Guarded, H11Protocol):
+    class _H11(Guarded, H11Protocol):
         def data_received(self, data: bytes) -> None:
             if self._refused:
                 return
@@ -236,8 +115,8 @@ def _http_tools() -> type[asyncio.Protocol]:  # noqa: C901 - counts the methods 
         HttpToolsProtocol,
     )
 
-    class _HttpTools(_Guarded, HttpToolsProtocol):
-        """httptools, with six rules of HTTP that it leaves to its user.
+    class _HttpTools(Guarded, HttpToolsProtocol):
+        """httptools, with rules of HTTP that it leaves to its user.
 
         - Ignore ``Upgrade``, but keep the request body (RFC 9110 section 7.8). Java's client
           asks for an upgrade by default.
@@ -246,6 +125,8 @@ def _http_tools() -> type[asyncio.Protocol]:  # noqa: C901 - counts the methods 
         - A method may be any token (section 9.1).
         - HTTP/1.0 has no 100 Continue (section 10.1.1).
         - Malformed requests are refused after the responses to the requests before them.
+        - A client may send any number of requests before it reads an answer (section 9.3.2), but
+          only ``MOST_WAITING`` of them are parsed ahead. uvicorn would keep all of them in memory.
         """
 
         _in_head = True  # else in a body or its trailers
@@ -255,9 +136,15 @@ def _http_tools() -> type[asyncio.Protocol]:  # noqa: C901 - counts the methods 
         _left = 0  # bytes still to come of a body with a known length
         _chunks: ChunkedBody | None = None  # a body without a known length
         _pending: tuple[int, str, bool] | None = None  # a refusal that waits for earlier answers
+        _answered: Any = None  # the cycle of the request that is being answered
+        _unread = b""  # bytes after the last request that was parsed ahead
+        _stopped = False  # whether this class has stopped reading
 
         def data_received(self, data: bytes) -> None:
             if self._refused:
+                return
+            if self._unread:
+                self._keep_unread(self._unread + data)
                 return
             if self.waiting_since is None:
                 self.waiting_since = MONOTONIC()
@@ -266,8 +153,29 @@ def _http_tools() -> type[asyncio.Protocol]:  # noqa: C901 - counts the methods 
             view = memoryview(data)
             at = 0
             while at < len(data) and self._pending is None and not self.transport.is_closing():
+                if len(self.pipeline) >= MOST_WAITING:
+                    self._keep_unread(data[at:])
+                    return
                 received = self._head_received if self._in_head else self._body_received
                 at = received(data, view, at)
+
+        def _keep_unread(self, rest: bytes) -> None:
+            """Parse the rest later. Stop reading only when it is long: reading shows who leaves."""
+            self._unread = rest
+            self.waiting_since = None
+            if len(rest) > HEAD_LIMIT:
+                self._stopped = True
+                self.flow.read_paused = False  # else uvicorn reads on with the next request
+                self.transport.pause_reading()
+
+        def _go_on(self) -> None:
+            """Parse what had to wait."""
+            rest, self._unread = self._unread, b""
+            self.data_received(rest)
+            if self._stopped and len(self._unread) <= HEAD_LIMIT:
+                self._stopped = False
+                if not self.flow.read_paused and not self.transport.is_closing():
+                    self.transport.resume_reading()
 
         def _head_received(self, data: bytes, view: memoryview, at: int) -> int:
             """Feed the parser the received part of a head; return the offset of its end."""
@@ -307,6 +215,8 @@ def _http_tools() -> type[asyncio.Protocol]:  # noqa: C901 - counts the methods 
 
         def on_headers_complete(self) -> None:
             super().on_headers_complete()  # may raise: then the head is malformed, not the body
+            if not self.pipeline:
+                self._answered = self.cycle
             self._in_head = False
             self._head_size = 0
             if b"#" in self.url or b"@" in self.url:  # keep the fragment, user and password too
@@ -341,9 +251,30 @@ def _http_tools() -> type[asyncio.Protocol]:  # noqa: C901 - counts the methods 
                 super().refuse(status, text, in_order=in_order)
 
         def on_response_complete(self) -> None:
+            if self.pipeline:
+                self._answered = self.pipeline[-1][0]
             super().on_response_complete()
-            if self._pending is not None and not self.transport.is_closing():
+            if self.transport.is_closing():
+                return
+            if self._pending is not None:
                 status, text, in_order = self._pending
                 self.refuse(status, text, in_order=in_order)
+            elif self._unread and len(self.pipeline) <= MOST_WAITING // 2:
+                self._go_on()
+
+        def connection_lost(self, exc: Exception | None) -> None:
+            """Tell the request that is being answered. uvicorn tells only the last that came."""
+            self.pipeline.clear()
+            self._unread = b""
+            cycle = self._answered
+            if cycle is not None and not cycle.response_complete:
+                cycle.disconnected = True
+                cycle.message_event.set()
+            super().connection_lost(exc)
+
+        def shutdown(self) -> None:
+            """End after the answers to the requests that were parsed."""
+            self._unread = b""
+            super().shutdown()
 
     return _HttpTools

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import logging
 import os
 import signal
@@ -13,6 +14,7 @@ import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
 import uvicorn
 
@@ -23,9 +25,10 @@ from relace_mock.journal.access_log import AccessLog
 from relace_mock.pipeline import Pipeline
 from relace_mock.scenario.library import Library
 from relace_mock.serving.app import create_app
+from relace_mock.serving.guarded import Limits
 from relace_mock.serving.listening import bind, reachable, tls
 from relace_mock.serving.outlet import Outlet
-from relace_mock.serving.protocols import Limits, protocol_class
+from relace_mock.serving.protocols import protocol_class
 from relace_mock.serving.running_server import RunningServer
 from relace_mock.serving.tuning import accept_in_groups
 from relace_mock.serving.wire import wire_of
@@ -47,6 +50,7 @@ _LOOKS_AT_LATE = 0.5
 _RESERVED = 40
 #: File descriptors kept free for connections to a shared store.
 _RESERVED_FOR_STORE = 40
+_NOTHING = contextlib.nullcontext()
 #: Seconds between two checks of the scenario files, with ``reload``.
 _RELOAD = 0.2
 
@@ -250,7 +254,8 @@ class _Server(uvicorn.Server):
             super().handle_exit(sig, frame)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
+        with _handshakes_within(self._read_timeout) if self.config.is_ssl else _NOTHING:
+            await super().startup(sockets)
         if self._library is not None:
             self._tasks.append(asyncio.create_task(_reload(self._library, self.lines.write)))
         self._tasks.append(asyncio.create_task(self._end_late_requests()))
@@ -269,6 +274,22 @@ class _Server(uvicorn.Server):
             ending = self._call_off_exit is not None
             for number, handler in before.items():
                 signal.signal(number, signal.SIG_IGN if ending else handler)
+
+
+@contextlib.contextmanager
+def _handshakes_within(seconds: float) -> Iterator[None]:
+    """Bound the time for TLS handshakes of servers made within the block.
+
+    Until its handshake is complete, a connection is not known to any protocol. uvicorn has no
+    setting for this time, and asyncio's default is a minute.
+    """
+    loop: Any = asyncio.get_running_loop()
+    make = loop.create_server
+    loop.create_server = functools.partial(make, ssl_handshake_timeout=seconds)
+    try:
+        yield
+    finally:
+        loop.create_server = make
 
 
 def _trace_file(pipeline: Pipeline, path: Path) -> contextlib.AbstractContextManager[object]:

@@ -25,13 +25,15 @@ if TYPE_CHECKING:
     from relace_mock.scenario.model import Scenario
 
 
-# Bytes of a body that can be searched for a thousand texts within some hundredths of a second.
-_SEARCHED_AT_ONCE = 64 * 1024
+# Bytes that can be searched within some hundredths of a second: those of a body times the rules.
+_SEARCHED_AT_ONCE = 4_000_000
+# A shorter body can be searched for the texts of every scenario: it has at most ``RULE_LIMIT`` rules.
+_SHORT_BODY = 4000
 
 
 def may_search(length: int) -> bool:
     """Whether a scenario could take long to search the inputs of a body of this length."""
-    return patterns.in_use() or length > _SEARCHED_AT_ONCE
+    return patterns.in_use() or length > _SHORT_BODY
 
 
 class Ruling(NamedTuple):
@@ -155,7 +157,8 @@ class Rules:
         scenario = self.chosen(wish, state, default).scenario
         if scenario is None:
             return False
-        return scenario.has_patterns or (length > _SEARCHED_AT_ONCE and scenario.looks_into_inputs)
+        long = length * len(scenario.rules) > _SEARCHED_AT_ONCE
+        return scenario.has_patterns or (long and scenario.looks_into_inputs)
 
     def looked_through(
         self,
