@@ -27,6 +27,8 @@ ARGUMENTS = [
     "--disable-component-update",
 ]
 DESKTOP, PHONE = {"width": 1360, "height": 820}, {"width": 390, "height": 800}
+#: Milliseconds to wait for what the page should show: a busy machine may be slow.
+PATIENCE = 30_000
 #: Folder for screenshots, for people to look at.
 PICTURES = Path(os.environ.get("SCREENSHOTS", ".nox/screenshots"))
 AXE = JAVASCRIPT / "node_modules/axe-core/axe.min.js"
@@ -38,6 +40,7 @@ def launched() -> Iterator[Browser]:
     path = shutil.which("chromium") or shutil.which("chromium-browser")
     if path is None:
         pytest.skip("needs Chromium: apt-get install chromium")
+    playwright.expect.set_options(timeout=PATIENCE)
     with playwright.sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=path, args=ARGUMENTS)
         yield browser
@@ -51,7 +54,7 @@ class Watched:
         context.setdefault("viewport", DESKTOP)
         self._context = browser.new_context(**context)
         self._context.grant_permissions(["clipboard-read", "clipboard-write"])
-        self._context.set_default_timeout(10_000)
+        self._context.set_default_timeout(PATIENCE)
         self.page: Page = self._context.new_page()
         self.problems: list[str] = []
         self.urls: list[str] = []
